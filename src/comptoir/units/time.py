@@ -1,0 +1,81 @@
+"""Instants and windows.
+
+An instant is an integer number of milliseconds since 1970-01-01T00:00Z. A window
+is half-open, [start, end); an end of None means open-ended. Zones exist only at
+the doors, where people read times.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from comptoir.units.errors import Invalid
+
+MS_PER_S = 1_000
+MS_PER_HOUR = 3_600_000
+LATEST_MS = 253_402_300_799_000  # the last second of year 9999
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A half-open interval of time in milliseconds UTC; `end_ms` None is open-ended."""
+
+    start_ms: int
+    end_ms: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.end_ms is not None and self.end_ms <= self.start_ms:
+            raise Invalid(
+                "end_before_start",
+                f"the window ends at {format_instant(self.end_ms)}, not after its start "
+                f"{format_instant(self.start_ms)}",
+                "give an end later than the start",
+            )
+
+    def overlaps(self, other: "Window") -> bool:
+        """Whether the two windows share an instant."""
+        before = self.end_ms is not None and self.end_ms <= other.start_ms
+        after = other.end_ms is not None and other.end_ms <= self.start_ms
+        return not (before or after)
+
+    def contains(self, instant_ms: int) -> bool:
+        """Whether `instant_ms` lies in the window."""
+        return self.start_ms <= instant_ms and (self.end_ms is None or instant_ms < self.end_ms)
+
+
+def format_instant(instant_ms: int) -> str:
+    """RFC 3339 in UTC, with milliseconds: `2026-11-22T05:56:42.000Z`."""
+    at = datetime.fromtimestamp(instant_ms // MS_PER_S, UTC)
+    return f"{at:%Y-%m-%dT%H:%M:%S}.{instant_ms % MS_PER_S:03d}Z"
+
+
+def parse_instant(text: str) -> int:
+    """Milliseconds UTC from RFC 3339 text; a zone is required.
+
+    Raises:
+        Invalid: `bad_instant`, for anything else.
+    """
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise Invalid(
+            "bad_instant",
+            f"{text!r} is not an instant with a zone",
+            "write it as 2026-11-28T06:00:00Z or 2026-11-28T07:00:00+01:00",
+        )
+    delta = at.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
+    return (delta.days * 86_400 + delta.seconds) * MS_PER_S + delta.microseconds // 1_000
+
+
+def month_start_ms(instant_ms: int) -> int:
+    """The first instant of the UTC month that holds `instant_ms`."""
+    at = datetime.fromtimestamp(instant_ms // MS_PER_S, UTC)
+    return int(datetime(at.year, at.month, 1, tzinfo=UTC).timestamp()) * MS_PER_S
+
+
+def next_month_ms(instant_ms: int) -> int:
+    """The first instant of the UTC month after the one that holds `instant_ms`."""
+    at = datetime.fromtimestamp(instant_ms // MS_PER_S, UTC)
+    year, month = (at.year + 1, 1) if at.month == 12 else (at.year, at.month + 1)
+    return int(datetime(year, month, 1, tzinfo=UTC).timestamp()) * MS_PER_S
