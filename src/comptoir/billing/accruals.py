@@ -1,0 +1,62 @@
+"""Accruals: what a lease has earned under one rate in one month, until it is invoiced."""
+
+from dataclasses import dataclass, replace
+
+from comptoir.ledger import entries as ledger
+from comptoir.ledger.entries import Posting
+from comptoir.leases.lease import LeaseClass
+from comptoir.metering.usage import Measure
+from comptoir.units.errors import invariant
+from comptoir.units.ids import AccrualId, InvoiceId, LeaseId, RateId, TenantId
+from comptoir.units.money import floor_micros
+
+
+@dataclass(frozen=True, slots=True)
+class Accrual:
+    """A running exact sum; `posted_micros` is its floor, already in the ledger.
+
+    `service_month_ms` is the UTC month in which the usage lies. `correction` marks
+    usage that arrived after its month was invoiced.
+    """
+
+    id: AccrualId
+    tenant_id: TenantId
+    lease_id: LeaseId
+    rate_id: RateId
+    lease_class: LeaseClass
+    kind: str
+    measure: Measure
+    price_nanos: int
+    currency: str
+    service_month_ms: int
+    first_at_ms: int
+    last_at_ms: int
+    correction: bool
+    accelerator_ms: int = 0
+    numerator: int = 0
+    posted_micros: int = 0
+    invoice_id: InvoiceId | None = None
+    invoice_line: int | None = None
+
+
+def accrue(
+    accrual: Accrual, starts_at_ms: int, ends_at_ms: int, accelerator_ms: int, numerator: int
+) -> tuple[Accrual, tuple[Posting, ...]]:
+    """Add one priced piece: the new accrual, and the postings that keep it at its floor."""
+    invariant(accrual.invoice_id is None, f"accrual {accrual.id} is already invoiced")
+    total = accrual.numerator + numerator
+    posted = floor_micros(total)
+    updated = replace(
+        accrual,
+        accelerator_ms=accrual.accelerator_ms + accelerator_ms,
+        numerator=total,
+        posted_micros=posted,
+        first_at_ms=min(accrual.first_at_ms, starts_at_ms),
+        last_at_ms=max(accrual.last_at_ms, ends_at_ms),
+    )
+    return updated, ledger.transfer(
+        ledger.unbilled(accrual.tenant_id),
+        ledger.revenue(accrual.lease_class),
+        ledger.currency(accrual.currency),
+        posted - accrual.posted_micros,
+    )

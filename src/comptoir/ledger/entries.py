@@ -1,0 +1,115 @@
+"""Entries and postings, and the check that makes them a ledger."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NewType
+
+from comptoir.units.errors import invariant
+from comptoir.units.ids import InboundLeaseId, TenantId
+from comptoir.units.money import LEDGER_LIMIT
+
+Account = NewType("Account", str)
+Unit = NewType("Unit", str)
+
+ROUNDING = Account("rounding")
+CAPACITY = "capacity"
+
+
+def accelerator_ms(kind: str) -> Unit:
+    """The unit of use: accelerator-milliseconds of one kind."""
+    return Unit(f"accelerator_ms:{kind}")
+
+
+def currency(code: str) -> Unit:
+    """The unit of money: micros of one currency."""
+    return Unit(code)
+
+
+def capacity(inbound_lease_id: InboundLeaseId) -> Account:
+    """Where delivered accelerator time comes from: one inbound lease."""
+    return Account(f"{CAPACITY}:{inbound_lease_id}")
+
+
+def usage(tenant_id: TenantId) -> Account:
+    """Where delivered accelerator time goes: one tenant."""
+    return Account(f"usage:{tenant_id}")
+
+
+def unbilled(tenant_id: TenantId) -> Account:
+    """Earned from a tenant and not yet invoiced (accrued)."""
+    return Account(f"unbilled:{tenant_id}")
+
+
+def receivable(tenant_id: TenantId) -> Account:
+    """Invoiced to a customer and not yet paid."""
+    return Account(f"receivable:{tenant_id}")
+
+
+def internal_transfer(tenant_id: TenantId) -> Account:
+    """Charged back to an internal team."""
+    return Account(f"internal_transfer:{tenant_id}")
+
+
+def revenue(lease_class: str) -> Account:
+    """Income from outbound leases of a class."""
+    return Account(f"revenue:{lease_class}")
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """One leg: a debit is positive, a credit negative; integer of `unit`."""
+
+    account: Account
+    unit: Unit
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A balanced set of postings, written once.
+
+    `effective_at_ms` is when it counts, `booked_at_ms` when it was written; `key`
+    is unique for ever, so that a repeated write cannot count twice.
+    """
+
+    seq: int
+    key: str
+    kind: str
+    description: str
+    effective_at_ms: int
+    booked_at_ms: int
+    postings: tuple[Posting, ...]
+
+
+def check_entry(entry: Entry) -> Entry:
+    """The entry itself if it may be written.
+
+    Raises:
+        InvariantBroken: a unit does not sum to zero, an amount does not fit 64 bits,
+            or there is nothing in it.
+    """
+    invariant(bool(entry.postings), f"entry {entry.key} has no postings")
+    for unit, total in sums_by_unit(entry.postings).items():
+        invariant(total == 0, f"entry {entry.key}: {unit} sums to {total}, not zero")
+    for posting in entry.postings:
+        invariant(
+            abs(posting.amount) <= LEDGER_LIMIT,
+            f"entry {entry.key}: {posting.amount} {posting.unit} does not fit the ledger",
+        )
+    return entry
+
+
+def sums_by_unit(postings: Iterable[Posting]) -> dict[Unit, int]:
+    """Total per unit; all zero in a sound ledger."""
+    totals: dict[Unit, int] = defaultdict(int)
+    for posting in postings:
+        totals[posting.unit] += posting.amount
+    return dict(totals)
+
+
+def transfer(debit: Account, credit: Account, unit: Unit, amount: int) -> tuple[Posting, ...]:
+    """The two legs that move `amount`; none when the amount is zero."""
+    if amount == 0:
+        return ()
+    return (Posting(debit, unit, amount), Posting(credit, unit, -amount))

@@ -1,0 +1,90 @@
+"""What each role may do: one table, read by the desk for every operation and every view."""
+
+from enum import StrEnum
+
+from comptoir.tenants.parties import HOUSE_ROLES, Actor, Role
+from comptoir.units.errors import Forbidden, NotFound
+from comptoir.units.ids import TenantId
+
+
+class Permission(StrEnum):
+    """One thing an actor can be allowed. `read` is what a tenant may see of its own."""
+
+    READ = "read"
+    READ_HOUSE = "read_house"
+    TENANTS_WRITE = "tenants_write"
+    USERS_WRITE = "users_write"
+    FLEET_WRITE = "fleet_write"
+    LEASES_WRITE = "leases_write"
+    USAGE_WRITE = "usage_write"
+    RATES_PROPOSE = "rates_propose"
+    RATES_APPROVE = "rates_approve"
+    INVOICES_WRITE = "invoices_write"
+    SYSTEM = "system"
+
+
+_P = Permission
+PERMISSIONS: dict[Role, frozenset[Permission]] = {
+    Role.OPERATOR: frozenset(
+        {
+            _P.READ,
+            _P.READ_HOUSE,
+            _P.TENANTS_WRITE,
+            _P.USERS_WRITE,
+            _P.FLEET_WRITE,
+            _P.LEASES_WRITE,
+            _P.USAGE_WRITE,
+            _P.RATES_PROPOSE,
+        }
+    ),
+    Role.FINANCE: frozenset({_P.READ, _P.READ_HOUSE, _P.INVOICES_WRITE, _P.RATES_PROPOSE}),
+    Role.SALES: frozenset({_P.READ, _P.READ_HOUSE, _P.TENANTS_WRITE, _P.RATES_PROPOSE}),
+    Role.APPROVER: frozenset({_P.READ, _P.READ_HOUSE, _P.RATES_APPROVE}),
+    Role.AUDITOR: frozenset({_P.READ, _P.READ_HOUSE}),
+    Role.TENANT_ADMIN: frozenset({_P.READ, _P.LEASES_WRITE, _P.USERS_WRITE}),
+    Role.TENANT_MEMBER: frozenset({_P.READ, _P.LEASES_WRITE}),
+    Role.TENANT_READ_ONLY: frozenset({_P.READ}),
+}
+
+
+def may(actor: Actor, permission: Permission) -> bool:
+    """Whether any of the actor's roles allows `permission`."""
+    return actor.is_system or any(permission in PERMISSIONS[role] for role in actor.roles)
+
+
+def require(actor: Actor, permission: Permission) -> None:
+    """Let the actor pass, or say what it lacks.
+
+    Raises:
+        Forbidden: `missing_permission`.
+    """
+    if not may(actor, permission):
+        allowed = sorted(role for role, granted in PERMISSIONS.items() if permission in granted)
+        raise Forbidden(
+            "missing_permission",
+            f"this needs {permission}, and your roles "
+            f"({', '.join(actor.roles) or 'none'}) do not give it",
+            f"ask someone with the role {' or '.join(allowed)}" if allowed else "",
+            {"permission": permission},
+        )
+
+
+def require_tenant(actor: Actor, tenant_id: TenantId | None, what: str) -> None:
+    """Let house actors and the owning tenant pass; to others the thing does not exist.
+
+    Raises:
+        NotFound: `not_found`, worded as for a thing that never was.
+    """
+    if actor.is_system or actor.tenant_id is None or actor.tenant_id == tenant_id:
+        return
+    raise not_found(what)
+
+
+def not_found(what: str) -> NotFound:
+    """The one answer for what is missing and for what is another tenant's."""
+    return NotFound("not_found", f"there is no {what}", "check the id, or list what you have")
+
+
+def is_house(roles: tuple[Role, ...]) -> bool:
+    """Whether these are roles of the house rather than of a tenant."""
+    return all(role in HOUSE_ROLES for role in roles)
