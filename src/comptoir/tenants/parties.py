@@ -34,9 +34,7 @@ class Role(StrEnum):
     TENANT_READ_ONLY = "tenant_read_only"
 
 
-HOUSE_ROLES = frozenset(
-    {Role.OPERATOR, Role.FINANCE, Role.SALES, Role.APPROVER, Role.AUDITOR}
-)
+HOUSE_ROLES = frozenset({Role.OPERATOR, Role.FINANCE, Role.SALES, Role.APPROVER, Role.AUDITOR})
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,7 @@ def round_to_minor_micros(numerator: int, currency: str) -> int:
 
     Half away from zero, as commercial invoices round; the only rounding of money here.
     """
-    step = NUMERATOR_PER_MICRO * 10 ** (6 - MINOR_DIGITS[currency])
+    step: int = NUMERATOR_PER_MICRO * 10 ** (6 - MINOR_DIGITS[currency])
     sign = -1 if numerator < 0 else 1
-    minor = (abs(numerator) * 2 + step) // (2 * step)
-    return sign * minor * 10 ** (6 - MINOR_DIGITS[currency])
+    minor: int = (abs(numerator) * 2 + step) // (2 * step)
+    return sign * minor * int(10 ** (6 - MINOR_DIGITS[currency]))

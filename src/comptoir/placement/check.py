@@ -1,0 +1,103 @@
+"""The independent check of a plan. It shares no code with the planner, on purpose.
+
+It reads the raw allocations and works every rule out again; a plan that breaks one
+is a bug in the planner and stops the desk.
+"""
+
+from comptoir.fleet.kinds import CATALOGUE, Tenancy
+from comptoir.fleet.nodes import NodeState
+from comptoir.leases.inbound import InboundState
+from comptoir.leases.lease import STRENGTH, LeaseRequest, LeaseState
+from comptoir.leases.snapshot import Snapshot
+from comptoir.placement.plan import Plan
+from comptoir.units.errors import invariant
+
+_ENDLESS = 1 << 62
+_LEVELS = {"site": 1, "cluster": 2, "pod": 3, "rack": 4, "node": 5}
+
+
+def check_plan(snapshot: Snapshot, request: LeaseRequest, plan: Plan, now_ms: int) -> None:
+    """Let a sound plan pass.
+
+    Raises:
+        InvariantBroken: naming the rule and the numbers.
+    """
+    _check_gang(snapshot, request, plan)
+    _check_supply(snapshot, plan)
+    _check_victims(snapshot, request, plan, now_ms)
+    _check_nobody_displaced(snapshot, request, plan, now_ms)
+
+
+def _check_gang(snapshot: Snapshot, request: LeaseRequest, plan: Plan) -> None:
+    slots = [(p.node_id, index) for p in plan.allocations for index in p.accelerators]
+    invariant(len(slots) == len(set(slots)), f"plan of {plan.lease_id} names a slot twice")
+    invariant(
+        len(slots) == request.accelerators,
+        f"plan of {plan.lease_id} has {len(slots)} accelerators, asked {request.accelerators}",
+    )
+    invariant(plan.starts_at_ms >= request.window.start_ms, "plan starts before it was asked to")
+    places = set()
+    for part in plan.allocations:
+        node = snapshot.nodes[part.node_id]
+        invariant(node.kind == request.kind, f"{node.id} is {node.kind}, not {request.kind}")
+        invariant(node.state is NodeState.IN_SERVICE, f"{node.id} is {node.state}")
+        invariant(
+            all(0 <= index < node.accelerators for index in part.accelerators),
+            f"plan of {plan.lease_id} names accelerators that {node.id} does not have",
+        )
+        full = (node.site, node.cluster, node.pod, node.rack, node.name)
+        places.add(full[: _LEVELS[request.shape.value]])
+    invariant(len(places) == 1, f"plan of {plan.lease_id} spans {len(places)} {request.shape}s")
+
+
+def _check_supply(snapshot: Snapshot, plan: Plan) -> None:
+    for part in plan.allocations:
+        inbound = snapshot.inbound[snapshot.nodes[part.node_id].inbound_lease_id]
+        invariant(inbound.state is InboundState.ACTIVE, f"{inbound.id} has ended")
+        invariant(inbound.starts_at_ms <= plan.starts_at_ms, f"{inbound.id} has not started")
+        supply_end = _ENDLESS if inbound.ends_at_ms is None else inbound.ends_at_ms
+        promised_end = _ENDLESS if part.ends_at_ms is None else part.ends_at_ms
+        invariant(promised_end <= supply_end, f"promised past the end of {inbound.id}")
+        invariant(promised_end > plan.starts_at_ms, "an allocation ends before it starts")
+
+
+def _check_victims(snapshot: Snapshot, request: LeaseRequest, plan: Plan, now_ms: int) -> None:
+    for reclaim in plan.reclaims:
+        lease = snapshot.leases[reclaim.lease_id]
+        invariant(
+            lease.lease_class.value == "spot", f"{lease.id} is {lease.lease_class}: guaranteed"
+        )
+        invariant(
+            STRENGTH[lease.lease_class] < STRENGTH[request.lease_class],
+            f"{lease.id} is not weaker than {request.lease_id}",
+        )
+        invariant(lease.state is LeaseState.ACTIVE, f"{lease.id} is {lease.state}, not active")
+        invariant(
+            reclaim.until_ms - now_ms >= lease.notice_s * 1000,
+            f"{lease.id} would get less than its notice of {lease.notice_s} s",
+        )
+
+
+def _check_nobody_displaced(
+    snapshot: Snapshot, request: LeaseRequest, plan: Plan, now_ms: int
+) -> None:
+    until = {reclaim.lease_id: reclaim.until_ms for reclaim in plan.reclaims}
+    for part in plan.allocations:
+        node = snapshot.nodes[part.node_id]
+        wanted = set(part.accelerators)
+        my_end = _ENDLESS if part.ends_at_ms is None else part.ends_at_ms
+        for other in snapshot.standing_on(part.node_id):
+            if CATALOGUE[node.kind].tenancy is Tenancy.EXCLUSIVE_NODE:
+                invariant(
+                    other.tenant_id == request.tenant_id or other.lease_id in until,
+                    f"{node.id} would hold two tenants",
+                )
+            if not wanted & set(other.accelerators):
+                continue
+            end = _ENDLESS if other.ends_at_ms is None else other.ends_at_ms
+            if other.lease_id in until:
+                end = min(end, until[other.lease_id])
+            elif other.delivered_from_ms is not None:
+                end = max(end, now_ms + 1)
+            apart = end <= plan.starts_at_ms or other.starts_at_ms >= my_end
+            invariant(apart, f"{node.id}: {other.lease_id} stands where {plan.lease_id} would")
