@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, replace
 
+from comptoir.leases.lease import LeaseClass
 from comptoir.ledger import entries as ledger
 from comptoir.ledger.entries import Posting
-from comptoir.leases.lease import LeaseClass
 from comptoir.metering.usage import Measure
 from comptoir.units.errors import invariant
 from comptoir.units.ids import AccrualId, InvoiceId, LeaseId, RateId, TenantId

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from comptoir.billing.accruals import Accrual
+from comptoir.leases.lease import LeaseClass
 from comptoir.ledger import entries as ledger
 from comptoir.ledger.entries import Posting
-from comptoir.leases.lease import LeaseClass
 from comptoir.metering.usage import Measure
 from comptoir.tenants.parties import Tenant
 from comptoir.units.errors import invariant

@@ -1,0 +1,262 @@
+"""The desk itself: a batch of calls in, one commit, their outcomes out.
+
+Load, decide, commit. `Desk.execute` is synchronous and single-threaded; `queue.py`
+runs it live on the one writer thread, the simulator calls it directly. Memory and
+store never disagree: a refused call is undone to its mark, a failed commit is undone
+whole, an unknown commit is settled by reading the store again.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from comptoir.desk.memory import Memory
+from comptoir.desk.operations import OPERATIONS
+from comptoir.desk.operations.users import hash_secret
+from comptoir.desk.ports import (
+    Changes,
+    Clock,
+    CommitUnknown,
+    Entropy,
+    StaleBook,
+    Store,
+    StoredAnswer,
+)
+from comptoir.desk.requests import IssuedKey
+from comptoir.desk.transaction import Transaction
+from comptoir.tenants.parties import SYSTEM, Actor
+from comptoir.tenants.permissions import Permission, require
+from comptoir.units.errors import ComptoirError, Forbidden, Invalid, InvariantBroken, Unauthenticated, Unavailable
+from comptoir.units.time import format_instant
+
+Encode = Callable[[Any], tuple[int, bytes]]
+"""A door's way to put a value or a `ComptoirError` on the wire: (status, body)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Idempotency:
+    """A caller's key for one write, and the digest of what it asked."""
+
+    key: str
+    request_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One operation asked of the desk by one actor."""
+
+    operation: str
+    request: Any
+    actor: Actor = SYSTEM
+    idempotency: Idempotency | None = None
+    encode: Encode | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a call: a value, a no, or the answer that was given before."""
+
+    value: Any = None
+    error: ComptoirError | None = None
+    stored: StoredAnswer | None = None
+
+    def unwrap(self) -> Any:
+        """The value; a no is raised."""
+        if self.error is not None:
+            raise self.error
+        return self.value
+
+
+class Desk:
+    """The one writer of a book."""
+
+    def __init__(self, store: Store, clock: Clock, entropy: Entropy) -> None:
+        self.store = store
+        self.clock = clock
+        self.entropy = entropy
+        self.book = Memory()
+        self.broken: str = ""
+        """Why this desk may write no more; empty while it may."""
+        self._now_ms = 0
+        self.reload()
+
+    def reload(self) -> None:
+        """Read the live book from the store, dropping whatever memory holds."""
+        book = Memory()
+        book.load(self.store.load())
+        self.book = book
+
+    def now_ms(self) -> int:
+        """The desk's instant: the clock's, but never earlier than it was."""
+        self._now_ms = max(self._now_ms, self.clock.now_ms())
+        return self._now_ms
+
+    def authenticate(self, secret: str) -> Actor:
+        """Who holds this key. Safe to call from any thread.
+
+        Raises:
+            Unauthenticated: `key_unknown`, `key_expired` or `key_revoked`.
+        """
+        unknown = Unauthenticated(
+            "key_unknown", "this API key is not known here", "log in with a key of this server"
+        )
+        parts = secret.split("_")
+        if len(parts) < 3 or parts[0] != "ck":
+            raise unknown
+        key = self.book.keys_by_prefix.first(parts[1])
+        if key is None or not hmac.compare_digest(key.secret_sha256, hash_secret(secret)):
+            raise unknown
+        now_ms = self.clock.now_ms()
+        user = self.book.users[key.user_id]
+        if key.revoked_at_ms is not None or user.disabled:
+            raise Unauthenticated("key_revoked", f"{key.id} was revoked", "ask for a new key")
+        if key.expires_at_ms is not None and key.expires_at_ms <= now_ms:
+            raise Unauthenticated(
+                "key_expired",
+                f"{key.id} expired at {format_instant(key.expires_at_ms)}",
+                "ask for a new key",
+            )
+        return Actor(user.id, key.id, user.tenant_id, user.roles)
+
+    def call(self, operation: str, request: Any, actor: Actor = SYSTEM) -> Any:
+        """Execute one call alone and give its value; a no is raised."""
+        return self.execute([Call(operation, request, actor)])[0].unwrap()
+
+    def execute(self, calls: Sequence[Call]) -> list[Outcome]:
+        """Execute a batch of calls, in order, in one commit.
+
+        Returns:
+            One outcome a call. If the commit fails, every call that wanted to write
+            gets the failure, and the book is as it was before.
+        """
+        if self.broken:
+            error = Unavailable("desk_stopped", self.broken, "restart the server", retry_after_s=5)
+            return [Outcome(error=error) for _ in calls]
+        now_ms = self.now_ms()
+        answers = self._known_answers(calls)
+        new_answers: list[StoredAnswer] = []
+        try:
+            outcomes = [self._one(call, now_ms, answers, new_answers) for call in calls]
+        except InvariantBroken as error:
+            self.book.journal.undo_to((0, 0))
+            self.broken = f"an invariant broke: {error}"
+            raise
+        failure = self._commit(new_answers)
+        if failure is None:
+            return outcomes
+        return [
+            outcome
+            if outcome.stored and outcome.stored not in new_answers
+            else Outcome(error=failure)
+            for outcome in outcomes
+        ]
+
+    def _known_answers(self, calls: Sequence[Call]) -> dict[tuple[str, str], StoredAnswer]:
+        keys = [(call.actor.user_id, call.idempotency.key) for call in calls if call.idempotency]
+        return dict(self.store.find_answers(keys)) if keys else {}
+
+    def _one(
+        self,
+        call: Call,
+        now_ms: int,
+        answers: dict[tuple[str, str], StoredAnswer],
+        new_answers: list[StoredAnswer],
+    ) -> Outcome:
+        scope = call.actor.user_id
+        if call.idempotency and (scope, call.idempotency.key) in answers:
+            return _replay(answers[scope, call.idempotency.key], call.idempotency)
+        mark = self.book.journal.mark()
+        counter, seqs = self.book.counter, dict(self.book.last_seq)
+        try:
+            operation = OPERATIONS[call.operation]
+            if operation.permission is Permission.SYSTEM and not call.actor.is_system:
+                raise Forbidden("system_only", f"{call.operation} is the desk's own")
+            require(call.actor, operation.permission)
+            tx = Transaction(self.book, self.store, self.entropy, call.actor, now_ms)
+            outcome = Outcome(value=operation.run(tx, call.request))
+        except ComptoirError as error:
+            self.book.journal.undo_to(mark)
+            self.book.counter, self.book.last_seq = counter, seqs
+            outcome = Outcome(error=error)
+        if call.idempotency and call.encode and not isinstance(outcome.error, Unavailable):
+            answer = _answer(call, outcome, now_ms)
+            answers[scope, call.idempotency.key] = answer
+            new_answers.append(answer)
+        return outcome
+
+    def _commit(self, new_answers: list[StoredAnswer]) -> ComptoirError | None:
+        book = self.book
+        if not book.journal and not new_answers:
+            return None
+        rows, appended = book.journal.drain()
+        changes = Changes(book.version, book.counter, rows, appended, new_answers)
+        try:
+            self.store.commit(changes)
+        except Unavailable as error:
+            book.journal.undo_to((0, 0))
+            self.book.last_seq = _seqs_before(book, appended)
+            return error
+        except StaleBook:
+            self.broken = "another desk has written to this book"
+            return Unavailable("desk_stopped", self.broken, "restart the server", retry_after_s=5)
+        except CommitUnknown as error:
+            return self._settle(book.version, str(error))
+        book.version += 1
+        book.journal.clear()
+        book.evict_ended(rows)
+        return None
+
+    def _settle(self, version: int, what: str) -> ComptoirError | None:
+        """After a commit that may or may not have happened: the store knows."""
+        try:
+            self.reload()
+        except Exception as error:
+            self.broken = f"the store does not answer: {error}"
+            return Unavailable("desk_stopped", self.broken, "restart the server", retry_after_s=5)
+        if self.book.version == version + 1:
+            return None
+        return Unavailable("store_unavailable", f"nothing was written: {what}", "try again")
+
+
+def _replay(stored: StoredAnswer, idempotency: Idempotency) -> Outcome:
+    if stored.request_sha256 != idempotency.request_sha256:
+        return Outcome(
+            error=Invalid(
+                "idempotency_key_reused",
+                f"the idempotency key {idempotency.key!r} was used for another request",
+                "use a new key for a new request",
+            )
+        )
+    return Outcome(stored=stored)
+
+
+def _answer(call: Call, outcome: Outcome, now_ms: int) -> StoredAnswer:
+    assert call.encode is not None and call.idempotency is not None
+    said = outcome.error or outcome.value
+    if isinstance(said, IssuedKey):
+        said = IssuedKey(said.key, None)  # a secret is shown once and never stored
+    status, body = call.encode(said)
+    return StoredAnswer(
+        call.actor.user_id,
+        call.idempotency.key,
+        call.idempotency.request_sha256,
+        status,
+        body,
+        now_ms,
+    )
+
+
+def _seqs_before(book: Memory, appended: dict[str, list[Any]]) -> dict[str, int]:
+    seqs = dict(book.last_seq)
+    for table, values in appended.items():
+        firsts = [value.seq for value in values if hasattr(value, "seq")]
+        if firsts:
+            seqs[table] = min(firsts) - 1
+    return seqs
+
+
+def digest(*parts: bytes) -> str:
+    """The digest that tells two requests under one idempotency key apart."""
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()

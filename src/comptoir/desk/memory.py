@@ -1,0 +1,202 @@
+"""The book in memory: every live row, indexed for the questions that operations ask.
+
+What has ended is evicted after the commit that ended it; the store keeps it. The
+names of the tables here are the names of the tables of the store.
+"""
+
+from dataclasses import dataclass
+
+from comptoir.billing.accruals import Accrual
+from comptoir.desk.ports import Loaded
+from comptoir.desk.tables import Index, Journal, Table
+from comptoir.fleet.nodes import Node, NodeState
+from comptoir.leases.allocation import Allocation
+from comptoir.leases.inbound import InboundLease, InboundState
+from comptoir.leases.jobs import FINAL_JOB_STATES, Attempt, Job, JobState, Runtime
+from comptoir.leases.lease import FINAL, Lease, LeaseClass, LeaseState
+from comptoir.leases.snapshot import Snapshot
+from comptoir.ledger.entries import Account, Unit
+from comptoir.pricing.rates import Rate, RateCard, RateState
+from comptoir.tenants.parties import Key, Quota, Tenant, User
+from comptoir.units.ids import (
+    AccrualId,
+    AllocationId,
+    AttemptId,
+    InboundLeaseId,
+    JobId,
+    KeyId,
+    LeaseId,
+    NodeId,
+    RateCardId,
+    RateId,
+    RuntimeId,
+    TenantId,
+    UserId,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What an account holds of a unit: a projection of the postings."""
+
+    account: Account
+    unit: Unit
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A number series and the last number it gave."""
+
+    name: str
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class BillingMark:
+    """Up to when a tenant has been invoiced: older usage that turns up is a correction."""
+
+    tenant_id: TenantId
+    invoiced_until_ms: int
+
+
+class Memory:
+    """All live tables, their indexes, and the snapshot that placement reads."""
+
+    def __init__(self) -> None:
+        self.journal = journal = Journal()
+        self.snapshot = snapshot = Snapshot()
+        self.version = 0
+        self.counter = 0
+        self.last_seq: dict[str, int] = {}
+        self.queue_tried_at = -1
+        """The snapshot's version at which every waiting lease was last tried in vain."""
+
+        self.rate_cards = Table[RateCardId, RateCard]("rate_card", lambda r: r.id, journal)
+        self.rates = Table[RateId, Rate]("rate", lambda r: r.id, journal)
+        self.tenants = Table[TenantId, Tenant]("tenant", lambda r: r.id, journal)
+        self.quotas = Table[tuple[TenantId, str], Quota](
+            "quota", lambda r: (r.tenant_id, r.kind), journal
+        )
+        self.users = Table[UserId, User]("user", lambda r: r.id, journal)
+        self.keys = Table[KeyId, Key]("key", lambda r: r.id, journal)
+        self.inbound = Table[InboundLeaseId, InboundLease](
+            "inbound_lease", lambda r: r.id, journal, snapshot.feed_inbound
+        )
+        self.nodes = Table[NodeId, Node]("node", lambda r: r.id, journal, snapshot.feed_node)
+        self.runtimes = Table[RuntimeId, Runtime]("runtime", lambda r: r.id, journal)
+        self.leases = Table[LeaseId, Lease]("lease", lambda r: r.id, journal, snapshot.feed_lease)
+        self.allocations = Table[AllocationId, Allocation](
+            "allocation", lambda r: r.id, journal, snapshot.feed_allocation
+        )
+        self.jobs = Table[JobId, Job]("job", lambda r: r.id, journal)
+        self.attempts = Table[AttemptId, Attempt]("attempt", lambda r: r.id, journal)
+        self.accruals = Table[AccrualId, Accrual]("accrual", lambda r: r.id, journal)
+        self.balances = Table[tuple[Account, Unit], Balance](
+            "balance", lambda r: (r.account, r.unit), journal
+        )
+        self.series = Table[str, Series]("series", lambda r: r.name, journal)
+        self.billing_marks = Table[TenantId, BillingMark](
+            "billing_mark", lambda r: r.tenant_id, journal
+        )
+        self._tables: tuple[Table, ...] = (  # type: ignore[type-arg]
+            self.rate_cards, self.rates, self.tenants, self.quotas, self.users, self.keys,
+            self.inbound, self.nodes, self.runtimes, self.leases, self.allocations, self.jobs,
+            self.attempts, self.accruals, self.balances, self.series, self.billing_marks,
+        )  # fmt: skip
+        self._index()
+
+    def _index(self) -> None:
+        self.tenant_by_slug = Index[str, Tenant](self.tenants, lambda t: t.slug)
+        self.keys_by_prefix = Index[str, Key](self.keys, lambda k: k.prefix)
+        self.keys_by_user = Index[UserId, Key](self.keys, lambda k: k.user_id)
+        self.rates_by_line = Index[tuple[RateCardId, str, LeaseClass], Rate](
+            self.rates,
+            lambda r: (
+                (r.rate_card_id, r.kind, r.lease_class) if r.state is RateState.APPROVED else None
+            ),
+        )
+        self.leases_by_state = Index[LeaseState, Lease](self.leases, lambda x: x.state)
+        self.leases_by_tenant = Index[TenantId, Lease](
+            self.leases, lambda x: None if x.state in FINAL else x.tenant_id
+        )
+        self.jobs_by_lease = Index[LeaseId, Job](
+            self.jobs, lambda j: None if j.state in FINAL_JOB_STATES else j.lease_id
+        )
+        self.queued_jobs = Index[LeaseId, Job](
+            self.jobs, lambda j: j.lease_id if j.state is JobState.QUEUED else None
+        )
+        self.live_attempts = Index[LeaseId, Attempt](
+            self.attempts, lambda a: None if a.over else a.lease_id
+        )
+        self.nodes_by_inbound = Index[InboundLeaseId, Node](
+            self.nodes, lambda n: None if n.state is NodeState.RETIRED else n.inbound_lease_id
+        )
+        self.nodes_by_name = Index[str, Node](
+            self.nodes, lambda n: None if n.state is NodeState.RETIRED else n.name
+        )
+        self.open_accruals = Index[tuple[LeaseId, RateId, int, bool], Accrual](
+            self.accruals,
+            lambda a: (
+                (a.lease_id, a.rate_id, a.service_month_ms, a.correction)
+                if a.invoice_id is None
+                else None
+            ),
+        )
+        self.open_accruals_by_tenant = Index[TenantId, Accrual](
+            self.accruals, lambda a: a.tenant_id if a.invoice_id is None else None
+        )
+
+    def load(self, loaded: Loaded) -> None:
+        """Fill an empty memory with what the store holds."""
+        self.version, self.counter = loaded.version, loaded.counter
+        self.last_seq = dict(loaded.last_seq)
+        for table in self._tables:
+            for row in loaded.rows.get(table.name, ()):
+                table.load(row)
+
+    def next_seq(self, table: str) -> int:
+        """The next number of an append-only table."""
+        self.last_seq[table] = self.last_seq.get(table, 0) + 1
+        return self.last_seq[table]
+
+    def allocations_of(self, lease_id: LeaseId) -> list[Allocation]:
+        """The allocations of a lease that are not settled yet."""
+        return list(self.snapshot.allocations_of.get(lease_id, {}).values())
+
+    def evict_ended(self, rows: dict[str, list[object]]) -> None:
+        """Drop what the commit of `rows` has ended for good."""
+        for accrual in rows.get("accrual", ()):
+            assert isinstance(accrual, Accrual)
+            if accrual.invoice_id is not None:
+                self.accruals.evict(accrual.id)
+        for attempt in rows.get("attempt", ()):
+            assert isinstance(attempt, Attempt)
+            if attempt.forgotten:
+                self.attempts.evict(attempt.id)
+        for job in rows.get("job", ()):
+            assert isinstance(job, Job)
+            if job.state in FINAL_JOB_STATES:
+                self.jobs.evict(job.id)
+        for allocation in rows.get("allocation", ()):
+            assert isinstance(allocation, Allocation)
+            if allocation.settled:
+                self.allocations.evict(allocation.id)
+        for lease in rows.get("lease", ()):
+            assert isinstance(lease, Lease)
+            if lease.state in FINAL and lease.id in self.leases:
+                self._evict_lease(lease.id)
+        for allocation in rows.get("allocation", ()):
+            assert isinstance(allocation, Allocation)
+            kept = self.leases.get(allocation.lease_id)
+            if kept is not None and kept.state in FINAL:
+                self._evict_lease(kept.id)
+        for inbound in rows.get("inbound_lease", ()):
+            assert isinstance(inbound, InboundLease)
+            if inbound.state is InboundState.ENDED and not self.nodes_by_inbound.count(inbound.id):
+                self.inbound.evict(inbound.id)
+
+    def _evict_lease(self, lease_id: LeaseId) -> None:
+        busy = self.allocations_of(lease_id) or self.live_attempts.count(lease_id)
+        if not busy:
+            self.leases.evict(lease_id)

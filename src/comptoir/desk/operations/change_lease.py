@@ -1,0 +1,113 @@
+"""A lease cancelled before it starts, ended while it runs, or given another end."""
+
+from dataclasses import replace
+
+from comptoir.desk.operations.taking_back import begin_stop, drop_promise, fence
+from comptoir.desk.requests import ExtendLease, LeaseRef
+from comptoir.desk.transaction import Transaction
+from comptoir.leases.lease import FINAL, Lease, LeaseState, Reason
+from comptoir.leases.snapshot import standing_window
+from comptoir.units.errors import Conflict, Invalid, Refused
+from comptoir.units.time import LATEST_MS, MS_PER_S, Window, format_instant
+
+_NOT_STARTED = (LeaseState.WAITING, LeaseState.SCHEDULED)
+
+
+def cancel_lease(tx: Transaction, request: LeaseRef) -> Lease:
+    """Withdraw a lease that has not started; a second time changes nothing.
+
+    Raises:
+        Conflict: `lease_started` or `lease_over`.
+    """
+    lease = tx.lease(request.lease_id)
+    if lease.state is LeaseState.CANCELLED:
+        return lease
+    _refuse_over(lease)
+    if lease.state not in _NOT_STARTED:
+        raise Conflict(
+            "lease_started",
+            f"{lease.id} is {lease.state}: its accelerators were handed over",
+            f"end it: comptoir lease end {lease.id}",
+        )
+    return drop_promise(tx, lease, LeaseState.CANCELLED, Reason.ENDED_BY_HOLDER)
+
+
+def end_lease(tx: Transaction, request: LeaseRef) -> Lease:
+    """End a lease early: its jobs get their notice, then the accelerators are free.
+
+    Raises:
+        Conflict: `lease_not_started` or `lease_over`.
+    """
+    lease = tx.lease(request.lease_id)
+    if lease.state is LeaseState.ENDED:
+        return lease
+    _refuse_over(lease)
+    if lease.state in _NOT_STARTED:
+        raise Conflict(
+            "lease_not_started",
+            f"{lease.id} is {lease.state}",
+            f"cancel it: comptoir lease cancel {lease.id}",
+        )
+    if lease.state is LeaseState.RECLAIMING:
+        return tx.book.leases.put(replace(lease, reason=Reason.ENDED_BY_HOLDER))
+    return stop_for_good(tx, lease, Reason.ENDED_BY_HOLDER)
+
+
+def stop_for_good(tx: Transaction, lease: Lease, reason: Reason) -> Lease:
+    """Begin the end of an active lease; with nothing running, it is over at once."""
+    stopping = begin_stop(tx, lease, reason, tx.now_ms + lease.notice_s * MS_PER_S)
+    if not tx.book.live_attempts.count(lease.id):
+        return fence(tx, stopping)
+    return stopping
+
+
+def extend_lease(tx: Transaction, request: ExtendLease) -> Lease:
+    """Move the end of a lease.
+
+    Raises:
+        Conflict: `lease_over`, or `lease_open_ended`, or `being_taken_back`.
+        Invalid: `end_in_the_past`.
+        Refused: `not_free`: somebody else is promised the accelerators before that end,
+            or the inbound lease ends first.
+    """
+    lease = tx.lease(request.lease_id)
+    _refuse_over(lease)
+    if lease.ends_at_ms is None:
+        raise Conflict("lease_open_ended", f"{lease.id} has no end", "end it when you are done")
+    if lease.state is LeaseState.RECLAIMING:
+        raise Conflict("being_taken_back", f"{lease.id} is being taken back: {lease.reason}")
+    if not tx.now_ms < request.ends_at_ms <= LATEST_MS:
+        raise Invalid(
+            "end_in_the_past",
+            f"{format_instant(min(request.ends_at_ms, LATEST_MS))} is not a later instant",
+            "give a later end, or end the lease",
+        )
+    window = Window(lease.starts_at_ms, request.ends_at_ms)
+    for allocation in tx.book.allocations_of(lease.id):
+        if allocation.fenced_at_ms is not None:
+            continue
+        longer = Window(allocation.starts_at_ms, window.end_ms)
+        node = tx.book.nodes[allocation.node_id]
+        promised, _ = tx.book.snapshot.promise_end(node, longer)
+        in_the_way = [
+            other.lease_id
+            for other in tx.book.snapshot.standing_on(node.id)
+            if other.id != allocation.id
+            and set(other.accelerators) & set(allocation.accelerators)
+            and standing_window(other, tx.now_ms).overlaps(longer)
+        ]
+        if in_the_way or not promised:
+            raise Refused(
+                "not_free",
+                f"until {format_instant(request.ends_at_ms)} its accelerators are "
+                + (f"promised to {in_the_way[0]}" if in_the_way else "not supplied"),
+                "choose an earlier end, or request another lease",
+            )
+        tx.book.allocations.put(replace(allocation, ends_at_ms=request.ends_at_ms))
+    tx.emit("lease.extended", lease.id, lease.tenant_id, ends_at_ms=request.ends_at_ms)
+    return tx.book.leases.put(replace(lease, ends_at_ms=request.ends_at_ms))
+
+
+def _refuse_over(lease: Lease) -> None:
+    if lease.state in FINAL:
+        raise Conflict("lease_over", f"{lease.id} is {lease.state}", "request a new lease")

@@ -1,0 +1,213 @@
+"""A request for capacity: admitted or refused with the numbers, then placed or queued."""
+
+from dataclasses import replace
+
+from comptoir.desk.requests import RequestLease
+from comptoir.desk.transaction import Transaction
+from comptoir.fleet.kinds import check_kind
+from comptoir.leases.allocation import Allocation
+from comptoir.leases.lease import (
+    Lease,
+    LeaseClass,
+    LeaseState,
+    Reason,
+    request_of,
+)
+from comptoir.placement.check import check_plan
+from comptoir.placement.plan import Plan, plan_lease, refuse_impossible
+from comptoir.placement.why import queue_key
+from comptoir.pricing.rates import rate_at
+from comptoir.tenants.parties import Tenant, TenantState
+from comptoir.units.errors import Invalid, Refused
+from comptoir.units.ids import AllocationId, LeaseId
+from comptoir.units.text import check_count, check_text
+from comptoir.units.time import LATEST_MS, Window, format_instant
+
+MOST_ACCELERATORS = 10_000_000
+MOST_NOTICE_S = 7 * 86_400
+DEFAULT_NOTICE_S = 30
+MOST_LIVE_LEASES_A_TENANT = 100_000
+
+
+def request_lease(tx: Transaction, request: RequestLease) -> Lease:
+    """Take a request into the book: scheduled if it has a place, waiting if it must wait.
+
+    Raises:
+        Invalid: `unknown_kind`, `out_of_range`, `end_before_start`, `start_in_the_past`.
+        Refused: `tenant_suspended`, `class_not_allowed`, `quota_exceeded`, `no_rate`,
+            `too_many_leases`, and those of `placement.plan.refuse_impossible`.
+    """
+    tenant = tx.acting_tenant(request.tenant_id)
+    lease = _judge_words(tx, request, tenant)
+    _judge_tenant(tx, lease, tenant)
+    refuse_impossible(tx.book.snapshot, request_of(lease, tx.now_ms))
+    tx.book.leases.put(lease)
+    tx.emit(
+        "lease.requested",
+        lease.id,
+        tenant.id,
+        kind=lease.kind,
+        accelerators=lease.accelerators,
+        lease_class=lease.lease_class,
+        shape=lease.shape,
+    )
+    if _somebody_is_ahead(tx, lease):
+        return lease
+    return place(tx, lease) or lease
+
+
+def place(tx: Transaction, lease: Lease) -> Lease | None:
+    """Promise a waiting lease its accelerators, if placement finds them."""
+    request = request_of(lease, tx.now_ms)
+    plan = plan_lease(tx.book.snapshot, request, tx.now_ms)
+    if plan is None:
+        return None
+    check_plan(tx.book.snapshot, request, plan, tx.now_ms)
+    return _commit_plan(tx, lease, plan)
+
+
+def _commit_plan(tx: Transaction, lease: Lease, plan: Plan) -> Lease:
+    for reclaim in plan.reclaims:
+        victim = tx.book.leases[reclaim.lease_id]
+        tx.book.leases.put(replace(victim, reclaimed_for=lease.id))
+        for allocation in tx.book.allocations_of(victim.id):
+            if allocation.fenced_at_ms is None:
+                tx.book.allocations.put(replace(allocation, ends_at_ms=reclaim.until_ms))
+        tx.emit(
+            "lease.reclaim_planned",
+            victim.id,
+            victim.tenant_id,
+            until_ms=reclaim.until_ms,
+            notice_s=victim.notice_s,
+            reclaimed_for=lease.id,
+            cost_accelerator_ms=reclaim.cost_accelerator_ms,
+            why=reclaim.why,
+        )
+    for part in plan.allocations:
+        tx.book.allocations.put(
+            Allocation(
+                AllocationId(tx.new_id("al")),
+                lease.id,
+                lease.tenant_id,
+                part.node_id,
+                tx.book.nodes[part.node_id].inbound_lease_id,
+                part.accelerators,
+                plan.starts_at_ms,
+                part.ends_at_ms,
+            )
+        )
+    scheduled = tx.book.leases.put(
+        lease.moved(
+            LeaseState.SCHEDULED,
+            tx.now_ms,
+            scheduled_start_ms=plan.starts_at_ms,
+            reason=Reason.NONE,
+            reclaimed_for=None,
+        )
+    )
+    tx.emit(
+        "lease.scheduled",
+        lease.id,
+        lease.tenant_id,
+        starts_at_ms=plan.starts_at_ms,
+        nodes=[part.node_id for part in plan.allocations],
+        why=plan.why,
+    )
+    return scheduled
+
+
+def _judge_words(tx: Transaction, request: RequestLease, tenant: Tenant) -> Lease:
+    starts = tx.now_ms if request.starts_at_ms is None else request.starts_at_ms
+    if starts < tx.now_ms:
+        raise Invalid(
+            "start_in_the_past",
+            f"{format_instant(starts)} has passed",
+            "give a later instant, or none for now",
+        )
+    window = Window(starts, request.ends_at_ms)
+    if max(window.start_ms, window.end_ms or 0) > LATEST_MS:
+        raise Invalid("bad_instant", "the window lies beyond the year 9999", "give an earlier one")
+    internal_default = 5 if tenant.is_internal else DEFAULT_NOTICE_S
+    notice_s = internal_default if request.notice_s is None else request.notice_s
+    return Lease(
+        id=LeaseId(tx.new_id("ls")),
+        tenant_id=tenant.id,
+        requested_by=tx.actor.user_id,
+        name=check_text("name", request.name, 0, 100),
+        lease_class=request.lease_class,
+        kind=check_kind(request.kind),
+        accelerators=check_count("accelerators", request.accelerators, 1, MOST_ACCELERATORS),
+        shape=request.shape,
+        starts_at_ms=window.start_ms,
+        ends_at_ms=window.end_ms,
+        notice_s=check_count("notice_s", notice_s, 0, MOST_NOTICE_S),
+        on_reclaim=request.on_reclaim,
+        requested_at_ms=tx.now_ms,
+        state=LeaseState.WAITING,
+        state_since_ms=tx.now_ms,
+    )
+
+
+def _judge_tenant(tx: Transaction, lease: Lease, tenant: Tenant) -> None:
+    if tenant.state is TenantState.SUSPENDED:
+        raise Refused(
+            "tenant_suspended", f"{tenant.slug} is suspended", "ask the operator to resume it"
+        )
+    if tenant.is_internal is not (lease.lease_class is LeaseClass.INTERNAL):
+        allowed = "internal" if tenant.is_internal else "reserved, on_demand and spot"
+        raise Refused(
+            "class_not_allowed",
+            f"{tenant.slug} is {'an internal team' if tenant.is_internal else 'a customer'}: "
+            f"its classes are {allowed}, not {lease.lease_class}",
+            f"use --class {allowed.split(',', maxsplit=1)[0]}",
+        )
+    if lease.lease_class is LeaseClass.RESERVED and lease.ends_at_ms is None:
+        raise Invalid(
+            "window_missing", "a reserved lease is a sold window and needs its end", "give an end"
+        )
+    if tx.book.leases_by_tenant.count(tenant.id) >= MOST_LIVE_LEASES_A_TENANT:
+        raise Refused(
+            "too_many_leases",
+            f"{tenant.slug} has {MOST_LIVE_LEASES_A_TENANT:,} live leases, the most there may be",
+            "end or cancel some",
+        )
+    _judge_quota(tx, lease, tenant)
+    line = tx.book.rates_by_line.get((tenant.rate_card_id, lease.kind, lease.lease_class))
+    if rate_at(sorted(line, key=lambda r: r.effective_from_ms), lease.starts_at_ms) is None:
+        card = tx.book.rate_cards[tenant.rate_card_id]
+        raise Refused(
+            "no_rate",
+            f"rate card {card.name!r} has no approved rate for {lease.kind} {lease.lease_class} "
+            f"at {format_instant(lease.starts_at_ms)}",
+            "ask sales to propose one and an approver to approve it",
+            {"rate_card": card.id},
+        )
+
+
+def _judge_quota(tx: Transaction, lease: Lease, tenant: Tenant) -> None:
+    quota = tx.book.quotas.get((tenant.id, lease.kind))
+    if quota is None:
+        return
+    used = sum(
+        other.accelerators
+        for other in tx.book.leases_by_tenant.get(tenant.id)
+        if other.kind == lease.kind
+        and Window(other.starts_at_ms, other.ends_at_ms).overlaps(lease.window)
+    )
+    if used + lease.accelerators > quota.accelerators:
+        raise Refused(
+            "quota_exceeded",
+            f"{tenant.slug} has {used:,} of its {quota.accelerators:,} x {lease.kind} in that "
+            f"window and asked for {lease.accelerators:,} more",
+            f"ask for at most {max(quota.accelerators - used, 0):,}, end a lease, or ask for "
+            "a larger quota",
+            {"quota": quota.accelerators, "used": used, "asked": lease.accelerators},
+        )
+
+
+def _somebody_is_ahead(tx: Transaction, lease: Lease) -> bool:
+    """A waiting lease of the same kind that the queue's order puts first."""
+    return any(
+        other.kind == lease.kind and other.id != lease.id and queue_key(other) < queue_key(lease)
+        for other in tx.book.leases_by_state.get(LeaseState.WAITING)
+    )

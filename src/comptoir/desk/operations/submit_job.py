@@ -1,0 +1,121 @@
+"""Jobs: a command put on a lease, and taken off it."""
+
+from dataclasses import replace
+
+from comptoir.desk.operations.change_lease import stop_for_good
+from comptoir.desk.operations.taking_back import cancel_attempt, drop_promise, finish_job
+from comptoir.desk.requests import JobRef, SubmitJob
+from comptoir.desk.transaction import Transaction
+from comptoir.leases.jobs import FINAL_JOB_STATES, Job, JobState
+from comptoir.leases.lease import FINAL, LeaseState, Reason
+from comptoir.tenants.permissions import not_found
+from comptoir.units.errors import Conflict, Invalid, Refused
+from comptoir.units.ids import JobId, RuntimeId
+from comptoir.units.text import check_text
+from comptoir.units.time import MS_PER_S
+
+MOST_COMMAND_BYTES = 65_536
+MOST_QUEUED_JOBS_A_LEASE = 100
+
+
+def submit_job(tx: Transaction, request: SubmitJob) -> Job:
+    """Queue a command on a lease; it starts when the lease is active and its turn has come.
+
+    Raises:
+        NotFound: the lease or the runtime.
+        Conflict: `lease_over`.
+        Invalid: `bad_command`, `bad_environment`.
+        Refused: `too_many_jobs`.
+    """
+    lease = tx.lease(request.lease_id)
+    if lease.state in FINAL:
+        raise Conflict("lease_over", f"{lease.id} is {lease.state}", "request a new lease")
+    _judge_command(request)
+    waiting = tx.book.queued_jobs.count(lease.id)
+    if waiting >= MOST_QUEUED_JOBS_A_LEASE:
+        raise Refused(
+            "too_many_jobs",
+            f"{waiting} jobs wait on {lease.id}, the most there may be",
+            "wait for some to finish",
+        )
+    job = Job(
+        id=JobId(tx.new_id("jb")),
+        lease_id=lease.id,
+        tenant_id=lease.tenant_id,
+        submitted_by=tx.actor.user_id,
+        name=check_text("name", request.name, 0, 100) or request.command[0][:100],
+        command=request.command,
+        environment=request.environment,
+        runtime_id=_runtime(tx, request.runtime),
+        release_lease=request.release_lease,
+        submitted_at_ms=tx.now_ms,
+        state=JobState.QUEUED,
+    )
+    tx.book.jobs.put(job)
+    tx.emit("job.submitted", job.id, job.tenant_id, lease=lease.id, name=job.name)
+    return job
+
+
+def cancel_job(tx: Transaction, request: JobRef) -> Job:
+    """Take a job off its lease: at once if queued, with the lease's notice if it runs."""
+    job = tx.job(request.job_id)
+    if job.state in FINAL_JOB_STATES:
+        return job
+    if job.state is JobState.QUEUED and not any(
+        attempt.job_id == job.id for attempt in tx.book.live_attempts.get(job.lease_id)
+    ):
+        done = finish_job(tx, job, JobState.CANCELLED, None, "cancelled before it ran")
+        release_if_asked(tx, done)
+        return done
+    if job.cancel_requested:
+        return job
+    lease = tx.book.leases[job.lease_id]
+    cancel_attempt(tx, job, lease.notice_s * MS_PER_S)
+    tx.emit("job.cancel_requested", job.id, job.tenant_id)
+    return tx.book.jobs.put(replace(job, cancel_requested=True))
+
+
+def release_if_asked(tx: Transaction, job: Job) -> None:
+    """End the lease of a finished job that said so, when nothing else is queued on it."""
+    lease = tx.book.leases.get(job.lease_id)
+    if not job.release_lease or lease is None or tx.book.queued_jobs.count(lease.id):
+        return
+    if lease.state is LeaseState.ACTIVE:
+        stop_for_good(tx, lease, Reason.JOB_FINISHED)
+    elif lease.state in (LeaseState.WAITING, LeaseState.SCHEDULED):
+        drop_promise(tx, lease, LeaseState.CANCELLED, Reason.JOB_FINISHED)
+    elif lease.state is LeaseState.RECLAIMING:
+        tx.book.leases.put(replace(lease, reason=Reason.JOB_FINISHED))
+
+
+def _judge_command(request: SubmitJob) -> None:
+    size = sum(len(word.encode()) + 1 for word in request.command)
+    if not request.command or not request.command[0] or size > MOST_COMMAND_BYTES:
+        raise Invalid(
+            "bad_command",
+            f"a command is 1 to {MOST_COMMAND_BYTES:,} bytes, this one has {size:,}",
+            "give the program and its arguments",
+        )
+    pairs = [*request.environment]
+    if any("\0" in word for word in request.command):
+        raise Invalid("bad_command", "a command cannot hold a NUL byte")
+    names = [name for name, _ in pairs]
+    if (
+        any(not name or "=" in name or "\0" in name + value for name, value in pairs)
+        or len(set(names)) != len(names)
+        or sum(len(name.encode()) + len(value.encode()) for name, value in pairs)
+        > MOST_COMMAND_BYTES
+    ):
+        raise Invalid(
+            "bad_environment",
+            f"an environment is distinct NAME=value pairs of at most {MOST_COMMAND_BYTES:,} bytes",
+        )
+
+
+def _runtime(tx: Transaction, named: str | None) -> RuntimeId | None:
+    if named is None:
+        return None
+    for runtime in tx.book.runtimes:
+        if not runtime.retired and named in (runtime.id, runtime.name):
+            return runtime.id
+    raise not_found(f"runtime {named}")

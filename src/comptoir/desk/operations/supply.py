@@ -1,0 +1,159 @@
+"""Supply: inbound leases declared and ended, their nodes drained and put back."""
+
+from dataclasses import replace
+
+from comptoir.desk.operations.taking_back import begin_stop
+from comptoir.desk.requests import DeclareSupply, EndSupply, NewNode, NodeRef
+from comptoir.desk.transaction import Transaction
+from comptoir.fleet.kinds import check_kind
+from comptoir.fleet.nodes import Node, NodeState
+from comptoir.leases.inbound import InboundLease, InboundState
+from comptoir.leases.lease import LeaseState, Reason
+from comptoir.tenants.permissions import not_found
+from comptoir.units.errors import Conflict, Invalid
+from comptoir.units.ids import InboundLeaseId, NodeId
+from comptoir.units.money import check_currency
+from comptoir.units.text import check_count, check_text
+from comptoir.units.time import MS_PER_S, Window, format_instant
+
+MOST_NODES_A_SUPPLY = 20_000
+MOST_ACCELERATORS_A_NODE = 1_024
+
+
+def declare_supply(tx: Transaction, request: DeclareSupply) -> InboundLease:
+    """Put an inbound lease and its nodes in the book.
+
+    Raises:
+        Invalid: `unknown_kind`, `out_of_range`, `end_before_start`, `unknown_currency`.
+        Conflict: `node_name_taken`.
+    """
+    starts = tx.now_ms if request.starts_at_ms is None else request.starts_at_ms
+    window = Window(starts, request.ends_at_ms)
+    check_count("nodes", len(request.nodes), 1, MOST_NODES_A_SUPPLY)
+    inbound = InboundLease(
+        InboundLeaseId(tx.new_id("il")),
+        check_text("name", request.name, 1, 100),
+        check_text("partner", request.partner, 1, 100),
+        check_kind(request.kind),
+        window.start_ms,
+        window.end_ms,
+        request.cost_nanos,
+        check_currency(request.currency),
+        InboundState.ACTIVE,
+    )
+    tx.book.inbound.put(inbound)
+    for new in request.nodes:
+        _add_node(tx, inbound, new)
+    tx.emit(
+        "supply.declared",
+        inbound.id,
+        None,
+        kind=inbound.kind,
+        nodes=len(request.nodes),
+        accelerators=sum(node.accelerators for node in request.nodes),
+    )
+    return inbound
+
+
+def _add_node(tx: Transaction, inbound: InboundLease, new: NewNode) -> None:
+    name = check_text("node name", new.name, 1, 100)
+    if tx.book.nodes_by_name.first(name) is not None:
+        raise Conflict(
+            "node_name_taken",
+            f"a node called {name!r} belongs to another inbound lease",
+            "end that lease first, or choose another name",
+        )
+    tx.book.nodes.put(
+        Node(
+            NodeId(tx.new_id("nd")),
+            name,
+            inbound.id,
+            inbound.kind,
+            check_count("accelerators", new.accelerators, 1, MOST_ACCELERATORS_A_NODE),
+            new.memory_bytes,
+            new.engine,
+            check_text("site", new.site, 1, 64),
+            check_text("cluster", new.cluster, 1, 64),
+            check_text("pod", new.pod, 1, 64),
+            check_text("rack", new.rack, 1, 64),
+            NodeState.IN_SERVICE,
+        )
+    )
+
+
+def end_supply(tx: Transaction, request: EndSupply) -> InboundLease:
+    """Give an inbound lease an end; whatever stands on it is stopped by then.
+
+    Raises:
+        Conflict: `supply_ended`, or `promises_past_end`: guaranteed leases are promised
+            beyond it.
+        Invalid: `end_in_the_past`.
+    """
+    inbound = tx.book.inbound.get(request.inbound_lease_id)
+    if inbound is None:
+        raise not_found(f"inbound lease {request.inbound_lease_id}")
+    if inbound.state is InboundState.ENDED:
+        raise Conflict("supply_ended", f"{inbound.id} has ended already")
+    end = tx.now_ms if request.ends_at_ms is None else request.ends_at_ms
+    if end < tx.now_ms:
+        raise Invalid(
+            "end_in_the_past",
+            f"{format_instant(end)} has passed",
+            "give a later instant, or none for now",
+        )
+    _refuse_broken_promises(tx, inbound, end)
+    ended = end == tx.now_ms
+    changed = replace(inbound, ends_at_ms=max(end, inbound.starts_at_ms + 1))
+    tx.book.inbound.put(replace(changed, state=InboundState.ENDED) if ended else changed)
+    for node in tx.book.nodes_by_inbound.get(inbound.id):
+        for allocation in list(tx.book.snapshot.standing_on(node.id)):
+            if allocation.ends_at_ms is None or allocation.ends_at_ms > end:
+                lease = tx.book.leases[allocation.lease_id]
+                if lease.state is LeaseState.ACTIVE and ended:
+                    begin_stop(tx, lease, Reason.SUPPLY_ENDED, end + lease.notice_s * MS_PER_S)
+                else:
+                    tx.book.allocations.put(replace(allocation, ends_at_ms=end))
+        if ended:
+            tx.book.nodes.put(replace(node, state=NodeState.RETIRED))
+    tx.emit("supply.ended" if ended else "supply.end_set", inbound.id, None, ends_at_ms=end)
+    return tx.book.inbound[inbound.id]
+
+
+def _refuse_broken_promises(tx: Transaction, inbound: InboundLease, end: int) -> None:
+    broken = [
+        allocation.lease_id
+        for node in tx.book.nodes_by_inbound.get(inbound.id)
+        for allocation in tx.book.snapshot.standing_on(node.id)
+        if not tx.book.leases[allocation.lease_id].reclaimable
+        and (allocation.ends_at_ms is None or allocation.ends_at_ms > end)
+    ]
+    if broken:
+        raise Conflict(
+            "promises_past_end",
+            f"{len(broken)} guaranteed leases are promised past {format_instant(end)}: "
+            f"{', '.join(sorted(set(broken))[:5])}",
+            "end those leases first, or choose a later end",
+            {"leases": sorted(set(broken))[:50]},
+        )
+
+
+def drain_node(tx: Transaction, request: NodeRef) -> Node:
+    """Give a node no new leases; those it has run to their end."""
+    return _set_state(tx, request.node_id, NodeState.DRAINING, "node.draining")
+
+
+def resume_node(tx: Transaction, request: NodeRef) -> Node:
+    """Put a drained node back in service."""
+    return _set_state(tx, request.node_id, NodeState.IN_SERVICE, "node.in_service")
+
+
+def _set_state(tx: Transaction, node_id: NodeId, state: NodeState, event: str) -> Node:
+    node = tx.book.nodes.get(node_id)
+    if node is None:
+        raise not_found(f"node {node_id}")
+    if node.state is NodeState.RETIRED:
+        raise Conflict("node_retired", f"{node.id} left with its inbound lease")
+    if node.state is state:
+        return node
+    tx.emit(event, node.id, None, name=node.name)
+    return tx.book.nodes.put(replace(node, state=state))

@@ -1,0 +1,147 @@
+"""Taking back: the steps by which a lease loses its accelerators, shared by operations.
+
+promise dropped   nothing was delivered yet; the promise is gone at once
+begin stop        the lease is reclaiming: its jobs are told, its time is bounded
+fence             nothing of it runs any more: delivered time is metered to its end,
+                  and only now are the accelerators free
+"""
+
+from dataclasses import replace
+
+from comptoir.desk.metered import meter_allocation, meter_attempt
+from comptoir.desk.transaction import Transaction
+from comptoir.leases.jobs import AttemptState, Job, JobState
+from comptoir.leases.lease import Lease, LeaseState, OnReclaim, Reason
+
+COMES_BACK = frozenset({Reason.STRONGER_REQUEST, Reason.SUPPLY_ENDED})
+
+
+def comes_back(lease: Lease, now_ms: int) -> bool:
+    """Whether a lease that is being taken back will wait for accelerators again."""
+    return (
+        lease.reason in COMES_BACK
+        and lease.on_reclaim is OnReclaim.WAIT
+        and (lease.ends_at_ms is None or lease.ends_at_ms > now_ms)
+    )
+
+
+def drop_promise(tx: Transaction, lease: Lease, state: LeaseState, reason: Reason) -> Lease:
+    """End a lease that was not delivered yet, or put a scheduled one back to waiting."""
+    for allocation in tx.book.allocations_of(lease.id):
+        if allocation.delivered_from_ms is None and allocation.fenced_at_ms is None:
+            tx.book.allocations.put(replace(allocation, fenced_at_ms=tx.now_ms))
+    moved = tx.book.leases.put(
+        lease.moved(state, tx.now_ms, reason=reason, scheduled_start_ms=None)
+    )
+    if state is not LeaseState.WAITING:
+        _cancel_queued_jobs(tx, moved)
+    tx.emit(f"lease.{state}", lease.id, lease.tenant_id, reason=reason)
+    return moved
+
+
+def begin_stop(tx: Transaction, lease: Lease, reason: Reason, kill_at_ms: int) -> Lease:
+    """Announce the end to an active lease's jobs; its time is over at `kill_at_ms`."""
+    for allocation in tx.book.allocations_of(lease.id):
+        if allocation.fenced_at_ms is None:
+            end = kill_at_ms
+            if allocation.ends_at_ms is not None:
+                end = min(end, allocation.ends_at_ms)
+            tx.book.allocations.put(replace(allocation, ends_at_ms=end))
+    for attempt in tx.book.live_attempts.get(lease.id):
+        tx.book.attempts.put(
+            replace(
+                attempt,
+                stop_at_ms=attempt.stop_at_ms or tx.now_ms,
+                kill_at_ms=min(kill_at_ms, attempt.kill_at_ms or kill_at_ms),
+            )
+        )
+    moved = tx.book.leases.put(
+        lease.moved(
+            LeaseState.RECLAIMING,
+            tx.now_ms,
+            reason=reason,
+            stop_at_ms=tx.now_ms,
+            kill_at_ms=kill_at_ms,
+        )
+    )
+    tx.emit(
+        "lease.reclaiming",
+        lease.id,
+        lease.tenant_id,
+        reason=reason,
+        kill_at_ms=kill_at_ms,
+        notice_s=lease.notice_s,
+        reclaimed_for=lease.reclaimed_for,
+    )
+    return moved
+
+
+def fence(tx: Transaction, lease: Lease) -> Lease:
+    """Free the accelerators of a lease whose work is confirmed to be over."""
+    for allocation in tx.book.allocations_of(lease.id):
+        if allocation.fenced_at_ms is not None:
+            continue
+        until = tx.now_ms if lease.kill_at_ms is None else min(tx.now_ms, lease.kill_at_ms)
+        if allocation.delivered_from_ms is not None:
+            until = max(until, allocation.delivered_from_ms)
+            allocation = replace(allocation, delivered_until_ms=until)
+        allocation = tx.book.allocations.put(replace(allocation, fenced_at_ms=tx.now_ms))
+        meter_allocation(tx, lease, allocation, until)
+    back = comes_back(lease, tx.now_ms)
+    state = LeaseState.WAITING if back else LeaseState.ENDED
+    moved = tx.book.leases.put(
+        lease.moved(
+            state,
+            tx.now_ms,
+            scheduled_start_ms=None,
+            stop_at_ms=None,
+            kill_at_ms=None,
+            reclaims=lease.reclaims + (lease.reason is Reason.STRONGER_REQUEST),
+        )
+    )
+    if not back:
+        _cancel_queued_jobs(tx, moved)
+    tx.emit(f"lease.{state}", lease.id, lease.tenant_id, reason=lease.reason)
+    return moved
+
+
+def finish_job(
+    tx: Transaction, job: Job, state: JobState, exit_code: int | None, detail: str
+) -> Job:
+    """Write a job's end."""
+    done = tx.book.jobs.put(
+        replace(job, state=state, exit_code=exit_code, finished_at_ms=tx.now_ms, detail=detail)
+    )
+    tx.emit(
+        f"job.{state}", job.id, job.tenant_id, lease=job.lease_id, exit_code=exit_code,
+        attempts=job.attempts, detail=detail,
+    )  # fmt: skip
+    return done
+
+
+def cancel_attempt(tx: Transaction, job: Job, notice_ms: int) -> None:
+    """Ask the engine to stop a job's live attempt: first SIGTERM, then an end."""
+    for attempt in tx.book.live_attempts.get(job.lease_id):
+        if attempt.job_id == job.id and attempt.state in (
+            AttemptState.STARTING,
+            AttemptState.RUNNING,
+        ):
+            kill_at = tx.now_ms + notice_ms
+            tx.book.attempts.put(
+                replace(
+                    attempt,
+                    stop_at_ms=attempt.stop_at_ms or tx.now_ms,
+                    kill_at_ms=min(kill_at, attempt.kill_at_ms or kill_at),
+                )
+            )
+
+
+def meter_live_attempts(tx: Transaction, lease: Lease) -> None:
+    """Measure what a lease's running attempts have occupied so far."""
+    for attempt in tx.book.live_attempts.get(lease.id):
+        meter_attempt(tx, lease, attempt)
+
+
+def _cancel_queued_jobs(tx: Transaction, lease: Lease) -> None:
+    for job in tx.book.queued_jobs.get(lease.id):
+        finish_job(tx, job, JobState.CANCELLED, None, f"its lease {lease.id} is {lease.state}")

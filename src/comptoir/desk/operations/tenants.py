@@ -1,0 +1,82 @@
+"""Tenants: created, suspended, resumed, and their quotas."""
+
+from dataclasses import replace
+
+from comptoir.desk.operations.taking_back import begin_stop, drop_promise
+from comptoir.desk.requests import CreateTenant, SetQuota, TenantRef
+from comptoir.desk.transaction import Transaction
+from comptoir.fleet.kinds import check_kind
+from comptoir.leases.lease import LeaseState, Reason
+from comptoir.tenants.parties import Quota, Tenant, TenantState
+from comptoir.tenants.permissions import not_found
+from comptoir.units.errors import Conflict
+from comptoir.units.ids import TenantId
+from comptoir.units.text import check_count, check_slug, check_text
+from comptoir.units.time import MS_PER_S
+
+MOST_ACCELERATORS = 10_000_000
+
+
+def create_tenant(tx: Transaction, request: CreateTenant) -> Tenant:
+    """Make a tenant.
+
+    Raises:
+        Conflict: `slug_taken`.
+        NotFound: the rate card.
+    """
+    slug = check_slug("slug", request.slug)
+    if tx.book.tenant_by_slug.first(slug) is not None:
+        raise Conflict("slug_taken", f"there is a tenant {slug!r} already", "choose another slug")
+    card_id = request.rate_card_id or next(iter(tx.book.rate_cards)).id
+    if card_id not in tx.book.rate_cards:
+        raise not_found(f"rate card {card_id}")
+    tenant = Tenant(
+        TenantId(tx.new_id("tn")),
+        slug,
+        check_text("name", request.name, 1, 100),
+        request.kind,
+        TenantState.ACTIVE,
+        card_id,
+        tx.now_ms,
+    )
+    tx.book.tenants.put(tenant)
+    tx.emit("tenant.created", tenant.id, tenant.id, slug=slug, kind=tenant.kind)
+    return tenant
+
+
+def suspend_tenant(tx: Transaction, request: TenantRef) -> Tenant:
+    """No new leases; waiting ones are cancelled, running ones stopped with their notice."""
+    tenant = tx.tenant(request.tenant_id)
+    if tenant.state is TenantState.SUSPENDED:
+        return tenant
+    for lease in tx.book.leases_by_tenant.get(tenant.id):
+        match lease.state:
+            case LeaseState.WAITING | LeaseState.SCHEDULED:
+                drop_promise(tx, lease, LeaseState.CANCELLED, Reason.TENANT_SUSPENDED)
+            case LeaseState.ACTIVE:
+                kill_at = tx.now_ms + lease.notice_s * MS_PER_S
+                begin_stop(tx, lease, Reason.TENANT_SUSPENDED, kill_at)
+    tx.emit("tenant.suspended", tenant.id, tenant.id)
+    return tx.book.tenants.put(replace(tenant, state=TenantState.SUSPENDED))
+
+
+def resume_tenant(tx: Transaction, request: TenantRef) -> Tenant:
+    """The tenant may lease again."""
+    tenant = tx.tenant(request.tenant_id)
+    if tenant.state is TenantState.ACTIVE:
+        return tenant
+    tx.emit("tenant.resumed", tenant.id, tenant.id)
+    return tx.book.tenants.put(replace(tenant, state=TenantState.ACTIVE))
+
+
+def set_quota(tx: Transaction, request: SetQuota) -> Quota:
+    """Bound what a tenant may hold or be promised of a kind; what it has stays."""
+    tenant = tx.tenant(request.tenant_id)
+    quota = Quota(
+        tenant.id,
+        check_kind(request.kind),
+        check_count("accelerators", request.accelerators, 0, MOST_ACCELERATORS),
+    )
+    tx.book.quotas.put(quota)
+    tx.emit("quota.set", tenant.id, tenant.id, kind=quota.kind, accelerators=quota.accelerators)
+    return quota

@@ -1,0 +1,131 @@
+"""Ports: what the desk needs from outside, and who may stand in for it.
+
+The engine's port is long and has a file of its own, `engine_port.py`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from comptoir.desk.engine_port import Engine as Engine
+from comptoir.leases.allocation import Allocation
+from comptoir.metering.usage import UsageEvent
+from comptoir.units.ids import LeaseId
+
+
+class Clock(Protocol):
+    """The one clock."""
+
+    def now_ms(self) -> int:
+        """Milliseconds UTC."""
+        ...
+
+
+class Entropy(Protocol):
+    """The one source of secrets."""
+
+    def token_bytes(self, count: int) -> bytes:
+        """Unpredictable bytes (in simulation: seeded)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnswer:
+    """What was answered to an idempotency key, to be said again word for word."""
+
+    scope: str
+    key: str
+    request_sha256: str
+    status: int
+    body: bytes
+    created_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the numbered event table: the feed, the webhooks and the audit."""
+
+    seq: int
+    at_ms: int
+    type: str
+    actor: str
+    key_id: str | None
+    tenant_id: str | None
+    subject: str
+    data: Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Changes:
+    """One commit: rows to put, rows to append, and the version it rests on.
+
+    `rows` and `appended` map a table's name to domain values; the store knows how each
+    is written. `counter` is the book's id counter after this commit.
+    """
+
+    expected_version: int
+    counter: int
+    rows: dict[str, list[Any]] = field(default_factory=dict)
+    appended: dict[str, list[Any]] = field(default_factory=dict)
+    answers: list[StoredAnswer] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The live part of the book, as the store holds it at `version`.
+
+    `last_seq` is the highest number of each append-only table.
+    """
+
+    version: int
+    counter: int
+    rows: Mapping[str, Sequence[Any]]
+    last_seq: Mapping[str, int]
+
+
+class StaleBook(Exception):
+    """Somebody else has committed: this desk must stop writing and reload."""
+
+
+class CommitUnknown(Exception):
+    """The commit may or may not have happened: reload and compare versions."""
+
+
+class Store(Protocol):
+    """Where the book is kept. One desk at a time writes, fenced by the version."""
+
+    def load(self) -> Loaded:
+        """Live and future things only."""
+        ...
+
+    def commit(self, changes: Changes) -> None:
+        """All or nothing.
+
+        Raises:
+            StaleBook: the version is not the expected one; nothing was written.
+            Unavailable: `disk_full` or `store_unavailable`; nothing was written.
+            CommitUnknown: the connection broke while committing.
+        """
+        ...
+
+    def find(self, table: str, key: tuple[Any, ...]) -> Any | None:
+        """One committed row by its primary key, live or long ended."""
+        ...
+
+    def find_answers(
+        self, scoped_keys: Iterable[tuple[str, str]]
+    ) -> Mapping[tuple[str, str], StoredAnswer]:
+        """The stored answers among these (scope, key) pairs."""
+        ...
+
+    def find_usage(self, source: str, event_ids: Sequence[str]) -> Mapping[str, UsageEvent]:
+        """The stored usage events of a source among these ids."""
+        ...
+
+    def find_allocation_of(self, lease_id: LeaseId) -> Allocation | None:
+        """Any committed allocation of a lease that was delivered."""
+        ...
+
+    def forget_answers(self, before_ms: int) -> int:
+        """Drop answers older than their keeping time; returns how many."""
+        ...

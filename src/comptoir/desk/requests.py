@@ -1,0 +1,284 @@
+"""What doors ask of the desk: one frozen value an operation. Parsed, not yet judged."""
+
+from dataclasses import dataclass
+
+from comptoir.desk.engine_port import Observation
+from comptoir.leases.lease import LeaseClass, OnReclaim, Shape
+from comptoir.metering.usage import Measure
+from comptoir.tenants.parties import Key, Role, TenantKind
+from comptoir.units.ids import (
+    AttemptId,
+    InboundLeaseId,
+    JobId,
+    KeyId,
+    LeaseId,
+    NodeId,
+    RateCardId,
+    RateId,
+    RuntimeId,
+    TenantId,
+    UserId,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CreateTenant:
+    """`rate_card_id` empty: the book's first card."""
+
+    slug: str
+    name: str
+    kind: TenantKind
+    rate_card_id: RateCardId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TenantRef:
+    """Suspend or resume this tenant."""
+
+    tenant_id: TenantId
+
+
+@dataclass(frozen=True, slots=True)
+class SetQuota:
+    """At most so many accelerators of a kind at once."""
+
+    tenant_id: TenantId
+    kind: str
+    accelerators: int
+
+
+@dataclass(frozen=True, slots=True)
+class CreateUser:
+    """`tenant_id` None makes a house user; a tenant's admin makes users of its own tenant."""
+
+    name: str
+    roles: tuple[Role, ...]
+    tenant_id: TenantId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UserRef:
+    """Disable this user: its keys stop working at once."""
+
+    user_id: UserId
+
+
+@dataclass(frozen=True, slots=True)
+class IssueKey:
+    """A new key for a user; `user_id` None is the actor itself."""
+
+    user_id: UserId | None = None
+    note: str = ""
+    expires_at_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedKey:
+    """The answer to `IssueKey`: `secret` is shown once and never stored."""
+
+    key: Key
+    secret: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRef:
+    """Revoke this key."""
+
+    key_id: KeyId
+
+
+@dataclass(frozen=True, slots=True)
+class NewNode:
+    """A node that an inbound lease brings."""
+
+    name: str
+    accelerators: int
+    memory_bytes: int = 0
+    engine: str = ""
+    site: str = "site-1"
+    cluster: str = "a"
+    pod: str = "pod-1"
+    rack: str = "rack-1"
+
+
+@dataclass(frozen=True, slots=True)
+class DeclareSupply:
+    """An inbound lease and the nodes that it brings."""
+
+    name: str
+    kind: str
+    nodes: tuple[NewNode, ...]
+    partner: str = "owned"
+    starts_at_ms: int | None = None
+    ends_at_ms: int | None = None
+    cost_nanos: int = 0
+    currency: str = "USD"
+
+
+@dataclass(frozen=True, slots=True)
+class EndSupply:
+    """End an inbound lease at an instant (None: now); what stands on it is taken back."""
+
+    inbound_lease_id: InboundLeaseId
+    ends_at_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRef:
+    """Drain this node, or put it back in service."""
+
+    node_id: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class DeclareRuntime:
+    """Host paths shown read-only at the same place inside the sandbox."""
+
+    name: str
+    paths: tuple[str, ...]
+    environment: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeRef:
+    """Retire this runtime: no new job may name it."""
+
+    runtime_id: RuntimeId
+
+
+@dataclass(frozen=True, slots=True)
+class CreateRateCard:
+    """An empty card in one currency."""
+
+    name: str
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProposeRate:
+    """A price from an instant on (None: from its approval on)."""
+
+    rate_card_id: RateCardId
+    kind: str
+    lease_class: LeaseClass
+    price_nanos: int
+    measure: Measure = Measure.DELIVERED
+    effective_from_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RateRef:
+    """Approve this rate; never by its proposer."""
+
+    rate_id: RateId
+
+
+@dataclass(frozen=True, slots=True)
+class RequestLease:
+    """k accelerators of a kind. `tenant_id` is for house users; a tenant's user has its own."""
+
+    kind: str
+    accelerators: int
+    lease_class: LeaseClass
+    shape: Shape = Shape.SITE
+    starts_at_ms: int | None = None
+    ends_at_ms: int | None = None
+    notice_s: int | None = None
+    on_reclaim: OnReclaim = OnReclaim.WAIT
+    name: str = ""
+    tenant_id: TenantId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseRef:
+    """Cancel or end this lease."""
+
+    lease_id: LeaseId
+
+
+@dataclass(frozen=True, slots=True)
+class ExtendLease:
+    """Move the end of a bounded lease; later or sooner, never into the past."""
+
+    lease_id: LeaseId
+    ends_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitJob:
+    """A command on a lease. `release_lease`: end the lease when the job is done."""
+
+    lease_id: LeaseId
+    command: tuple[str, ...]
+    name: str = ""
+    environment: tuple[tuple[str, str], ...] = ()
+    runtime: str | None = None
+    release_lease: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class JobRef:
+    """Cancel this job."""
+
+    job_id: JobId
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedUsage:
+    """One usage event from a source of telemetry."""
+
+    event_id: str
+    lease_id: LeaseId
+    measure: Measure
+    starts_at_ms: int
+    ends_at_ms: int
+    accelerator_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordUsage:
+    """A batch of usage events; repeats are welcome, contradictions are not."""
+
+    source: str
+    events: tuple[ReportedUsage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRecorded:
+    """The answer to `RecordUsage`."""
+
+    accepted: int
+    repeated: int
+
+
+@dataclass(frozen=True, slots=True)
+class IssueInvoice:
+    """Bill what a tenant has used up to an instant (None: now)."""
+
+    tenant_id: TenantId
+    until_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What an engine saw, and which orders it took or could not take (with the reason)."""
+
+    engine: str
+    observations: tuple[Observation, ...] = ()
+    refused: tuple[tuple[AttemptId, str], ...] = ()
+    forgotten: tuple[AttemptId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What time alone causes. `most` bounds each kind of work, so that a turn stays short."""
+
+    meter_every_ms: int = 60_000
+    most: int = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """The first act of a new book: a rate card, an operator, and the operator's key."""
+
+    currency: str = "USD"

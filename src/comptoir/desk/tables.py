@@ -1,0 +1,168 @@
+"""The desk's memory in tables that can be taken back.
+
+Every change goes through a `Journal`: a refused operation is undone to its mark, a
+failed commit is undone whole, and what remains is exactly what the store must write.
+"""
+
+from collections.abc import Callable, Hashable, Iterator
+from typing import Any, Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+Feed = Callable[[V | None, V | None], None]
+
+
+class Journal:
+    """Changes since the last commit, oldest first."""
+
+    def __init__(self) -> None:
+        self._puts: list[tuple[Table[Any, Any], Any, Any]] = []
+        self._appends: list[tuple[str, Any]] = []
+
+    def mark(self) -> tuple[int, int]:
+        """A place to return to."""
+        return len(self._puts), len(self._appends)
+
+    def undo_to(self, mark: tuple[int, int]) -> None:
+        """Take back everything since `mark`, newest first."""
+        puts, appends = mark
+        while len(self._puts) > puts:
+            table, key, old = self._puts.pop()
+            table.restore(key, old)
+        del self._appends[appends:]
+
+    def record(self, table: "Table[Any, Any]", key: Any, old: Any) -> None:
+        """Remember what a row was before it was put."""
+        self._puts.append((table, key, old))
+
+    def append(self, table: str, value: Any) -> None:
+        """A row of an append-only table."""
+        self._appends.append((table, value))
+
+    def appended_since(self, mark: tuple[int, int], table: str) -> list[Any]:
+        """Rows of one append-only table since `mark`."""
+        return [value for name, value in self._appends[mark[1] :] if name == table]
+
+    def drain(self) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
+        """The last value of every row put, and every row appended, by table."""
+        rows: dict[str, list[Any]] = {}
+        seen: set[tuple[str, Any]] = set()
+        for table, key, _ in self._puts:
+            if (table.name, key) not in seen:
+                seen.add((table.name, key))
+                rows.setdefault(table.name, []).append(table.rows[key])
+        appended: dict[str, list[Any]] = {}
+        for name, value in self._appends:
+            appended.setdefault(name, []).append(value)
+        return rows, appended
+
+    def clear(self) -> None:
+        """Forget: the changes are committed."""
+        self._puts.clear()
+        self._appends.clear()
+
+    def __bool__(self) -> bool:
+        return bool(self._puts or self._appends)
+
+
+class Table(Generic[K, V]):
+    """Rows by key. `feeds` hear of every change (old, new), an undo included."""
+
+    def __init__(self, name: str, key: Callable[[V], K], journal: Journal, *feeds: Feed[V]) -> None:
+        self.name = name
+        self.rows: dict[K, V] = {}
+        self._key = key
+        self._journal = journal
+        self._feeds = list(feeds)
+
+    def feed(self, listener: Feed[V]) -> None:
+        """Tell `listener` of every later change."""
+        self._feeds.append(listener)
+
+    def get(self, key: K) -> V | None:
+        """The row, or None."""
+        return self.rows.get(key)
+
+    def __getitem__(self, key: K) -> V:
+        return self.rows[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.rows
+
+    def __iter__(self) -> Iterator[V]:
+        return iter(self.rows.values())
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def put(self, value: V) -> V:
+        """Write a row; it can be undone until the commit."""
+        key = self._key(value)
+        old = self.rows.get(key)
+        self._journal.record(self, key, old)
+        self._set(key, old, value)
+        return value
+
+    def load(self, value: V) -> None:
+        """Put a row that the store already has."""
+        key = self._key(value)
+        self._set(key, self.rows.get(key), value)
+
+    def evict(self, key: K) -> None:
+        """Drop a committed row that is live no more; the store keeps it."""
+        old = self.rows.pop(key, None)
+        if old is not None:
+            for feed in self._feeds:
+                feed(old, None)
+
+    def restore(self, key: K, old: V | None) -> None:
+        """Set a row back to what it was."""
+        new = self.rows[key]
+        if old is None:
+            del self.rows[key]
+            for feed in self._feeds:
+                feed(new, None)
+        else:
+            self._set(key, new, old)
+
+    def _set(self, key: K, old: V | None, new: V) -> None:
+        self.rows[key] = new
+        for feed in self._feeds:
+            feed(old, new)
+
+
+class Index(Generic[K, V]):
+    """Rows of a table by something else than their key; None keeps a row out."""
+
+    def __init__(self, table: Table[Any, V], by: Callable[[V], K | None]) -> None:
+        self._by = by
+        self._key = table._key
+        self._groups: dict[K, dict[Any, V]] = {}
+        table.feed(self._hear)
+
+    def get(self, group: K) -> list[V]:
+        """The rows of a group, in the order in which they came to it."""
+        return list(self._groups.get(group, {}).values())
+
+    def count(self, group: K) -> int:
+        """How many rows a group has."""
+        return len(self._groups.get(group, {}))
+
+    def groups(self) -> list[K]:
+        """The groups that have rows."""
+        return list(self._groups)
+
+    def first(self, group: K) -> V | None:
+        """The oldest row of a group."""
+        return next(iter(self._groups.get(group, {}).values()), None)
+
+    def _hear(self, old: V | None, new: V | None) -> None:
+        old_group = None if old is None else self._by(old)
+        new_group = None if new is None else self._by(new)
+        if old is not None and old_group is not None and old_group != new_group:
+            rows = self._groups[old_group]
+            rows.pop(self._key(old), None)
+            if not rows:
+                del self._groups[old_group]
+        if new is not None and new_group is not None:
+            self._groups.setdefault(new_group, {})[self._key(new)] = new

@@ -1,0 +1,133 @@
+"""What an operation works with: the book, the instant, the actor, and a way to write."""
+
+from typing import Any
+
+from comptoir.desk.memory import Balance, Memory
+from comptoir.desk.ports import Entropy, Event, Store
+from comptoir.leases.jobs import Job
+from comptoir.leases.lease import Lease
+from comptoir.ledger.entries import Entry, Posting, check_entry
+from comptoir.tenants.parties import Actor, Tenant
+from comptoir.tenants.permissions import not_found, require_tenant
+from comptoir.units.errors import Invalid, invariant
+from comptoir.units.ids import JobId, LeaseId, TenantId, encode_id
+from comptoir.units.money import LEDGER_LIMIT
+
+
+class Transaction:
+    """One operation's view of the book at one instant, for one actor."""
+
+    def __init__(
+        self, memory: Memory, store: Store, entropy: Entropy, actor: Actor, now_ms: int
+    ) -> None:
+        self.book = memory
+        self.store = store
+        self.entropy = entropy
+        self.actor = actor
+        self.now_ms = now_ms
+
+    def new_id(self, prefix: str) -> str:
+        """An id that this book has never given."""
+        self.book.counter += 1
+        return encode_id(prefix, self.book.counter)
+
+    def emit(self, type: str, subject: str, tenant_id: TenantId | None, **data: Any) -> None:
+        """Append to the event table: who did what to what, and the numbers."""
+        self.book.journal.append(
+            "event",
+            Event(
+                self.book.next_seq("event"),
+                self.now_ms,
+                type,
+                self.actor.user_id,
+                self.actor.key_id,
+                tenant_id,
+                subject,
+                data,
+            ),
+        )
+
+    def append(self, table: str, value: Any) -> None:
+        """Append a row to an append-only table."""
+        self.book.journal.append(table, value)
+
+    def post(
+        self,
+        key: str,
+        kind: str,
+        description: str,
+        effective_at_ms: int,
+        postings: tuple[Posting, ...],
+    ) -> None:
+        """Write a balanced entry and move the balances; nothing to write, no entry."""
+        if not postings:
+            return
+        entry = check_entry(
+            Entry(
+                self.book.next_seq("entry"),
+                key,
+                kind,
+                description,
+                effective_at_ms,
+                self.now_ms,
+                postings,
+            )
+        )
+        self.append("entry", entry)
+        for posting in postings:
+            held = self.book.balances.get((posting.account, posting.unit))
+            amount = (held.amount if held else 0) + posting.amount
+            invariant(abs(amount) <= LEDGER_LIMIT, f"{posting.account} leaves the ledger's range")
+            self.book.balances.put(Balance(posting.account, posting.unit, amount))
+
+    def tenant(self, tenant_id: TenantId) -> Tenant:
+        """A tenant that the actor may know of.
+
+        Raises:
+            NotFound: there is none, or it is another.
+        """
+        tenant = self.book.tenants.get(tenant_id) or self.book.tenant_by_slug.first(tenant_id)
+        what = f"tenant {tenant_id}"
+        if tenant is None:
+            raise not_found(what)
+        require_tenant(self.actor, tenant.id, what)
+        return tenant
+
+    def acting_tenant(self, tenant_id: TenantId | None) -> Tenant:
+        """For whom the actor acts: its own tenant, or the one a house actor names."""
+        chosen = tenant_id or self.actor.tenant_id
+        if chosen is None:
+            raise Invalid(
+                "tenant_missing",
+                "a house user acts for a tenant and must name it",
+                "give the tenant's id or slug",
+            )
+        return self.tenant(chosen)
+
+    def lease(self, lease_id: LeaseId) -> Lease:
+        """A lease that the actor may know of, live or ended.
+
+        Raises:
+            NotFound: there is none, or it is another tenant's.
+        """
+        what = f"lease {lease_id}"
+        lease = self.book.leases.get(lease_id) or self.store.find("lease", (lease_id,))
+        if lease is None:
+            raise not_found(what)
+        require_tenant(self.actor, lease.tenant_id, what)
+        assert isinstance(lease, Lease)
+        return lease
+
+    def job(self, job_id: JobId) -> Job:
+        """A job that the actor may know of, live or finished.
+
+        Raises:
+            NotFound: there is none, or it is another tenant's.
+        """
+        what = f"job {job_id}"
+        job = self.book.jobs.get(job_id) or self.store.find("job", (job_id,))
+        if job is None:
+            raise not_found(what)
+        require_tenant(self.actor, job.tenant_id, what)
+        assert isinstance(job, Job)
+        return job

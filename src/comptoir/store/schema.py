@@ -1,0 +1,125 @@
+"""The tables. Columns carry the names of the fields of the values they hold.
+
+`MAPPED` pairs each table with its value; `mapping.py` writes and reads them. What a
+column cannot say (numbers beyond 64 bits, tuples, enums) has a type here.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Numeric,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.engine import Dialect
+
+metadata = MetaData()
+
+
+class Exact(TypeDecorator[int]):
+    """An integer of any size: NUMERIC on PostgreSQL, text on SQLite (whose ends at 2^63)."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(Numeric(60, 0, asdecimal=True))
+        return dialect.type_descriptor(Text())
+
+    def process_bind_param(self, value: int | None, dialect: Dialect) -> Any:
+        if value is None:
+            return None
+        return value if dialect.name == "postgresql" else str(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> int | None:
+        return None if value is None else int(value)
+
+
+class Json(TypeDecorator[Any]):
+    """Tuples and mappings of plain values, as canonical JSON text."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        return None if value is None else json.dumps(value, separators=(",", ":"), sort_keys=True)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        return None if value is None else _frozen(json.loads(value))
+
+
+class Word(TypeDecorator[StrEnum]):
+    """One value of an enumeration, as its text."""
+
+    impl = String
+    cache_ok = True
+
+    def __init__(self, values: type[StrEnum]) -> None:
+        super().__init__()
+        self.values = values
+
+    def process_bind_param(self, value: StrEnum | None, dialect: Dialect) -> str | None:
+        return None if value is None else str(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | None:
+        return None if value is None else self.values(value)
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(_frozen(item) for item in value)
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """A table and the value that one row of it holds."""
+
+    table: Table
+    value: type[Any]
+    rebuild: Mapping[str, Any]
+    """Columns whose stored form needs more than its type: name -> function."""
+
+
+def _id(name: str = "id") -> Column[str]:
+    return Column(name, String, primary_key=True)
+
+
+def _text(name: str, null: bool = False) -> Column[str]:
+    return Column(name, String, nullable=null)
+
+
+def _ms(name: str, null: bool = False) -> Column[int]:
+    return Column(name, BigInteger, nullable=null)
+
+
+def _int(name: str, null: bool = False) -> Column[int]:
+    return Column(name, Integer, nullable=null)
+
+
+def _flag(name: str) -> Column[bool]:
+    return Column(name, Boolean, nullable=False)
+
+
+def _json(name: str) -> Column[Any]:
+    return Column(name, Json, nullable=False)
+
+
+def _word(name: str, values: type[StrEnum]) -> Column[StrEnum]:
+    return Column(name, Word(values), nullable=False)

@@ -1,0 +1,438 @@
+"""Every table of the book, and which value each of its rows is."""
+
+from sqlalchemy import BigInteger, Column, Integer, LargeBinary
+
+from comptoir.billing.accruals import Accrual
+from comptoir.billing.invoices import Invoice, InvoiceKind, InvoiceLine
+from comptoir.desk.memory import Balance, BillingMark, Series
+from comptoir.desk.ports import Event, StoredAnswer
+from comptoir.fleet.nodes import Node, NodeState
+from comptoir.leases.allocation import Allocation
+from comptoir.leases.inbound import InboundLease, InboundState
+from comptoir.leases.jobs import Attempt, AttemptState, Job, JobState, Runtime
+from comptoir.leases.lease import (
+    Lease,
+    LeaseClass,
+    LeaseState,
+    OnReclaim,
+    Reason,
+    Shape,
+)
+from comptoir.ledger.entries import Account, Entry, Posting, Unit
+from comptoir.metering.usage import Measure, UsageEvent
+from comptoir.pricing.charges import Charge
+from comptoir.pricing.rates import Rate, RateCard, RateState
+from comptoir.store.schema import (
+    CheckConstraint,
+    Exact,
+    Index,
+    Mapped,
+    Table,
+    UniqueConstraint,
+    _flag,
+    _id,
+    _int,
+    _json,
+    _ms,
+    _text,
+    _word,
+    metadata,
+)
+from comptoir.tenants.parties import Key, Quota, Role, Tenant, TenantKind, TenantState, User
+from comptoir.units.ids import RateId
+
+book = Table(
+    "book",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    Column("counter", BigInteger, nullable=False),
+    Column("instance", _text("x").type, nullable=False),
+    CheckConstraint("id = 1", name="one_book"),
+)
+
+rate_card = Table(
+    "rate_card", metadata, _id(), _text("name"), _text("currency"), _ms("created_at_ms")
+)
+rate = Table(
+    "rate",
+    metadata,
+    _id(),
+    _text("rate_card_id"),
+    _text("kind"),
+    _word("lease_class", LeaseClass),
+    _word("measure", Measure),
+    _ms("price_nanos"),
+    _ms("effective_from_ms"),
+    _word("state", RateState),
+    _text("proposed_by"),
+    _text("approved_by", null=True),
+    _ms("approved_at_ms", null=True),
+    CheckConstraint("price_nanos >= 0", name="rate_price_not_negative"),
+    CheckConstraint("approved_by <> proposed_by", name="rate_not_approved_by_proposer"),
+)
+tenant = Table(
+    "tenant",
+    metadata,
+    _id(),
+    _text("slug"),
+    _text("name"),
+    _word("kind", TenantKind),
+    _word("state", TenantState),
+    _text("rate_card_id"),
+    _ms("created_at_ms"),
+    UniqueConstraint("slug"),
+)
+quota = Table(
+    "quota", metadata, _id("tenant_id"), _id("kind"), _ms("accelerators"),
+    CheckConstraint("accelerators >= 0", name="quota_not_negative"),
+)  # fmt: skip
+user = Table(
+    "user_account",
+    metadata,
+    _id(),
+    _text("name"),
+    _text("tenant_id", null=True),
+    _json("roles"),
+    _flag("disabled"),
+    _ms("created_at_ms"),
+)
+key = Table(
+    "api_key",
+    metadata,
+    _id(),
+    _text("user_id"),
+    _text("prefix"),
+    _text("secret_sha256"),
+    _text("note"),
+    _ms("created_at_ms"),
+    _ms("expires_at_ms", null=True),
+    _ms("revoked_at_ms", null=True),
+    UniqueConstraint("prefix"),
+)
+inbound_lease = Table(
+    "inbound_lease",
+    metadata,
+    _id(),
+    _text("name"),
+    _text("partner"),
+    _text("kind"),
+    _ms("starts_at_ms"),
+    _ms("ends_at_ms", null=True),
+    _ms("cost_nanos"),
+    _text("currency"),
+    _word("state", InboundState),
+)
+node = Table(
+    "node",
+    metadata,
+    _id(),
+    _text("name"),
+    _text("inbound_lease_id"),
+    _text("kind"),
+    _int("accelerators"),
+    _ms("memory_bytes"),
+    _text("engine"),
+    _text("site"),
+    _text("cluster"),
+    _text("pod"),
+    _text("rack"),
+    _word("state", NodeState),
+    CheckConstraint("accelerators > 0", name="node_has_accelerators"),
+)
+runtime = Table(
+    "runtime",
+    metadata,
+    _id(),
+    _text("name"),
+    _json("paths"),
+    _json("environment"),
+    _flag("retired"),
+    _ms("created_at_ms"),
+)
+lease = Table(
+    "lease",
+    metadata,
+    _id(),
+    _text("tenant_id"),
+    _text("requested_by"),
+    _text("name"),
+    _word("lease_class", LeaseClass),
+    _text("kind"),
+    _int("accelerators"),
+    _word("shape", Shape),
+    _ms("starts_at_ms"),
+    _ms("ends_at_ms", null=True),
+    _int("notice_s"),
+    _word("on_reclaim", OnReclaim),
+    _ms("requested_at_ms"),
+    _word("state", LeaseState),
+    _ms("state_since_ms"),
+    _ms("scheduled_start_ms", null=True),
+    _ms("activated_at_ms", null=True),
+    _ms("stop_at_ms", null=True),
+    _ms("kill_at_ms", null=True),
+    _word("reason", Reason),
+    _text("reclaimed_for", null=True),
+    _int("reclaims"),
+    CheckConstraint("accelerators > 0", name="lease_has_accelerators"),
+    CheckConstraint("ends_at_ms IS NULL OR ends_at_ms > starts_at_ms", name="lease_window"),
+    Index("lease_by_request", "requested_at_ms", "id"),
+    Index("lease_by_tenant", "tenant_id", "requested_at_ms", "id"),
+    Index("lease_by_state", "state"),
+)
+allocation = Table(
+    "allocation",
+    metadata,
+    _id(),
+    _text("lease_id"),
+    _text("tenant_id"),
+    _text("node_id"),
+    _text("inbound_lease_id"),
+    _json("accelerators"),
+    _ms("starts_at_ms"),
+    _ms("ends_at_ms", null=True),
+    _ms("delivered_from_ms", null=True),
+    _ms("delivered_until_ms", null=True),
+    _ms("metered_until_ms", null=True),
+    _ms("fenced_at_ms", null=True),
+    Index("allocation_by_lease", "lease_id"),
+    Index("allocation_by_fence", "fenced_at_ms"),
+)
+job = Table(
+    "job",
+    metadata,
+    _id(),
+    _text("lease_id"),
+    _text("tenant_id"),
+    _text("submitted_by"),
+    _text("name"),
+    _json("command"),
+    _json("environment"),
+    _text("runtime_id", null=True),
+    _flag("release_lease"),
+    _ms("submitted_at_ms"),
+    _word("state", JobState),
+    _int("attempts"),
+    _int("exit_code", null=True),
+    _ms("finished_at_ms", null=True),
+    _text("detail"),
+    _flag("cancel_requested"),
+    Index("job_by_submission", "submitted_at_ms", "id"),
+    Index("job_by_lease", "lease_id"),
+    Index("job_by_state", "state"),
+)
+attempt = Table(
+    "attempt",
+    metadata,
+    _id(),
+    _text("job_id"),
+    _text("lease_id"),
+    _text("tenant_id"),
+    _text("allocation_id"),
+    _int("number"),
+    _text("node_id"),
+    _text("engine"),
+    _json("accelerators"),
+    _ms("memory_bytes"),
+    _word("state", AttemptState),
+    _ms("ordered_at_ms"),
+    _ms("started_at_ms", null=True),
+    _ms("ended_at_ms", null=True),
+    _int("exit_code", null=True),
+    _text("detail"),
+    _ms("busy_ms"),
+    _ms("stop_at_ms", null=True),
+    _ms("kill_at_ms", null=True),
+    _ms("occupied_until_ms", null=True),
+    _ms("busy_metered_ms"),
+    _flag("forgotten"),
+    UniqueConstraint("job_id", "number"),
+    Index("attempt_by_forgotten", "forgotten"),
+)
+accrual = Table(
+    "accrual",
+    metadata,
+    _id(),
+    _text("tenant_id"),
+    _text("lease_id"),
+    _text("rate_id"),
+    _word("lease_class", LeaseClass),
+    _text("kind"),
+    _word("measure", Measure),
+    _ms("price_nanos"),
+    _text("currency"),
+    _ms("service_month_ms"),
+    _ms("first_at_ms"),
+    _ms("last_at_ms"),
+    _flag("correction"),
+    _ms("accelerator_ms"),
+    Column("numerator", Exact, nullable=False),
+    _ms("posted_micros"),
+    _text("invoice_id", null=True),
+    _int("invoice_line", null=True),
+    Index("accrual_by_invoice", "invoice_id", "invoice_line"),
+)
+balance = Table("balance", metadata, _id("account"), _id("unit"), _ms("amount"))
+series = Table("series", metadata, _id("name"), _int("last"))
+billing_mark = Table(
+    "billing_mark", metadata, _id("tenant_id"), _ms("invoiced_until_ms")
+)
+
+event = Table(
+    "event",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    _ms("at_ms"),
+    _text("type"),
+    _text("actor"),
+    _text("key_id", null=True),
+    _text("tenant_id", null=True),
+    _text("subject"),
+    _json("data"),
+    Index("event_by_tenant", "tenant_id", "seq"),
+    Index("event_by_subject", "subject", "seq"),
+)
+usage = Table(
+    "usage",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    _text("source"),
+    _text("event_id"),
+    _word("measure", Measure),
+    _text("lease_id"),
+    _text("tenant_id"),
+    _text("inbound_lease_id"),
+    _word("lease_class", LeaseClass),
+    _text("kind"),
+    _ms("starts_at_ms"),
+    _ms("ends_at_ms"),
+    _ms("accelerator_ms"),
+    _ms("received_at_ms"),
+    UniqueConstraint("source", "event_id"),
+    CheckConstraint("ends_at_ms > starts_at_ms", name="usage_window"),
+    CheckConstraint("accelerator_ms > 0", name="usage_positive"),
+    Index("usage_by_tenant", "tenant_id", "seq"),
+    Index("usage_by_lease", "lease_id", "seq"),
+)
+charge = Table(
+    "charge",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    _ms("usage_seq"),
+    _text("accrual_id"),
+    _text("rate_id"),
+    _text("tenant_id"),
+    _text("lease_id"),
+    _word("lease_class", LeaseClass),
+    _text("kind"),
+    _word("measure", Measure),
+    _ms("starts_at_ms"),
+    _ms("ends_at_ms"),
+    _ms("accelerator_ms"),
+    _ms("price_nanos"),
+    Column("numerator", Exact, nullable=False),
+    _text("currency"),
+    _flag("correction"),
+    Index("charge_by_tenant", "tenant_id", "seq"),
+    Index("charge_by_accrual", "accrual_id", "seq"),
+)
+entry = Table(
+    "entry",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    _text("key"),
+    _text("kind"),
+    _text("description"),
+    _ms("effective_at_ms"),
+    _ms("booked_at_ms"),
+    UniqueConstraint("key"),
+)
+posting = Table(
+    "posting",
+    metadata,
+    Column("entry_seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("leg", Integer, primary_key=True, autoincrement=False),
+    _text("account"),
+    _text("unit"),
+    _ms("amount"),
+    CheckConstraint("amount <> 0", name="posting_not_zero"),
+    Index("posting_by_account", "account", "unit"),
+)
+invoice = Table(
+    "invoice",
+    metadata,
+    _id(),
+    _text("number"),
+    _text("series"),
+    _int("sequence"),
+    _word("kind", InvoiceKind),
+    _text("tenant_id"),
+    _text("currency"),
+    _ms("starts_at_ms"),
+    _ms("ends_at_ms"),
+    _ms("issued_at_ms"),
+    _ms("total_micros"),
+    _json("lines"),
+    UniqueConstraint("series", "sequence"),
+    UniqueConstraint("number"),
+    Index("invoice_by_issue", "issued_at_ms", "id"),
+)
+answer = Table(
+    "answer",
+    metadata,
+    _id("scope"),
+    _id("key"),
+    _text("request_sha256"),
+    _int("status"),
+    Column("body", LargeBinary, nullable=False),
+    _ms("created_at_ms"),
+    Index("answer_by_age", "created_at_ms"),
+)
+
+APPEND_ONLY = ("event", "usage", "charge", "entry", "posting", "invoice")
+
+
+def _roles(stored: tuple[str, ...]) -> tuple[Role, ...]:
+    return tuple(Role(word) for word in stored)
+
+
+def _lines(stored: tuple[dict[str, object], ...]) -> tuple[InvoiceLine, ...]:
+    return tuple(
+        InvoiceLine(
+            **{
+                **line,  # type: ignore[arg-type]
+                "lease_class": LeaseClass(str(line["lease_class"])),
+                "measure": Measure(str(line["measure"])),
+                "rate_id": RateId(str(line["rate_id"])),
+            }
+        )
+        for line in stored
+    )
+
+
+MAPPED: dict[str, Mapped] = {
+    "rate_card": Mapped(rate_card, RateCard, {}),
+    "rate": Mapped(rate, Rate, {}),
+    "tenant": Mapped(tenant, Tenant, {}),
+    "quota": Mapped(quota, Quota, {}),
+    "user": Mapped(user, User, {"roles": _roles}),
+    "key": Mapped(key, Key, {}),
+    "inbound_lease": Mapped(inbound_lease, InboundLease, {}),
+    "node": Mapped(node, Node, {}),
+    "runtime": Mapped(runtime, Runtime, {}),
+    "lease": Mapped(lease, Lease, {}),
+    "allocation": Mapped(allocation, Allocation, {}),
+    "job": Mapped(job, Job, {}),
+    "attempt": Mapped(attempt, Attempt, {}),
+    "accrual": Mapped(accrual, Accrual, {}),
+    "balance": Mapped(balance, Balance, {}),
+    "series": Mapped(series, Series, {}),
+    "billing_mark": Mapped(billing_mark, BillingMark, {}),
+    "event": Mapped(event, Event, {}),
+    "usage": Mapped(usage, UsageEvent, {}),
+    "charge": Mapped(charge, Charge, {}),
+    "invoice": Mapped(invoice, Invoice, {"lines": _lines}),
+    "answer": Mapped(answer, StoredAnswer, {}),
+}
+__all__ = ["APPEND_ONLY", "MAPPED", "Account", "Entry", "Posting", "Unit", "book"]
