@@ -28,7 +28,13 @@ from comptoir.desk.requests import IssuedKey
 from comptoir.desk.transaction import Transaction
 from comptoir.tenants.parties import SYSTEM, Actor
 from comptoir.tenants.permissions import Permission, require
-from comptoir.units.errors import ComptoirError, Forbidden, Invalid, InvariantBroken, Unauthenticated, Unavailable
+from comptoir.units.errors import (
+    ComptoirError,
+    Forbidden,
+    Invalid,
+    Unauthenticated,
+    Unavailable,
+)
 from comptoir.units.time import format_instant
 
 Encode = Callable[[Any], tuple[int, bytes]]
@@ -139,9 +145,9 @@ class Desk:
         new_answers: list[StoredAnswer] = []
         try:
             outcomes = [self._one(call, now_ms, answers, new_answers) for call in calls]
-        except InvariantBroken as error:
+        except Exception as error:
             self.book.journal.undo_to((0, 0))
-            self.broken = f"an invariant broke: {error}"
+            self.broken = f"{type(error).__name__}: {error}"
             raise
         failure = self._commit(new_answers)
         if failure is None:

@@ -126,6 +126,10 @@ class Store(Protocol):
         """Any committed allocation of a lease that was delivered."""
         ...
 
+    def short_of_room(self) -> bool:
+        """Whether only what ends or frees something may be written now."""
+        ...
+
     def forget_answers(self, before_ms: int) -> int:
         """Drop answers older than their keeping time; returns how many."""
         ...

@@ -274,7 +274,7 @@ class Turn:
     """What time alone causes. `most` bounds each kind of work, so that a turn stays short."""
 
     meter_every_ms: int = 60_000
-    most: int = 500
+    most: int = 200
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,7 @@ class Snapshot:
         self._place_free: dict[tuple[str, Shape], dict[Place, int]] = defaultdict(
             lambda: defaultdict(int)
         )
+        self._capacities: dict[tuple[str, Shape], tuple[int, int]] = {}
         self.version = 0
         """Counts changes of capacity: a plan that failed at one version fails at it again."""
 
@@ -109,21 +110,22 @@ class Snapshot:
 
     def total(self, kind: str) -> int:
         """Accelerators of a kind in service."""
-        return sum(
-            self.nodes[node_id].accelerators
-            for ids in self._places[kind, Shape.SITE].values()
-            for node_id in ids
-        )
+        return self._capacity(kind, Shape.SITE)[0]
 
     def largest_place(self, kind: str, shape: Shape) -> int:
         """Accelerators of the largest place of a shape, in service, free or not."""
-        return max(
-            (
+        return self._capacity(kind, shape)[1]
+
+    def _capacity(self, kind: str, shape: Shape) -> tuple[int, int]:
+        """Accelerators in all places of a shape and in the largest; kept until a node changes."""
+        kept = self._capacities.get((kind, shape))
+        if kept is None:
+            sizes = [
                 sum(self.nodes[node_id].accelerators for node_id in ids)
                 for ids in self._places[kind, shape].values()
-            ),
-            default=0,
-        )
+            ]
+            kept = self._capacities[kind, shape] = (sum(sizes), max(sizes, default=0))
+        return kept
 
     # What the desk feeds in.
 
@@ -142,6 +144,7 @@ class Snapshot:
         """A node was put or taken away."""
         node = new or old
         assert node is not None
+        self._capacities.clear()
         if old is not None:
             self._unindex(old)
         if new is None:

@@ -1,8 +1,7 @@
 """Values into rows and back. A test holds that columns and fields are the same names."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
-from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
@@ -11,16 +10,21 @@ from sqlalchemy import Row
 from comptoir.billing.invoices import Invoice
 from comptoir.store.schema import Mapped
 
+_NAMES: dict[type[Any], tuple[str, ...]] = {}
+_GETTERS: dict[type[Any], Callable[[Any], tuple[Any, ...]]] = {}
 
-@lru_cache(maxsize=None)
+
 def field_names(value: type[Any]) -> tuple[str, ...]:
     """The fields of a value, in order; its table has columns of the same names."""
-    return tuple(field.name for field in fields(value))
+    if value not in _NAMES:
+        _NAMES[value] = tuple(field.name for field in fields(value))
+    return _NAMES[value]
 
 
-@lru_cache(maxsize=None)
-def _getter(value: type[Any]) -> attrgetter[Any]:
-    return attrgetter(*field_names(value))
+def _getter(value: type[Any]) -> Callable[[Any], tuple[Any, ...]]:
+    if value not in _GETTERS:
+        _GETTERS[value] = attrgetter(*field_names(value))
+    return _GETTERS[value]
 
 
 def to_rows(mapped: Mapped, values: Sequence[Any]) -> list[dict[str, Any]]:

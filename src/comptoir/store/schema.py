@@ -13,18 +13,14 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     Boolean,
-    CheckConstraint,
     Column,
-    Index,
     Integer,
-    LargeBinary,
     MetaData,
     Numeric,
     String,
     Table,
     Text,
     TypeDecorator,
-    UniqueConstraint,
 )
 from sqlalchemy.engine import Dialect
 

@@ -1,6 +1,16 @@
 """Every table of the book, and which value each of its rows is."""
 
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    UniqueConstraint,
+)
 
 from comptoir.billing.accruals import Accrual
 from comptoir.billing.invoices import Invoice, InvoiceKind, InvoiceLine
@@ -23,12 +33,8 @@ from comptoir.metering.usage import Measure, UsageEvent
 from comptoir.pricing.charges import Charge
 from comptoir.pricing.rates import Rate, RateCard, RateState
 from comptoir.store.schema import (
-    CheckConstraint,
     Exact,
-    Index,
     Mapped,
-    Table,
-    UniqueConstraint,
     _flag,
     _id,
     _int,
@@ -47,7 +53,7 @@ book = Table(
     Column("id", Integer, primary_key=True),
     Column("version", BigInteger, nullable=False),
     Column("counter", BigInteger, nullable=False),
-    Column("instance", _text("x").type, nullable=False),
+    Column("instance", String, nullable=False),
     CheckConstraint("id = 1", name="one_book"),
 )
 
@@ -275,9 +281,7 @@ accrual = Table(
 )
 balance = Table("balance", metadata, _id("account"), _id("unit"), _ms("amount"))
 series = Table("series", metadata, _id("name"), _int("last"))
-billing_mark = Table(
-    "billing_mark", metadata, _id("tenant_id"), _ms("invoiced_until_ms")
-)
+billing_mark = Table("billing_mark", metadata, _id("tenant_id"), _ms("invoiced_until_ms"))
 
 event = Table(
     "event",

@@ -1,8 +1,8 @@
 """The turn of the book: what time alone causes.
 
 In this order, so that what one step frees the next can use: ends that are due are
-announced; work that is confirmed over is fenced; promises that can be kept are
-delivered; the queue is tried; queued jobs get an attempt; running time is metered.
+announced; work that is confirmed over is fenced; the queue is tried; promises that can
+be kept are delivered; queued jobs get an attempt; running time is metered.
 Each step is bounded: a turn that leaves work over says so and is run again.
 """
 
@@ -36,8 +36,8 @@ def turn(tx: Transaction, request: Turn) -> bool:
     """Move the book to `tx.now_ms`. Returns whether bounded work was left over."""
     left = _announce_due_ends(tx, request.most)
     left |= _fence_finished(tx, request.most)
-    left |= _deliver(tx, request.most)
     left |= _try_queue(tx)
+    left |= _deliver(tx, request.most)
     left |= _start_jobs(tx, request.most)
     return _meter(tx, request) or left
 

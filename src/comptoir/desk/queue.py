@@ -1,0 +1,199 @@
+"""The desk live: one writer thread, natural batches, a bounded queue.
+
+Calls gather while a batch commits, and the next batch takes all that gathered: no
+linger. When the queue is full a call is refused at once (429), but work that ends or
+frees something, and the desk's own loops, has room of its own.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from comptoir.desk.desk import Call, Desk, Outcome
+from comptoir.desk.requests import Turn
+from comptoir.units.errors import ComptoirError, Conflict, InvariantBroken, Unavailable
+
+log = logging.getLogger("comptoir.desk")
+
+FREEING = frozenset(
+    {
+        "turn",
+        "observe",
+        "cancel_lease",
+        "end_lease",
+        "cancel_job",
+        "record_usage",
+        "revoke_key",
+        "disable_user",
+        "suspend_tenant",
+        "open_book",
+    }
+)
+"""Operations with reserved room in the queue, also taken while the disk is short of room."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    call: Call
+    done: Future[Outcome] = field(default_factory=Future)
+
+
+class DeskQueue:
+    """Feeds one desk from many threads and event loops.
+
+    Args:
+        desk: The writer. Only this queue's thread calls `execute`.
+        most_waiting: Calls that may wait; as many again are kept for `FREEING` ones.
+        most_a_batch: Calls in one commit.
+        meter_every_ms: How often running time is booked.
+        turn_every_s: The longest pause between two turns of the book.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        most_waiting: int = 2_048,
+        most_a_batch: int = 256,
+        meter_every_ms: int = 60_000,
+        turn_every_s: float = 0.25,
+        least_between_turns_s: float = 0.02,
+    ) -> None:
+        self.desk = desk
+        self._most_waiting = most_waiting
+        self._most_a_batch = most_a_batch
+        self._turn = Call("turn", Turn(meter_every_ms=meter_every_ms))
+        self._turn_every_s = turn_every_s
+        self._least_between_turns_s = least_between_turns_s
+        self._waiting: deque[_Waiting] = deque()
+        self._in_flight: set[tuple[str, str]] = set()
+        self._wake = threading.Condition()
+        self._stopping = False
+        self._listeners: list[Callable[[], None]] = []
+        self._thread = threading.Thread(target=self._run, name="desk", daemon=True)
+        self.longest_batch_s = 0.0
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish what waits, then stop writing."""
+        with self._wake:
+            self._stopping = True
+            self._wake.notify()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def listen(self, heard: Callable[[], None]) -> None:
+        """Call `heard` (from the desk's thread, it must not block) after every batch."""
+        self._listeners.append(heard)
+
+    def put(self, call: Call) -> "Future[Outcome]":
+        """Queue a call from any thread.
+
+        Raises:
+            Unavailable: `queue_full`, `disk_full` or `stopping`.
+            Conflict: `in_flight`: the same idempotency key is being worked on.
+        """
+        waiting = _Waiting(call)
+        frees = call.operation in FREEING
+        if not frees and self.desk.store.short_of_room():
+            raise Unavailable(
+                "disk_full",
+                "the disk of the book is nearly full: only work that ends or frees is taken",
+                "free some space on the server",
+                retry_after_s=30,
+            )
+        with self._wake:
+            if self._stopping:
+                raise Unavailable("stopping", "the server is stopping", "try again soon", None, 2)
+            limit = self._most_waiting * (2 if frees else 1)
+            if len(self._waiting) >= limit:
+                raise Unavailable(
+                    "queue_full",
+                    f"{len(self._waiting):,} calls wait, the most there may be",
+                    "try again after a moment",
+                    {"waiting": len(self._waiting)},
+                )
+            if call.idempotency is not None:
+                key = (call.actor.user_id, call.idempotency.key)
+                if key in self._in_flight:
+                    raise Conflict(
+                        "in_flight",
+                        f"the idempotency key {call.idempotency.key!r} is being worked on",
+                        "wait for its answer, then ask again",
+                    )
+                self._in_flight.add(key)
+            self._waiting.append(waiting)
+            self._wake.notify()
+        return waiting.done
+
+    def call(self, call: Call, timeout_s: float = 30.0) -> Outcome:
+        """Queue a call and wait for its outcome."""
+        return self.put(call).result(timeout_s)
+
+    async def ask(self, call: Call) -> Outcome:
+        """Queue a call from an event loop and await its outcome."""
+        return await asyncio.wrap_future(self.put(call))
+
+    def _run(self) -> None:
+        last_turn = 0.0
+        again = True
+        while True:
+            with self._wake:
+                if not self._waiting and not self._stopping and not again:
+                    pause = last_turn + self._turn_every_s - time.monotonic()
+                    self._wake.wait(max(pause, 0.0))
+                batch = [
+                    self._waiting.popleft()
+                    for _ in range(min(len(self._waiting), self._most_a_batch))
+                ]
+                if self._stopping and not batch:
+                    return
+            now = time.monotonic()
+            turn_due = now - last_turn >= (
+                self._least_between_turns_s if batch or again else self._turn_every_s
+            )
+            if turn_due:
+                last_turn = now
+            again = self._work(batch, turn_due) or (bool(batch) and not turn_due)
+            if again and not turn_due and not self._waiting:
+                time.sleep(self._least_between_turns_s)
+
+    def _work(self, batch: list[_Waiting], with_turn: bool) -> bool:
+        """Run one batch; returns whether another turn is wanted at once."""
+        calls = [waiting.call for waiting in batch]
+        if with_turn:
+            calls.append(self._turn)
+        started = time.monotonic()
+        try:
+            outcomes = self.desk.execute(calls)
+        except Exception as error:
+            outcomes = [Outcome(error=_broken(error)) for _ in calls]
+        self.longest_batch_s = max(self.longest_batch_s, time.monotonic() - started)
+        with self._wake:
+            for waiting in batch:
+                if waiting.call.idempotency is not None:
+                    key = (waiting.call.actor.user_id, waiting.call.idempotency.key)
+                    self._in_flight.discard(key)
+        for waiting, outcome in zip(batch, outcomes, strict=False):
+            if not waiting.done.cancelled():
+                waiting.done.set_result(outcome)
+        if batch or with_turn:
+            for heard in self._listeners:
+                heard()
+        return with_turn and outcomes[-1].value is True
+
+
+def _broken(error: Exception) -> ComptoirError:
+    """A bug stops the desk, with its trace in the log and one sentence for callers."""
+    log.critical("the desk stopped: %s", error, exc_info=error)
+    what = "an invariant broke" if isinstance(error, InvariantBroken) else "an internal error"
+    return Unavailable(
+        "desk_stopped", f"{what}: nothing more is written", "see the server's log", None, 60
+    )

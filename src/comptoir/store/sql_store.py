@@ -1,0 +1,283 @@
+"""The store port over SQLAlchemy Core: load, commit fenced by the version, find.
+
+One connection writes, and only the desk's thread uses it. A commit is one transaction:
+the version moves from the expected one to the next, or nothing is written.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Engine, and_, func, insert, or_, select, tuple_, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from comptoir.desk.ports import Changes, CommitUnknown, Loaded, StaleBook, StoredAnswer
+from comptoir.fleet.nodes import NodeState
+from comptoir.leases.allocation import Allocation
+from comptoir.leases.inbound import InboundState
+from comptoir.leases.jobs import FINAL_JOB_STATES
+from comptoir.leases.lease import FINAL
+from comptoir.ledger.entries import Entry
+from comptoir.metering.usage import UsageEvent
+from comptoir.store import tables
+from comptoir.store.mapping import field_names, from_row, to_rows
+from comptoir.store.room import Room
+from comptoir.store.tables import APPEND_ONLY, MAPPED
+from comptoir.units.errors import Unavailable
+from comptoir.units.ids import LeaseId
+
+_LOOKUP_CHUNK = 400
+
+
+class SqlStore:
+    """A book in a SQL database. Use `open_store` to get one."""
+
+    def __init__(self, engine: Engine, room: Room | None = None) -> None:
+        self.engine = engine
+        self._room = room
+        self._upserts = {name: _upsert(name, engine.dialect.name) for name in MAPPED}
+        self._connection = engine.connect()
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._connection.close()
+        self.engine.dispose()
+
+    def short_of_room(self) -> bool:
+        """Whether the disk is so full that only what frees or finishes may be written."""
+        return self._room is not None and self._room.short()
+
+    # Reading
+
+    def load(self) -> Loaded:
+        """Live and future things; what has ended stays where it is."""
+        with self.engine.connect() as connection:
+            version, counter = connection.execute(
+                select(tables.book.c.version, tables.book.c.counter)
+            ).one()
+            rows = {name: _load(connection, name, condition) for name, condition in _live().items()}
+            last_seq = {
+                name: connection.execute(select(func.max(table.c.seq))).scalar() or 0
+                for name, table in (
+                    ("event", tables.event),
+                    ("usage", tables.usage),
+                    ("charge", tables.charge),
+                    ("entry", tables.entry),
+                )
+            }
+        return Loaded(version, counter, rows, last_seq)
+
+    def find(self, table: str, key: tuple[Any, ...]) -> Any | None:
+        """One row by its primary key."""
+        mapped = MAPPED[table]
+        columns = mapped.table.primary_key.columns
+        condition = and_(*(c == value for c, value in zip(columns, key, strict=True)))
+        return self._one(table, condition)
+
+    def find_allocation_of(self, lease_id: LeaseId) -> Allocation | None:
+        """Any delivered allocation of a lease."""
+        c = tables.allocation.c
+        found = self._one(
+            "allocation", and_(c.lease_id == lease_id, c.delivered_from_ms.is_not(None))
+        )
+        assert found is None or isinstance(found, Allocation)
+        return found
+
+    def find_answers(
+        self, scoped_keys: Iterable[tuple[str, str]]
+    ) -> Mapping[tuple[str, str], StoredAnswer]:
+        """The stored answers among these (scope, key) pairs."""
+        c = tables.answer.c
+        found: dict[tuple[str, str], StoredAnswer] = {}
+        for chunk in _chunks(sorted(set(scoped_keys))):
+            for answer in self._many("answer", tuple_(c.scope, c.key).in_(chunk)):
+                found[answer.scope, answer.key] = answer
+        return found
+
+    def find_usage(self, source: str, event_ids: Sequence[str]) -> Mapping[str, UsageEvent]:
+        """The stored usage events of a source among these ids."""
+        c = tables.usage.c
+        found: dict[str, UsageEvent] = {}
+        for chunk in _chunks(sorted(set(event_ids))):
+            for event in self._many("usage", and_(c.source == source, c.event_id.in_(chunk))):
+                found[event.event_id] = event
+        return found
+
+    def _one(self, table: str, condition: Any) -> Any | None:
+        mapped = MAPPED[table]
+        with self.engine.connect() as connection:
+            row = connection.execute(_select(table).where(condition).limit(1)).first()
+        return None if row is None else from_row(mapped, row)
+
+    def _many(self, table: str, condition: Any) -> list[Any]:
+        mapped = MAPPED[table]
+        with self.engine.connect() as connection:
+            rows = connection.execute(_select(table).where(condition)).all()
+        return [from_row(mapped, row) for row in rows]
+
+    # Writing
+
+    def commit(self, changes: Changes) -> None:
+        """Write everything or nothing; see the port."""
+        connection = self._connection
+        committing = False
+        try:
+            with connection.begin() as transaction:
+                moved = connection.execute(
+                    update(tables.book)
+                    .where(tables.book.c.version == changes.expected_version)
+                    .values(version=changes.expected_version + 1, counter=changes.counter)
+                )
+                if moved.rowcount != 1:
+                    raise StaleBook(f"the book is not at version {changes.expected_version}")
+                self._write(connection, changes)
+                committing = True
+                transaction.commit()
+        except DBAPIError as error:
+            self._translate(error, committing)
+        if self._room is not None:
+            self._room.after_commit()
+
+    def _write(self, connection: Connection, changes: Changes) -> None:
+        for name, values in changes.rows.items():
+            connection.execute(self._upserts[name], to_rows(MAPPED[name], values))
+        for name, values in changes.appended.items():
+            if name == "entry":
+                _write_entries(connection, values)
+            else:
+                mapped = MAPPED[name]
+                connection.execute(insert(mapped.table), to_rows(mapped, values))
+        if changes.answers:
+            mapped = MAPPED["answer"]
+            connection.execute(insert(mapped.table), to_rows(mapped, changes.answers))
+
+    def forget_answers(self, before_ms: int) -> int:
+        """Drop answers past their keeping time."""
+        with self._connection.begin():
+            done = self._connection.execute(
+                tables.answer.delete().where(tables.answer.c.created_at_ms < before_ms)
+            )
+            return int(done.rowcount)
+
+    def _translate(self, error: DBAPIError, committing: bool) -> None:
+        text = str(error.orig)
+        sqlstate = getattr(error.orig, "sqlstate", None)
+        if "disk is full" in text or sqlstate == "53100" or "No space left" in text:
+            if self._room is not None:
+                self._room.ran_out()
+            raise Unavailable(
+                "disk_full",
+                "the disk of the book is full: nothing was written",
+                "free some space; work that ends or frees is still taken",
+                retry_after_s=30,
+            ) from error
+        if error.connection_invalidated or committing:
+            self._reconnect()
+            raise CommitUnknown(text) from error
+        if isinstance(error, OperationalError):
+            self._reconnect()
+            raise Unavailable(
+                "store_unavailable", f"the book cannot be written: {text}", "try again", None, 2
+            ) from error
+        raise error
+
+    def _reconnect(self) -> None:
+        self._connection.invalidate()
+        self._connection.close()
+        self.engine.dispose()
+        self._connection = self.engine.connect()
+
+
+def _write_entries(connection: Connection, entries: Sequence[Entry]) -> None:
+    names = ("seq", "key", "kind", "description", "effective_at_ms", "booked_at_ms")
+    connection.execute(
+        insert(tables.entry), [{name: getattr(entry, name) for name in names} for entry in entries]
+    )
+    connection.execute(
+        insert(tables.posting),
+        [
+            {
+                "entry_seq": entry.seq,
+                "leg": leg,
+                "account": posting.account,
+                "unit": posting.unit,
+                "amount": posting.amount,
+            }
+            for entry in entries
+            for leg, posting in enumerate(entry.postings)
+        ],
+    )
+
+
+def _upsert(name: str, dialect: str) -> Any:
+    table = MAPPED[name].table
+    make = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    statement = make(table)
+    if name in APPEND_ONLY:
+        return statement
+    key = [column.name for column in table.primary_key.columns]
+    rest = {c.name: statement.excluded[c.name] for c in table.columns if c.name not in key}
+    return statement.on_conflict_do_update(index_elements=key, set_=rest)
+
+
+def _select(name: str) -> Any:
+    mapped = MAPPED[name]
+    return select(*(mapped.table.c[field] for field in field_names(mapped.value)))
+
+
+def _load(connection: Connection, name: str, condition: Any) -> list[Any]:
+    mapped = MAPPED[name]
+    statement = _select(name).order_by(*mapped.table.primary_key.columns)
+    if condition is not None:
+        statement = statement.where(condition)
+    return [from_row(mapped, row) for row in connection.execute(statement)]
+
+
+def _live() -> dict[str, Any]:
+    """What is still live, by table; None is everything."""
+    lease, allocation = tables.lease.c, tables.allocation.c
+    job, attempt = tables.job.c, tables.attempt.c
+    unsettled = or_(
+        allocation.fenced_at_ms.is_(None),
+        and_(
+            allocation.delivered_from_ms.is_not(None),
+            allocation.metered_until_ms.is_distinct_from(allocation.delivered_until_ms),
+        ),
+    )
+    return {
+        "rate_card": None,
+        "rate": None,
+        "tenant": None,
+        "quota": None,
+        "user": None,
+        "key": None,
+        "inbound_lease": or_(
+            tables.inbound_lease.c.state == InboundState.ACTIVE,
+            tables.inbound_lease.c.id.in_(
+                select(tables.node.c.inbound_lease_id).where(
+                    tables.node.c.id.in_(select(allocation.node_id).where(unsettled))
+                )
+            ),
+        ),
+        "node": or_(
+            tables.node.c.state != NodeState.RETIRED,
+            tables.node.c.id.in_(select(allocation.node_id).where(unsettled)),
+        ),
+        "runtime": None,
+        "lease": or_(
+            lease.state.not_in(sorted(FINAL)),
+            lease.id.in_(select(allocation.lease_id).where(unsettled)),
+        ),
+        "allocation": unsettled,
+        "job": job.state.not_in(sorted(FINAL_JOB_STATES)),
+        "attempt": attempt.forgotten.is_(False),
+        "accrual": tables.accrual.c.invoice_id.is_(None),
+        "balance": None,
+        "series": None,
+        "billing_mark": None,
+    }
+
+
+def _chunks(items: Sequence[Any]) -> Iterable[Sequence[Any]]:
+    for start in range(0, len(items), _LOOKUP_CHUNK):
+        yield items[start : start + _LOOKUP_CHUNK]
