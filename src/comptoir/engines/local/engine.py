@@ -34,7 +34,7 @@ from comptoir.engines.local import archive as archives
 from comptoir.engines.local import files, mounts, seccomp
 from comptoir.engines.local.attempts import Attempt, load_attempts
 from comptoir.engines.local.directories import Directories, plain
-from comptoir.engines.local.probes import run_probes
+from comptoir.engines.local.probes import PREFIX, run_probes, sweep
 from comptoir.engines.local.shim import records
 from comptoir.engines.local.shim.cgroup import NO_CGROUP, Cgroup, find_cgroup
 from comptoir.engines.local.uids import UserIds
@@ -98,6 +98,7 @@ class LocalEngine:
         self._attempts = load_attempts(self.directories.attempts, self._boot, now_ms)
         self._nodes = (EngineNode(socket.gethostname(), "cpu-core", len(self.cores), _memory()),)
         self._health = EngineHealth(available=False, reason="not probed")
+        sweep(self)
         self.probe()
 
     def probe(self) -> EngineHealth:
@@ -115,6 +116,8 @@ class LocalEngine:
 
     def start(self, order: StartOrder) -> None:
         """Start an attempt, unless it was started before."""
+        if order.attempt_id.startswith(PREFIX) or order.lease_id.startswith(PREFIX):
+            raise Refused("bad_id", f"ids beginning with {PREFIX} are the engine's own")
         with self._lock:
             if order.attempt_id in self._attempts:
                 return
@@ -250,7 +253,8 @@ class LocalEngine:
     def observe(self) -> Sequence[Observation]:
         """Every attempt, as it is now."""
         with self._lock:
-            return [attempt.observe() for attempt in self._attempts.values()]
+            attempts = [a for a in self._attempts.values() if not a.id.startswith(PREFIX)]
+            return [attempt.observe() for attempt in attempts]
 
     def forget(self, attempt_ids: Iterable[AttemptId]) -> None:
         """Drop the records of ended attempts; running ones are kept."""

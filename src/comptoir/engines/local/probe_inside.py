@@ -14,7 +14,7 @@ import time
 
 
 def reads_a_secret(paths: list[str]) -> bool:
-    """Whether any secret path can be opened or even listed."""
+    """Whether any secret file can be opened."""
     for path in paths:
         try:
             os.close(os.open(path, os.O_RDONLY))

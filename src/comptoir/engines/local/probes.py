@@ -34,6 +34,9 @@ from comptoir.engines.local.shim.cgroup import Cgroup
 from comptoir.units.errors import ComptoirError, NotFound
 from comptoir.units.ids import AttemptId, JobId, LeaseId, NodeId, TenantId
 
+PREFIX = "probe-"
+"""How the ids of probes begin; no lease or attempt of a tenant begins so."""
+
 _PATIENCE_S = 15.0
 _CAP_BYTES = 48 << 20
 _EAT = "b = bytearray(96 << 20)\nfor i in range(0, len(b), 4096): b[i] = 1\n"
@@ -122,6 +125,18 @@ def _check_links_are_refused(top: Path) -> None:
         place.rmdir()
 
 
+def _some_files(paths: tuple[str, ...]) -> list[str]:
+    """A few real files among the secret paths, the book's own with some luck."""
+    found = []
+    for path in paths:
+        if os.path.isdir(path):
+            inside = (os.path.join(path, name) for name in sorted(os.listdir(path)))
+            found += [file for file in inside if os.path.isfile(file)][:20]
+        elif os.path.isfile(path):
+            found.append(path)
+    return found
+
+
 @contextmanager
 def _listening() -> Iterator[tuple[int, str]]:
     """Something of the host to connect to: a loopback port and an abstract address."""
@@ -134,8 +149,8 @@ def _listening() -> Iterator[tuple[int, str]]:
 
 def _inside(engine: Probed) -> None:
     mark = secrets.token_hex(6)
-    lease = LeaseId(f"probe-{mark}")
-    escape, eater = AttemptId(f"probe-{mark}-a"), AttemptId(f"probe-{mark}-b")
+    lease = LeaseId(f"{PREFIX}{mark}")
+    escape, eater = AttemptId(f"{PREFIX}{mark}-a"), AttemptId(f"{PREFIX}{mark}-b")
     canary_name = f"COMPTOIR_CANARY_{mark}"
     canary_file = engine.directories.top / "canary"
     canary_file.write_text(mark)
@@ -143,7 +158,7 @@ def _inside(engine: Probed) -> None:
     try:
         with _listening() as (port, address):
             given = {
-                "secrets": [str(canary_file), str(engine.directories.top), *engine.secrets],
+                "secrets": [str(canary_file), *_some_files(engine.secrets)],
                 "port": port,
                 "address": address,
                 "canary": mark,
@@ -164,6 +179,20 @@ def _inside(engine: Probed) -> None:
                 _ended(engine, attempt_id)
         engine.forget([escape, eater])
         engine.delete_directory(lease)
+
+
+def sweep(engine: Probed) -> None:
+    """Clear away the probes of a control plane that ended in the middle of them."""
+    for name in os.listdir(engine.directories.attempts):
+        if name.startswith(PREFIX):
+            engine.kill(AttemptId(name))
+            with contextlib.suppress(ProbeError):
+                _ended(engine, AttemptId(name))
+            engine.forget([AttemptId(name)])
+            engine.directories.remove(engine.directories.attempt(name))
+    for name in os.listdir(engine.directories.leases):
+        if name.startswith(PREFIX):
+            engine.delete_directory(LeaseId(name))
 
 
 def _order(

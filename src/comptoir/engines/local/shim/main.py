@@ -220,10 +220,11 @@ class Watch:
         """Wait for the sandbox and everything it left; the sandbox's own exit code."""
         code = _NOT_SET_UP
         used_us = 0
-        if self._first is not None:
-            records.signal_process(self._first, signal.SIGKILL, self._boot)
         deadline = time.monotonic() + 5.0
         while time.monotonic() < deadline:
+            for child in tree.children_of(os.getpid()):  # not waited for, so surely ours
+                if child != self._sandbox_pid:
+                    os.kill(child, signal.SIGKILL)
             try:
                 pid, status, used = os.wait4(-1, os.WNOHANG)
             except ChildProcessError:
