@@ -80,11 +80,11 @@ def test_a_kill_while_saving_leaves_the_checkpoint_before(tmp_path: Path) -> Non
     assert not (tmp_path / "checkpoint.partial").exists()
 
 
-def test_training_for_its_default_of_epochs_learns_the_digits(tmp_path: Path) -> None:
-    run("train_digits.py", tmp_path)
+def test_five_epochs_learn_the_digits(tmp_path: Path) -> None:
+    run("train_digits.py", tmp_path, "--epochs", "5")
     result = json.loads((tmp_path / "result.json").read_text())
-    assert result["epochs_done"] == result["epochs_total"] == 12
-    assert result["accuracy"] > 0.95
+    assert result["epochs_done"] == result["epochs_total"] == 5
+    assert result["accuracy"] > 0.92
 
 
 def test_posts_are_ranked_the_same_each_time(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,13 +67,17 @@ class Checkout:
 
 
 @pytest.fixture
-def checkout(tmp_path: Path) -> Checkout:
-    root, programs = tmp_path / "checkout", tmp_path / "programs"
+def checkout() -> Iterator[Checkout]:
+    # Not pytest's own directory: that is private, and another user has to reach this one.
+    with tempfile.TemporaryDirectory(prefix="comptoir-setup-") as directory:
+        Path(directory).chmod(0o755)
+        yield build_checkout(Path(directory))
+
+
+def build_checkout(directory: Path) -> Checkout:
+    root, programs = directory / "checkout", directory / "programs"
     (root / "scripts").mkdir(parents=True)
     programs.mkdir()
-    # Another user has to reach them: pytest's own directories are private.
-    for parent in [tmp_path, *tmp_path.parents][:3]:
-        parent.chmod(0o755)
     shutil.copy(ROOT / "scripts" / "setup", root / "scripts" / "setup")
     for name in ("pyproject.toml", "constraints.txt"):
         shutil.copy(ROOT / name, root / name)
