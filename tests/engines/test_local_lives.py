@@ -87,7 +87,7 @@ def test_an_attempt_of_an_earlier_boot_is_lost(own_world: World) -> None:
     claim = records.read_claim(directory)
     assert claim is not None
     # The id lives on in another process: this one.
-    claim.update(pid=os.getpid(), boot="another boot")
+    claim["pid"], claim["boot"] = os.getpid(), "another boot"
     records.write_record(directory, records.CLAIM, claim)
     os.unlink(os.path.join(directory, records.EXIT))
     world = reopened(own_world)

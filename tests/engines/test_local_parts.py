@@ -81,7 +81,8 @@ def fake_v2(root: Path) -> CgroupPlace:
     """A directory that looks like a version 2 hierarchy."""
     (root / "cgroup.controllers").write_text("cpuset cpu memory pids")
     (root / "cgroup.subtree_control").write_text("")
-    return find_cgroup("here", str(root)) | {"group": "comptoir-here/att_1"}  # type: ignore[return-value]
+    place = find_cgroup("here", str(root))
+    return CgroupPlace(version=2, root=place["root"], group=f"{place['group']}/att_1")
 
 
 def test_version_2_limits_are_written(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def test_only_the_jobs_own_processes_are_visible(world: World) -> None:
 
 def test_there_is_no_network(world: World) -> None:
     script = "import socket; socket.create_connection(('192.0.2.1', 80), 2)"
-    end, log = world.run(f'/usr/bin/python3 -c "{script}" 2>&1; cat /proc/net/dev')
+    _, log = world.run(f'/usr/bin/python3 -c "{script}" 2>&1; cat /proc/net/dev')
     assert "unreachable" in log
     assert "eth" not in log
 
@@ -104,6 +104,12 @@ def test_work_directory_cap_ends_the_job(world: World) -> None:
         "for i in $(seq 20); do head -c 2000000 /dev/zero > f$i; sleep 0.1; done; sleep 20"
     )
     assert end.exit_code == 137
+    assert end.detail == "work directory over 8 MiB"
+
+
+def test_one_file_over_the_cap_is_named_too(world: World) -> None:
+    end, _ = world.run("exec head -c 20000000 /dev/zero > big")
+    assert end.exit_code not in (0, None)
     assert end.detail == "work directory over 8 MiB"
 
 
