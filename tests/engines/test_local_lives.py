@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from local_world import IS_ROOT, World, eventually
+from local_world import IS_ROOT, World, archive, eventually, member
 
 from comptoir.desk.engine_port import AttemptSight
 from comptoir.engines.local.shim import records
@@ -45,15 +45,17 @@ def reopened(world: World) -> World:
 
 
 def test_server_kill_9_loses_no_exit_code(own_world: World) -> None:
-    script = "for i in 1 2 3 4; do sleep 0.1; echo $i; done; exit 6"
+    script = "echo before; until [ -e go ]; do sleep 0.02; done; echo after; exit 6"
     serve_and_die(own_world.directory, own_world.instance, script)
     world = reopened(own_world)
     seen = next(iter(world.engine.observe()))
     assert (seen.attempt_id, seen.sight) == ("att_x", AttemptSight.RUNNING)
-    end = world.end(world.order(attempt_id="att_x", lease_id="lse_x"))
+    order = world.order(attempt_id="att_x", lease_id="lse_x")
+    world.engine.put_archive(order.lease_id, order.tenant_id, archive((member("go"), b"")))
+    end = world.end(order)
     assert end.exit_code == 6
     assert end.started_at_ms == seen.started_at_ms
-    assert world.log(world.order(attempt_id="att_x", lease_id="lse_x")) == "1\n2\n3\n4\n"
+    assert world.log(order) == "before\nafter\n"
 
 
 def test_an_adopted_job_can_still_be_stopped(own_world: World) -> None:
@@ -234,7 +236,7 @@ def test_start_is_prompt(world: World) -> None:
         world.engine.start(order)
         took.append(time.monotonic() - begun)
         world.end(order)
-    assert min(took) < 0.2
+    assert min(took) < 0.5  # 0.07 s on an idle machine
 
 
 def test_observing_starts_no_process_and_is_cheap(world: World) -> None:

@@ -146,6 +146,15 @@ def test_a_claim_of_a_directory_that_is_gone_is_free(tmp_path: Path) -> None:
     assert uids.UserIds(tmp_path / "one", "one", registry).uid_of("ten_a") != uid
 
 
+def test_stale_claims_are_cleared_at_start(tmp_path: Path) -> None:
+    registry = tmp_path / "uids"
+    registry.mkdir()
+    (registry / "1900000001").write_text("other\n/no/such/directory\nten_b\n")
+    (registry / "1900000002").write_text(f"other\n{tmp_path}\nten_b\n")
+    uids.UserIds(tmp_path, "one", registry)
+    assert [path.name for path in registry.glob("[0-9]*")] == ["1900000002"]
+
+
 def test_user_ids_stay_within_what_the_namespace_maps() -> None:
     assert uids.uid_range("0 0 4294967295\n") == (1_900_000_000, 1_000_000)
     assert uids.uid_range("0 100000 65536\n") == (50_000, 10_000)
