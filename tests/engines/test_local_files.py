@@ -7,10 +7,10 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from local_world import IS_ROOT, World, archive, member
 
 from comptoir.units.errors import Invalid, NotFound
 from comptoir.units.ids import LeaseId, TenantId
+from tests.engines.local_world import IS_ROOT, World, archive, member
 
 TENANT = TenantId("ten_a")
 

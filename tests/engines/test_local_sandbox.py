@@ -6,11 +6,11 @@ import threading
 from pathlib import Path
 
 import pytest
-from local_world import FORK_STORM, IS_ROOT, World, eventually
 
 from comptoir.desk.engine_port import AttemptSight
 from comptoir.engines.local.shim import records
-from comptoir.units.errors import Refused
+from comptoir.units.errors import Refused, Unavailable
+from tests.engines.local_world import FORK_STORM, IS_ROOT, World, eventually
 
 needs_root = pytest.mark.skipif(not IS_ROOT, reason="control groups and user ids need root")
 
@@ -56,15 +56,17 @@ def test_there_is_no_network(world: World) -> None:
 
 @needs_root
 def test_root_is_dropped_for_a_user_of_the_tenants_own(world: World) -> None:
-    orders = [world.start("/bin/sleep", "30", tenant_id=tenant) for tenant in ("ten_a", "ten_b")]
     uids = []
-    for order in orders:
+    for tenant in ("ten_a", "ten_b"):
+        order = world.start("/bin/sleep", "30", tenant_id=tenant)
         attempt = world.engine.attempt(order.attempt_id)
-        assert attempt is not None and eventually(attempt.first_process)
+        assert attempt is not None
+        assert eventually(attempt.first_process)
         first = attempt.first_process()
         assert first is not None
         uids.append(os.stat(f"/proc/{first['pid']}").st_uid)
         world.engine.kill(order.attempt_id)
+        world.end(order)
     assert uids[0] != uids[1]
     assert all(1_900_000_000 <= uid < 1_901_000_000 for uid in uids)
 
@@ -157,6 +159,17 @@ def test_mounts_that_could_hold_secrets_are_refused(
     assert refusal.value.code == "bad_mount"
 
 
+def test_two_tenants_never_share_a_core(world: World) -> None:
+    order = world.start("/bin/sleep", "60", tenant_id="ten_a")
+    other = world.order("/bin/true", tenant_id="ten_b")
+    with pytest.raises(Unavailable, match="accelerators_busy"):
+        world.engine.start(other)
+    world.engine.kill(order.attempt_id)
+    world.end(order)
+    world.engine.start(other)
+    assert world.end(other).exit_code == 0
+
+
 @pytest.mark.parametrize("cores", [(), (0, 0), (99,), (-1,)])
 def test_cores_that_are_not_there_are_refused(world: World, cores: tuple[int, ...]) -> None:
     with pytest.raises(Refused, match="bad_accelerators"):
@@ -167,7 +180,8 @@ def test_orphans_of_a_job_die_with_it(world: World) -> None:
     order = world.shell("setsid sleep 60 & echo started; exit 4")
     assert world.end(order).exit_code == 4
     record = records.read_exit(str(world.engine.directories.attempt(order.attempt_id)))
-    assert record is not None and record["clean"]
+    assert record is not None
+    assert record["clean"]
 
 
 def test_kill_at_any_moment_leaves_nothing(world: World) -> None:

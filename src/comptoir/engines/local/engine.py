@@ -150,6 +150,7 @@ class LocalEngine:
                 return
             try:
                 shim_order = self._shim_order(order, secrets)
+                self._check_cores_are_free(shim_order)
                 directory.mkdir(mode=0o700, exist_ok=True)
                 records.write_record(str(directory), records.ORDER, shim_order, durable=True)
                 self._spawn(directory)
@@ -168,6 +169,7 @@ class LocalEngine:
         return records.Order(
             attempt=order.attempt_id,
             lease=order.lease_id,
+            tenant=order.tenant_id,
             command=list(order.command),
             environment=[[name, value] for name, value in order.environment],
             mounts=shown,
@@ -187,6 +189,23 @@ class LocalEngine:
             bwrap=self.bwrap,
             seccomp=self._filter,
         )
+
+    def _check_cores_are_free(self, wanted: records.Order) -> None:
+        """A second wall behind the book's: no core ever runs two tenants' jobs at once."""
+        with self._lock:
+            attempts = list(self._attempts.values())
+        for attempt in attempts:
+            theirs = attempt.order
+            shared = set(theirs["cores"]) & set(wanted["cores"])
+            probing = PREFIX in (theirs["lease"][: len(PREFIX)], wanted["lease"][: len(PREFIX)])
+            if not shared or probing or theirs["tenant"] == wanted["tenant"]:
+                continue
+            if attempt.observe().sight == AttemptSight.RUNNING:
+                raise Unavailable(
+                    "accelerators_busy",
+                    f"cores {sorted(shared)} still run a job of another tenant",
+                    facts={"attempt": attempt.id},
+                )
 
     def _check(self, order: StartOrder) -> None:
         """Refuse what could never run here."""

@@ -54,7 +54,7 @@ def job_environment(order: Order) -> dict[str, str]:
         "USER": "job",
     }
     environment |= {name: str(len(order["cores"])) for name in _THREAD_VARIABLES}
-    environment |= {name: value for name, value in order["environment"]}
+    environment |= dict(order["environment"])
     return environment
 
 
