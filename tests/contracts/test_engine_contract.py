@@ -109,10 +109,11 @@ def test_an_engine_has_a_name_and_nodes(engine: Engine) -> None:
 
 
 def test_an_attempt_runs_and_its_exit_is_observed(engine: Engine) -> None:
-    given = order("exit", "echo hello; sleep 0.2; exit 3")
+    given = order("exit", "echo hello; sleep 1; exit 3")
     engine.start(given)
     first = see(engine, given.attempt_id)
-    assert first is not None and first.sight == AttemptSight.RUNNING
+    assert first is not None
+    assert first.sight == AttemptSight.RUNNING
     seen = end(engine, given.attempt_id)
     assert (seen.sight, seen.exit_code) == (AttemptSight.EXITED, 3)
     assert seen.ended_at_ms is not None

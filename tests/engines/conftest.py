@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from local_world import World
+
+from tests.engines.local_world import World
 
 
 @pytest.fixture(scope="session")

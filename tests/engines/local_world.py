@@ -1,8 +1,10 @@
 """Builders for tests of the local engine: an engine, orders, and waiting."""
 
+import io
 import itertools
 import os
 import secrets
+import tarfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -46,6 +48,25 @@ def eventually(what: Callable[[], object], seconds: float = 10.0) -> bool:
             return True
         time.sleep(0.01)
     return False
+
+
+def member(name: str, **given: object) -> tarfile.TarInfo:
+    """A tar header with any field set."""
+    info = tarfile.TarInfo(name)
+    for field, value in given.items():
+        setattr(info, field, value)
+    return info
+
+
+def archive(*entries: tuple[tarfile.TarInfo, bytes]) -> io.BytesIO:
+    """A tar.gz of these entries."""
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w:gz") as tar:
+        for info, content in entries:
+            info.size = len(content) if info.isreg() else 0
+            tar.addfile(info, io.BytesIO(content))
+    target.seek(0)
+    return target
 
 
 class World:

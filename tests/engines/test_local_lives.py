@@ -8,17 +8,17 @@ import time
 from pathlib import Path
 
 import pytest
-from local_world import IS_ROOT, World, eventually
 
 from comptoir.desk.engine_port import AttemptSight
 from comptoir.engines.local.shim import records
 from comptoir.units.errors import Unavailable
+from tests.engines.local_world import IS_ROOT, World, archive, eventually, member
 
 _SERVER = """
 import sys, time
 sys.path[:0] = {path!r}
 from pathlib import Path
-from local_world import World
+from tests.engines.local_world import World
 world = World(Path({directory!r}), {instance!r})
 world.start("/bin/bash", "-c", {script!r}, attempt_id="att_x", lease_id="lse_x")
 print("started", flush=True)
@@ -45,15 +45,17 @@ def reopened(world: World) -> World:
 
 
 def test_server_kill_9_loses_no_exit_code(own_world: World) -> None:
-    script = "for i in 1 2 3 4; do sleep 0.1; echo $i; done; exit 6"
+    script = "echo before; until [ -e go ]; do sleep 0.02; done; echo after; exit 6"
     serve_and_die(own_world.directory, own_world.instance, script)
     world = reopened(own_world)
     seen = next(iter(world.engine.observe()))
     assert (seen.attempt_id, seen.sight) == ("att_x", AttemptSight.RUNNING)
-    end = world.end(world.order(attempt_id="att_x", lease_id="lse_x"))
+    order = world.order(attempt_id="att_x", lease_id="lse_x")
+    world.engine.put_archive(order.lease_id, order.tenant_id, archive((member("go"), b"")))
+    end = world.end(order)
     assert end.exit_code == 6
     assert end.started_at_ms == seen.started_at_ms
-    assert world.log(world.order(attempt_id="att_x", lease_id="lse_x")) == "1\n2\n3\n4\n"
+    assert world.log(order) == "before\nafter\n"
 
 
 def test_an_adopted_job_can_still_be_stopped(own_world: World) -> None:
@@ -69,10 +71,12 @@ def test_an_adopted_job_can_still_be_stopped(own_world: World) -> None:
 def test_shim_kill_9_ends_the_tree_and_the_attempt_is_lost(own_world: World) -> None:
     order = own_world.shell("sleep 60 & sleep 60")
     attempt = own_world.engine.attempt(order.attempt_id)
-    assert attempt is not None and eventually(attempt.first_process)
+    assert attempt is not None
+    assert eventually(attempt.first_process)
     first = attempt.first_process()
     claim = records.read_claim(str(own_world.engine.directories.attempt(order.attempt_id)))
-    assert first is not None and claim is not None
+    assert first is not None
+    assert claim is not None
     os.kill(claim["pid"], signal.SIGKILL)
     end = own_world.end(order)
     assert end.sight == AttemptSight.LOST
@@ -87,7 +91,7 @@ def test_an_attempt_of_an_earlier_boot_is_lost(own_world: World) -> None:
     claim = records.read_claim(directory)
     assert claim is not None
     # The id lives on in another process: this one.
-    claim.update(pid=os.getpid(), boot="another boot")
+    claim["pid"], claim["boot"] = os.getpid(), "another boot"
     records.write_record(directory, records.CLAIM, claim)
     os.unlink(os.path.join(directory, records.EXIT))
     world = reopened(own_world)
@@ -97,7 +101,8 @@ def test_an_attempt_of_an_earlier_boot_is_lost(own_world: World) -> None:
 def test_a_process_with_the_same_id_is_not_taken_for_the_shim(own_world: World) -> None:
     boot = records.boot_id()
     mine = records.identify(os.getpid(), boot)
-    assert mine is not None and records.is_alive(mine, boot)
+    assert mine is not None
+    assert records.is_alive(mine, boot)
     other = records.Identity(pid=mine["pid"], start=mine["start"] + 1, boot=boot)
     assert not records.is_alive(other, boot)
     assert not records.signal_process(other, signal.SIGKILL, boot)
@@ -234,7 +239,7 @@ def test_start_is_prompt(world: World) -> None:
         world.engine.start(order)
         took.append(time.monotonic() - begun)
         world.end(order)
-    assert min(took) < 0.2
+    assert min(took) < 0.5  # 0.07 s on an idle machine
 
 
 def test_observing_starts_no_process_and_is_cheap(world: World) -> None:
@@ -244,6 +249,7 @@ def test_observing_starts_no_process_and_is_cheap(world: World) -> None:
         world.engine.observe()
     assert time.process_time() - begun < 2.0
     world.engine.kill(order.attempt_id)
+    world.end(order)
 
 
 def test_durations_do_not_follow_a_clock_that_jumps(tmp_path: Path) -> None:
@@ -251,7 +257,8 @@ def test_durations_do_not_follow_a_clock_that_jumps(tmp_path: Path) -> None:
     world = World(tmp_path / "data", now_ms=lambda: clock["ms"])
     order = world.shell("sleep 0.2")
     seen = world.see(order)
-    assert seen is not None and seen.busy_ms == 0
+    assert seen is not None
+    assert seen.busy_ms == 0
     end = world.end(order)
     assert end.ended_at_ms is not None
     assert 200 <= end.ended_at_ms - end.started_at_ms < 5_000
@@ -270,7 +277,7 @@ def test_a_normal_user_gets_the_same_walls(open_path: Path) -> None:
     ran = subprocess.run(
         ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
          "/usr/bin/python3.11", "-B", str(here / "as_normal_user.py"), str(home)],
-        env={"PYTHONPATH": f"{source}:{here}", "HOME": str(home), "PATH": "/usr/bin:/bin"},
+        env={"PYTHONPATH": f"{source}:{here.parent.parent}", "HOME": str(home)},
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stdout + ran.stderr

@@ -81,7 +81,8 @@ def fake_v2(root: Path) -> CgroupPlace:
     """A directory that looks like a version 2 hierarchy."""
     (root / "cgroup.controllers").write_text("cpuset cpu memory pids")
     (root / "cgroup.subtree_control").write_text("")
-    return find_cgroup("here", str(root)) | {"group": "comptoir-here/att_1"}  # type: ignore[return-value]
+    place = find_cgroup("here", str(root))
+    return CgroupPlace(version=2, root=place["root"], group=f"{place['group']}/att_1")
 
 
 def test_version_2_limits_are_written(tmp_path: Path) -> None:
@@ -143,6 +144,15 @@ def test_a_claim_of_a_directory_that_is_gone_is_free(tmp_path: Path) -> None:
     assert uids.UserIds(tmp_path / "one", "one", registry).uid_of("ten_a") == uid
     (registry / str(uid)).write_text(f"other\n{tmp_path}\nten_b\n")
     assert uids.UserIds(tmp_path / "one", "one", registry).uid_of("ten_a") != uid
+
+
+def test_stale_claims_are_cleared_at_start(tmp_path: Path) -> None:
+    registry = tmp_path / "uids"
+    registry.mkdir()
+    (registry / "1900000001").write_text("other\n/no/such/directory\nten_b\n")
+    (registry / "1900000002").write_text(f"other\n{tmp_path}\nten_b\n")
+    uids.UserIds(tmp_path, "one", registry)
+    assert [path.name for path in registry.glob("[0-9]*")] == ["1900000002"]
 
 
 def test_user_ids_stay_within_what_the_namespace_maps() -> None:

@@ -6,11 +6,11 @@ import threading
 from pathlib import Path
 
 import pytest
-from local_world import FORK_STORM, IS_ROOT, World, eventually
 
 from comptoir.desk.engine_port import AttemptSight
 from comptoir.engines.local.shim import records
-from comptoir.units.errors import Refused
+from comptoir.units.errors import Refused, Unavailable
+from tests.engines.local_world import FORK_STORM, IS_ROOT, World, eventually
 
 needs_root = pytest.mark.skipif(not IS_ROOT, reason="control groups and user ids need root")
 
@@ -49,22 +49,24 @@ def test_only_the_jobs_own_processes_are_visible(world: World) -> None:
 
 def test_there_is_no_network(world: World) -> None:
     script = "import socket; socket.create_connection(('192.0.2.1', 80), 2)"
-    end, log = world.run(f'/usr/bin/python3 -c "{script}" 2>&1; cat /proc/net/dev')
+    _, log = world.run(f'/usr/bin/python3 -c "{script}" 2>&1; cat /proc/net/dev')
     assert "unreachable" in log
     assert "eth" not in log
 
 
 @needs_root
 def test_root_is_dropped_for_a_user_of_the_tenants_own(world: World) -> None:
-    orders = [world.start("/bin/sleep", "30", tenant_id=tenant) for tenant in ("ten_a", "ten_b")]
     uids = []
-    for order in orders:
+    for tenant in ("ten_a", "ten_b"):
+        order = world.start("/bin/sleep", "30", tenant_id=tenant)
         attempt = world.engine.attempt(order.attempt_id)
-        assert attempt is not None and eventually(attempt.first_process)
+        assert attempt is not None
+        assert eventually(attempt.first_process)
         first = attempt.first_process()
         assert first is not None
         uids.append(os.stat(f"/proc/{first['pid']}").st_uid)
         world.engine.kill(order.attempt_id)
+        world.end(order)
     assert uids[0] != uids[1]
     assert all(1_900_000_000 <= uid < 1_901_000_000 for uid in uids)
 
@@ -104,6 +106,12 @@ def test_work_directory_cap_ends_the_job(world: World) -> None:
         "for i in $(seq 20); do head -c 2000000 /dev/zero > f$i; sleep 0.1; done; sleep 20"
     )
     assert end.exit_code == 137
+    assert end.detail == "work directory over 8 MiB"
+
+
+def test_one_file_over_the_cap_is_named_too(world: World) -> None:
+    end, _ = world.run("exec head -c 20000000 /dev/zero > big")
+    assert end.exit_code not in (0, None)
     assert end.detail == "work directory over 8 MiB"
 
 
@@ -151,6 +159,17 @@ def test_mounts_that_could_hold_secrets_are_refused(
     assert refusal.value.code == "bad_mount"
 
 
+def test_two_tenants_never_share_a_core(world: World) -> None:
+    order = world.start("/bin/sleep", "60", tenant_id="ten_a")
+    other = world.order("/bin/true", tenant_id="ten_b")
+    with pytest.raises(Unavailable, match="accelerators_busy"):
+        world.engine.start(other)
+    world.engine.kill(order.attempt_id)
+    world.end(order)
+    world.engine.start(other)
+    assert world.end(other).exit_code == 0
+
+
 @pytest.mark.parametrize("cores", [(), (0, 0), (99,), (-1,)])
 def test_cores_that_are_not_there_are_refused(world: World, cores: tuple[int, ...]) -> None:
     with pytest.raises(Refused, match="bad_accelerators"):
@@ -161,7 +180,8 @@ def test_orphans_of_a_job_die_with_it(world: World) -> None:
     order = world.shell("setsid sleep 60 & echo started; exit 4")
     assert world.end(order).exit_code == 4
     record = records.read_exit(str(world.engine.directories.attempt(order.attempt_id)))
-    assert record is not None and record["clean"]
+    assert record is not None
+    assert record["clean"]
 
 
 def test_kill_at_any_moment_leaves_nothing(world: World) -> None:

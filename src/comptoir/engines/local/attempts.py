@@ -40,11 +40,6 @@ class Attempt:
         self._busy_us = 0
         self._end: Observation | None = None
 
-    @property
-    def ended(self) -> bool:
-        """Whether it was seen to have ended."""
-        return self._end is not None
-
     def observe(self) -> Observation:
         """What can be seen of it now."""
         if self._end is None:

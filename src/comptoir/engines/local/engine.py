@@ -10,6 +10,7 @@ at most once.
 
 import contextlib
 import os
+import select
 import shutil
 import signal
 import socket
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from comptoir.desk.engine_port import (
+    AttemptSight,
     EngineHealth,
     EngineNode,
     EngineSettings,
@@ -90,11 +92,15 @@ class LocalEngine:
         self._uids: UserIds | None = None
         if os.geteuid() == 0:
             self._uids = UserIds(directory, instance)
-            Path(_STAGE).mkdir(mode=0o755, parents=True, exist_ok=True)
+            Path(_STAGE).mkdir(parents=True, exist_ok=True)
+            for place in (Path(_STAGE).parent, Path(_STAGE)):
+                place.chmod(0o755)  # whatever the umask is, a tenant's user passes through
         self._filter = str(directory / "seccomp.bpf")
         if seccomp.supported():
             seccomp.export_filter(self._filter, Cgroup(self.cgroup).has("cpuset"))
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()  # over the table of attempts; never held for long
+        self._probing = threading.Lock()
+        self._starting = threading.Lock()  # over starting, some tens of milliseconds
         self._attempts = load_attempts(self.directories.attempts, self._boot, now_ms)
         self._nodes = (EngineNode(socket.gethostname(), "cpu-core", len(self.cores), _memory()),)
         self._health = EngineHealth(available=False, reason="not probed")
@@ -103,7 +109,8 @@ class LocalEngine:
 
     def probe(self) -> EngineHealth:
         """Try whether a sandbox holds here; call it hourly. About half a second."""
-        self._health = run_probes(self)
+        with self._probing:
+            self._health = run_probes(self)
         return self._health
 
     def health(self) -> EngineHealth:
@@ -118,9 +125,8 @@ class LocalEngine:
         """Start an attempt, unless it was started before."""
         if order.attempt_id.startswith(PREFIX) or order.lease_id.startswith(PREFIX):
             raise Refused("bad_id", f"ids beginning with {PREFIX} are the engine's own")
-        with self._lock:
-            if order.attempt_id in self._attempts:
-                return
+        if self.attempt(order.attempt_id) is not None:
+            return
         if not self._health.available:
             raise Unavailable(
                 "engine_unavailable",
@@ -139,18 +145,22 @@ class LocalEngine:
 
     def _start(self, order: StartOrder, secrets: Sequence[str]) -> None:
         directory = self.directories.attempt(order.attempt_id)
-        shim_order = self._shim_order(order, secrets)
-        with self._lock:
+        with self._starting:
+            if self.attempt(order.attempt_id) is not None:
+                return
             try:
+                shim_order = self._shim_order(order, secrets)
+                self._check_cores_are_free(shim_order)
                 directory.mkdir(mode=0o700, exist_ok=True)
                 records.write_record(str(directory), records.ORDER, shim_order, durable=True)
                 self._spawn(directory)
             except OSError as error:
                 raise Unavailable("engine_unavailable", f"no shim started: {error}") from error
-            self._attempts[order.attempt_id] = Attempt(directory, self._boot, self._now_ms)
+            attempt = Attempt(directory, self._boot, self._now_ms)
+            with self._lock:
+                self._attempts[order.attempt_id] = attempt
 
     def _shim_order(self, order: StartOrder, secrets: Sequence[str]) -> records.Order:
-        plain(order.attempt_id)
         self._check(order)
         shown = mounts.check_mounts(order.mounts, secrets)
         uid = None if self._uids is None else self._uids.uid_of(order.tenant_id)
@@ -159,6 +169,7 @@ class LocalEngine:
         return records.Order(
             attempt=order.attempt_id,
             lease=order.lease_id,
+            tenant=order.tenant_id,
             command=list(order.command),
             environment=[[name, value] for name, value in order.environment],
             mounts=shown,
@@ -178,6 +189,23 @@ class LocalEngine:
             bwrap=self.bwrap,
             seccomp=self._filter,
         )
+
+    def _check_cores_are_free(self, wanted: records.Order) -> None:
+        """A second wall behind the book's: no core ever runs two tenants' jobs at once."""
+        with self._lock:
+            attempts = list(self._attempts.values())
+        for attempt in attempts:
+            theirs = attempt.order
+            shared = set(theirs["cores"]) & set(wanted["cores"])
+            probing = PREFIX in (theirs["lease"][: len(PREFIX)], wanted["lease"][: len(PREFIX)])
+            if not shared or probing or theirs["tenant"] == wanted["tenant"]:
+                continue
+            if attempt.observe().sight == AttemptSight.RUNNING:
+                raise Unavailable(
+                    "accelerators_busy",
+                    f"cores {sorted(shared)} still run a job of another tenant",
+                    facts={"attempt": attempt.id},
+                )
 
     def _check(self, order: StartOrder) -> None:
         """Refuse what could never run here."""
@@ -222,6 +250,8 @@ class LocalEngine:
             os.close(writer)
             writer = -1
             starter.wait(_CLAIM_PATIENCE_S)
+            if not select.select([answer], [], [], _CLAIM_PATIENCE_S)[0]:
+                raise OSError("it did not answer in time")
             if not os.read(answer, 1):
                 text = (directory / "shim.err").read_text(errors="replace")[-500:]
                 raise OSError(f"it ended without a claim: {text.strip()}")
@@ -254,19 +284,16 @@ class LocalEngine:
         """Every attempt, as it is now."""
         with self._lock:
             attempts = [a for a in self._attempts.values() if not a.id.startswith(PREFIX)]
-            return [attempt.observe() for attempt in attempts]
+        return [attempt.observe() for attempt in attempts]
 
     def forget(self, attempt_ids: Iterable[AttemptId]) -> None:
         """Drop the records of ended attempts; running ones are kept."""
         for attempt_id in attempt_ids:
-            with self._lock:
-                attempt = self._attempts.get(attempt_id)
-                if attempt is None:
-                    continue
-                attempt.observe()
-                if not attempt.ended:
-                    continue
-                del self._attempts[attempt_id]
+            attempt = self.attempt(attempt_id)
+            if attempt is None or attempt.observe().sight == AttemptSight.RUNNING:
+                continue
+            with self._starting, self._lock:
+                self._attempts.pop(attempt_id, None)
                 shutil.rmtree(self.directories.attempt(attempt_id), ignore_errors=True)
                 if not self._attempts:
                     Cgroup(self.cgroup).remove(patience_s=0.0)

@@ -199,6 +199,8 @@ def _order(
     attempt: AttemptId, lease: LeaseId, script: str, argument: str, memory_bytes: int
 ) -> StartOrder:
     python = os.path.join(sys.base_prefix, "bin", f"python3.{sys.version_info.minor}")
+    if not os.path.exists(python):
+        python = os.path.realpath(sys.executable)
     return StartOrder(
         attempt_id=attempt,
         job_id=JobId(attempt),

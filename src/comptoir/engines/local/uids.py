@@ -15,6 +15,8 @@ import fcntl
 import hashlib
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from comptoir.units.errors import Unavailable
@@ -49,6 +51,7 @@ class UserIds:
         self._range = uid_range(Path("/proc/self/uid_map").read_text())
         self._claimed: dict[str, int] = {}
         registry.mkdir(mode=0o755, parents=True, exist_ok=True)
+        self._clear_stale()
 
     def uid_of(self, tenant: str) -> int:
         """The tenant's id, claimed now if it was not yet.
@@ -80,6 +83,28 @@ class UserIds:
                     (self._registry / str(uid)).unlink()
         self._claimed.clear()
 
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        with open(self._registry / ".lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _clear_stale(self) -> None:
+        """Remove claims whose control plane's directory is gone for good."""
+        with self._locked():
+            for path in self._registry.glob("[0-9]*"):
+                if self._holder(path) is None:
+                    path.unlink()
+
+    @staticmethod
+    def _holder(path: Path) -> list[str] | None:
+        """Instance, directory and tenant of a claim that still stands."""
+        try:
+            lines = path.read_text().splitlines()
+        except FileNotFoundError:
+            return None
+        return lines if len(lines) == 3 and os.path.isdir(lines[1]) else None
+
     def _table(self) -> dict[str, int]:
         try:
             table = json.loads(self._table_path.read_text())
@@ -95,12 +120,9 @@ class UserIds:
     def _claim(self, uid: int, tenant: str) -> bool:
         path = self._registry / str(uid)
         mine = f"{self._mark}\n{tenant}\n"
-        with open(self._registry / ".lock", "w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            with contextlib.suppress(FileNotFoundError):
-                lines = path.read_text().splitlines()
-                # A claim whose directory is gone for good is nobody's.
-                if len(lines) == 3 and os.path.isdir(lines[1]):
-                    return lines == mine.splitlines()
+        with self._locked():
+            holder = self._holder(path)
+            if holder is not None:
+                return holder == mine.splitlines()
             path.write_text(mine)
         return True

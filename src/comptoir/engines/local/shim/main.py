@@ -112,6 +112,8 @@ class Watch:
         self._watch(status)
         code = self._reap()
         self._drain()
+        if code and not self._kill_wanted:
+            self._look_at_work()  # a file at its size limit ends a job before a look does
         if self._exit_code is None and not self._kill_wanted and not self._detail:
             self._detail = "sandbox not set up: see the log"
         self._finish(self._exit_code, code)
@@ -199,9 +201,7 @@ class Watch:
         """Measure what no kernel limit holds here; end the job when it is over."""
         begun = time.monotonic()
         order = self._order
-        limit = order["work_bytes"]
-        if bytes_beneath(self._work, limit, _ENTRIES) > limit:
-            self._end_because(f"work directory over {size_text(limit)}")
+        self._look_at_work()
         if self._first is not None and self._cgroup.version == 0:
             busy_us, resident = tree.measure(self._first["pid"])
             self._busy_us = max(self._busy_us, busy_us)
@@ -211,6 +211,11 @@ class Watch:
         # Never spend more than a twentieth of the time looking.
         spent = time.monotonic() - begun
         self._look_every_s = min(_LONGEST_LOOK_S, max(_FIRST_LOOK_S, 20 * spent))
+
+    def _look_at_work(self) -> None:
+        limit = self._order["work_bytes"]
+        if bytes_beneath(self._work, limit, _ENTRIES) > limit:
+            self._end_because(f"work directory over {size_text(limit)}")
 
     def _end_because(self, detail: str) -> None:
         self._detail = self._detail or detail

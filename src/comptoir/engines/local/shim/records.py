@@ -40,6 +40,7 @@ class Order(TypedDict):
 
     attempt: str
     lease: str
+    tenant: str
     command: list[str]
     environment: list[list[str]]
     mounts: list[str]

@@ -54,7 +54,7 @@ def job_environment(order: Order) -> dict[str, str]:
         "USER": "job",
     }
     environment |= {name: str(len(order["cores"])) for name in _THREAD_VARIABLES}
-    environment |= {name: value for name, value in order["environment"]}
+    environment |= dict(order["environment"])
     return environment
 
 
@@ -128,7 +128,8 @@ def become(order: Order, cgroup: Cgroup, output: int, status: int, parent: int) 
     seccomp = os.open(order["seccomp"], os.O_RDONLY)
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_NOFILE, _OPEN_FILES)
-    _limit(resource.RLIMIT_FSIZE, order["work_bytes"])
+    # One page over, so that a file which fills the directory is also seen to overfill it.
+    _limit(resource.RLIMIT_FSIZE, order["work_bytes"] + 4096)
     if not cgroup.has("memory"):
         _limit(resource.RLIMIT_DATA, order["memory_bytes"])
     work, mounts = order["work"], order["mounts"]
