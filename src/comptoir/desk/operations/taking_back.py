@@ -81,7 +81,7 @@ def fence(tx: Transaction, lease: Lease) -> Lease:
     for allocation in tx.book.allocations_of(lease.id):
         if allocation.fenced_at_ms is not None:
             continue
-        until = tx.now_ms if lease.kill_at_ms is None else min(tx.now_ms, lease.kill_at_ms)
+        until = allocation.billable_until(tx.now_ms)
         if allocation.delivered_from_ms is not None:
             until = max(until, allocation.delivered_from_ms)
             allocation = replace(allocation, delivered_until_ms=until)

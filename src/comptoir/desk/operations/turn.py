@@ -53,7 +53,12 @@ def _announce_due_ends(tx: Transaction, most: int) -> bool:
         if ends and min(ends) - lease.notice_s * MS_PER_S <= tx.now_ms:
             due.append((lease, min(ends)))
     for lease, end in due[:most]:
-        begin_stop(tx, lease, _reason(lease, end), max(end, tx.now_ms))
+        reason = _reason(lease, end)
+        if reason is Reason.WINDOW_END:
+            kill_at = max(end, tx.now_ms)
+        else:  # announced late (the desk was down): the notice is whole, the bill is not
+            kill_at = max(end, tx.now_ms + lease.notice_s * MS_PER_S)
+        begin_stop(tx, lease, reason, kill_at)
     return len(due) > most
 
 
@@ -218,10 +223,9 @@ def _meter(tx: Transaction, request: Turn) -> bool:
             if done >= request.most:
                 return True
             done += 1
-            until = tx.now_ms if lease.kill_at_ms is None else min(tx.now_ms, lease.kill_at_ms)
             for allocation in tx.book.allocations_of(lease.id):
                 if allocation.delivered:
-                    meter_allocation(tx, lease, allocation, until)
+                    meter_allocation(tx, lease, allocation, tx.now_ms)
             meter_live_attempts(tx, lease)
     return False
 
@@ -230,6 +234,6 @@ def _due(tx: Transaction, lease: Lease, every_ms: int) -> bool:
     return any(
         allocation.delivered
         and (allocation.metered_until_ms or allocation.delivered_from_ms or 0) + every_ms
-        <= (tx.now_ms if lease.kill_at_ms is None else min(tx.now_ms, lease.kill_at_ms))
+        <= allocation.billable_until(tx.now_ms)
         for allocation in tx.book.snapshot.allocations_of.get(lease.id, {}).values()
     )
