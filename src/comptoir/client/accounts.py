@@ -4,7 +4,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from comptoir.client.parties import PAGE
-from comptoir.client.records import Charge, Invoice, Rate, RateCard, UsageEvent
+from comptoir.client.records import (
+    Balance,
+    Charge,
+    Entry,
+    Invoice,
+    InvoiceDetail,
+    Proof,
+    Rate,
+    RateCard,
+    UsageEvent,
+    UsageTotal,
+)
 from comptoir.client.transport import Transport, path_of
 
 
@@ -22,10 +33,6 @@ class RateCards:
     def list(self) -> Iterator[RateCard]:
         """Every card that you may see."""
         return self._transport.pages(path_of("rate-cards"), PAGE)
-
-    def get(self, rate_card_id: str) -> RateCard:
-        """One card."""
-        return cast(RateCard, self._transport.get(path_of("rate-cards", rate_card_id)))
 
     def rates(self, rate_card_id: str) -> Iterator[Rate]:
         """The rates of a card, proposed and approved."""
@@ -64,19 +71,19 @@ class Usage:
 
     def list(
         self,
-        tenant_id: str | None = None,
+        tenant: str | None = None,
         lease_id: str | None = None,
         measure: str | None = None,
     ) -> Iterator[UsageEvent]:
-        """Usage events, oldest first."""
+        """Usage events, newest first."""
         return self._transport.pages(
-            path_of("usage"), PAGE, tenant_id=tenant_id, lease_id=lease_id, measure=measure
+            path_of("usage"), PAGE, tenant=tenant, lease=lease_id, measure=measure
         )
 
-    def summary(self, tenant_id: str | None = None) -> dict[str, Any]:
+    def summary(self, tenant: str | None = None) -> Sequence[UsageTotal]:
         """Totals by tenant, kind, class and measure."""
-        found = self._transport.get(path_of("usage", "summary"), tenant_id=tenant_id)
-        return cast(dict[str, Any], found)
+        found = self._transport.get(path_of("usage", "summary"), tenant=tenant)
+        return cast("Sequence[UsageTotal]", found["items"])
 
     def record(self, source: str, events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Report a batch of usage; an event that was reported before counts once."""
@@ -85,11 +92,11 @@ class Usage:
         return cast(dict[str, Any], written)
 
     def charges(
-        self, tenant_id: str | None = None, lease_id: str | None = None
+        self, tenant: str | None = None, lease_id: str | None = None
     ) -> Iterator[Charge]:
-        """Usage priced under its rates, oldest first."""
+        """Usage priced under its rates, newest first."""
         return self._transport.pages(
-            path_of("charges"), PAGE, tenant_id=tenant_id, lease_id=lease_id
+            path_of("charges"), PAGE, tenant=tenant, lease=lease_id
         )
 
 
@@ -99,17 +106,17 @@ class Ledger:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    def entries(self) -> Iterator[dict[str, Any]]:
-        """Every entry with its postings, oldest first."""
+    def entries(self) -> Iterator[Entry]:
+        """Every entry with its postings, newest first."""
         return self._transport.pages(path_of("ledger", "entries"), PAGE)
 
-    def balances(self) -> Iterator[dict[str, Any]]:
+    def balances(self) -> Iterator[Balance]:
         """The balance of every account in every unit."""
         return self._transport.pages(path_of("ledger", "balances"), PAGE)
 
-    def proof(self) -> dict[str, Any]:
+    def proof(self) -> Proof:
         """Whether every unit sums to zero, and usage posted equals usage observed."""
-        return cast(dict[str, Any], self._transport.get(path_of("ledger", "proof")))
+        return cast(Proof, self._transport.get(path_of("ledger", "proof")))
 
 
 class Invoices:
@@ -118,15 +125,15 @@ class Invoices:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    def issue(self, tenant_id: str, until: str | None = None) -> Invoice:
+    def issue(self, tenant: str, until: str | None = None) -> InvoiceDetail:
         """Bill what a tenant has used and not been billed, by default up to now."""
-        body = {"tenant_id": tenant_id, "until": until}
-        return cast(Invoice, self._transport.write("POST", path_of("invoices"), body))
+        body = {"tenant": tenant, "until": until}
+        return cast(InvoiceDetail, self._transport.write("POST", path_of("invoices"), body))
 
-    def list(self, tenant_id: str | None = None) -> Iterator[Invoice]:
+    def list(self, tenant: str | None = None) -> Iterator[Invoice]:
         """Every invoice that you may see."""
-        return self._transport.pages(path_of("invoices"), PAGE, tenant_id=tenant_id)
+        return self._transport.pages(path_of("invoices"), PAGE, tenant=tenant)
 
-    def get(self, invoice: str) -> Invoice:
+    def get(self, invoice: str) -> InvoiceDetail:
         """One invoice, by its id or its number."""
-        return cast(Invoice, self._transport.get(path_of("invoices", invoice)))
+        return cast(InvoiceDetail, self._transport.get(path_of("invoices", invoice)))

@@ -10,15 +10,19 @@ dictionary, typed in `records`; every list is an iterator that turns pages by it
 no is one of the errors of `comptoir.units.errors`.
 """
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, cast
 
 from comptoir.client.accounts import Invoices, Ledger, RateCards, Usage
 from comptoir.client.capacity import Fleet, Runtimes, Supply
+from comptoir.client.following import Lost, Moved, Said, follow
 from comptoir.client.parties import PAGE, Keys, Tenants, Users
 from comptoir.client.profiles import resolve
-from comptoir.client.records import Event
+from comptoir.client.records import Event, Job
 from comptoir.client.retry import Patience
+from comptoir.client.running import start
 from comptoir.client.transport import Transport, path_of
 from comptoir.client.work import Jobs, Leases
 
@@ -78,6 +82,51 @@ class Client:
         """Who this key is."""
         return cast(dict[str, Any], self._transport.get(path_of("whoami")))
 
-    def events(self, after: str | None = None, subject: str | None = None) -> Iterator[Event]:
-        """The numbered events of the book, oldest first: the audit."""
-        return self._transport.pages(path_of("events"), PAGE, after=after, subject=subject)
+    def events(
+        self,
+        *,
+        after: int | None = None,
+        subject: str | None = None,
+        tenant: str | None = None,
+    ) -> Iterator[Event]:
+        """The numbered events of the book: newest first, or those after a number, oldest first."""
+        return self._transport.pages(
+            path_of("events"), PAGE, after=after, subject=subject, tenant=tenant
+        )
+
+    def run(
+        self,
+        command: Sequence[str],
+        *,
+        kind: str,
+        accelerators: int = 1,
+        lease_class: str = "spot",
+        directory: str | os.PathLike[str] | None = None,
+        keep_lease: bool = False,
+        name: str | None = None,
+        environment: Mapping[str, str] | None = None,
+        runtime: str | None = None,
+        **lease_words: Any,
+    ) -> Job:
+        """Lease, upload a directory if one is named, and put a command on the lease.
+
+        The lease ends with the job unless `keep_lease`; if a step fails it is given back.
+        Further words are those of `leases.request`. Follow the job with `follow`.
+        """
+        return start(
+            self,
+            command,
+            kind=kind,
+            accelerators=accelerators,
+            lease_class=lease_class,
+            directory=None if directory is None else Path(directory),
+            keep_lease=keep_lease,
+            name=name,
+            environment=environment,
+            runtime=runtime,
+            **lease_words,
+        )
+
+    def follow(self, job_id: str) -> Iterator[Said | Moved | Lost]:
+        """What a job writes and how it moves, across attempts, until it is over."""
+        return follow(self.jobs, self.leases, job_id)

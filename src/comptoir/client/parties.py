@@ -16,10 +16,10 @@ class Tenants:
         self._transport = transport
 
     def create(
-        self, slug: str, name: str, kind: str = "enterprise", rate_card_id: str | None = None
+        self, slug: str, name: str, kind: str = "enterprise", rate_card: str | None = None
     ) -> Tenant:
         """Make a tenant: a `team`, an `enterprise` or a `researcher`."""
-        body = {"slug": slug, "name": name, "kind": kind, "rate_card_id": rate_card_id}
+        body = {"slug": slug, "name": name, "kind": kind, "rate_card": rate_card}
         return cast(Tenant, self._transport.write("POST", path_of("tenants"), body))
 
     def list(self) -> Iterator[Tenant]:
@@ -54,14 +54,14 @@ class Users:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    def create(self, name: str, roles: Sequence[str], tenant_id: str | None = None) -> User:
-        """Make a user of a tenant, or with `tenant_id` None of the house (or your own tenant)."""
-        body = {"name": name, "roles": [*roles], "tenant_id": tenant_id}
+    def create(self, name: str, roles: Sequence[str], tenant: str | None = None) -> User:
+        """Make a user of a tenant, or without one of the house (or your own tenant)."""
+        body = {"name": name, "roles": [*roles], "tenant": tenant}
         return cast(User, self._transport.write("POST", path_of("users"), body))
 
-    def list(self, tenant_id: str | None = None) -> Iterator[User]:
+    def list(self, tenant: str | None = None) -> Iterator[User]:
         """Every user that you may see."""
-        return self._transport.pages(path_of("users"), PAGE, tenant_id=tenant_id)
+        return self._transport.pages(path_of("users"), PAGE, tenant=tenant)
 
     def get(self, user_id: str) -> User:
         """One user."""
@@ -87,7 +87,7 @@ class Keys:
 
     def list(self, user_id: str | None = None) -> Iterator[Key]:
         """Every key that you may see, without secrets."""
-        return self._transport.pages(path_of("keys"), PAGE, user_id=user_id)
+        return self._transport.pages(path_of("keys"), PAGE, user=user_id)
 
     def revoke(self, key_id: str) -> Key:
         """It stops working at once."""

@@ -19,19 +19,9 @@ from comptoir.units.errors import (
     Unavailable,
 )
 
-CLASS_BY_NAME: dict[str, type[ComptoirError]] = {
-    "invalid": Invalid,
-    "unauthenticated": Unauthenticated,
-    "forbidden": Forbidden,
-    "not_found": NotFound,
-    "conflict": Conflict,
-    "refused": Refused,
-    "unavailable": Unavailable,
-}
 CLASS_BY_STATUS: dict[int, type[ComptoirError]] = {
     400: Invalid,
     401: Unauthenticated,
-    402: Refused,
     403: Forbidden,
     404: NotFound,
     405: Invalid,
@@ -43,6 +33,8 @@ CLASS_BY_STATUS: dict[int, type[ComptoirError]] = {
     429: Unavailable,
 }
 IN_FLIGHT = "in_flight"
+REFUSED_TITLE = "Refused"
+"""What tells a refusal from a conflict: both are a 409."""
 
 
 def error_of(status: int, headers: Mapping[str, str], body: bytes, url: str) -> ComptoirError:
@@ -51,6 +43,8 @@ def error_of(status: int, headers: Mapping[str, str], body: bytes, url: str) -> 
     if problem is None:
         return _not_comptoir(status, headers, url)
     chosen = CLASS_BY_STATUS.get(status, Unavailable if status >= 500 else Invalid)
+    if chosen is Conflict and problem.get("title") == REFUSED_TITLE:
+        chosen = Refused
     code, message = str(problem["code"]), str(problem.get("detail") or problem.get("title") or "")
     next_step, facts = str(problem.get("next") or ""), problem.get("facts")
     facts = facts if isinstance(facts, dict) else {}
@@ -84,7 +78,7 @@ def _problem(headers: Mapping[str, str], body: bytes) -> dict[str, Any] | None:
 def _not_comptoir(status: int, headers: Mapping[str, str], url: str) -> Unavailable:
     kind = headers.get("content-type", "no content type").partition(";")[0]
     return Unavailable(
-        "not_comptoir",
+        "bad_gateway" if status >= 500 else "not_comptoir",
         f"{url} answered {status} with {kind}, which is not how Comptoir answers",
         "check the URL, and any proxy between here and there",
         {"status": status},

@@ -52,10 +52,9 @@ class Key(TypedDict):
     revoked_at: str | None
 
 
-class IssuedKey(TypedDict):
+class IssuedKey(Key):
     """A new key; `secret` is shown this once, and None if the answer was asked for again."""
 
-    key: Key
     secret: str | None
 
 
@@ -107,8 +106,8 @@ class Runtime(TypedDict):
 
     id: str
     name: str
-    paths: list[str]
-    environment: dict[str, str]
+    paths: list[str] | None
+    environment: dict[str, str] | None
     retired: bool
     created_at: str
 
@@ -131,6 +130,7 @@ class Rate(TypedDict):
     lease_class: str
     measure: str
     price_per_accelerator_hour: str
+    currency: str
     effective_from: str | None
     state: str
     proposed_by: str
@@ -165,11 +165,31 @@ class Lease(TypedDict):
     reclaims: int
 
 
+class Allocation(TypedDict):
+    """Accelerators of one node for a lease, and when they were delivered."""
+
+    id: str
+    node_id: str
+    inbound_lease_id: str | None
+    accelerators: list[int]
+    starts_at: str
+    ends_at: str | None
+    delivered_from: str | None
+    delivered_until: str | None
+    fenced_at: str | None
+
+
+class LeaseDetail(Lease):
+    """A lease with what it holds and held."""
+
+    allocations: list[Allocation]
+
+
 class Coming(TypedDict):
-    """Accelerators that are promised back at an instant."""
+    """Accelerators that are promised back at an instant; whose, the house alone sees."""
 
     at: str
-    lease_id: str
+    lease_id: str | None
     accelerators: int
 
 
@@ -211,6 +231,35 @@ class Job(TypedDict):
     cancel_requested: bool
 
 
+class Attempt(TypedDict):
+    """One run of a job on an allocation."""
+
+    id: str
+    job_id: str
+    lease_id: str
+    allocation_id: str
+    number: int
+    node_id: str
+    engine: str
+    accelerators: list[int]
+    memory_bytes: str
+    state: str
+    ordered_at: str
+    started_at: str | None
+    ended_at: str | None
+    exit_code: int | None
+    detail: str
+    busy_accelerator_ms: str
+    stop_at: str | None
+    kill_at: str | None
+
+
+class JobDetail(Job):
+    """A job with its attempts, the first one first."""
+
+    attempt_list: list[Attempt]
+
+
 class File(TypedDict):
     """A file of a lease's directory."""
 
@@ -222,13 +271,13 @@ class File(TypedDict):
 class UsageEvent(TypedDict):
     """Accelerator-milliseconds of one measure over a half-open window."""
 
-    seq: str
+    seq: int
     source: str
     event_id: str
     measure: str
     lease_id: str
     tenant_id: str
-    inbound_lease_id: str
+    inbound_lease_id: str | None
     lease_class: str
     kind: str
     starts_at: str
@@ -237,10 +286,21 @@ class UsageEvent(TypedDict):
     received_at: str
 
 
-class Charge(TypedDict):
-    """Usage priced under one rate; exact."""
+class UsageTotal(TypedDict):
+    """Usage of one measure, kind and class by one tenant."""
 
-    seq: str
+    tenant_id: str
+    kind: str
+    lease_class: str
+    measure: str
+    accelerator_ms: str
+    events: int
+
+
+class Charge(TypedDict):
+    """Usage priced under one rate; `numerator` is exact, `amount` is for people."""
+
+    seq: int
     tenant_id: str
     lease_id: str
     lease_class: str
@@ -250,8 +310,72 @@ class Charge(TypedDict):
     ends_at: str
     accelerator_ms: str
     price_per_accelerator_hour: str
+    numerator: str
+    amount: str
     currency: str
     correction: bool
+
+
+class Posting(TypedDict):
+    """One leg; money when `unit` is a currency, else accelerator-milliseconds."""
+
+    account: str
+    unit: str
+    amount: str
+
+
+class Entry(TypedDict):
+    """A balanced set of postings."""
+
+    seq: int
+    key: str
+    kind: str
+    description: str
+    effective_at: str
+    booked_at: str
+    postings: list[Posting]
+
+
+class Balance(TypedDict):
+    """What an account holds of a unit."""
+
+    account: str
+    unit: str
+    amount: str
+
+
+class UnitSum(TypedDict):
+    """All postings of a unit; `net` is zero in a sound ledger."""
+
+    unit: str
+    net: str
+    moved: str
+    postings: int
+
+
+class KindProof(TypedDict):
+    """Delivered accelerator-milliseconds of a kind: observed, recorded, posted, unmetered."""
+
+    kind: str
+    observed_accelerator_ms: str
+    recorded_accelerator_ms: str
+    posted_accelerator_ms: str
+    unmetered_accelerator_ms: str
+    agrees: bool
+
+
+class Proof(TypedDict):
+    """The ledger added up again, from one snapshot."""
+
+    at: str
+    balanced: bool
+    entries: int
+    unbalanced_entries: int
+    wrong_balances: int
+    accelerator_ms_observed: str
+    accelerator_ms_posted: str
+    units: list[UnitSum]
+    kinds: list[KindProof]
 
 
 class InvoiceLine(TypedDict):
@@ -283,13 +407,18 @@ class Invoice(TypedDict):
     ends_at: str
     issued_at: str
     total: str
+
+
+class InvoiceDetail(Invoice):
+    """An invoice with its lines."""
+
     lines: list[InvoiceLine]
 
 
 class Event(TypedDict):
     """One line of the numbered event table."""
 
-    seq: str
+    seq: int
     at: str
     type: str
     actor: str

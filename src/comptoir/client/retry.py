@@ -13,6 +13,8 @@ from typing import TypeVar
 from comptoir.units.errors import Unavailable
 
 T = TypeVar("T")
+FINAL_CODES = frozenset({"internal_error", "not_comptoir", "tls_failed"})
+"""Unavailable, and asking again at once would not help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,11 @@ def retrying(
         except Unavailable as error:
             backoff = min(patience.first_pause_s * 2**number, patience.longest_pause_s)
             wait_s = max(float(error.retry_after_s), backoff * (1 + jitter() / 4))
-            if number >= patience.retries or clock() + wait_s > gives_up_at:
+            if (
+                number >= patience.retries
+                or error.code in FINAL_CODES
+                or clock() + wait_s > gives_up_at
+            ):
                 raise
         pause(wait_s)
         number += 1

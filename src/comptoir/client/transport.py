@@ -26,7 +26,6 @@ from comptoir.client.retry import Patience, retrying
 from comptoir.units.errors import Conflict, Invalid, Unavailable
 
 CONNECT_TIMEOUT_S = 5.0
-MOST_ANSWER_BYTES = 256 << 20
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -71,6 +70,18 @@ class Transport:
     def get(self, path: str, **query: Any) -> Any:
         """Read a value."""
         return self._ask("GET", path, query, None, {})
+
+    def get_bytes(self, path: str, **query: Any) -> tuple[bytes, dict[str, str]]:
+        """Read bytes as they are, with the answer's headers (names in lower case)."""
+
+        def attempt(_: int) -> tuple[bytes, dict[str, str]]:
+            response = self._send("GET", path, query, None, {}, preload=True)
+            headers = _lower(response)
+            if response.status >= 300:
+                raise error_of(response.status, headers, response.data, self.url)
+            return response.data, headers
+
+        return retrying(attempt, self.patience)
 
     def write(
         self,
@@ -163,7 +174,7 @@ class Transport:
         preload: bool,
     ) -> urllib3.BaseHTTPResponse:
         known = {name: _text(value) for name, value in query.items() if value is not None}
-        target = f"{self.url}{path}" + (f"?{urlencode(known)}" if known else "")
+        target = f"{self.url}{path}" + (f"?{urlencode(known, doseq=True)}" if known else "")
         try:
             return self._pool.request(
                 method,
@@ -219,10 +230,10 @@ def unreachable(url: str, error: HTTPError) -> Unavailable:
     )
 
 
-def _text(value: Any) -> str:
+def _text(value: Any) -> str | list[str]:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value)
+    return [str(item) for item in value] if isinstance(value, list | tuple) else str(value)
 
 
 def _lower(response: urllib3.BaseHTTPResponse) -> dict[str, str]:
