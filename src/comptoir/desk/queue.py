@@ -143,27 +143,32 @@ class DeskQueue:
 
     def _run(self) -> None:
         last_turn = 0.0
-        again = True
+        turn_wanted = True  # something has changed since the last turn
         while True:
-            with self._wake:
-                if not self._waiting and not self._stopping and not again:
-                    pause = last_turn + self._turn_every_s - time.monotonic()
-                    self._wake.wait(max(pause, 0.0))
-                batch = [
-                    self._waiting.popleft()
-                    for _ in range(min(len(self._waiting), self._most_a_batch))
-                ]
-                if self._stopping and not batch:
-                    return
-            now = time.monotonic()
-            turn_due = now - last_turn >= (
-                self._least_between_turns_s if batch or again else self._turn_every_s
-            )
+            batch = self._gather(last_turn, turn_wanted)
+            if batch is None:
+                return
+            pause = self._least_between_turns_s if batch or turn_wanted else self._turn_every_s
+            turn_due = time.monotonic() >= last_turn + pause
             if turn_due:
-                last_turn = now
-            again = self._work(batch, turn_due) or (bool(batch) and not turn_due)
-            if again and not turn_due and not self._waiting:
-                time.sleep(self._least_between_turns_s)
+                last_turn = time.monotonic()
+            turn_wanted = self._work(batch, turn_due) or (
+                not turn_due and bool(batch or turn_wanted)
+            )
+
+    def _gather(self, last_turn: float, turn_wanted: bool) -> list[_Waiting] | None:
+        """Wait for calls, or for the next turn; None once stopped with nothing left."""
+        pause = self._least_between_turns_s if turn_wanted else self._turn_every_s
+        with self._wake:
+            while not self._waiting and not self._stopping:
+                left = last_turn + pause - time.monotonic()
+                if left <= 0:
+                    break
+                self._wake.wait(left)
+            if self._stopping and not self._waiting:
+                return None
+            count = min(len(self._waiting), self._most_a_batch)
+            return [self._waiting.popleft() for _ in range(count)]
 
     def _work(self, batch: list[_Waiting], with_turn: bool) -> bool:
         """Run one batch; returns whether another turn is wanted at once."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from comptoir.leases.lease import LeaseClass
 from comptoir.metering.usage import Measure, UsageEvent
@@ -62,7 +63,7 @@ def price_usage(event: UsageEvent, line: Sequence[Rate]) -> list[PricedPiece]:
     whole_ms = event.ends_at_ms - event.starts_at_ms
     pieces: list[PricedPiece] = []
     given = 0
-    for start, end in zip(cuts, cuts[1:], strict=False):
+    for start, end in pairwise(cuts):
         share = event.accelerator_ms * (end - event.starts_at_ms) // whole_ms - given
         given += share
         rate = rate_at(line, start)

@@ -7,11 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, insert, text
+from sqlalchemy import Engine, create_engine, event, insert, inspect, text
 from sqlalchemy.pool import QueuePool
 
 from comptoir.store import tables
+from comptoir.store.room import Room
 from comptoir.store.schema import metadata
+from comptoir.store.sql_store import SqlStore
 from comptoir.store.tables import APPEND_ONLY
 from comptoir.units.errors import Conflict
 
@@ -49,6 +51,19 @@ def postgres_engine(url: str) -> Engine:
     if url.startswith("postgresql://"):
         url = url.replace("postgresql://", "postgresql+psycopg://", 1)
     return create_engine(url, pool_size=8, max_overflow=8, pool_pre_ping=True)
+
+
+def open_store(data: Path, database_url: str | None, instance: str) -> SqlStore:
+    """The store of a book, made if it is new: SQLite in `data`, or PostgreSQL by URL."""
+    if database_url is not None:
+        engine = postgres_engine(database_url)
+        room = None
+    else:
+        engine = sqlite_engine(data / BOOK_FILE)
+        room = Room(data / "reserve")
+    if not inspect(engine).has_table(tables.book.name):
+        create_tables(engine, instance)
+    return SqlStore(engine, room)
 
 
 def create_tables(engine: Engine, instance: str) -> None:

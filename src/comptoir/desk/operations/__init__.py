@@ -10,6 +10,7 @@ from typing import Any
 
 from comptoir.desk.operations import (
     change_lease,
+    housekeeping,
     issue_invoice,
     observe,
     open_book,
@@ -24,7 +25,7 @@ from comptoir.desk.operations import (
     users,
 )
 from comptoir.desk.transaction import Transaction
-from comptoir.tenants.permissions import Permission as P
+from comptoir.tenants.permissions import Permission
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,40 +33,41 @@ class Operation:
     """A change to the book and the permission that it needs."""
 
     name: str
-    permission: P
+    permission: Permission
     run: Callable[[Transaction, Any], Any]
 
 
 OPERATIONS: dict[str, Operation] = {
     operation.name: operation
     for operation in (
-        Operation("open_book", P.SYSTEM, open_book.open_book),
-        Operation("turn", P.SYSTEM, turn.turn),
-        Operation("observe", P.SYSTEM, observe.observe),
-        Operation("create_tenant", P.TENANTS_WRITE, tenants.create_tenant),
-        Operation("suspend_tenant", P.TENANTS_WRITE, tenants.suspend_tenant),
-        Operation("resume_tenant", P.TENANTS_WRITE, tenants.resume_tenant),
-        Operation("set_quota", P.TENANTS_WRITE, tenants.set_quota),
-        Operation("create_user", P.USERS_WRITE, users.create_user),
-        Operation("disable_user", P.USERS_WRITE, users.disable_user),
-        Operation("issue_key", P.READ, users.issue_key),
-        Operation("revoke_key", P.READ, users.revoke_key),
-        Operation("declare_supply", P.FLEET_WRITE, supply.declare_supply),
-        Operation("end_supply", P.FLEET_WRITE, supply.end_supply),
-        Operation("drain_node", P.FLEET_WRITE, supply.drain_node),
-        Operation("resume_node", P.FLEET_WRITE, supply.resume_node),
-        Operation("declare_runtime", P.FLEET_WRITE, runtimes.declare_runtime),
-        Operation("retire_runtime", P.FLEET_WRITE, runtimes.retire_runtime),
-        Operation("create_rate_card", P.RATES_PROPOSE, rates.create_rate_card),
-        Operation("propose_rate", P.RATES_PROPOSE, rates.propose_rate),
-        Operation("approve_rate", P.RATES_APPROVE, rates.approve_rate),
-        Operation("request_lease", P.LEASES_WRITE, request_lease.request_lease),
-        Operation("cancel_lease", P.LEASES_WRITE, change_lease.cancel_lease),
-        Operation("end_lease", P.LEASES_WRITE, change_lease.end_lease),
-        Operation("extend_lease", P.LEASES_WRITE, change_lease.extend_lease),
-        Operation("submit_job", P.LEASES_WRITE, submit_job.submit_job),
-        Operation("cancel_job", P.LEASES_WRITE, submit_job.cancel_job),
-        Operation("record_usage", P.USAGE_WRITE, record_usage.record_usage),
-        Operation("issue_invoice", P.INVOICES_WRITE, issue_invoice.issue_invoice),
+        Operation("open_book", Permission.SYSTEM, open_book.open_book),
+        Operation("turn", Permission.SYSTEM, turn.turn),
+        Operation("forget_answers", Permission.SYSTEM, housekeeping.forget_answers),
+        Operation("observe", Permission.SYSTEM, observe.observe),
+        Operation("create_tenant", Permission.TENANTS_WRITE, tenants.create_tenant),
+        Operation("suspend_tenant", Permission.TENANTS_WRITE, tenants.suspend_tenant),
+        Operation("resume_tenant", Permission.TENANTS_WRITE, tenants.resume_tenant),
+        Operation("set_quota", Permission.TENANTS_WRITE, tenants.set_quota),
+        Operation("create_user", Permission.USERS_WRITE, users.create_user),
+        Operation("disable_user", Permission.USERS_WRITE, users.disable_user),
+        Operation("issue_key", Permission.READ, users.issue_key),
+        Operation("revoke_key", Permission.READ, users.revoke_key),
+        Operation("declare_supply", Permission.FLEET_WRITE, supply.declare_supply),
+        Operation("end_supply", Permission.FLEET_WRITE, supply.end_supply),
+        Operation("drain_node", Permission.FLEET_WRITE, supply.drain_node),
+        Operation("resume_node", Permission.FLEET_WRITE, supply.resume_node),
+        Operation("declare_runtime", Permission.FLEET_WRITE, runtimes.declare_runtime),
+        Operation("retire_runtime", Permission.FLEET_WRITE, runtimes.retire_runtime),
+        Operation("create_rate_card", Permission.RATES_PROPOSE, rates.create_rate_card),
+        Operation("propose_rate", Permission.RATES_PROPOSE, rates.propose_rate),
+        Operation("approve_rate", Permission.RATES_APPROVE, rates.approve_rate),
+        Operation("request_lease", Permission.LEASES_WRITE, request_lease.request_lease),
+        Operation("cancel_lease", Permission.LEASES_WRITE, change_lease.cancel_lease),
+        Operation("end_lease", Permission.LEASES_WRITE, change_lease.end_lease),
+        Operation("extend_lease", Permission.LEASES_WRITE, change_lease.extend_lease),
+        Operation("submit_job", Permission.LEASES_WRITE, submit_job.submit_job),
+        Operation("cancel_job", Permission.LEASES_WRITE, submit_job.cancel_job),
+        Operation("record_usage", Permission.USAGE_WRITE, record_usage.record_usage),
+        Operation("issue_invoice", Permission.INVOICES_WRITE, issue_invoice.issue_invoice),
     )
 }

@@ -102,15 +102,12 @@ def _end(tx: Transaction, attempt: Attempt, refused: bool = False) -> None:
 
 def _runs_again(tx: Transaction, job: Job, lease: Lease, attempt: Attempt, refused: bool) -> bool:
     """After a reclaim, and after a loss that was not the job's fault, within limits."""
-    if job.cancel_requested or refused or attempt.exit_code == 0:
+    if job.cancel_requested or attempt.exit_code == 0:
         return False
-    if attempt.state is AttemptState.LOST and lease.state is LeaseState.ACTIVE:
-        return attempt.number < MOST_LOST_ATTEMPTS
-    return (
-        attempt.stop_at_ms is not None
-        and lease.state is LeaseState.RECLAIMING
-        and comes_back(lease, tx.now_ms)
-    )
+    if lease.state is LeaseState.RECLAIMING:
+        return attempt.stop_at_ms is not None and comes_back(lease, tx.now_ms)
+    lost = attempt.state is AttemptState.LOST and lease.state is LeaseState.ACTIVE
+    return lost and not refused and attempt.number < MOST_LOST_ATTEMPTS
 
 
 def _forget(tx: Transaction, attempt_id: AttemptId) -> int:

@@ -1,0 +1,225 @@
+"""The assembly: reads settings, and is the only place that wires choices together.
+
+Here a store, a clock, engines, the desk, its queue and its loops become one trading
+post. `open_post` gives it to the demo, the tests and `comptoir up` alike.
+"""
+
+import logging
+import os
+import secrets
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from comptoir.desk.desk import Call, Desk
+from comptoir.desk.engine_loop import EngineLoop
+from comptoir.desk.engine_port import Engine, EngineSettings
+from comptoir.desk.queue import DeskQueue
+from comptoir.desk.requests import DeclareSupply, IssuedKey, IssueKey, NewNode, Observed, Opening
+from comptoir.engines.local.engine import LocalEngine
+from comptoir.store.opening import directory_lock, open_store
+from comptoir.store.sql_store import SqlStore
+from comptoir.store.views import Views
+from comptoir.units.ids import InboundLeaseId
+
+log = logging.getLogger("comptoir")
+
+OPERATOR_KEY_FILE = "operator.key"
+_PENDING = "operator.key.pending"
+PROBE_EVERY_S = 3_600.0
+ANSWERS_KEPT_MS = 30 * 86_400_000
+POLL_BUSY_S = 0.05
+POLL_IDLE_S = 1.0
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now_ms(self) -> int:
+        """Milliseconds UTC."""
+        return time.time_ns() // 1_000_000
+
+
+class SystemEntropy:
+    """The machine's randomness."""
+
+    def token_bytes(self, count: int) -> bytes:
+        """Unpredictable bytes."""
+        return secrets.token_bytes(count)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an operator chooses for one trading post."""
+
+    data: Path
+    database_url: str | None = None
+    meter_every_s: float = 60.0
+    local_engine: bool = True
+    engine: EngineSettings = EngineSettings()  # noqa: RUF009  (frozen)
+
+
+@dataclass(frozen=True, slots=True)
+class TradingPost:
+    """Everything that serves one book."""
+
+    settings: Settings
+    instance: str
+    desk: Desk
+    queue: DeskQueue
+    store: SqlStore
+    views: Views
+    engines: dict[str, Engine]
+    first_key: IssuedKey | None
+    """The operator's key, when this opening made it."""
+
+
+@contextmanager
+def open_post(settings: Settings) -> Iterator[TradingPost]:
+    """Open a trading post on a data directory, and close it gracefully: jobs run on.
+
+    Raises:
+        Conflict: `data_directory_in_use`, `schema_too_new`.
+    """
+    data = settings.data.resolve()
+    with ExitStack() as stack:
+        stack.enter_context(directory_lock(data))
+        os.chmod(data, 0o700)
+        instance = _instance(data)
+        store = open_store(data, settings.database_url, instance)
+        stack.callback(store.close)
+        views = Views(store.engine)
+        engines: dict[str, Engine] = {}
+        if settings.local_engine:
+            local = LocalEngine(data / "engine", instance, settings.engine)
+            engines[local.name] = local
+        desk = Desk(store, SystemClock(), SystemEntropy())
+        queue = DeskQueue(desk, meter_every_ms=int(settings.meter_every_s * 1_000))
+        first_key = _open_book(desk, data)
+        queue.start()
+        stack.callback(queue.stop)
+        if first_key is not None:
+            _supply_own_machine(queue, engines)
+        runner = _Loops(queue, engines)
+        runner.start()
+        stack.callback(runner.stop)
+        yield TradingPost(settings, instance, desk, queue, store, views, engines, first_key)
+
+
+def _instance(data: Path) -> str:
+    """A short name of this book's server, kept in its data directory."""
+    path = data / "instance"
+    if not path.exists():
+        path.write_text(secrets.token_hex(4))
+    return path.read_text().strip()
+
+
+def _open_book(desk: Desk, data: Path) -> IssuedKey | None:
+    """On the first start: open the book, and leave the operator's key in a file of mode 0600.
+
+    A marker beside the file says that the key is on its way, so that a crash between the
+    commit and the file does not lock everybody out.
+    """
+    pending, path = data / _PENDING, data / OPERATOR_KEY_FILE
+    if len(desk.book.users) and not pending.exists():
+        return None
+    pending.touch(mode=0o600)
+    if len(desk.book.users):
+        operator = next(iter(desk.book.users))
+        issued = desk.call("issue_key", IssueKey(operator.id, "made again after a crash"))
+    else:
+        issued = desk.call("open_book", Opening())
+    assert isinstance(issued, IssuedKey) and issued.secret is not None
+    draft = data / f"{OPERATOR_KEY_FILE}.draft"
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(issued.secret + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+    pending.unlink()
+    return issued
+
+
+def _supply_own_machine(queue: DeskQueue, engines: dict[str, Engine]) -> InboundLeaseId | None:
+    """The machine's own cores are the first supply: an inbound lease from ourselves."""
+    for engine in engines.values():
+        if not engine.health().available:
+            continue
+        found = engine.nodes()
+        supply = DeclareSupply(
+            name="owned",
+            kind=found[0].kind,
+            nodes=tuple(
+                NewNode(node.name, node.accelerators, node.memory_bytes, engine.name)
+                for node in found
+            ),
+        )
+        declared = queue.call(Call("declare_supply", supply)).unwrap()
+        return InboundLeaseId(declared.id)
+    return None
+
+
+class _Loops:
+    """The desk's background loops: one thread an engine, woken by every batch."""
+
+    def __init__(self, queue: DeskQueue, engines: dict[str, Engine]) -> None:
+        self._queue = queue
+        self._stop = threading.Event()
+        self._wakes: list[threading.Event] = []
+        self._threads: list[threading.Thread] = []
+        for engine in engines.values():
+            wake = threading.Event()
+            self._wakes.append(wake)
+            self._threads.append(
+                threading.Thread(
+                    target=self._run_engine,
+                    args=(engine, wake),
+                    name=f"engine-{engine.name}",
+                    daemon=True,
+                )
+            )
+        self._threads.append(threading.Thread(target=self._keep_house, name="house", daemon=True))
+
+    def start(self) -> None:
+        """Begin."""
+        self._queue.listen(self._wake_all)
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """End after the round at hand."""
+        self._stop.set()
+        self._wake_all()
+        for thread in self._threads:
+            thread.join(10.0)
+
+    def _wake_all(self) -> None:
+        for wake in self._wakes:
+            wake.set()
+
+    def _run_engine(self, engine: Engine, wake: threading.Event) -> None:
+        desk = self._queue.desk
+        loop = EngineLoop(engine, lambda: desk.book, self._submit)
+        while not self._stop.is_set():
+            try:
+                loop.step(desk.clock.now_ms())
+            except Exception:
+                log.exception("a round of engine %s failed", engine.name)
+                self._stop.wait(POLL_IDLE_S)
+            wake.wait(POLL_BUSY_S if len(desk.book.attempts) else POLL_IDLE_S)
+            wake.clear()
+
+    def _submit(self, observed: Observed) -> None:
+        self._queue.call(Call("observe", observed)).unwrap()
+
+    def _keep_house(self) -> None:
+        """Once an hour: forget answers past their keeping time."""
+        while not self._stop.wait(PROBE_EVERY_S):
+            try:
+                self._queue.call(Call("forget_answers", ANSWERS_KEPT_MS)).unwrap()
+            except Exception:
+                log.exception("housekeeping failed")

@@ -1,0 +1,77 @@
+"""Over HTTP, one server process: durable lease requests, pages of a list, and its memory."""
+
+import json
+import subprocess
+import sys
+from dataclasses import asdict
+
+from comptoir.cli.bench.figures import Figure, figure
+from comptoir.cli.bench.load import Load, Measured
+from comptoir.cli.bench.server import Server, open_for_business, running_server
+
+CONNECTIONS = 64
+RUNS = 3
+SECONDS = 4.0
+LEASES = 10_000
+NODES = 3_072
+
+
+def measure() -> list[Figure]:
+    """Requests a second, pages a second, megabytes."""
+    with running_server() as server:
+        url = f"http://127.0.0.1:{server.port}"
+        customer = open_for_business(server.client, url, "h100-sxm", "on_demand")
+        server.client.supply.declare(
+            {
+                "name": "bench",
+                "kind": "h100-sxm",
+                "nodes": [
+                    {"name": f"n{i}", "accelerators": 8, "pod": f"pod-{i // 384}",
+                     "rack": f"rack-{i // 2}"}
+                    for i in range(NODES)
+                ],
+            }
+        )  # fmt: skip
+        key = str(customer.key)
+        body = {"kind": "h100-sxm", "accelerators": 1, "lease_class": "on_demand", "shape": "node"}
+        post = Load(server.port, "/v1/leases", key, json.dumps(body), CONNECTIONS, SECONDS)
+        written = [_run(post) for _ in range(RUNS)]
+        _fill(server, post)
+        page = Load(server.port, "/v1/leases?limit=50", key, "", CONNECTIONS, SECONDS)
+        read = [_run(page) for _ in range(RUNS)]
+        memory = server.resident_mb()
+    return [
+        _rate("durable lease requests over HTTP, 64 connections", written, 1_000),
+        _rate("a page of 50 out of 10,000 leases", read, 500),
+        figure("control plane with 10,000 leases, resident", "MB", [memory], 200, True),
+    ]
+
+
+def _rate(what: str, runs: list[Measured], goal: float) -> Figure:
+    p50 = sorted(run.p50_ms for run in runs)[len(runs) // 2]
+    p99 = sorted(run.p99_ms for run in runs)[len(runs) // 2]
+    failed = sum(run.failed for run in runs)
+    return figure(
+        what,
+        "/s",
+        [run.per_second for run in runs],
+        goal,
+        beside=f"p50 {p50:.1f} ms, p99 {p99:.1f} ms, {failed} failed",
+    )
+
+
+def _fill(server: Server, post: Load) -> None:
+    """Go on until the book holds at least 10,000 live leases."""
+    while server.client.status()["leases_live"] < LEASES:
+        if _run(post).per_second == 0:
+            return
+
+
+def _run(load: Load) -> Measured:
+    done = subprocess.run(
+        [sys.executable, "-m", "comptoir.cli.bench.load"],
+        input=json.dumps(asdict(load)).encode(),
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    return Measured(**json.loads(done.stdout))

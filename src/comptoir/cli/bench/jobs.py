@@ -1,0 +1,34 @@
+"""From submitted to running on an idle node: the time a person waits."""
+
+import time
+
+from comptoir.cli.bench.figures import Figure, figure
+from comptoir.cli.bench.server import open_for_business, running_server
+
+RUNS = 9
+PATIENCE_S = 20.0
+
+
+def measure() -> list[Figure]:
+    """Seconds from submitting a job to its first sight running; the sandbox included."""
+    with running_server() as server:
+        url = f"http://127.0.0.1:{server.port}"
+        customer = open_for_business(server.client, url, "cpu-core", "on_demand")
+        lease = customer.leases.request(kind="cpu-core", accelerators=1, lease_class="on_demand")
+        waits = []
+        for _ in range(RUNS):
+            started = time.perf_counter()
+            job = customer.jobs.submit(lease["id"], ["true"])
+            while customer.jobs.get(job["id"])["attempts"] == 0 or not _started(
+                customer, job["id"]
+            ):
+                if time.perf_counter() - started > PATIENCE_S:
+                    break
+                time.sleep(0.002)
+            waits.append(time.perf_counter() - started)
+    return [figure("submitted to running on an idle node", "s", waits, 1.0, True)]
+
+
+def _started(customer: object, job_id: str) -> bool:
+    job = customer.jobs.get(job_id)  # type: ignore[attr-defined]
+    return any(attempt["started_at"] for attempt in job["attempt_list"])

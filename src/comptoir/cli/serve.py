@@ -1,0 +1,59 @@
+"""`comptoir up`: open the trading post on a data directory and serve it until told to stop."""
+
+import logging
+import sys
+from pathlib import Path
+
+from comptoir.api.app import create_app
+from comptoir.api.serving import pick_port, serve
+from comptoir.assembly import OPERATOR_KEY_FILE, Settings, open_post
+
+DEFAULT_PORT = 8420
+
+
+def serve_forever(
+    data: Path,
+    host: str,
+    port: int | None,
+    database_url: str | None,
+    behind_proxy: bool,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+) -> int:
+    """Serve until SIGTERM or Ctrl-C; running jobs go on without us.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        Conflict: another server has the data directory.
+        Invalid: `insecure_bind`.
+    """
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    chosen = pick_port(host, port or DEFAULT_PORT)
+    with open_post(Settings(data=data, database_url=database_url)) as post:
+        url = f"http{'s' if tls_cert else ''}://{host}:{chosen}"
+        _greet(url, data, first=post.first_key is not None)
+        for name, engine in post.engines.items():
+            health = engine.health()
+            if not health.available:
+                print(f"engine {name} takes no work: {health.reason}", file=sys.stderr)
+        serve(
+            create_app(post.queue, post.views, post.engines),
+            host,
+            chosen,
+            behind_proxy=behind_proxy,
+            tls_cert=tls_cert,
+            tls_key=tls_key,
+        )
+    return 0
+
+
+def _greet(url: str, data: Path, first: bool) -> None:
+    print(f"comptoir serves {data} at {url}", file=sys.stderr)
+    if first:
+        key_file = data / OPERATOR_KEY_FILE
+        print(f"a new book: the operator's key is in {key_file} (mode 0600)", file=sys.stderr)
+        print(f"next: comptoir login {url} < {key_file}", file=sys.stderr)

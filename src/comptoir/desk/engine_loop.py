@@ -1,0 +1,157 @@
+"""The engine loop: make the engine match the committed book, and tell the book what it saw.
+
+It chooses nothing. The orders are what the book says of its live attempts; every call
+is idempotent and repeated until an observation confirms it, so that a lost answer, a
+repeated one, or the death of either side changes nothing but the time it takes.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from comptoir.desk.engine_port import AttemptSight, Engine, Observation, StartOrder
+from comptoir.desk.memory import Memory
+from comptoir.desk.requests import Observed
+from comptoir.leases.jobs import Attempt, AttemptState, Job
+from comptoir.leases.lease import Lease
+from comptoir.units.errors import ComptoirError, Unavailable
+from comptoir.units.ids import AttemptId
+
+log = logging.getLogger("comptoir.engine")
+
+Submit = Callable[[Observed], Any]
+"""How a step tells the book: the `observe` operation, through the queue or directly."""
+
+
+class EngineLoop:
+    """One engine's side of the book. `step` is one round; who calls it keeps the time."""
+
+    def __init__(self, engine: Engine, book: Callable[[], Memory], submit: Submit) -> None:
+        self._engine = engine
+        self._book = book
+        self._submit = submit
+        self._told: dict[AttemptId, Observation] = {}
+        self._asked_to_stop: set[AttemptId] = set()
+
+    def step(self, now_ms: int) -> bool:
+        """Give the orders that are due, then observe; returns whether anything happened."""
+        attempts = [a for a in _attempts(self._book()) if a.engine == self._engine.name]
+        refused = self._order(attempts, now_ms)
+        seen = self._observe()
+        news = tuple(o for o in seen if _is_news(self._told.get(o.attempt_id), o))
+        forgotten = self._forget(attempts, {o.attempt_id for o in seen})
+        if not (news or refused or forgotten):
+            return False
+        self._submit(Observed(self._engine.name, news, tuple(refused), tuple(forgotten)))
+        for observation in news:
+            self._told[observation.attempt_id] = observation
+        for attempt_id in forgotten:
+            self._told.pop(attempt_id, None)
+            self._asked_to_stop.discard(attempt_id)
+        return True
+
+    def _order(self, attempts: list[Attempt], now_ms: int) -> list[tuple[AttemptId, str]]:
+        refused: list[tuple[AttemptId, str]] = []
+        for attempt in attempts:
+            if attempt.over:
+                continue
+            try:
+                if attempt.kill_at_ms is not None and attempt.kill_at_ms <= now_ms:
+                    self._engine.kill(attempt.id)
+                elif attempt.stop_at_ms is not None and attempt.stop_at_ms <= now_ms:
+                    self._stop(attempt)
+                if attempt.state is AttemptState.STARTING:
+                    self._start(attempt)
+            except Unavailable as error:
+                log.warning("%s is not available: %s", self._engine.name, error.message)
+            except ComptoirError as error:
+                refused.append((attempt.id, f"{error.code}: {error.message}"))
+        return refused
+
+    def _stop(self, attempt: Attempt) -> None:
+        """One SIGTERM is enough, unless the call failed or this side has been restarted."""
+        if attempt.id not in self._asked_to_stop:
+            self._engine.stop(attempt.id)
+            if attempt.state is AttemptState.RUNNING:
+                self._asked_to_stop.add(attempt.id)
+
+    def _start(self, attempt: Attempt) -> None:
+        """Start an attempt; one that is to stop already never starts."""
+        if attempt.stop_at_ms is not None:
+            sights = {o.attempt_id for o in self._engine.observe()}
+            if attempt.id not in sights:
+                raise _StoppedBeforeStart("stopped_before_start", "its lease was taken back first")
+            return
+        book = self._book()
+        job = book.jobs.get(attempt.job_id)
+        lease = book.leases.get(attempt.lease_id)
+        if job is not None and lease is not None:
+            self._engine.start(_order(book, attempt, job, lease))
+
+    def _observe(self) -> list[Observation]:
+        try:
+            return list(self._engine.observe())
+        except Unavailable as error:
+            log.warning("%s cannot be observed: %s", self._engine.name, error.message)
+            return []
+
+    def _forget(self, attempts: list[Attempt], seen: set[AttemptId]) -> list[AttemptId]:
+        """Attempts whose end is in the book need not be kept by the engine any more."""
+        done = [attempt.id for attempt in attempts if attempt.over and not attempt.forgotten]
+        strangers = [a for a in seen if a not in self._book().attempts]
+        try:
+            self._engine.forget([*done, *(a for a in strangers if self._ended(a))])
+        except Unavailable:
+            return []
+        return done
+
+    def _ended(self, attempt_id: AttemptId) -> bool:
+        told = self._told.get(attempt_id)
+        return told is not None and told.sight is not AttemptSight.RUNNING
+
+
+class _StoppedBeforeStart(ComptoirError):
+    """The order came too late to start and soon enough to be dropped."""
+
+
+def _attempts(book: Memory) -> list[Attempt]:
+    """All live attempts, safely against a writer in another thread."""
+    while True:
+        try:
+            return list(book.attempts)
+        except RuntimeError:
+            continue  # the writer changed the table while it was copied
+
+
+def _is_news(told: Observation | None, seen: Observation) -> bool:
+    """A change of sight, or a second of new work: what is worth a commit."""
+    if told is None or told.sight is not seen.sight:
+        return True
+    return seen.busy_ms - told.busy_ms >= 1_000
+
+
+def _order(book: Memory, attempt: Attempt, job: Job, lease: Lease) -> StartOrder:
+    runtime = None if job.runtime_id is None else book.runtimes.get(job.runtime_id)
+    environment = dict(runtime.environment) if runtime else {}
+    environment.update(job.environment)
+    environment.update(
+        COMPTOIR_TENANT=attempt.tenant_id,
+        COMPTOIR_LEASE=attempt.lease_id,
+        COMPTOIR_JOB=attempt.job_id,
+        COMPTOIR_ATTEMPT=str(attempt.number),
+        COMPTOIR_ACCELERATORS=str(len(attempt.accelerators)),
+        COMPTOIR_NOTICE_S=str(lease.notice_s),
+    )
+    return StartOrder(
+        attempt_id=attempt.id,
+        job_id=attempt.job_id,
+        lease_id=attempt.lease_id,
+        tenant_id=attempt.tenant_id,
+        attempt_number=attempt.number,
+        node_id=attempt.node_id,
+        accelerators=attempt.accelerators,
+        command=job.command,
+        environment=tuple(sorted(environment.items())),
+        mounts=runtime.paths if runtime else (),
+        memory_bytes=attempt.memory_bytes,
+    )

@@ -1,0 +1,8 @@
+"""Housekeeping: what is kept for a stated time and no longer."""
+
+from comptoir.desk.transaction import Transaction
+
+
+def forget_answers(tx: Transaction, kept_ms: int) -> int:
+    """Drop answers to idempotency keys older than `kept_ms`; returns how many."""
+    return tx.store.forget_answers(tx.now_ms - kept_ms)
