@@ -1,0 +1,97 @@
+"""`fleet`: what accelerators there are, where, and how many are free."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from comptoir.cli.lazy import Group, Session, leaf
+from comptoir.client.records import Node
+
+
+@click.group("fleet", cls=Group)
+def fleet() -> None:
+    """Nodes and accelerator kinds."""
+
+
+@leaf("show", "comptoir fleet show", group=fleet)
+def show(cli: Session) -> None:
+    """Show accelerators by place: how many, leased and free."""
+    from comptoir.cli.output import count, print_json, text
+
+    found = cli.client.fleet.show()
+    if cli.json:
+        print_json(found)
+        return
+    columns = [text("place"), text("kind"), count("nodes"), count("accelerators")]
+    columns += [count("leased", "allocated"), count("free")]
+    cli.table(_places(found["sites"], ""), columns, "nodes: declare some with `comptoir supply`")
+
+
+@leaf("nodes", "comptoir fleet nodes", group=fleet)
+def nodes(cli: Session) -> None:
+    """List nodes."""
+    from comptoir.cli.output import Column, count, text
+
+    columns = [
+        text("id"),
+        text("name", flexible=True),
+        text("kind"),
+        count("accelerators"),
+        Column("place", lambda row: "/".join(row[p] for p in ("site", "cluster", "pod", "rack"))),
+        text("engine"),
+        text("state"),
+    ]
+    cli.table(cli.client.fleet.nodes(), columns, "nodes")
+
+
+@leaf("kinds", "comptoir fleet kinds", group=fleet)
+def kinds(cli: Session) -> None:
+    """List the accelerator kinds of the catalogue, with their facts."""
+    from comptoir.cli.output import Column, count, text
+
+    columns = [
+        text("name"),
+        text("maker"),
+        Column("memory", lambda row: _gigabytes(int(row["memory_bytes"])), right=True),
+        Column("power", lambda row: f"{row['power_watts']:,} W", right=True),
+        count("domain", "interconnect_domain"),
+        text("tenancy"),
+    ]
+    cli.table(cli.client.fleet.kinds(), columns, "kinds")
+
+
+@leaf("drain", "comptoir fleet drain nd_2W8C", group=fleet)
+@click.argument("node_id", metavar="NODE")
+def drain(cli: Session, node_id: str) -> None:
+    """Give a node no new leases; those it has run to their end."""
+    _show(cli, cli.client.fleet.drain(node_id))
+
+
+@leaf("resume", "comptoir fleet resume nd_2W8C", group=fleet)
+@click.argument("node_id", metavar="NODE")
+def resume(cli: Session, node_id: str) -> None:
+    """Put a drained node back in service."""
+    _show(cli, cli.client.fleet.resume(node_id))
+
+
+def _places(places: list[dict[str, Any]], above: str) -> Iterator[dict[str, Any]]:
+    """The smallest places, by their whole name."""
+    for place in places:
+        name = f"{above}/{place['name']}" if above else place["name"]
+        if place["places"]:
+            yield from _places(place["places"], name)
+        else:
+            for held in place["kinds"]:
+                yield {"place": name, "nodes": place["nodes"], **held}
+
+
+def _gigabytes(size_bytes: int) -> str:
+    return f"{size_bytes // 10**9:,} GB" if size_bytes else "-"
+
+
+def _show(cli: Session, node: Node) -> None:
+    place = "/".join((node["site"], node["cluster"], node["pod"], node["rack"]))
+    headline = f"{node['name']} ({node['id']}) is {node['state'].replace('_', ' ')}"
+    cli.record(node, headline, [("place", place), ("holds", f"{node['accelerators']} x "
+               f"{node['kind']}")])  # fmt: skip

@@ -1,0 +1,132 @@
+"""The client of the HTTP API: what `from comptoir import Client` gives.
+
+    client = Client("https://comptoir.example.org", key="ck_...")
+    lease = client.leases.request("h100-sxm", 8, "on_demand")
+    for lease in client.leases.list(state="waiting"):
+        print(lease["id"], client.leases.why(lease["id"])["sentence"])
+
+Operations are grouped as the routes are. Every answer is the API's own JSON as a plain
+dictionary, typed in `records`; every list is an iterator that turns pages by itself; every
+no is one of the errors of `comptoir.units.errors`.
+"""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from comptoir.client.accounts import Invoices, Ledger, RateCards, Usage
+from comptoir.client.capacity import Fleet, Runtimes, Supply
+from comptoir.client.following import Lost, Moved, Said, follow
+from comptoir.client.parties import PAGE, Keys, Tenants, Users
+from comptoir.client.profiles import resolve
+from comptoir.client.records import Event, Job
+from comptoir.client.retry import Patience
+from comptoir.client.running import start
+from comptoir.client.transport import Transport, path_of
+from comptoir.client.work import Jobs, Leases
+
+
+class Client:
+    """A connection to one server, as one user. Safe to share between threads.
+
+    Args:
+        url: The server; else `COMPTOIR_URL`, else the profile in use, else this machine.
+        key: The API key; else `COMPTOIR_API_KEY`, else the key stored for that server.
+        profile: A profile to use instead of the environment and the one in use.
+        timeout_s: The longest wait for one answer.
+        retries: How often a request that was not answered is repeated.
+        deadline_s: When to stop repeating it.
+
+    Raises:
+        Invalid: `bad_url` or `bad_config`.
+        NotFound: `no_profile`.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        key: str | None = None,
+        *,
+        profile: str | None = None,
+        timeout_s: float = 30.0,
+        retries: int = 4,
+        deadline_s: float = 60.0,
+    ) -> None:
+        target = resolve(url, key, profile)
+        patience = Patience(retries, deadline_s)
+        self._transport = Transport(target.url, target.key, timeout_s, patience)
+        self.url = self._transport.url
+        self.tenants = Tenants(self._transport)
+        self.users = Users(self._transport)
+        self.keys = Keys(self._transport)
+        self.fleet = Fleet(self._transport)
+        self.supply = Supply(self._transport)
+        self.runtimes = Runtimes(self._transport)
+        self.rate_cards = RateCards(self._transport)
+        self.leases = Leases(self._transport)
+        self.jobs = Jobs(self._transport)
+        self.usage = Usage(self._transport)
+        self.ledger = Ledger(self._transport)
+        self.invoices = Invoices(self._transport)
+
+    def health(self) -> dict[str, Any]:
+        """Whether the server serves; needs no key."""
+        return cast(dict[str, Any], self._transport.get("/healthz"))
+
+    def status(self) -> dict[str, Any]:
+        """What the server does now."""
+        return cast(dict[str, Any], self._transport.get(path_of("status")))
+
+    def whoami(self) -> dict[str, Any]:
+        """Who this key is."""
+        return cast(dict[str, Any], self._transport.get(path_of("whoami")))
+
+    def events(
+        self,
+        *,
+        after: int | None = None,
+        subject: str | None = None,
+        tenant: str | None = None,
+    ) -> Iterator[Event]:
+        """The numbered events of the book: newest first, or those after a number, oldest first."""
+        return self._transport.pages(
+            path_of("events"), PAGE, after=after, subject=subject, tenant=tenant
+        )
+
+    def run(
+        self,
+        command: Sequence[str],
+        *,
+        kind: str,
+        accelerators: int = 1,
+        lease_class: str = "spot",
+        directory: str | os.PathLike[str] | None = None,
+        keep_lease: bool = False,
+        name: str | None = None,
+        environment: Mapping[str, str] | None = None,
+        runtime: str | None = None,
+        **lease_words: Any,
+    ) -> Job:
+        """Lease, upload a directory if one is named, and put a command on the lease.
+
+        The lease ends with the job unless `keep_lease`; if a step fails it is given back.
+        Further words are those of `leases.request`. Follow the job with `follow`.
+        """
+        return start(
+            self,
+            command,
+            kind=kind,
+            accelerators=accelerators,
+            lease_class=lease_class,
+            directory=None if directory is None else Path(directory),
+            keep_lease=keep_lease,
+            name=name,
+            environment=environment,
+            runtime=runtime,
+            **lease_words,
+        )
+
+    def follow(self, job_id: str) -> Iterator[Said | Moved | Lost]:
+        """What a job writes and how it moves, across attempts, until it is over."""
+        return follow(self.jobs, self.leases, job_id)

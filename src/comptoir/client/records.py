@@ -1,0 +1,428 @@
+"""What the API says, as the types of plain dictionaries: the field names are the API's.
+
+Instants are RFC 3339 strings in UTC, or None. Accelerator-milliseconds, bytes and other
+64-bit counts are decimal strings, prices are decimal strings per accelerator-hour, and
+amounts of money are decimal strings beside their `currency`: nothing is a float. A newer
+server may send more fields than are named here.
+"""
+
+from typing import Any, TypedDict
+
+
+class Tenant(TypedDict):
+    """An internal team or a customer."""
+
+    id: str
+    slug: str
+    name: str
+    kind: str
+    state: str
+    rate_card_id: str
+    created_at: str
+
+
+class Quota(TypedDict):
+    """The most accelerators of a kind that a tenant may hold at once."""
+
+    tenant_id: str
+    kind: str
+    accelerators: int
+
+
+class User(TypedDict):
+    """A person or a program; `tenant_id` None is the house."""
+
+    id: str
+    name: str
+    tenant_id: str | None
+    roles: list[str]
+    disabled: bool
+    created_at: str
+
+
+class Key(TypedDict):
+    """An API key, without its secret."""
+
+    id: str
+    user_id: str
+    prefix: str
+    note: str
+    created_at: str
+    expires_at: str | None
+    revoked_at: str | None
+
+
+class IssuedKey(Key):
+    """A new key; `secret` is shown this once, and None if the answer was asked for again."""
+
+    secret: str | None
+
+
+class AcceleratorKind(TypedDict):
+    """A type of chip with its facts."""
+
+    name: str
+    maker: str
+    memory_bytes: str
+    power_watts: int
+    interconnect_domain: int
+    tenancy: str
+    source: str
+
+
+class Node(TypedDict):
+    """A machine with accelerators of one kind, and its place."""
+
+    id: str
+    name: str
+    inbound_lease_id: str
+    kind: str
+    accelerators: int
+    memory_bytes: str
+    engine: str
+    site: str
+    cluster: str
+    pod: str
+    rack: str
+    state: str
+
+
+class InboundLease(TypedDict):
+    """Supply: capacity that is owned or rented."""
+
+    id: str
+    name: str
+    partner: str
+    kind: str
+    starts_at: str
+    ends_at: str | None
+    cost_per_accelerator_hour: str
+    currency: str
+    state: str
+
+
+class Runtime(TypedDict):
+    """A read-only environment that the operator declares."""
+
+    id: str
+    name: str
+    paths: list[str] | None
+    environment: dict[str, str] | None
+    retired: bool
+    created_at: str
+
+
+class RateCard(TypedDict):
+    """A list of rates in one currency."""
+
+    id: str
+    name: str
+    currency: str
+    created_at: str
+
+
+class Rate(TypedDict):
+    """The price of an accelerator-hour of a kind in a class, from an instant on."""
+
+    id: str
+    rate_card_id: str
+    kind: str
+    lease_class: str
+    measure: str
+    price_per_accelerator_hour: str
+    currency: str
+    effective_from: str | None
+    state: str
+    proposed_by: str
+    approved_by: str | None
+    approved_at: str | None
+
+
+class Lease(TypedDict):
+    """An outbound lease and where it stands."""
+
+    id: str
+    tenant_id: str
+    requested_by: str
+    name: str
+    lease_class: str
+    kind: str
+    accelerators: int
+    shape: str
+    starts_at: str
+    ends_at: str | None
+    notice_s: int
+    on_reclaim: str
+    requested_at: str
+    state: str
+    state_since: str
+    scheduled_start: str | None
+    activated_at: str | None
+    stop_at: str | None
+    kill_at: str | None
+    reason: str
+    reclaimed_for: str | None
+    reclaims: int
+
+
+class Allocation(TypedDict):
+    """Accelerators of one node for a lease, and when they were delivered."""
+
+    id: str
+    node_id: str
+    inbound_lease_id: str | None
+    accelerators: list[int]
+    starts_at: str
+    ends_at: str | None
+    delivered_from: str | None
+    delivered_until: str | None
+    fenced_at: str | None
+
+
+class LeaseDetail(Lease):
+    """A lease with what it holds and held."""
+
+    allocations: list[Allocation]
+
+
+class Coming(TypedDict):
+    """Accelerators that are promised back at an instant; whose, the house alone sees."""
+
+    at: str
+    lease_id: str | None
+    accelerators: int
+
+
+class Why(TypedDict):
+    """Why a lease stands where it does, and until when."""
+
+    lease_id: str
+    state: str
+    since: str
+    needs: int
+    kind: str
+    shape: str
+    best_place: str
+    best_free: int
+    coming: list[Coming]
+    ahead: int
+    expected_start: str | None
+    sentence: str
+
+
+class Job(TypedDict):
+    """A command on a lease."""
+
+    id: str
+    lease_id: str
+    tenant_id: str
+    submitted_by: str
+    name: str
+    command: list[str]
+    environment: dict[str, str]
+    runtime_id: str | None
+    release_lease: bool
+    submitted_at: str
+    state: str
+    attempts: int
+    exit_code: int | None
+    finished_at: str | None
+    detail: str
+    cancel_requested: bool
+
+
+class Attempt(TypedDict):
+    """One run of a job on an allocation."""
+
+    id: str
+    job_id: str
+    lease_id: str
+    allocation_id: str
+    number: int
+    node_id: str
+    engine: str
+    accelerators: list[int]
+    memory_bytes: str
+    state: str
+    ordered_at: str
+    started_at: str | None
+    ended_at: str | None
+    exit_code: int | None
+    detail: str
+    busy_accelerator_ms: str
+    stop_at: str | None
+    kill_at: str | None
+
+
+class JobDetail(Job):
+    """A job with its attempts, the first one first."""
+
+    attempt_list: list[Attempt]
+
+
+class File(TypedDict):
+    """A file of a lease's directory."""
+
+    path: str
+    size_bytes: str
+    modified_at: str
+
+
+class UsageEvent(TypedDict):
+    """Accelerator-milliseconds of one measure over a half-open window."""
+
+    seq: int
+    source: str
+    event_id: str
+    measure: str
+    lease_id: str
+    tenant_id: str
+    inbound_lease_id: str | None
+    lease_class: str
+    kind: str
+    starts_at: str
+    ends_at: str
+    accelerator_ms: str
+    received_at: str
+
+
+class UsageTotal(TypedDict):
+    """Usage of one measure, kind and class by one tenant."""
+
+    tenant_id: str
+    kind: str
+    lease_class: str
+    measure: str
+    accelerator_ms: str
+    events: int
+
+
+class Charge(TypedDict):
+    """Usage priced under one rate; `numerator` is exact, `amount` is for people."""
+
+    seq: int
+    tenant_id: str
+    lease_id: str
+    lease_class: str
+    kind: str
+    measure: str
+    starts_at: str
+    ends_at: str
+    accelerator_ms: str
+    price_per_accelerator_hour: str
+    numerator: str
+    amount: str
+    currency: str
+    correction: bool
+
+
+class Posting(TypedDict):
+    """One leg; money when `unit` is a currency, else accelerator-milliseconds."""
+
+    account: str
+    unit: str
+    amount: str
+
+
+class Entry(TypedDict):
+    """A balanced set of postings."""
+
+    seq: int
+    key: str
+    kind: str
+    description: str
+    effective_at: str
+    booked_at: str
+    postings: list[Posting]
+
+
+class Balance(TypedDict):
+    """What an account holds of a unit."""
+
+    account: str
+    unit: str
+    amount: str
+
+
+class UnitSum(TypedDict):
+    """All postings of a unit; `net` is zero in a sound ledger."""
+
+    unit: str
+    net: str
+    moved: str
+    postings: int
+
+
+class KindProof(TypedDict):
+    """Delivered accelerator-milliseconds of a kind: observed, recorded, posted, unmetered."""
+
+    kind: str
+    observed_accelerator_ms: str
+    recorded_accelerator_ms: str
+    posted_accelerator_ms: str
+    unmetered_accelerator_ms: str
+    agrees: bool
+
+
+class Proof(TypedDict):
+    """The ledger added up again, from one snapshot."""
+
+    at: str
+    balanced: bool
+    entries: int
+    unbalanced_entries: int
+    wrong_balances: int
+    accelerator_ms_observed: str
+    accelerator_ms_posted: str
+    units: list[UnitSum]
+    kinds: list[KindProof]
+
+
+class InvoiceLine(TypedDict):
+    """One rate in one month."""
+
+    number: int
+    description: str
+    kind: str
+    lease_class: str
+    measure: str
+    price_per_accelerator_hour: str
+    starts_at: str
+    ends_at: str
+    leases: int
+    accelerator_ms: str
+    amount: str
+    correction: bool
+
+
+class Invoice(TypedDict):
+    """An invoice or a chargeback statement: final from the moment it exists."""
+
+    id: str
+    number: str
+    kind: str
+    tenant_id: str
+    currency: str
+    starts_at: str
+    ends_at: str
+    issued_at: str
+    total: str
+
+
+class InvoiceDetail(Invoice):
+    """An invoice with its lines."""
+
+    lines: list[InvoiceLine]
+
+
+class Event(TypedDict):
+    """One line of the numbered event table."""
+
+    seq: int
+    at: str
+    type: str
+    actor: str
+    key_id: str | None
+    tenant_id: str | None
+    subject: str
+    data: dict[str, Any]
