@@ -119,9 +119,9 @@ def leaf(
     """Make a function a command; its first argument is the `Session`."""
 
     def decorate(body: Body) -> Command:
-        command = click.command(
-            name, cls=Command, examples=examples, online=online, **attributes
-        )(click.pass_obj(body))
+        command = click.command(name, cls=Command, examples=examples, online=online, **attributes)(
+            click.pass_obj(body)
+        )
         assert isinstance(command, Command)
         if group is not None:
             group.add_command(command)

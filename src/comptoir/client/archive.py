@@ -50,10 +50,9 @@ def survey(directory: Path, most_bytes: int = MOST_UPLOAD_BYTES) -> Found:
     for path, status in _walk(directory, "", Ignore(lines)):
         if stat.S_ISREG(status.st_mode):
             sizes[path] = status.st_size
-        elif stat.S_ISLNK(status.st_mode) and not _stays_inside(directory, path):
-            passed_over.append(path)
-            continue
-        elif not (stat.S_ISDIR(status.st_mode) or stat.S_ISLNK(status.st_mode)):
+        elif (stat.S_ISLNK(status.st_mode) and not _stays_inside(directory, path)) or not (
+            stat.S_ISDIR(status.st_mode) or stat.S_ISLNK(status.st_mode)
+        ):
             passed_over.append(path)
             continue
         paths.append(path)
@@ -91,9 +90,7 @@ def safe_target(directory: Path, path: str) -> Path:
     return target
 
 
-def _walk(
-    directory: Path, prefix: str, ignore: Ignore
-) -> Iterator[tuple[str, os.stat_result]]:
+def _walk(directory: Path, prefix: str, ignore: Ignore) -> Iterator[tuple[str, os.stat_result]]:
     with os.scandir(directory / prefix) as entries:
         ordered = sorted(entries, key=lambda entry: entry.name)
     for entry in ordered:

@@ -9,13 +9,16 @@ import signal
 import sys
 import tempfile
 import threading
-from contextlib import ExitStack
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from fastapi import FastAPI
 from rich.console import Console
 
 from comptoir.api.app import create_app
-from comptoir.api.serving import ServerThread, pick_port
+from comptoir.api.serving import make_server, pick_port
 from comptoir.assembly import OPERATOR_KEY_FILE, Settings, TradingPost, open_post
 from comptoir.cli.demo import story
 from comptoir.cli.demo.facts import Facts
@@ -50,7 +53,7 @@ def run_demo(once: bool, report: Path | None, data: Path | None, port: int | Non
             raise Unavailable("engine_unavailable", f"no job can run here: {health.reason}")
         chosen = pick_port(HOST, port or DEFAULT_PORT)
         app = create_app(post.queue, post.views, post.engines)
-        stack.enter_context(ServerThread(app, HOST, chosen))
+        stack.enter_context(_serving(app, chosen))
         url = f"http://{HOST}:{chosen}"
         facts = _play(console, post, url, data)
         if report is not None:
@@ -61,14 +64,28 @@ def run_demo(once: bool, report: Path | None, data: Path | None, port: int | Non
         return 0 if facts.ok else 1
 
 
+@contextmanager
+def _serving(app: FastAPI, port: int) -> Iterator[None]:
+    """The API on a thread of its own, until the block ends."""
+    server = make_server(app, HOST, port)
+    thread = threading.Thread(target=server.run, name="api", daemon=True)
+    thread.start()
+    try:
+        while not server.started and thread.is_alive():
+            time.sleep(0.01)
+        yield
+    finally:
+        server.should_exit = True
+        thread.join(15.0)
+
+
 def _play(console: Console, post: TradingPost, url: str, data: Path) -> Facts:
     node = post.engines["local"].nodes()[0]
     console.print("[b]comptoir[/]: a compute cloud is a book of leases\n", highlight=False)
     with Screen(console) as screen:
         screen.say("opened", f"{url}   book in {data}")
-        screen.say(
-            "supply", f"{node.name}: {node.accelerators} x {node.kind}, an inbound lease, owned"
-        )
+        cores = f"{node.accelerators} x {node.kind}"
+        screen.say("supply", f"{node.name}: {cores}, an inbound lease, owned")
         key = (data / OPERATOR_KEY_FILE).read_text().strip()
         cast = story.prepare(url, key, screen)
         return story.play(cast, _examples(), screen)
@@ -86,13 +103,13 @@ def _examples() -> Path:
 def _last_screen(screen: Screen, facts: Facts, url: str, data: Path) -> None:
     screen.line()
     screen.table(
-        "use",
+        "use, in accelerator-milliseconds, and what it costs",
         ["tenant", "lease", "delivered", "occupied", "busy", "bill", "total"],
         [
             [
                 row["tenant"],
                 row["lease"],
-                f"{row['accelerator_ms']:,} acc-ms",
+                f"{row['accelerator_ms']:,}",
                 f"{row['occupied_ms']:,}",
                 f"{row['busy_ms']:,}",
                 bill["number"],
@@ -116,9 +133,7 @@ def _last_screen(screen: Screen, facts: Facts, url: str, data: Path) -> None:
     number = facts.invoices[0]["number"]
     screen.line(f"\n  {facts.duration_s:.0f} s. Look further while it is up:")
     screen.line(f"    export COMPTOIR_URL={url} COMPTOIR_API_KEY=$(cat {data / OPERATOR_KEY_FILE})")
-    screen.line(
-        f"    comptoir invoice show {number} · comptoir ledger proof · comptoir audit · docs/"
-    )
+    screen.line(f"    comptoir invoice show {number} · comptoir ledger proof · comptoir audit")
 
 
 def _wait_for_interrupt(console: Console) -> None:
