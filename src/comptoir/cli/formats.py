@@ -98,9 +98,7 @@ class Instant(click.ParamType[str]):
 
     name = "instant"
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> str:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The instant as the API takes it."""
         try:
             return parse_when(value)
@@ -113,9 +111,7 @@ class Duration(click.ParamType[int]):
 
     name = "duration"
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Seconds."""
         if isinstance(value, int):
             return value

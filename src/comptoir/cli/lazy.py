@@ -92,7 +92,8 @@ class Group(click.Group):
 
             near = get_close_matches(args[0], self.list_commands(ctx), 3, 0.6) if args else []
             if near:
-                error.message += f" Did you mean {' or '.join(near)}?"
+                hint = f"{error.message} Did you mean {' or '.join(near)}?"
+                raise click.UsageError(hint, ctx) from None
             raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -119,9 +120,9 @@ def leaf(
     """Make a function a command; its first argument is the `Session`."""
 
     def decorate(body: Body) -> Command:
-        command = click.command(
-            name, cls=Command, examples=examples, online=online, **attributes
-        )(click.pass_obj(body))
+        command = click.command(name, cls=Command, examples=examples, online=online, **attributes)(
+            click.pass_obj(body)
+        )
         assert isinstance(command, Command)
         if group is not None:
             group.add_command(command)

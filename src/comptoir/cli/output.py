@@ -129,9 +129,7 @@ def terminal_width() -> int:
 
 def console(width: int) -> Console:
     """Stdout, without guesses about markup, emoji or numbers."""
-    return Console(
-        file=sys.stdout, width=width, highlight=False, markup=False, emoji=False
-    )
+    return Console(file=sys.stdout, width=width, highlight=False, markup=False, emoji=False)
 
 
 def _print_paragraphs(cells: Sequence[Sequence[str]], columns: Sequence[Column]) -> None:

@@ -91,13 +91,9 @@ class Usage:
         written = self._transport.write("POST", path_of("usage-events"), body)
         return cast(dict[str, Any], written)
 
-    def charges(
-        self, tenant: str | None = None, lease_id: str | None = None
-    ) -> Iterator[Charge]:
+    def charges(self, tenant: str | None = None, lease_id: str | None = None) -> Iterator[Charge]:
         """Usage priced under its rates, newest first."""
-        return self._transport.pages(
-            path_of("charges"), PAGE, tenant=tenant, lease=lease_id
-        )
+        return self._transport.pages(path_of("charges"), PAGE, tenant=tenant, lease=lease_id)
 
 
 class Ledger:

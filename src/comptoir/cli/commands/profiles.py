@@ -120,5 +120,3 @@ def _ask_for_key() -> str:
     if not key:
         raise Invalid("no_key", "no key was given", "paste the key that the operator gave you")
     return key
-
-
