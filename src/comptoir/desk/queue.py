@@ -133,6 +133,10 @@ class DeskQueue:
             self._wake.notify()
         return waiting.done
 
+    def depth(self) -> int:
+        """How many calls wait for the next batch."""
+        return len(self._waiting)
+
     def call(self, call: Call, timeout_s: float = 30.0) -> Outcome:
         """Queue a call and wait for its outcome."""
         return self.put(call).result(timeout_s)

@@ -64,6 +64,7 @@ OPERATIONS: dict[str, Operation] = {
         Operation("request_lease", Permission.LEASES_WRITE, request_lease.request_lease),
         Operation("cancel_lease", Permission.LEASES_WRITE, change_lease.cancel_lease),
         Operation("end_lease", Permission.LEASES_WRITE, change_lease.end_lease),
+        Operation("explain_lease", Permission.READ, change_lease.explain_lease),
         Operation("extend_lease", Permission.LEASES_WRITE, change_lease.extend_lease),
         Operation("submit_job", Permission.LEASES_WRITE, submit_job.submit_job),
         Operation("cancel_job", Permission.LEASES_WRITE, submit_job.cancel_job),

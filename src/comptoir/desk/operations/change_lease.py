@@ -7,6 +7,7 @@ from comptoir.desk.requests import ExtendLease, LeaseRef
 from comptoir.desk.transaction import Transaction
 from comptoir.leases.lease import FINAL, Lease, LeaseState, Reason
 from comptoir.leases.snapshot import standing_window
+from comptoir.placement.why import Why, why
 from comptoir.units.errors import Conflict, Invalid, Refused
 from comptoir.units.time import LATEST_MS, MS_PER_S, Window, format_instant
 
@@ -51,6 +52,11 @@ def end_lease(tx: Transaction, request: LeaseRef) -> Lease:
     if lease.state is LeaseState.RECLAIMING:
         return tx.book.leases.put(replace(lease, reason=Reason.ENDED_BY_HOLDER))
     return stop_for_good(tx, lease, Reason.ENDED_BY_HOLDER)
+
+
+def explain_lease(tx: Transaction, request: LeaseRef) -> Why:
+    """Why a lease is where it is: a question that only the live book can answer."""
+    return why(tx.book.snapshot, tx.lease(request.lease_id), tx.now_ms)
 
 
 def stop_for_good(tx: Transaction, lease: Lease, reason: Reason) -> Lease:

@@ -1,0 +1,288 @@
+"""The door itself: who asks, may they, how their words reach the desk and the views.
+
+`GuardedRoute` authenticates, checks the route's permission and bounds the body before
+anything of the body is read. `Asking` is what a handler works with.
+"""
+
+import asyncio
+import re
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Depends, Request, Response
+from fastapi.routing import APIRoute
+
+from comptoir.api.encoding import dump, encode
+from comptoir.api.pages import ask_for, encode_page
+from comptoir.api.problems import PROBLEM_JSON, encode_problem
+from comptoir.desk.desk import Call, Desk, Idempotency, digest
+from comptoir.desk.engine_port import Engine
+from comptoir.desk.queue import DeskQueue
+from comptoir.store.views.reading import Ask as PageAsk
+from comptoir.store.views.reading import Page, Views
+from comptoir.tenants.parties import Actor, Tenant
+from comptoir.tenants.permissions import Permission, not_found, require
+from comptoir.units.errors import ComptoirError, Invalid, Unauthenticated, invariant
+from comptoir.units.ids import TenantId
+
+T = TypeVar("T")
+Says = Callable[[Any], dict[str, Any]]
+
+JSON = "application/json"
+PERMISSION = "x-comptoir-permission"
+PUBLIC = "public"
+READ_THREADS = 4
+_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_SAFE_WORD = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one request may cost."""
+
+    body_bytes: int = 1 << 20
+    upload_bytes: int = 256 << 20
+    streams: int = 256
+    """Logs followed at the same time."""
+
+
+@dataclass(slots=True)
+class Door:
+    """What the routes of one app share."""
+
+    queue: DeskQueue
+    views: Views
+    engines: Mapping[str, Engine]
+    version: str
+    limits: Limits = field(default_factory=Limits)
+    spool_directory: str | None = None
+    """Where uploads wait; None is the system's directory for temporary files."""
+    readers: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(READ_THREADS, "views")
+    )
+    workers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(16, "files"))
+    """Threads for engines' files and logs, so that slow disks do not hold up reads."""
+    streams: int = 0
+
+    @property
+    def desk(self) -> Desk:
+        """The one writer; the door reads parties from its memory and never writes."""
+        return self.queue.desk
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """One authenticated request."""
+
+    door: Door
+    actor: Actor
+    secret: str
+    idempotency: Idempotency | None
+
+    @property
+    def house(self) -> bool:
+        """Whether the actor belongs to the house, and so sees every tenant's things."""
+        return self.actor.tenant_id is None
+
+    def encode(self, value: Any) -> dict[str, Any]:
+        """A domain value as this actor may see it."""
+        return encode(value, self.house)
+
+    async def read(self, query: Callable[..., T], *given: Any, **named: Any) -> T:
+        """Run a view in a reading thread."""
+        views = self.door.views
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self.door.readers, lambda: query(views, *given, **named))
+
+    async def work(self, call: Callable[..., T], *given: Any) -> T:
+        """Run something slow that is not a view: an engine, a disk."""
+        return await asyncio.get_running_loop().run_in_executor(self.door.workers, call, *given)
+
+    async def do(
+        self, operation: str, request: Any, says: Says | None = None, status: int = 200
+    ) -> Response:
+        """Ask the desk, and say its answer; a repeated question gets the same words again."""
+        saying = says or self.encode
+
+        def on_the_wire(said: Any) -> tuple[int, bytes]:
+            if isinstance(said, ComptoirError):
+                return encode_problem(said)
+            return status, dump(saying(said))
+
+        call = Call(operation, request, self.actor, self.idempotency, on_the_wire)
+        outcome = await self.door.queue.ask(call)
+        if outcome.stored is not None:
+            kept = outcome.stored
+            kind = PROBLEM_JSON if kept.status >= 400 else JSON
+            return Response(
+                kept.body, kept.status, {"Idempotent-Replayed": "true"}, media_type=kind
+            )
+        code, body = on_the_wire(outcome.unwrap())
+        return Response(body, code, media_type=JSON)
+
+    async def value(self, operation: str, request: Any) -> Any:
+        """Ask the desk and give its value: for questions that only its memory can answer."""
+        return (await self.door.queue.ask(Call(operation, request, self.actor))).unwrap()
+
+    async def page(
+        self,
+        name: str,
+        asked: "Paging",
+        query: Callable[..., Page[Any]],
+        says: Says | None = None,
+        **filters: Any,
+    ) -> Response:
+        """A page of a list; `name` binds its cursors to the list."""
+        ask: PageAsk = ask_for(name, asked.limit, asked.cursor)
+        saying = says or self.encode
+        views = self.door.views
+
+        def read() -> bytes:
+            return dump(encode_page(name, query(views, ask, **filters), saying))
+
+        loop = asyncio.get_running_loop()
+        body = await loop.run_in_executor(self.door.readers, read)
+        return Response(body, media_type=JSON)
+
+    async def one(self, table: str, id: str, what: str, query: Callable[..., Any]) -> Any:
+        """One value by its id, if this actor may know of it.
+
+        Raises:
+            NotFound: there is none, or it is another tenant's: the two look the same.
+        """
+        found = await self.read(query, table, id) if _SAFE_WORD.fullmatch(id) else None
+        if found is None or not self.sees(getattr(found, "tenant_id", None)):
+            raise not_found(f"{what} {id[:64]}")
+        return found
+
+    def sees(self, tenant_id: str | None) -> bool:
+        """Whether things of this tenant (None: of the house) may be shown."""
+        return self.house or tenant_id == self.actor.tenant_id
+
+    def tenant(self, named: str) -> Tenant:
+        """A tenant by id or slug, if this actor may know of it.
+
+        Raises:
+            NotFound: there is none, or it is another.
+        """
+        book = self.door.desk.book
+        found = book.tenants.get(TenantId(named)) or book.tenant_by_slug.first(named)
+        if found is None or not self.sees(found.id):
+            raise not_found(f"tenant {named[:64]}")
+        return found
+
+    def of_tenant(self, named: str | None) -> TenantId | None:
+        """The tenant to which a list is narrowed: one's own, or the one the house names."""
+        return self.actor.tenant_id if named is None else self.tenant(named).id
+
+
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """Which piece of a list."""
+
+    limit: int
+    cursor: str | None
+
+
+def said(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A JSON answer that was made here."""
+    return Response(dump(body), status, dict(headers or {}), media_type=JSON)
+
+
+class GuardedRoute(APIRoute):
+    """A route that lets nobody in before it knows them, and reads no more than it must."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """FastAPI's handler behind the guard."""
+        handle = super().get_route_handler()
+        declared = (self.openapi_extra or {}).get(PERMISSION)
+        invariant(declared is not None, f"{self.path} declares no permission")
+        reads_body = self.body_field is not None
+        permission = None if declared == PUBLIC else Permission(str(declared))
+
+        async def guarded(request: Request) -> Response:
+            door: Door = request.app.state.door
+            if permission is None:
+                return await handle(request)
+            secret = bearer(request)
+            actor = door.desk.authenticate(secret)
+            require(actor, permission)
+            body = b""
+            if reads_body:
+                body = await read_body(request, door.limits.body_bytes)
+                request._body = body  # FastAPI then reads this and no more of the stream
+            idempotency = None
+            if request.method != "GET":
+                idempotency = _idempotency(request, body)
+            request.state.asking = Asking(door, actor, secret, idempotency)
+            return await handle(request)
+
+        return guarded
+
+
+def bearer(request: Request) -> str:
+    """The API key of a request.
+
+    Raises:
+        Unauthenticated: `key_missing`.
+    """
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not secret.strip():
+        raise Unauthenticated(
+            "key_missing", "this needs an API key", "send Authorization: Bearer ck_..."
+        )
+    return secret.strip()
+
+
+async def read_body(request: Request, most_bytes: int) -> bytes:
+    """The whole body, if it is JSON and not too large.
+
+    Raises:
+        Invalid: `body_too_large` or `not_json`.
+    """
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > most_bytes:
+            raise too_large("body_too_large", most_bytes)
+        chunks.append(chunk)
+    kind = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
+    if size and kind != JSON and not (kind.startswith("application/") and kind.endswith("+json")):
+        raise Invalid("not_json", f"the body is {kind[:100]!r}", f"send it as {JSON}")
+    return b"".join(chunks)
+
+
+def too_large(code: str, most_bytes: int) -> Invalid:
+    """A body over its limit."""
+    return Invalid(
+        code,
+        f"the body is larger than {most_bytes:,} bytes",
+        "send less at once",
+        {"most_bytes": most_bytes},
+    )
+
+
+def _idempotency(request: Request, body: bytes) -> Idempotency | None:
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        return None
+    if not _IDEMPOTENCY_KEY.fullmatch(key):
+        raise Invalid(
+            "bad_idempotency_key",
+            "an idempotency key is 1 to 255 printable ASCII characters without spaces",
+            "use a UUID",
+        )
+    asked = request.scope.get("raw_path") or request.scope["path"].encode()
+    query = request.scope.get("query_string", b"")
+    return Idempotency(key, digest(request.method.encode(), asked, query, body))
+
+
+def _asking(request: Request) -> Asking:
+    asking: Asking = request.state.asking
+    return asking
+
+
+Ask = Annotated[Asking, Depends(_asking)]
+"""What a handler declares to be given its `Asking`."""

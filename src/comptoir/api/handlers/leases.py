@@ -1,0 +1,99 @@
+"""Outbound leases: requested, listed, explained, cancelled, ended, extended."""
+
+from typing import Annotated, Any
+
+from fastapi import Query, Response
+
+from comptoir.api.door import Ask, Asking, said
+from comptoir.api.encoding import encode, instant
+from comptoir.api.shapes import leases as shapes
+from comptoir.api.words import Id, Pages, Word
+from comptoir.desk import requests
+from comptoir.leases.lease import Lease, LeaseClass, LeaseState
+from comptoir.placement.why import Why
+from comptoir.store.views import lists
+from comptoir.units.ids import LeaseId, TenantId
+
+States = Annotated[list[LeaseState], Query(description="Repeat for several.")]
+
+
+async def request_lease(ask: Ask, body: shapes.LeaseBody) -> Response:
+    """Request accelerators: `scheduled` if there is a place, `waiting` if it must wait."""
+    given: Any = body
+    request = requests.RequestLease(
+        kind=body.kind,
+        accelerators=body.accelerators,
+        lease_class=body.lease_class,
+        shape=body.shape,
+        starts_at_ms=given.starts_at,
+        ends_at_ms=given.ends_at,
+        notice_s=body.notice_s,
+        on_reclaim=body.on_reclaim,
+        name=body.name,
+        tenant_id=None if body.tenant is None else TenantId(body.tenant),
+    )
+    return await ask.do("request_lease", request, status=201)
+
+
+async def list_leases(
+    ask: Ask,
+    pages: Pages,
+    state: States = [],  # noqa: B006  (FastAPI copies it)
+    tenant: Word = None,
+    kind: Word = None,
+    lease_class: LeaseClass | None = None,
+) -> Response:
+    """Leases, newest request first."""
+    return await ask.page(
+        "leases",
+        pages,
+        lists.leases,
+        tenant_id=ask.of_tenant(tenant),
+        states=tuple(state),
+        kind=kind,
+        lease_class=lease_class,
+    )
+
+
+async def get_lease(ask: Ask, lease: Id) -> Response:
+    """One lease with its allocations."""
+    found = await one_lease(ask, lease)
+    held = await ask.read(lists.allocations, found.id)
+    return said({**ask.encode(found), "allocations": [ask.encode(part) for part in held]})
+
+
+async def explain_lease(ask: Ask, lease: Id) -> Response:
+    """Why a lease is waiting, and until when: the numbers."""
+    why: Why = await ask.value("explain_lease", requests.LeaseRef(LeaseId(lease)))
+    coming = [
+        {
+            "at": instant(item.at_ms),
+            "lease_id": item.lease_id if ask.house else None,
+            "accelerators": item.accelerators,
+        }
+        for item in why.coming
+    ]
+    return said({**encode(why, ask.house), "coming": coming})
+
+
+async def cancel_lease(ask: Ask, lease: Id) -> Response:
+    """Withdraw a lease that has not started; a second time changes nothing."""
+    return await ask.do("cancel_lease", requests.LeaseRef(LeaseId(lease)))
+
+
+async def end_lease(ask: Ask, lease: Id) -> Response:
+    """End a lease early: its jobs get their notice, then the accelerators are free."""
+    return await ask.do("end_lease", requests.LeaseRef(LeaseId(lease)))
+
+
+async def extend_lease(ask: Ask, lease: Id, body: shapes.ExtendBody) -> Response:
+    """Move the end of a bounded lease, later or sooner."""
+    ends_at: Any = body.ends_at
+    return await ask.do("extend_lease", requests.ExtendLease(LeaseId(lease), ends_at))
+
+
+async def one_lease(ask: Asking, id: str) -> Lease:
+    """A lease that the actor may know of."""
+    found = await ask.one("lease", id, "lease", lists.find)
+    assert isinstance(found, Lease)
+    return found

@@ -1,0 +1,202 @@
+"""Usage, charges, the ledger and its proof, invoices, events."""
+
+from typing import Annotated, Any
+
+from fastapi import Query, Response
+
+from comptoir.api.door import Ask, Asking, said
+from comptoir.api.encoding import amount_of, encode, encode_data, instant, money
+from comptoir.api.pages import ask_for
+from comptoir.api.shapes import money as shapes
+from comptoir.api.words import AccountWord, Id, Pages, Word
+from comptoir.billing.invoices import Invoice
+from comptoir.desk import requests
+from comptoir.desk.ports import Event
+from comptoir.ledger.entries import Entry
+from comptoir.metering.usage import Measure
+from comptoir.pricing.charges import Charge
+from comptoir.store.views import ledger, lists, totals
+from comptoir.store.views.ledger import BalanceRow, Proof
+from comptoir.tenants.permissions import not_found
+from comptoir.units.ids import LeaseId, TenantId
+from comptoir.units.money import floor_micros
+
+MOST_SEQ = 2**53
+
+
+async def list_usage(
+    ask: Ask, pages: Pages, tenant: Word = None, lease: Word = None, measure: Measure | None = None
+) -> Response:
+    """Usage events, newest first."""
+    return await ask.page(
+        "usage",
+        pages,
+        lists.usage,
+        tenant_id=ask.of_tenant(tenant),
+        lease_id=lease,
+        measure=measure,
+    )
+
+
+async def summarise_usage(ask: Ask, tenant: Word = None, lease: Word = None) -> Response:
+    """Usage added up by tenant, kind, class and measure."""
+    sums = await ask.read(totals.usage, tenant_id=ask.of_tenant(tenant), lease_id=lease)
+    return said({"items": [ask.encode(total) for total in sums]})
+
+
+async def record_usage(ask: Ask, body: shapes.UsageEventsBody) -> Response:
+    """Record usage events seen by a source; repeats count once, contradictions are refused."""
+    given: Any = body.events
+    events = tuple(
+        requests.ReportedUsage(
+            event.event_id, LeaseId(event.lease_id), event.measure, event.starts_at,
+            event.ends_at, event.accelerator_ms,
+        )
+        for event in given
+    )  # fmt: skip
+    return await ask.do("record_usage", requests.RecordUsage(body.source, events))
+
+
+async def list_charges(ask: Ask, pages: Pages, tenant: Word = None, lease: Word = None) -> Response:
+    """Charges, newest first: usage priced, exactly."""
+    return await ask.page(
+        "charges",
+        pages,
+        lists.charges,
+        lambda charge: _charge(ask, charge),
+        tenant_id=ask.of_tenant(tenant),
+        lease_id=lease,
+    )
+
+
+async def list_entries(ask: Ask, pages: Pages, account: AccountWord = None) -> Response:
+    """Ledger entries with their postings, newest first."""
+    return await ask.page("entries", pages, ledger.entries, _entry, account=account)
+
+
+async def list_balances(ask: Ask, pages: Pages) -> Response:
+    """What every account holds, by account and unit."""
+    return await ask.page("balances", pages, ledger.balances, _balance)
+
+
+async def prove_ledger(ask: Ask) -> Response:
+    """Add the whole ledger up again: every unit to zero, usage posted as observed."""
+    proof = await ask.work(ledger.prove, ask.door.views, ask.door.desk.clock.now_ms())
+    return said(_proof(proof))
+
+
+async def issue_invoice(ask: Ask, body: shapes.InvoiceBody) -> Response:
+    """Issue an invoice, or a team's chargeback statement, over what is not yet billed."""
+    until: Any = body.until
+    request = requests.IssueInvoice(TenantId(body.tenant), until)
+    return await ask.do("issue_invoice", request, lambda made: _invoice(made, lines=True), 201)
+
+
+async def list_invoices(ask: Ask, pages: Pages, tenant: Word = None) -> Response:
+    """Invoices, newest first, without their lines."""
+    return await ask.page(
+        "invoices",
+        pages,
+        lists.invoices,
+        lambda invoice: _invoice(invoice, lines=False),
+        tenant_id=ask.of_tenant(tenant),
+    )
+
+
+async def get_invoice(ask: Ask, invoice: Id) -> Response:
+    """One invoice with its lines, by id or number."""
+    found = await ask.read(lists.invoice, invoice)
+    if found is None or not ask.sees(found.tenant_id):
+        raise not_found(f"invoice {invoice}")
+    return said(_invoice(found, lines=True))
+
+
+async def list_events(
+    ask: Ask,
+    pages: Pages,
+    after: Annotated[
+        int | None,
+        Query(ge=0, le=MOST_SEQ, description="Follow: events after this seq, oldest first."),
+    ] = None,
+    tenant: Word = None,
+    subject: Word = None,
+) -> Response:
+    """The event table: the feed and the audit. Newest first, or oldest first with `after`."""
+    follows = after is not None
+    name = "events_after" if follows else "events"
+    asked = ask_for(name, pages.limit, pages.cursor)
+    if after is not None and asked.after is None:
+        asked = type(asked)(asked.limit, (after,))
+
+    def query(views: Any, _ask: Any, **filters: Any) -> Any:
+        return lists.events(views, asked, newest_first=not follows, **filters)
+
+    return await ask.page(
+        name,
+        pages,
+        query,
+        lambda event: _event(ask, event),
+        tenant_id=ask.of_tenant(tenant),
+        subject=subject,
+    )
+
+
+def _charge(ask: Asking, charge: Charge) -> dict[str, Any]:
+    return {**ask.encode(charge), "amount": money(floor_micros(charge.numerator))}
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    postings = [
+        {"account": p.account, "unit": p.unit, "amount": amount_of(p.unit, p.amount)}
+        for p in entry.postings
+    ]
+    return {**encode(entry, house=True), "postings": postings}
+
+
+def _balance(row: BalanceRow) -> dict[str, Any]:
+    return {"account": row.account, "unit": row.unit, "amount": amount_of(row.unit, row.amount)}
+
+
+def _invoice(invoice: Invoice, lines: bool) -> dict[str, Any]:
+    shown = encode(invoice, house=True)
+    if lines:
+        shown["lines"] = [encode(line, house=True) for line in invoice.lines]
+    else:
+        del shown["lines"]
+    return shown
+
+
+def _event(ask: Asking, event: Event) -> dict[str, Any]:
+    return {**ask.encode(event), "data": encode_data(event.data, ask.house)}
+
+
+def _proof(proof: Proof) -> dict[str, Any]:
+    return {
+        "at": instant(proof.at_ms),
+        "balanced": proof.balanced,
+        "entries": proof.entries,
+        "unbalanced_entries": proof.unbalanced_entries,
+        "wrong_balances": proof.wrong_balances,
+        "accelerator_ms_observed": str(sum(kind.observed_ms for kind in proof.kinds)),
+        "accelerator_ms_posted": str(sum(kind.posted_ms for kind in proof.kinds)),
+        "units": [
+            {
+                "unit": unit.unit,
+                "net": amount_of(unit.unit, unit.net),
+                "moved": amount_of(unit.unit, unit.moved),
+                "postings": unit.postings,
+            }
+            for unit in proof.units
+        ],
+        "kinds": [
+            {
+                "kind": kind.kind,
+                "observed_accelerator_ms": str(kind.observed_ms),
+                "recorded_accelerator_ms": str(kind.recorded_ms),
+                "posted_accelerator_ms": str(kind.posted_ms),
+                "unmetered_accelerator_ms": str(kind.unmetered_ms),
+                "agrees": kind.agrees,
+            }
+            for kind in proof.kinds
+        ],
+    }

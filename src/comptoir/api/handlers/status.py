@@ -1,0 +1,88 @@
+"""How the server is: a cheap health for probes, a status for people."""
+
+from typing import Any
+
+from fastapi import Request, Response
+
+from comptoir.api.door import Ask, Asking, Door, said
+from comptoir.store.views import totals
+
+
+async def health(request: Request) -> Response:
+    """Whether the desk writes and has room; 503 when it does not. Needs no key."""
+    state = desk_state(request.app.state.door)
+    return said({"status": state}, 200 if state == "ok" else 503)
+
+
+async def status(ask: Ask) -> Response:
+    """The trading post at a glance; a tenant sees its own leases and accelerators."""
+    counts = await ask.read(totals.lease_states, ask.actor.tenant_id)
+    kinds = await (_house_kinds(ask) if ask.house else _tenant_kinds(ask))
+    desk = instance = None
+    if ask.house:
+        instance = await ask.read(totals.instance)
+        queue = ask.door.queue
+        desk = {
+            "state": desk_state(ask.door),
+            "waiting": queue.depth(),
+            "longest_batch_ms": round(queue.longest_batch_s * 1_000, 1),
+            "version": ask.door.desk.book.version,
+        }
+    return said(
+        {
+            "version": ask.door.version,
+            "instance": instance,
+            "desk": desk,
+            "engines": await ask.work(_engines, ask.door, ask.house),
+            "leases": {state.value: count for state, count in sorted(counts.items())},
+            "kinds": kinds,
+        }
+    )
+
+
+def desk_state(door: Door) -> str:
+    """`ok`, `broken` (the desk stopped) or `short_of_room` (the disk is nearly full)."""
+    if door.desk.broken:
+        return "broken"
+    return "short_of_room" if door.desk.store.short_of_room() else "ok"
+
+
+def _engines(door: Door, house: bool) -> list[dict[str, Any]]:
+    found = []
+    for name, engine in sorted(door.engines.items()):
+        health = engine.health()
+        found.append(
+            {
+                "name": name,
+                "available": health.available,
+                "reason": health.reason,
+                "notes": list(health.notes) if house else [],
+            }
+        )
+    return found
+
+
+async def _house_kinds(ask: Asking) -> list[dict[str, Any]]:
+    sums: dict[str, list[int]] = {}
+    for rack in await ask.read(totals.places):
+        held = sums.setdefault(rack.kind, [0, 0])
+        held[0] += rack.accelerators
+        held[1] += rack.allocated
+    return [
+        {
+            "kind": kind,
+            "accelerators": whole,
+            "allocated": taken,
+            "utilisation_percent": round(100 * taken / whole, 1) if whole else 0.0,
+        }
+        for kind, (whole, taken) in sorted(sums.items())
+    ]
+
+
+async def _tenant_kinds(ask: Asking) -> list[dict[str, Any]]:
+    assert ask.actor.tenant_id is not None
+    held = await ask.read(totals.held_by, ask.actor.tenant_id)
+    return [
+        {"kind": kind, "accelerators": None, "allocated": taken, "utilisation_percent": None}
+        for kind, taken in sorted(held.items())
+    ]

@@ -1,0 +1,169 @@
+"""Every no as an RFC 9457 problem: one table from class to status, a few codes of their own."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from comptoir.api.encoding import dump
+from comptoir.units.errors import (
+    ComptoirError,
+    Conflict,
+    Forbidden,
+    Invalid,
+    InvariantBroken,
+    NotFound,
+    Refused,
+    Unauthenticated,
+    Unavailable,
+)
+
+log = logging.getLogger("comptoir.api")
+
+PROBLEM_JSON = "application/problem+json"
+
+STATUS: dict[type[ComptoirError], int] = {
+    Invalid: 422,
+    Unauthenticated: 401,
+    Forbidden: 403,
+    NotFound: 404,
+    Conflict: 409,
+    Refused: 409,
+    Unavailable: 503,
+}
+"""A refusal is a 409: the same request may be granted in another state of the book."""
+
+STATUS_OF_CODE: dict[str, int] = {
+    "queue_full": 429,
+    "too_many_streams": 429,
+    "malformed_json": 400,
+    "method_not_allowed": 405,
+    "body_too_large": 413,
+    "upload_too_large": 413,
+    "not_json": 415,
+}
+"""Codes whose status HTTP has a better word for than their class."""
+
+_TITLES: dict[int, str] = {
+    400: "Malformed request",
+    401: "Not authenticated",
+    403: "Not allowed",
+    404: "Not found",
+    405: "Method not allowed",
+    409: "Not in this state",
+    413: "Too large",
+    415: "Not JSON",
+    422: "Invalid request",
+    429: "Too many requests",
+    500: "Internal error",
+    503: "Not now",
+}
+_OWN_TITLES: dict[type[ComptoirError], str] = {Refused: "Refused"}
+
+
+def status_of(error: ComptoirError) -> int:
+    """The HTTP status of an error."""
+    return STATUS_OF_CODE.get(error.code) or STATUS[type(error)]
+
+
+def encode_problem(error: ComptoirError) -> tuple[int, bytes]:
+    """An error on the wire: (status, body)."""
+    status = status_of(error)
+    return status, dump(
+        {
+            "type": f"/problems/{error.code}",
+            "title": _OWN_TITLES.get(type(error), _TITLES[status]),
+            "status": status,
+            "detail": error.message,
+            "code": error.code,
+            "next": error.next,
+            "facts": error.facts,
+        }
+    )
+
+
+def problem_response(error: ComptoirError, headers: Mapping[str, str] | None = None) -> Response:
+    """An error as a response, with the headers that HTTP asks for."""
+    status, body = encode_problem(error)
+    said = dict(headers or {})
+    if isinstance(error, Unauthenticated):
+        said["WWW-Authenticate"] = 'Bearer realm="comptoir"'
+    if isinstance(error, Unavailable):
+        said["Retry-After"] = str(error.retry_after_s)
+    return Response(body, status, said, media_type=PROBLEM_JSON)
+
+
+def internal_error() -> Response:
+    """What a caller hears of a bug: nothing of its insides."""
+    body = {
+        "type": "/problems/internal_error",
+        "title": _TITLES[500],
+        "status": 500,
+        "detail": "the server met an error of its own; it is in the server's log",
+        "code": "internal_error",
+        "next": "tell the operator",
+        "facts": {},
+    }
+    return Response(dump(body), 500, media_type=PROBLEM_JSON)
+
+
+def invalid_request(errors: Sequence[Any]) -> Invalid:
+    """A validation failure in our words: the first field that is wrong, and how many more."""
+    first = errors[0]
+    kind, context = str(first["type"]), first.get("ctx") or {}
+    if kind == "json_invalid":
+        return Invalid("malformed_json", f"the body is not JSON: {context.get('error', '')}")
+    place = [str(part) for part in first["loc"]]
+    source, field = place[0], ".".join(place[1:])
+    facts = {"field": field, "in": source, "problems": len(errors)}
+    if "next" in context and "message" in context:
+        return Invalid(kind, f"{field}: {context['message']}", context["next"], facts)
+    if not field:
+        said = "the body must be a JSON object" if kind != "missing" else "a body is needed"
+        return Invalid("invalid_request", said, "see openapi/openapi.json", facts)
+    words = {
+        "missing": "is missing",
+        "extra_forbidden": "is not a field of this request",
+    }.get(kind) or f"is wrong: {_lower(str(first['msg']))}"
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    return Invalid(
+        "invalid_request", f"{field[:100]} {words}{more}", "correct it and ask again", facts
+    )
+
+
+def _lower(words: str) -> str:
+    return words[:1].lower() + words[1:]
+
+
+def _from_framework(error: HTTPException) -> ComptoirError:
+    match error.status_code:
+        case 404:
+            return NotFound("not_found", "there is nothing at this path", "see /openapi.json")
+        case 405:
+            return Invalid("method_not_allowed", "this path does not take that method")
+        case _:
+            return Invalid("malformed_json", "the body cannot be read as JSON")
+
+
+def install(app: FastAPI) -> None:
+    """Make problems of everything that the routes raise."""
+
+    @app.exception_handler(ComptoirError)
+    async def _known(_request: Request, error: ComptoirError) -> Response:
+        return problem_response(error)
+
+    @app.exception_handler(RequestValidationError)
+    async def _invalid(_request: Request, error: RequestValidationError) -> Response:
+        return problem_response(invalid_request(error.errors()))
+
+    @app.exception_handler(HTTPException)
+    async def _framework(_request: Request, error: HTTPException) -> Response:
+        return problem_response(_from_framework(error), error.headers)
+
+    @app.exception_handler(InvariantBroken)
+    async def _bug(request: Request, error: InvariantBroken) -> Response:
+        log.critical("%s %s broke an invariant", request.method, request.url.path, exc_info=error)
+        return internal_error()

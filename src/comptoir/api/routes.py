@@ -1,0 +1,176 @@
+"""Every route of the API: where, for whom, what it answers. The one table of it.
+
+A permission says who may call at all; what an actor then sees or changes is narrowed
+to its own tenant by the desk and by the views. `PUBLIC` needs no key.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+from comptoir.api.door import PUBLIC
+from comptoir.api.handlers import files, jobs, leases, money, parties, rates, status, supply
+from comptoir.api.shapes import leases as lease_shapes
+from comptoir.api.shapes import money as money_shapes
+from comptoir.api.shapes import parties as party_shapes
+from comptoir.api.shapes import status as status_shapes
+from comptoir.api.shapes import supply as supply_shapes
+from comptoir.api.shapes.common import ListOf
+from comptoir.tenants.permissions import Permission
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One method of one path. `answer` None: bytes, not JSON."""
+
+    method: str
+    path: str
+    handler: Callable[..., Any]
+    permission: Permission | None
+    answer: type[BaseModel] | None
+    status: int = 200
+
+    @property
+    def declared(self) -> str:
+        """The permission as the OpenAPI says it."""
+        return PUBLIC if self.permission is None else str(self.permission)
+
+
+_L, _M, _T, _S = lease_shapes, money_shapes, party_shapes, supply_shapes
+
+_LEASES = (
+    Route("POST", "/v1/leases", leases.request_lease, Permission.LEASES_WRITE, _L.Lease, 201),
+    Route("GET", "/v1/leases", leases.list_leases, Permission.READ, ListOf[_L.Lease]),
+    Route("GET", "/v1/leases/{lease}", leases.get_lease, Permission.READ, _L.LeaseDetail),
+    Route("GET", "/v1/leases/{lease}/why", leases.explain_lease, Permission.READ, _L.Why),
+    Route(
+        "POST", "/v1/leases/{lease}/cancel", leases.cancel_lease, Permission.LEASES_WRITE, _L.Lease
+    ),
+    Route("POST", "/v1/leases/{lease}/end", leases.end_lease, Permission.LEASES_WRITE, _L.Lease),
+    Route(
+        "POST", "/v1/leases/{lease}/extend", leases.extend_lease, Permission.LEASES_WRITE, _L.Lease
+    ),
+    Route("PUT", "/v1/leases/{lease}/files", files.put_files, Permission.LEASES_WRITE, _L.Uploaded),
+    Route("GET", "/v1/leases/{lease}/files", files.list_files, Permission.READ, _L.Files),
+    Route("GET", "/v1/leases/{lease}/files/{path:path}", files.get_file, Permission.READ, None),
+    Route("POST", "/v1/jobs", jobs.submit_job, Permission.LEASES_WRITE, _L.Job, 201),
+    Route("GET", "/v1/jobs", jobs.list_jobs, Permission.READ, ListOf[_L.Job]),
+    Route("GET", "/v1/jobs/{job}", jobs.get_job, Permission.READ, _L.JobDetail),
+    Route("POST", "/v1/jobs/{job}/cancel", jobs.cancel_job, Permission.LEASES_WRITE, _L.Job),
+    Route("GET", "/v1/jobs/{job}/logs", jobs.get_logs, Permission.READ, None),
+)
+
+_PARTIES = (
+    Route("GET", "/healthz", status.health, None, status_shapes.Health),
+    Route("GET", "/v1/status", status.status, Permission.READ, status_shapes.Status),
+    Route("GET", "/v1/whoami", parties.who_am_i, Permission.READ, _T.WhoAmI),
+    Route("POST", "/v1/tenants", parties.create_tenant, Permission.TENANTS_WRITE, _T.Tenant, 201),
+    Route("GET", "/v1/tenants", parties.list_tenants, Permission.READ, ListOf[_T.Tenant]),
+    Route("GET", "/v1/tenants/{tenant}", parties.get_tenant, Permission.READ, _T.Tenant),
+    Route(
+        "POST",
+        "/v1/tenants/{tenant}/suspend",
+        parties.suspend_tenant,
+        Permission.TENANTS_WRITE,
+        _T.Tenant,
+    ),
+    Route(
+        "POST",
+        "/v1/tenants/{tenant}/resume",
+        parties.resume_tenant,
+        Permission.TENANTS_WRITE,
+        _T.Tenant,
+    ),
+    Route(
+        "GET", "/v1/tenants/{tenant}/quotas", parties.list_quotas, Permission.READ, ListOf[_T.Quota]
+    ),
+    Route(
+        "PUT",
+        "/v1/tenants/{tenant}/quotas/{kind}",
+        parties.set_quota,
+        Permission.TENANTS_WRITE,
+        _T.Quota,
+    ),
+    Route("POST", "/v1/users", parties.create_user, Permission.USERS_WRITE, _T.User, 201),
+    Route("GET", "/v1/users", parties.list_users, Permission.READ, ListOf[_T.User]),
+    Route("GET", "/v1/users/{user}", parties.get_user, Permission.READ, _T.User),
+    Route(
+        "POST", "/v1/users/{user}/disable", parties.disable_user, Permission.USERS_WRITE, _T.User
+    ),
+    Route("POST", "/v1/keys", parties.issue_key, Permission.READ, _T.IssuedKey, 201),
+    Route("GET", "/v1/keys", parties.list_keys, Permission.READ, ListOf[_T.Key]),
+    Route("POST", "/v1/keys/{key}/revoke", parties.revoke_key, Permission.READ, _T.Key),
+)
+
+_SUPPLY = (
+    Route("GET", "/v1/kinds", supply.list_kinds, Permission.READ, ListOf[_S.Kind]),
+    Route("GET", "/v1/fleet", supply.get_fleet, Permission.READ_HOUSE, _S.Fleet),
+    Route("GET", "/v1/nodes", supply.list_nodes, Permission.READ_HOUSE, ListOf[_S.Node]),
+    Route("GET", "/v1/nodes/{node}", supply.get_node, Permission.READ_HOUSE, _S.Node),
+    Route("POST", "/v1/nodes/{node}/drain", supply.drain_node, Permission.FLEET_WRITE, _S.Node),
+    Route("POST", "/v1/nodes/{node}/resume", supply.resume_node, Permission.FLEET_WRITE, _S.Node),
+    Route("POST", "/v1/supply", supply.declare_supply, Permission.FLEET_WRITE, _S.Supply, 201),
+    Route("GET", "/v1/supply", supply.list_supply, Permission.READ_HOUSE, ListOf[_S.Supply]),
+    Route("GET", "/v1/supply/{supply}", supply.get_supply, Permission.READ_HOUSE, _S.Supply),
+    Route("POST", "/v1/supply/{supply}/end", supply.end_supply, Permission.FLEET_WRITE, _S.Supply),
+    Route("POST", "/v1/runtimes", supply.declare_runtime, Permission.FLEET_WRITE, _S.Runtime, 201),
+    Route("GET", "/v1/runtimes", supply.list_runtimes, Permission.READ, ListOf[_S.Runtime]),
+    Route(
+        "POST",
+        "/v1/runtimes/{runtime}/retire",
+        supply.retire_runtime,
+        Permission.FLEET_WRITE,
+        _S.Runtime,
+    ),
+)
+
+_MONEY = (
+    Route(
+        "POST", "/v1/rate-cards", rates.create_rate_card, Permission.RATES_PROPOSE, _M.RateCard, 201
+    ),
+    Route("GET", "/v1/rate-cards", rates.list_rate_cards, Permission.READ, ListOf[_M.RateCard]),
+    Route(
+        "POST",
+        "/v1/rate-cards/{card}/rates",
+        rates.propose_rate,
+        Permission.RATES_PROPOSE,
+        _M.Rate,
+        201,
+    ),
+    Route(
+        "GET",
+        "/v1/rate-cards/{card}/rates",
+        rates.list_card_rates,
+        Permission.READ,
+        ListOf[_M.Rate],
+    ),
+    Route("GET", "/v1/rates", rates.list_rates, Permission.READ, ListOf[_M.Rate]),
+    Route(
+        "POST", "/v1/rates/{rate}/approve", rates.approve_rate, Permission.RATES_APPROVE, _M.Rate
+    ),
+    Route("GET", "/v1/usage", money.list_usage, Permission.READ, ListOf[_M.Usage]),
+    Route("GET", "/v1/usage/summary", money.summarise_usage, Permission.READ, _M.UsageSummary),
+    Route("POST", "/v1/usage-events", money.record_usage, Permission.USAGE_WRITE, _M.UsageRecorded),
+    Route("GET", "/v1/charges", money.list_charges, Permission.READ, ListOf[_M.Charge]),
+    Route("GET", "/v1/ledger/entries", money.list_entries, Permission.READ_HOUSE, ListOf[_M.Entry]),
+    Route(
+        "GET", "/v1/ledger/balances", money.list_balances, Permission.READ_HOUSE, ListOf[_M.Balance]
+    ),
+    Route("GET", "/v1/ledger/proof", money.prove_ledger, Permission.READ_HOUSE, _M.Proof),
+    Route(
+        "POST",
+        "/v1/invoices",
+        money.issue_invoice,
+        Permission.INVOICES_WRITE,
+        _M.InvoiceDetail,
+        201,
+    ),
+    Route("GET", "/v1/invoices", money.list_invoices, Permission.READ, ListOf[_M.Invoice]),
+    Route("GET", "/v1/invoices/{invoice}", money.get_invoice, Permission.READ, _M.InvoiceDetail),
+    Route("GET", "/v1/events", money.list_events, Permission.READ, ListOf[_M.Event]),
+)
+
+# The busiest first: routes are tried in order.
+ROUTES: tuple[Route, ...] = (*_LEASES, *_PARTIES, *_SUPPLY, *_MONEY)

@@ -1,0 +1,203 @@
+"""Outbound leases, their allocations and files; jobs and their attempts."""
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from comptoir.api.shapes.common import (
+    Answer,
+    Body,
+    Count,
+    Flag,
+    Instant,
+    InstantIn,
+    Line,
+    Long,
+    Named,
+    Positive,
+)
+from comptoir.api.shapes.supply import Variables
+from comptoir.leases.jobs import AttemptState, JobState
+from comptoir.leases.lease import LeaseClass, LeaseState, OnReclaim, Reason, Shape
+
+
+class LeaseBody(Body):
+    """A request for accelerators. `tenant` is for house users; others have their own."""
+
+    kind: Line = Field(examples=["cpu-core"])
+    accelerators: Positive
+    lease_class: LeaseClass
+    shape: Shape = Shape.SITE
+    starts_at: InstantIn | None = None
+    ends_at: InstantIn | None = None
+    notice_s: Count | None = None
+    on_reclaim: OnReclaim = OnReclaim.WAIT
+    name: Line = ""
+    tenant: Named | None = None
+
+
+class ExtendBody(Body):
+    """The lease's new end."""
+
+    ends_at: InstantIn
+
+
+class Lease(Answer):
+    """An outbound lease. `reclaimed_for` is null to tenants."""
+
+    id: str
+    tenant_id: str
+    requested_by: str
+    name: str
+    lease_class: LeaseClass
+    kind: str
+    accelerators: int
+    shape: Shape
+    starts_at: Instant
+    ends_at: Instant | None
+    notice_s: int
+    on_reclaim: OnReclaim
+    requested_at: Instant
+    state: LeaseState
+    state_since: Instant
+    scheduled_start: Instant | None
+    activated_at: Instant | None
+    stop_at: Instant | None
+    kill_at: Instant | None
+    reason: Reason
+    reclaimed_for: str | None
+    reclaims: int
+
+
+class Allocation(Answer):
+    """Accelerators of one node for a lease. `inbound_lease_id` is null to tenants."""
+
+    id: str
+    lease_id: str
+    tenant_id: str
+    node_id: str
+    inbound_lease_id: str | None
+    accelerators: list[int]
+    starts_at: Instant
+    ends_at: Instant | None
+    delivered_from: Instant | None
+    delivered_until: Instant | None
+    metered_until: Instant | None
+    fenced_at: Instant | None
+
+
+class LeaseDetail(Lease):
+    """A lease with what it holds and held."""
+
+    allocations: list[Allocation]
+
+
+class Coming(Answer):
+    """Accelerators promised back; `lease_id` is null to tenants."""
+
+    at: Instant
+    lease_id: str | None
+    accelerators: int
+
+
+class Why(Answer):
+    """Why a lease is where it is. `expected_start` null: nothing says when."""
+
+    lease_id: str
+    state: LeaseState
+    since: Instant
+    needs: int
+    kind: str
+    shape: Shape
+    best_place: str
+    best_free: int
+    coming: list[Coming]
+    ahead: int
+    expected_start: Instant | None
+    sentence: str
+
+
+class Uploaded(Answer):
+    """How much an archive put into the lease's directory."""
+
+    lease_id: str
+    bytes_written: Long
+
+
+class File(Answer):
+    """A file of a lease's directory."""
+
+    path: str
+    size_bytes: Long
+    modified_at: Instant
+
+
+class Files(Answer):
+    """The files of a lease's directory, by path; at most 10,000."""
+
+    items: list[File]
+
+
+class JobBody(Body):
+    """A command on a lease. `runtime`: an id or a name."""
+
+    lease_id: Named
+    command: Annotated[
+        list[Annotated[str, StringConstraints(max_length=65_536)]],
+        Field(min_length=1, max_length=10_000),
+    ]
+    name: Line = ""
+    environment: Variables = Field(default_factory=dict)
+    runtime: Named | None = None
+    release_lease: Flag = False
+
+
+class Job(Answer):
+    """A command run on a lease. `attempts` counts them."""
+
+    id: str
+    lease_id: str
+    tenant_id: str
+    submitted_by: str
+    name: str
+    command: list[str]
+    environment: dict[str, str]
+    runtime_id: str | None
+    release_lease: bool
+    submitted_at: Instant
+    state: JobState
+    attempts: int
+    exit_code: int | None
+    finished_at: Instant | None
+    detail: str
+    cancel_requested: bool
+
+
+class Attempt(Answer):
+    """One run of a job on an allocation."""
+
+    id: str
+    job_id: str
+    lease_id: str
+    tenant_id: str
+    allocation_id: str
+    number: int
+    node_id: str
+    engine: str
+    accelerators: list[int]
+    memory_bytes: Long
+    state: AttemptState
+    ordered_at: Instant
+    started_at: Instant | None
+    ended_at: Instant | None
+    exit_code: int | None
+    detail: str
+    busy_accelerator_ms: Long
+    stop_at: Instant | None
+    kill_at: Instant | None
+
+
+class JobDetail(Job):
+    """A job with its attempts, the first one first."""
+
+    attempt_list: list[Attempt]

@@ -1,0 +1,155 @@
+"""Kinds, inbound leases, nodes, places, runtimes."""
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from comptoir.api.shapes.common import (
+    Answer,
+    Body,
+    Currency,
+    CurrencyIn,
+    Decimal,
+    Instant,
+    InstantIn,
+    Line,
+    Long,
+    LongIn,
+    Positive,
+    PriceIn,
+)
+from comptoir.fleet.kinds import Tenancy
+from comptoir.fleet.nodes import NodeState
+from comptoir.leases.inbound import InboundState
+
+MOST_NODES = 20_000
+EngineName = Annotated[str, StringConstraints(max_length=32, pattern="^[a-z0-9_-]*$")]
+Variables = Annotated[
+    dict[
+        Annotated[str, StringConstraints(min_length=1, max_length=256)],
+        Annotated[str, StringConstraints(max_length=32_768)],
+    ],
+    Field(max_length=1_000),
+]
+
+
+class Kind(Answer):
+    """A type of accelerator."""
+
+    name: str
+    maker: str
+    memory_bytes: Long
+    power_watts: int
+    interconnect_domain: int
+    tenancy: Tenancy
+    source: str
+
+
+class NodeBody(Body):
+    """A node that an inbound lease brings. Without `engine`, leases on it have no jobs."""
+
+    name: Line
+    accelerators: Positive
+    memory_bytes: LongIn = "0"
+    engine: EngineName = ""
+    site: Line = "site-1"
+    cluster: Line = "a"
+    pod: Line = "pod-1"
+    rack: Line = "rack-1"
+
+
+class SupplyBody(Body):
+    """An inbound lease and its nodes."""
+
+    name: Line
+    kind: Line = Field(examples=["cpu-core"])
+    nodes: Annotated[list[NodeBody], Field(min_length=1, max_length=MOST_NODES)]
+    partner: Line = "owned"
+    starts_at: InstantIn | None = None
+    ends_at: InstantIn | None = None
+    cost_per_accelerator_hour: PriceIn = "0"
+    currency: CurrencyIn = "USD"
+
+
+class EndSupplyBody(Body):
+    """When an inbound lease ends; left out, now."""
+
+    ends_at: InstantIn | None = None
+
+
+class Supply(Answer):
+    """An inbound lease: capacity we hold."""
+
+    id: str
+    name: str
+    partner: str
+    kind: str
+    starts_at: Instant
+    ends_at: Instant | None
+    cost_per_accelerator_hour: Decimal
+    currency: Currency
+    state: InboundState
+
+
+class Node(Answer):
+    """A machine with accelerators of one kind, and its place."""
+
+    id: str
+    name: str
+    inbound_lease_id: str
+    kind: str
+    accelerators: int
+    memory_bytes: Long
+    engine: str
+    site: str
+    cluster: str
+    pod: str
+    rack: str
+    state: NodeState
+
+
+class Place(Answer):
+    """A rack, pod, cluster or site, with its accelerators by kind; smaller places inside."""
+
+    name: str
+    nodes: int
+    kinds: list["PlaceKind"]
+    places: list["Place"]
+
+
+class PlaceKind(Answer):
+    """Accelerators of a kind in a place: in service or draining, and handed over now."""
+
+    kind: str
+    accelerators: int
+    allocated: int
+    free: int
+
+
+class Fleet(Answer):
+    """The fleet by site, cluster, pod and rack."""
+
+    kinds: list[PlaceKind]
+    sites: list[Place]
+
+
+class RuntimeBody(Body):
+    """Host paths shown read-only, at the same place, inside the sandbox."""
+
+    name: Line
+    paths: Annotated[
+        list[Annotated[str, StringConstraints(min_length=1, max_length=4_096)]],
+        Field(max_length=16),
+    ]
+    environment: Variables = Field(default_factory=dict)
+
+
+class Runtime(Answer):
+    """An environment for jobs. `paths` and `environment` are null to tenants."""
+
+    id: str
+    name: str
+    retired: bool
+    created_at: Instant
+    paths: list[str] | None
+    environment: dict[str, str] | None

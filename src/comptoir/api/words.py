@@ -1,0 +1,33 @@
+"""The parameters that routes share: ids in paths, filters and pages in queries."""
+
+from typing import Annotated
+
+from fastapi import Depends, Path, Query
+
+from comptoir.api.door import Paging
+
+_WORD = "^[A-Za-z0-9._-]+$"
+
+Id = Annotated[str, Path(min_length=1, max_length=64, pattern=_WORD)]
+"""An id in a path. A word that can be no id is answered like an unknown one: 404."""
+
+Word = Annotated[str | None, Query(min_length=1, max_length=64, pattern=_WORD)]
+"""A filter: an id, a slug, a kind."""
+
+AccountWord = Annotated[
+    str | None, Query(min_length=1, max_length=100, pattern="^[A-Za-z0-9._:-]+$")
+]
+"""A filter: a ledger account, such as unbilled:tn_8QMC."""
+
+
+def _paging(
+    limit: Annotated[int, Query(ge=1, le=500, description="How many at most.")] = 50,
+    cursor: Annotated[
+        str | None, Query(max_length=1_024, description="`next_cursor` of the page before.")
+    ] = None,
+) -> Paging:
+    return Paging(limit, cursor)
+
+
+Pages = Annotated[Paging, Depends(_paging)]
+"""What a list declares to be paged."""

@@ -1,0 +1,211 @@
+"""Lists: one function a list. `tenant_id` None means of every tenant."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import or_, select
+
+from comptoir.billing.invoices import Invoice
+from comptoir.desk.ports import Event
+from comptoir.fleet.nodes import Node, NodeState
+from comptoir.leases.allocation import Allocation
+from comptoir.leases.inbound import InboundLease, InboundState
+from comptoir.leases.jobs import Attempt, Job, JobState, Runtime
+from comptoir.leases.lease import Lease, LeaseClass, LeaseState
+from comptoir.metering.usage import Measure, UsageEvent
+from comptoir.pricing.charges import Charge
+from comptoir.pricing.rates import Rate, RateCard, RateState
+from comptoir.store import tables as t
+from comptoir.store.views.reading import Ask, Page, Views, equal
+from comptoir.tenants.parties import Key, Quota, Tenant, User
+
+MOST_PARTS = 20_000
+"""Allocations shown with one lease, attempts with one job."""
+
+
+def tenants(views: Views, ask: Ask, tenant_id: str | None = None) -> Page[Tenant]:
+    """Tenants, newest first."""
+    c = t.tenant.c
+    return views.page("tenant", ask, equal(c.id, tenant_id), keys=("created_at_ms", "id"))
+
+
+def quotas(views: Views, ask: Ask, tenant_id: str) -> Page[Quota]:
+    """A tenant's quotas by kind."""
+    return views.page(
+        "quota", ask, t.quota.c.tenant_id == tenant_id, keys=("kind",), newest_first=False
+    )
+
+
+def users(
+    views: Views, ask: Ask, tenant_id: str | None = None, user_id: str | None = None
+) -> Page[User]:
+    """Users, newest first."""
+    c = t.user.c
+    wanted = equal(c.tenant_id, tenant_id), equal(c.id, user_id)
+    return views.page("user", ask, *wanted, keys=("created_at_ms", "id"))
+
+
+def keys(
+    views: Views, ask: Ask, tenant_id: str | None = None, user_id: str | None = None
+) -> Page[Key]:
+    """Keys of users, newest first."""
+    c = t.key.c
+    of_tenant = None
+    if tenant_id is not None:
+        of_tenant = c.user_id.in_(select(t.user.c.id).where(t.user.c.tenant_id == tenant_id))
+    wanted = of_tenant, equal(c.user_id, user_id)
+    return views.page("key", ask, *wanted, keys=("created_at_ms", "id"))
+
+
+def nodes(
+    views: Views,
+    ask: Ask,
+    kind: str | None = None,
+    state: NodeState | None = None,
+    inbound_lease_id: str | None = None,
+) -> Page[Node]:
+    """Nodes by id."""
+    c = t.node.c
+    wanted = equal(c.kind, kind), equal(c.state, state), equal(c.inbound_lease_id, inbound_lease_id)
+    return views.page("node", ask, *wanted, keys=("id",), newest_first=False)
+
+
+def supply(views: Views, ask: Ask, state: InboundState | None = None) -> Page[InboundLease]:
+    """Inbound leases, latest start first."""
+    c = t.inbound_lease.c
+    return views.page("inbound_lease", ask, equal(c.state, state), keys=("starts_at_ms", "id"))
+
+
+def runtimes(views: Views, ask: Ask) -> Page[Runtime]:
+    """Runtimes, newest first."""
+    return views.page("runtime", ask, keys=("created_at_ms", "id"))
+
+
+def rate_cards(views: Views, ask: Ask, rate_card_id: str | None = None) -> Page[RateCard]:
+    """Rate cards, newest first."""
+    c = t.rate_card.c
+    return views.page("rate_card", ask, equal(c.id, rate_card_id), keys=("created_at_ms", "id"))
+
+
+def rates(
+    views: Views,
+    ask: Ask,
+    rate_card_id: str | None = None,
+    state: RateState | None = None,
+    kind: str | None = None,
+    lease_class: LeaseClass | None = None,
+) -> Page[Rate]:
+    """Rates, latest in force first."""
+    c = t.rate.c
+    wanted = (
+        equal(c.rate_card_id, rate_card_id),
+        equal(c.state, state),
+        equal(c.kind, kind),
+        equal(c.lease_class, lease_class),
+    )
+    return views.page("rate", ask, *wanted, keys=("effective_from_ms", "id"))
+
+
+def leases(
+    views: Views,
+    ask: Ask,
+    tenant_id: str | None = None,
+    states: Sequence[LeaseState] = (),
+    kind: str | None = None,
+    lease_class: LeaseClass | None = None,
+) -> Page[Lease]:
+    """Outbound leases, newest request first."""
+    c = t.lease.c
+    wanted = (
+        equal(c.tenant_id, tenant_id),
+        c.state.in_(states) if states else None,
+        equal(c.kind, kind),
+        equal(c.lease_class, lease_class),
+    )
+    return views.page("lease", ask, *wanted, keys=("requested_at_ms", "id"))
+
+
+def allocations(views: Views, lease_id: str) -> list[Allocation]:
+    """What a lease holds and held, oldest first."""
+    c = t.allocation.c
+    return views.all(
+        "allocation", c.lease_id == lease_id, order=(c.starts_at_ms, c.id), most=MOST_PARTS
+    )
+
+
+def jobs(
+    views: Views,
+    ask: Ask,
+    tenant_id: str | None = None,
+    states: Sequence[JobState] = (),
+    lease_id: str | None = None,
+) -> Page[Job]:
+    """Jobs, newest first."""
+    c = t.job.c
+    wanted = (
+        equal(c.tenant_id, tenant_id),
+        c.state.in_(states) if states else None,
+        equal(c.lease_id, lease_id),
+    )
+    return views.page("job", ask, *wanted, keys=("submitted_at_ms", "id"))
+
+
+def attempts(views: Views, job_id: str) -> list[Attempt]:
+    """The attempts of a job, first first."""
+    c = t.attempt.c
+    return views.all("attempt", c.job_id == job_id, order=(c.number,), most=MOST_PARTS)
+
+
+def usage(
+    views: Views,
+    ask: Ask,
+    tenant_id: str | None = None,
+    lease_id: str | None = None,
+    measure: Measure | None = None,
+) -> Page[UsageEvent]:
+    """Usage events, newest first."""
+    c = t.usage.c
+    wanted = equal(c.tenant_id, tenant_id), equal(c.lease_id, lease_id), equal(c.measure, measure)
+    return views.page("usage", ask, *wanted, keys=("seq",))
+
+
+def charges(
+    views: Views, ask: Ask, tenant_id: str | None = None, lease_id: str | None = None
+) -> Page[Charge]:
+    """Charges, newest first."""
+    c = t.charge.c
+    wanted = equal(c.tenant_id, tenant_id), equal(c.lease_id, lease_id)
+    return views.page("charge", ask, *wanted, keys=("seq",))
+
+
+def invoices(views: Views, ask: Ask, tenant_id: str | None = None) -> Page[Invoice]:
+    """Invoices and chargeback statements, newest first."""
+    c = t.invoice.c
+    return views.page("invoice", ask, equal(c.tenant_id, tenant_id), keys=("issued_at_ms", "id"))
+
+
+def invoice(views: Views, id_or_number: str) -> Invoice | None:
+    """An invoice by its id or its number."""
+    c = t.invoice.c
+    found: Invoice | None = views.find(
+        "invoice", or_(c.id == id_or_number, c.number == id_or_number)
+    )
+    return found
+
+
+def events(
+    views: Views,
+    ask: Ask,
+    tenant_id: str | None = None,
+    subject: str | None = None,
+    newest_first: bool = True,
+) -> Page[Event]:
+    """The event table: newest first to look back, oldest first to follow."""
+    c = t.event.c
+    wanted = equal(c.tenant_id, tenant_id), equal(c.subject, subject)
+    return views.page("event", ask, *wanted, keys=("seq",), newest_first=newest_first)
+
+
+def find(views: Views, table: str, id: str) -> Any | None:
+    """One value by its id."""
+    return views.find(table, t.MAPPED[table].table.c.id == id)
