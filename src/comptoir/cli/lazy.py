@@ -92,7 +92,8 @@ class Group(click.Group):
 
             near = get_close_matches(args[0], self.list_commands(ctx), 3, 0.6) if args else []
             if near:
-                error.message += f" Did you mean {' or '.join(near)}?"
+                hint = f"{error.message} Did you mean {' or '.join(near)}?"
+                raise click.UsageError(hint, ctx) from None
             raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -101,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         click.echo(
             f"broken  {type(error).__name__}: {error}\n"
-            "        this is a bug: run it again with COMPTOIR_DEBUG=1 for the trace, and report it",
+            "        this is a bug: COMPTOIR_DEBUG=1 shows the trace; please report it",
             err=True,
         )
         return FAILED

@@ -9,7 +9,7 @@ import os
 import stat
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,9 +25,9 @@ _SPOOLED_IN_MEMORY_BYTES = 8 << 20
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a directory would upload: paths relative to it, in order."""
+    """What would be uploaded: the names there and the paths here, in order."""
 
-    paths: tuple[str, ...]
+    paths: tuple[tuple[str, Path], ...]
     files: int
     size_bytes: int
     passed_over: tuple[str, ...]
@@ -50,28 +50,49 @@ def survey(directory: Path, most_bytes: int = MOST_UPLOAD_BYTES) -> Found:
     for path, status in _walk(directory, "", Ignore(lines)):
         if stat.S_ISREG(status.st_mode):
             sizes[path] = status.st_size
-        elif (stat.S_ISLNK(status.st_mode) and not _stays_inside(directory, path)) or not (
-            stat.S_ISDIR(status.st_mode) or stat.S_ISLNK(status.st_mode)
-        ):
+        elif stat.S_ISLNK(status.st_mode):
+            if not _stays_inside(directory, path):
+                passed_over.append(path)
+                continue
+        elif not stat.S_ISDIR(status.st_mode):
             passed_over.append(path)
             continue
         paths.append(path)
     total = sum(sizes.values())
-    if total > most_bytes or len(sizes) > MOST_FILES:
-        raise _too_large(directory, sizes, total, most_bytes)
-    return Found(tuple(paths), len(sizes), total, tuple(passed_over))
+    _check_size(str(directory), sizes, most_bytes)
+    named = tuple((path, directory / path) for path in paths)
+    return Found(named, len(sizes), total, tuple(passed_over))
+
+
+def survey_files(
+    files: Sequence[str | os.PathLike[str]], most_bytes: int = MOST_UPLOAD_BYTES
+) -> Found:
+    """Single files, to be uploaded under their own names.
+
+    Raises:
+        NotFound: `no_file`.
+        Invalid: `upload_too_large`.
+    """
+    paths = [Path(file) for file in files]
+    for path in paths:
+        if not path.is_file():
+            raise NotFound("no_file", f"{path} is not a file", "check the path")
+    sizes = {path.name: path.stat().st_size for path in paths}
+    _check_size("the upload", sizes, most_bytes)
+    named = tuple((path.name, path.resolve()) for path in paths)
+    return Found(named, len(sizes), sum(sizes.values()), ())
 
 
 @contextmanager
-def packed(directory: Path, found: Found) -> Iterator[IO[bytes]]:
+def packed(found: Found) -> Iterator[IO[bytes]]:
     """The tar.gz of what `survey` found, in memory if small, else in a temporary file."""
     with tempfile.SpooledTemporaryFile(max_size=_SPOOLED_IN_MEMORY_BYTES) as file:
         with (
             gzip.GzipFile(fileobj=file, mode="wb", compresslevel=5, mtime=0) as squeezed,
             tarfile.open(fileobj=squeezed, mode="w|") as tar,
         ):
-            for path in found.paths:
-                _add(tar, directory / path, path)
+            for name, source in found.paths:
+                _add(tar, source, name)
         file.seek(0)
         yield file
 
@@ -134,12 +155,15 @@ def _add(tar: tarfile.TarFile, source: Path, path: str) -> None:
         ) from None
 
 
-def _too_large(directory: Path, sizes: dict[str, int], total: int, most_bytes: int) -> Invalid:
+def _check_size(what: str, sizes: dict[str, int], most_bytes: int) -> None:
+    total = sum(sizes.values())
+    if total <= most_bytes and len(sizes) <= MOST_FILES:
+        return
     largest = sorted(sizes, key=lambda path: (-sizes[path], path))[:3]
     named = ", ".join(f"{path} ({mebibytes(sizes[path])})" for path in largest)
-    return Invalid(
+    raise Invalid(
         "upload_too_large",
-        f"{directory} holds {len(sizes):,} files of {mebibytes(total)}; the most is "
+        f"{what} holds {len(sizes):,} files of {mebibytes(total)}; the most is "
         f"{MOST_FILES:,} files of {mebibytes(most_bytes)}; the largest: {named}",
         f"name what can stay here in {FILE_NAME}, or use --no-upload",
         {"files": len(sizes), "size_bytes": total, "most_bytes": most_bytes},

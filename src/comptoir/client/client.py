@@ -17,7 +17,7 @@ from typing import Any, cast
 
 from comptoir.client.accounts import Invoices, Ledger, RateCards, Usage
 from comptoir.client.capacity import Fleet, Runtimes, Supply
-from comptoir.client.following import Lost, Moved, Said, follow
+from comptoir.client.following import Lost, Moved, Place, Said, follow
 from comptoir.client.parties import PAGE, Keys, Tenants, Users
 from comptoir.client.profiles import resolve
 from comptoir.client.records import Event, Job
@@ -100,7 +100,7 @@ class Client:
         *,
         kind: str,
         accelerators: int = 1,
-        lease_class: str = "spot",
+        lease_class: str = "on_demand",
         directory: str | os.PathLike[str] | None = None,
         keep_lease: bool = False,
         name: str | None = None,
@@ -127,6 +127,6 @@ class Client:
             **lease_words,
         )
 
-    def follow(self, job_id: str) -> Iterator[Said | Moved | Lost]:
+    def follow(self, job_id: str, place: Place | None = None) -> Iterator[Said | Moved | Lost]:
         """What a job writes and how it moves, across attempts, until it is over."""
-        return follow(self.jobs, self.leases, job_id)
+        return follow(self.jobs, self.leases, job_id, place)

@@ -33,7 +33,6 @@ class Moved:
 
     job: JobDetail
     lease: LeaseDetail
-    attempt: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +42,32 @@ class Lost:
     error: Unavailable
 
 
+@dataclass(slots=True)
+class Place:
+    """Where following has got to: give it again to go on there."""
+
+    attempt: int = 1
+    offset: int = 0
+
+
 def follow(
-    jobs: Jobs, leases: Leases, job_id: str, *, pause: Callable[[float], None] = time.sleep
+    jobs: Jobs,
+    leases: Leases,
+    job_id: str,
+    place: Place | None = None,
+    *,
+    pause: Callable[[float], None] = time.sleep,
 ) -> Iterator[Said | Moved | Lost]:
     """What the job writes and how it and its lease move, until the job is over.
 
-    The last thing is always a `Moved` with the job in a final state.
+    The last thing is always a `Moved` with the job in a final state. `place` is kept up to
+    date, so that following can be left and taken up again.
 
     Raises:
         Unavailable: the server has not answered for two minutes.
     """
-    attempt, offset, seen, quiet_s = 1, 0, None, _SHORTEST_PAUSE_S
+    at = place or Place()
+    seen, quiet_s = None, _SHORTEST_PAUSE_S
     lost_since: float | None = None
     while True:
         try:
@@ -63,15 +77,15 @@ def follow(
             said = False
             if moved != seen and job["state"] not in FINAL_JOB_STATES:
                 seen, quiet_s = moved, _SHORTEST_PAUSE_S
-                yield Moved(job, lease, attempt)
-            while job["attempts"] >= attempt:
-                page = jobs.log_page(job_id, attempt, offset)
-                offset = page.next_offset
+                yield Moved(job, lease)
+            while job["attempts"] >= at.attempt:
+                page = jobs.log(job_id, at.attempt, at.offset)
+                at.offset = page.next_offset
                 if page.data:
                     said = True
-                    yield Said(page.data, attempt)
-                elif job["attempts"] > attempt:
-                    attempt, offset = attempt + 1, 0
+                    yield Said(page.data, at.attempt)
+                elif job["attempts"] > at.attempt:
+                    at.attempt, at.offset = at.attempt + 1, 0
                 else:
                     break
             lost_since = None
@@ -83,7 +97,7 @@ def follow(
             pause(_LONGEST_PAUSE_S)
             continue
         if job["state"] in FINAL_JOB_STATES and not said:
-            yield Moved(job, lease, attempt)
+            yield Moved(job, lease)
             return
         quiet_s = _SHORTEST_PAUSE_S if said else min(quiet_s * 1.5, _LONGEST_PAUSE_S)
         pause(quiet_s)

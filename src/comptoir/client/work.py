@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from comptoir.client.archive import MOST_UPLOAD_BYTES, Found, packed, safe_target, survey
+from comptoir.client.archive import (
+    MOST_UPLOAD_BYTES,
+    Found,
+    packed,
+    safe_target,
+    survey,
+    survey_files,
+)
 from comptoir.client.parties import PAGE
 from comptoir.client.records import File, Job, JobDetail, Lease, LeaseDetail, Why
 from comptoir.client.transport import Transport, path_of
@@ -109,23 +116,28 @@ class Leases:
     def upload(
         self,
         lease_id: str,
-        directory: str | os.PathLike[str],
+        source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
         most_bytes: int = MOST_UPLOAD_BYTES,
         found: Found | None = None,
     ) -> Found:
-        """Fill the lease's directory from a local one, less what `.comptoirignore` names.
+        """Fill the lease's directory from a local one, or with single files.
 
         Args:
             lease_id: The lease.
-            directory: The local directory.
+            source: A directory, less what its `.comptoirignore` names; or files, which
+                arrive under their own names.
             most_bytes: The most that may be uploaded.
             found: What `client.archive.survey` found there, if it was asked before.
 
         Raises:
             Invalid: `upload_too_large`, before anything is sent.
         """
-        found = found or survey(Path(directory), most_bytes)
-        with packed(Path(directory), found) as archive:
+        if found is None:
+            if isinstance(source, str | os.PathLike):
+                found = survey(Path(source), most_bytes)
+            else:
+                found = survey_files(source, most_bytes)
+        with packed(found) as archive:
             self._transport.send_file("PUT", path_of("leases", lease_id, "files"), archive, ARCHIVE)
         return found
 
@@ -238,7 +250,7 @@ class Jobs:
         """Take it off its lease: at once if queued, with the lease's notice if it runs."""
         return cast(Job, self._transport.write("POST", path_of("jobs", job_id, "cancel")))
 
-    def log_page(self, job_id: str, attempt: int | None = None, offset: int = 0) -> LogPage:
+    def log(self, job_id: str, attempt: int | None = None, offset: int = 0) -> LogPage:
         """A piece of an attempt's log (the last attempt's if not said) from a byte on."""
         path = path_of("jobs", job_id, "logs")
         body, headers = self._transport.get_bytes(path, attempt=attempt, offset=offset)
@@ -249,11 +261,24 @@ class Jobs:
             headers.get("x-log-truncated") == "true",
         )
 
-    def logs(self, job_id: str, attempt: int | None = None) -> Iterator[bytes]:
-        """What an attempt (the last if not said) has written until now. See also `follow`."""
+    def logs(
+        self, job_id: str, attempt: int | None = None, *, follow: bool = False
+    ) -> Iterator[bytes]:
+        """What an attempt (the last if not said) has written until now.
+
+        With `follow`, all attempts from the first on, until the job is over.
+        """
+        if follow:
+            from comptoir.client.following import Said
+            from comptoir.client.following import follow as following
+
+            for step in following(self, Leases(self._transport), job_id):
+                if isinstance(step, Said):
+                    yield step.data
+            return
         offset = 0
         while True:
-            page = self.log_page(job_id, attempt, offset)
+            page = self.log(job_id, attempt, offset)
             if not page.data:
                 return
             attempt, offset = page.attempt, page.next_offset

@@ -1,0 +1,65 @@
+"""`db`: upgrade, back up and restore a book, on the machine that has its data directory."""
+
+from pathlib import Path
+
+import click
+
+from comptoir.cli.commands.serving import DATA
+from comptoir.cli.lazy import Group, Session, leaf
+from comptoir.cli.server_extra import server_room
+
+_ROOM = "comptoir.store.maintenance"
+_DATA = click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=DATA,
+    show_default=True,
+    help="The data directory.",
+)
+_DATABASE = click.option(
+    "--database-url", metavar="URL", help="The book's PostgreSQL, if it has one."
+)
+
+
+@click.group("db", cls=Group)
+def db() -> None:
+    """Upgrade, back up and restore a book. The server must not run while these do."""
+
+
+@leaf("upgrade", "comptoir db upgrade --data ./post", group=db, online=False)
+@_DATA
+@_DATABASE
+def upgrade(cli: Session, data: Path, database_url: str | None) -> None:
+    """Bring a book to this version's schema, after a backup."""
+    done = server_room(_ROOM).upgrade(data, database_url)
+    cli.record({"data": str(data), "result": str(done)}, f"{data} is up to date: {done}")
+
+
+@leaf("backup", "comptoir db backup --data ./post --to post.backup", group=db, online=False)
+@_DATA
+@click.option(
+    "--to", type=click.Path(path_type=Path), required=True, help="Where to; must not exist."
+)
+def backup(cli: Session, data: Path, to: Path) -> None:
+    """Copy a book, as of one instant."""
+    done = server_room(_ROOM).backup(data, to)
+    cli.record({"data": str(data), "to": str(to), "result": str(done)}, f"backed up to {to}")
+
+
+@leaf(
+    "restore", "comptoir db restore --data ./post --from post.backup --yes", group=db, online=False
+)
+@_DATA
+@click.option(
+    "--from",
+    "from_",
+    type=click.Path(path_type=Path, exists=True),
+    required=True,
+    help="A backup made with `comptoir db backup`.",
+)
+@click.option("--yes", is_flag=True, help="Go ahead without asking.")
+def restore(cli: Session, data: Path, from_: Path, yes: bool) -> None:
+    """Put a backup in the place of a book. What was written since the backup is lost."""
+    cli.confirm(f"replace the book in {data} by {from_}: everything written since is lost", yes)
+    server_room(_ROOM).restore(data, from_)
+    cli.record({"data": str(data), "from": str(from_)}, f"restored {data} from {from_}")

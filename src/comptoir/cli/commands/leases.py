@@ -1,0 +1,212 @@
+"""`lease`: asked for, listed, explained, extended, ended."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from comptoir.cli.commands.rates import CLASSES
+from comptoir.cli.formats import Duration, Instant, duration, parse_when, since
+from comptoir.cli.lazy import Group, Session, leaf
+from comptoir.client.records import Lease
+from comptoir.units.errors import Invalid
+
+SHAPES = click.Choice(["node", "rack", "pod", "cluster", "site"])
+STATES = click.Choice(
+    ["waiting", "scheduled", "active", "reclaiming", "ended", "refused", "cancelled", "broken"]
+)
+
+
+@click.group("lease", cls=Group)
+def lease() -> None:
+    """Accelerators of a kind, for a window of time."""
+
+
+@leaf(
+    "request",
+    "comptoir lease request --accelerators 8 --kind h100-sxm --class spot",
+    "comptoir lease request --accelerators 512 --kind h100-sxm --class reserved --shape pod "
+    "--starts 2027-01-04T06:00:00Z --for 48h",
+    group=lease,
+)
+@click.option("--accelerators", type=click.IntRange(1), required=True, help="How many.")
+@click.option("--kind", required=True, help="See `comptoir fleet kinds`.")
+@click.option(
+    "--class", "lease_class", type=CLASSES, help="on_demand if not said; a team's: internal."
+)
+@click.option("--shape", type=SHAPES, help="All in one of these; a site if not said.")
+@click.option("--starts", "starts_at", type=Instant(), help="An instant or +2h; now if not said.")
+@click.option(
+    "--ends", "ends_at", type=Instant(), help="An instant or +48h; open-ended if not said."
+)
+@click.option("--for", "length_s", type=Duration(), help="How long, instead of --ends: 48h, 90m.")
+@click.option("--notice", "notice_s", type=Duration(), help="How long a stop is announced: 2m.")
+@click.option(
+    "--on-reclaim", type=click.Choice(["wait", "end"]), help="After a reclaim; wait if not said."
+)
+@click.option("--name", help="For people.")
+@click.option("--tenant", metavar="TENANT", help="For house users: whose lease.")
+def request(
+    cli: Session,
+    lease_class: str | None,
+    length_s: int | None,
+    starts_at: str | None,
+    ends_at: str | None,
+    **words: Any,
+) -> None:
+    """Ask for accelerators: they are promised, or you wait, or you hear why not."""
+    if length_s is not None:
+        if ends_at is not None:
+            raise click.UsageError("give --ends or --for, not both")
+        ends_at = _later(starts_at, length_s)
+    chosen = lease_class or default_class(cli, words["tenant"])
+    kind, accelerators = words.pop("kind"), words.pop("accelerators")
+    made = cli.client.leases.request(
+        kind, accelerators, chosen, starts_at=starts_at, ends_at=ends_at, **words
+    )
+    _show(cli, made, f"{made['id']}  {_what(made)}   {made['state']}")
+
+
+@leaf("list", "comptoir lease list --state waiting", group=lease)
+@click.option("--state", "states", type=STATES, multiple=True, help="Only these; repeatable.")
+@click.option("--tenant", metavar="TENANT", help="Only this tenant's.")
+@click.option("--kind", help="Only of this kind.")
+@click.option("--all", "everything", is_flag=True, help="Also those that are over.")
+@click.option("--limit", type=click.IntRange(1), default=200, show_default=True, help="At most.")
+def list_leases(
+    cli: Session,
+    states: tuple[str, ...],
+    tenant: str | None,
+    kind: str | None,
+    everything: bool,
+    limit: int,
+) -> None:
+    """List leases that are not over, newest request first."""
+    from itertools import islice
+
+    from comptoir.cli.output import Column, instant, text
+
+    wanted = states or (() if everything else ("waiting", "scheduled", "active", "reclaiming"))
+    columns = [
+        text("id"),
+        text("state"),
+        Column("accelerators", _held, right=True),
+        text("class", "lease_class"),
+        text("tenant", "tenant_id"),
+        instant(cli.times, "since", "state_since"),
+        instant(cli.times, "ends", "ends_at", "open"),
+        text("name", flexible=True),
+    ]
+    found = cli.client.leases.list(states=wanted, tenant=tenant, kind=kind)
+    cli.table(islice(found, limit), columns, "leases")
+
+
+@leaf("show", "comptoir lease show ls_7Q4M", group=lease)
+@click.argument("lease_id", metavar="LEASE")
+def show(cli: Session, lease_id: str) -> None:
+    """Show one, with what it holds."""
+    found = cli.client.leases.get(lease_id)
+    fields = _fields(cli, found)
+    for held in found["allocations"]:
+        until = cli.times.when(held["delivered_until"] or held["ends_at"], "open")
+        start = cli.times.when(held["delivered_from"] or held["starts_at"])
+        cores = f"{len(held['accelerators'])} on {held['node_id']}"
+        fields.append(("fenced" if held["fenced_at"] else "holds", f"{cores}, {start} to {until}"))
+    cli.record(found, f"{found['id']}  {_what(found)}   {found['state']}", fields)
+
+
+@leaf("why", "comptoir lease why ls_7Q4M", group=lease)
+@click.argument("lease_id", metavar="LEASE")
+def why(cli: Session, lease_id: str) -> None:
+    """Say why a lease waits, or stands where it does, and until when: the numbers."""
+    from comptoir.cli.commands.why import headline, lines
+
+    answer = cli.client.leases.why(lease_id)
+    if cli.json:
+        cli.record(answer, "")
+        return
+    found = cli.client.leases.get(lease_id)
+    cli.record(answer, headline(answer, found), lines(answer, cli.times))
+
+
+@leaf("cancel", "comptoir lease cancel ls_7Q4M", group=lease)
+@click.argument("lease_id", metavar="LEASE")
+def cancel(cli: Session, lease_id: str) -> None:
+    """Withdraw a lease that has not started."""
+    found = cli.client.leases.cancel(lease_id)
+    cli.record(found, f"{found['id']} is {found['state']}")
+
+
+@leaf("end", "comptoir lease end ls_7Q4M --yes", group=lease)
+@click.argument("lease_id", metavar="LEASE")
+@click.option("--yes", is_flag=True, help="Go ahead without asking.")
+def end(cli: Session, lease_id: str, yes: bool) -> None:
+    """End a lease early: its jobs get their notice, then the accelerators are free."""
+    if not yes and not cli.json:
+        found = cli.client.leases.get(lease_id)
+        notice = duration(found["notice_s"])
+        cli.confirm(f"end {lease_id} ({_what(found)}): its jobs have {notice} to stop", yes)
+    elif not yes:
+        raise Invalid("not_confirmed", f"this will end {lease_id}", "say --yes to go ahead")
+    found_after = cli.client.leases.end(lease_id)
+    _show(cli, found_after, f"{found_after['id']} is {found_after['state']}")
+
+
+@leaf("extend", "comptoir lease extend ls_7Q4M --ends +24h", group=lease)
+@click.argument("lease_id", metavar="LEASE")
+@click.option("--ends", "ends_at", type=Instant(), required=True, help="An instant, or +24h.")
+def extend(cli: Session, lease_id: str, ends_at: str) -> None:
+    """Move the end of a bounded lease, later or sooner."""
+    found = cli.client.leases.extend(lease_id, ends_at)
+    _show(cli, found, f"{found['id']} ends {cli.times.when(found['ends_at'])}")
+
+
+def default_class(cli: Session, tenant: str | None = None) -> str:
+    """What a request without a class means: `internal` for a team, else `on_demand`."""
+    named = tenant or cli.client.whoami()["tenant_id"]
+    if named is None:
+        raise Invalid(
+            "tenant_missing", "a house user asks for a tenant", "say --tenant NAME, and --class"
+        )
+    return "internal" if cli.client.tenants.get(named)["kind"] == "team" else "on_demand"
+
+
+def _later(starts_at: str | None, length_s: int) -> str:
+    if starts_at is None:
+        return parse_when(f"+{length_s}s")
+    from datetime import datetime, timedelta
+
+    return (datetime.fromisoformat(starts_at) + timedelta(seconds=length_s)).isoformat()
+
+
+def _held(row: Mapping[str, Any]) -> str:
+    return f"{row['accelerators']:,} x {row['kind']}"
+
+
+def _what(found: Lease) -> str:
+    name = f" ({found['name']})" if found["name"] else ""
+    return f"{_held(found)}, one {found['shape']}, {found['lease_class']}{name}"
+
+
+def _show(cli: Session, found: Lease, headline: str) -> None:
+    cli.record(found, headline, _fields(cli, found))
+
+
+def _fields(cli: Session, found: Lease) -> list[tuple[str, str]]:
+    starts = cli.times.when(found["starts_at"])
+    state = f"{found['state']} for {since(found['state_since'])}"
+    if found["reason"]:
+        state += f": {found['reason'].replace('_', ' ')}"
+    fields = [
+        ("state", state),
+        ("window", f"{starts} to {cli.times.when(found['ends_at'], 'open end')}"),
+        ("notice", f"{duration(found['notice_s'])}, then on reclaim: {found['on_reclaim']}"),
+        ("tenant", found["tenant_id"]),
+    ]
+    if found["state"] == "waiting":
+        fields.append(("next", f"comptoir lease why {found['id']}"))
+    if found["kill_at"] and found["state"] == "reclaiming":
+        fields.insert(1, ("stops", cli.times.when(found["kill_at"])))
+    if found["reclaims"]:
+        fields.append(("reclaimed", f"{found['reclaims']} times"))
+    return fields

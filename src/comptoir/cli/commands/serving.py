@@ -1,0 +1,71 @@
+"""`up` and `demo`: open a trading post here. The server is imported when one of them runs."""
+
+from pathlib import Path
+
+import click
+
+from comptoir.cli.lazy import Session, leaf
+from comptoir.cli.server_extra import server_room
+
+DATA = Path("comptoir-data")
+
+
+@leaf(
+    "up",
+    "comptoir up --data ./post",
+    "comptoir up --data ./post --database-url postgresql://comptoir@db/comptoir",
+    online=False,
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=DATA,
+    show_default=True,
+    help="The data directory; made on the first start, with one operator key.",
+)
+@click.option("--port", type=click.IntRange(0, 65_535), help="8420, or a free one if it is taken.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--database-url", metavar="URL", help="PostgreSQL instead of the embedded SQLite.")
+@click.option("--behind-proxy", is_flag=True, help="A proxy in front of it ends TLS.")
+@click.option(
+    "--tls-cert", type=click.Path(path_type=Path, dir_okay=False), help="Certificate, PEM."
+)
+@click.option("--tls-key", type=click.Path(path_type=Path, dir_okay=False), help="Its key, PEM.")
+def up(
+    cli: Session,
+    data: Path,
+    port: int | None,
+    host: str,
+    database_url: str | None,
+    behind_proxy: bool,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+) -> int:
+    """Open a trading post: the book, the HTTP API, the local engine.
+
+    It stops gracefully on Ctrl-C or SIGTERM and leaves jobs running. An address that others
+    can reach needs --tls-cert and --tls-key, or --behind-proxy.
+    """
+    if (tls_cert is None) != (tls_key is None):
+        raise click.UsageError("--tls-cert and --tls-key go together")
+    serve = server_room("comptoir.cli.serve")
+    return int(serve.serve_forever(data, host, port, database_url, behind_proxy, tls_cert, tls_key))
+
+
+@leaf("demo", "comptoir demo", "comptoir demo --once --report facts.json", online=False)
+@click.option("--once", is_flag=True, help="End after the main job, even at a terminal.")
+@click.option(
+    "--report", type=click.Path(path_type=Path, dir_okay=False), help="Write the facts as JSON."
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The data directory; a new one that goes with the demo if not said.",
+)
+@click.option("--port", type=click.IntRange(0, 65_535), help="8420, or a free one if it is taken.")
+def demo(cli: Session, once: bool, report: Path | None, data: Path | None, port: int | None) -> int:
+    """Watch a trading post do its main job: train, reclaim, resume, meter, invoice.
+
+    About a minute. The exit code is 0 only if every check in it held.
+    """
+    return int(server_room("comptoir.cli.demo").run_demo(once, report, data, port))

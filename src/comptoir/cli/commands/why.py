@@ -1,0 +1,48 @@
+"""How `lease why` is laid out: what it needs, what comes, when, and who is ahead."""
+
+from comptoir.cli.formats import Times, since
+from comptoir.client.records import Lease, Why
+
+_MOST_COMING = 3
+
+
+def headline(answer: Why, lease: Lease) -> str:
+    """`ls_7Q4M  512 x h100-sxm, one pod, internal (ranking)   waiting 6 min`."""
+    name = f" ({lease['name']})" if lease["name"] else ""
+    what = f"{answer['needs']:,} x {answer['kind']}, one {answer['shape']}, {lease['lease_class']}"
+    return f"{answer['lease_id']}  {what}{name}   {answer['state']} {since(answer['since'])}"
+
+
+def lines(answer: Why, times: Times) -> list[tuple[str, str]]:
+    """The numbers, in the order in which a person asks for them."""
+    if answer["state"] != "waiting":
+        said = [("so", answer["sentence"])]
+        if answer["expected_start"]:
+            said.append(("starts", times.when(answer["expected_start"])))
+        return said
+    found = [
+        (
+            "needs",
+            f"{answer['needs']:,} free in one {answer['shape']}; best now: "
+            f"{answer['best_free']:,} in {answer['best_place']}",
+        )
+    ]
+    found += [("coming", _coming(answer, at, times)) for at in range(_most(answer))]
+    if len(answer["coming"]) > _MOST_COMING:
+        found.append(("", f"and {len(answer['coming']) - _MOST_COMING} more"))
+    start = times.when(answer["expected_start"], "nothing says when")
+    found.append(("start", f"expected {start}" if answer["expected_start"] else start))
+    ahead = answer["ahead"]
+    found.append(("ahead", f"{ahead:,} in this queue" if ahead else "nobody in this queue"))
+    return found
+
+
+def _most(answer: Why) -> int:
+    return min(len(answer["coming"]), _MOST_COMING)
+
+
+def _coming(answer: Why, at: int, times: Times) -> str:
+    item = answer["coming"][at]
+    whose = f" ({item['lease_id']} ends)" if item["lease_id"] else ""
+    place = answer["best_place"]
+    return f"{item['accelerators']:,} more in {place} at {times.when(item['at'])}{whose}"
