@@ -29,7 +29,7 @@ _LONG = re.compile(r"[0-9]{1,19}")
 class Body(BaseModel):
     """What a caller sends: nothing unknown in it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
 class Answer(BaseModel):

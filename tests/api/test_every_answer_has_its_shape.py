@@ -1,0 +1,58 @@
+"""What the encoders write is what openapi/ promises: every GET and write, validated."""
+
+from typing import Any
+
+from comptoir.api.routes import ROUTES
+from tests.api.world import KIND, World
+
+SHAPES = {(route.method, route.path): route.answer for route in ROUTES}
+
+
+def fits(method: str, template: str, said: Any) -> Any:
+    shape = SHAPES[method, template]
+    assert shape is not None
+    shape.model_validate(said)
+    assert set(said) == set(shape.model_fields), (template, set(said) ^ set(shape.model_fields))
+    for item in said.get("items", [])[:3] if isinstance(said, dict) else []:
+        inner = shape.model_fields["items"].annotation.__args__[0]
+        assert set(item) == set(inner.model_fields), set(item) ^ set(inner.model_fields)
+    return said
+
+
+def test_every_get_answers_in_its_shape_to_house_and_tenant(world: World) -> None:
+    lease = world.lease()
+    world.wait(f"/v1/leases/{lease['id']}", state="active")
+    job = world.people["member"].post(
+        "/v1/jobs", {"lease_id": lease["id"], "command": ["true"], "environment": {"A": "b"}}
+    )
+    fits("POST", "/v1/jobs", job.ok())
+    world.wait(f"/v1/jobs/{job.json['id']}", state="running")
+    world.engine.finish(
+        world.people["member"].get(f"/v1/jobs/{job.json['id']}").ok()["attempt_list"][0]["id"]
+    )
+    world.wait(f"/v1/jobs/{job.json['id']}", state="succeeded")
+    ended = world.people["member"].post(f"/v1/leases/{lease['id']}/end")
+    fits("POST", "/v1/leases/{lease}/end", ended.ok())
+    world.wait(f"/v1/leases/{lease['id']}", state="ended")
+    invoice = world.people["finance"].post("/v1/invoices", {"tenant": "acme"})
+    fits("POST", "/v1/invoices", invoice.ok())
+    world.operator.post("/v1/runtimes", {"name": "py", "paths": ["/usr"]}).ok()
+    quota = world.operator.ask("PUT", f"/v1/tenants/acme/quotas/{KIND}", {"accelerators": 1_000})
+    fits("PUT", "/v1/tenants/{tenant}/quotas/{kind}", quota.ok())
+    ids = {
+        "lease": lease["id"],
+        "job": job.json["id"],
+        "tenant": "acme",
+        "user": world.people["member"].user_id,
+        "node": world.operator.get("/v1/nodes").ok()["items"][0]["id"],
+        "supply": world.operator.get("/v1/supply").ok()["items"][0]["id"],
+        "card": world.rate_card,
+        "invoice": invoice.json["number"],
+    }
+    for route in ROUTES:
+        if route.method != "GET" or route.answer is None:
+            continue
+        fits("GET", route.path, world.people["auditor"].get(route.path.format(**ids)).ok())
+        mine = world.people["admin"].get(route.path.format(**ids))
+        if str(route.permission) != "read_house":
+            fits("GET", route.path, mine.ok())
