@@ -6,6 +6,7 @@ import time
 import uuid
 from pathlib import Path
 
+import pytest
 import urllib3
 
 from tests.chaos.server import Server, open_shop
@@ -132,12 +133,8 @@ def test_the_operators_key_is_for_the_operator_alone_and_one_server_serves(tmp_p
         assert ((tmp_path / "post" / "operator.key").stat().st_mode & 0o777) == 0o600
         assert ((tmp_path / "post").stat().st_mode & 0o777) == 0o700
         second = Server(tmp_path / "post")
-        try:
+        with pytest.raises(AssertionError, match="data_directory_in_use"):
             second.start(within_s=5)
-        except AssertionError as refused:
-            assert "data_directory_in_use" in str(refused)
-        else:
-            raise AssertionError("a second server opened the same data directory")
     finally:
         server.stop()
 

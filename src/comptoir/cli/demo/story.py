@@ -184,7 +184,7 @@ def _follow(watched: Watched, screen: Screen) -> None:
         return
     job = watched.client.jobs.get(watched.job_id)
     while job["attempts"] > 0:
-        page = watched.client.jobs.log_page(watched.job_id, watched.attempt, watched.offset)
+        page = watched.client.jobs.log(watched.job_id, watched.attempt, watched.offset)
         if page.data:
             watched.offset = page.next_offset
             _read(watched, page.data.decode(errors="replace"), screen)
