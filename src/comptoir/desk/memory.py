@@ -99,7 +99,7 @@ class Memory:
         self.billing_marks = Table[TenantId, BillingMark](
             "billing_mark", lambda r: r.tenant_id, journal
         )
-        self._tables: tuple[Table, ...] = (  # type: ignore[type-arg]
+        self.all_tables: tuple[Table, ...] = (  # type: ignore[type-arg]
             self.rate_cards, self.rates, self.tenants, self.quotas, self.users, self.keys,
             self.inbound, self.nodes, self.runtimes, self.leases, self.allocations, self.jobs,
             self.attempts, self.accruals, self.balances, self.series, self.billing_marks,
@@ -151,7 +151,7 @@ class Memory:
         """Fill an empty memory with what the store holds."""
         self.version, self.counter = loaded.version, loaded.counter
         self.last_seq = dict(loaded.last_seq)
-        for table in self._tables:
+        for table in self.all_tables:
             for row in loaded.rows.get(table.name, ()):
                 table.load(row)
 
