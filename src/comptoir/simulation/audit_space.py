@@ -146,10 +146,12 @@ def _notices(histories: dict, leases: dict, allocations: list[dict]) -> Iterator
     kills: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for lease_id, history in histories.items():
         lease = leases[lease_id]
+        handed_over = 0
         for at, state, data in history:
+            handed_over = at if state == "active" else handed_over
             if state != "reclaiming":
                 continue
-            kills[lease_id].append((at, data["kill_at_ms"]))
+            kills[lease_id].append((handed_over, data["kill_at_ms"]))
             if data["reason"] == "stronger_request" and lease["lease_class"] in GUARANTEED:
                 yield f"{lease_id} is {lease['lease_class']} and was taken back for a stronger one"
             notice = data["kill_at_ms"] - at
@@ -160,8 +162,8 @@ def _notices(histories: dict, leases: dict, allocations: list[dict]) -> Iterator
             continue
         if not a["delivered_from_ms"] <= a["delivered_until_ms"] <= a["fenced_at_ms"]:
             yield f"{a['id']} was delivered until {a['delivered_until_ms']}, outside its time"
-        ends = [kill for at, kill in kills[a["lease_id"]] if at >= a["delivered_from_ms"]]
-        if not ends or a["delivered_until_ms"] > ends[0]:
+        ends = [kill for at, kill in kills[a["lease_id"]] if at == a["delivered_from_ms"]]
+        if not ends or a["delivered_until_ms"] > max(ends):
             yield f"{a['id']} was delivered past its notice"
 
 

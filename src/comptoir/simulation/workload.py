@@ -235,7 +235,9 @@ class Workload:
             return None
         return self._ask("approve_rate", RateRef(self._rng.choice(open_ones).id), "approver")
 
-    def _drain(self, book: Memory) -> Asked:
+    def _drain(self, book: Memory) -> Asked | None:
+        if not len(book.nodes):
+            return None
         node = self._rng.choice(list(book.nodes))
         operation = self._rng.choice(("drain_node", "resume_node", "resume_node"))
         return self._ask(operation, NodeRef(node.id), "operator")
