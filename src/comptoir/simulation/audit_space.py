@@ -23,8 +23,8 @@ STATE_EDGES = {
     "reclaiming": {"waiting", "ended"},
 }
 GUARANTEED = {"internal", "reserved", "on_demand"}
-MAY_BE_SHORT = {"window_end", "supply_ended"}
-"""Reasons whose instant everybody knew, or that nobody can put off."""
+MAY_BE_SHORT = {"window_end"}
+"""The reason whose instant everybody knew."""
 
 
 def space_problems(rows: sqlite3.Connection) -> Iterator[str]:
@@ -163,7 +163,7 @@ def _notices(histories: dict, leases: dict, allocations: list[dict]) -> Iterator
         if not a["delivered_from_ms"] <= a["delivered_until_ms"] <= a["fenced_at_ms"]:
             yield f"{a['id']} was delivered until {a['delivered_until_ms']}, outside its time"
         ends = [kill for at, kill in kills[a["lease_id"]] if at == a["delivered_from_ms"]]
-        if not ends or a["delivered_until_ms"] > max(ends):
+        if not ends or a["delivered_until_ms"] > min(max(ends), a["ends_at_ms"]):
             yield f"{a['id']} was delivered past its notice"
 
 
