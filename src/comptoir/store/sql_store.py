@@ -7,9 +7,10 @@ the version moves from the expected one to the next, or nothing is written.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, Engine, and_, bindparam, func, insert, or_, select, tuple_, update
+from sqlalchemy import Connection, Dialect, Engine, and_, bindparam, func, insert, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
@@ -19,10 +20,10 @@ from comptoir.leases.allocation import Allocation
 from comptoir.leases.inbound import InboundState
 from comptoir.leases.jobs import FINAL_JOB_STATES
 from comptoir.leases.lease import FINAL
-from comptoir.ledger.entries import Entry
+from comptoir.ledger.entries import Posting
 from comptoir.metering.usage import UsageEvent
 from comptoir.store import tables
-from comptoir.store.mapping import field_names, from_row, to_rows
+from comptoir.store.mapping import Prepared, field_names, fields_of, from_row
 from comptoir.store.room import Room
 from comptoir.store.tables import APPEND_ONLY, MAPPED
 from comptoir.units.errors import Unavailable
@@ -44,11 +45,6 @@ _APPENDED = {
 }
 _LAST_SEQ = {name: select(func.max(table.c.seq)) for name, table in _APPENDED.items()}
 _LAST_AT = select(tables.event.c.at_ms).order_by(tables.event.c.seq.desc()).limit(1)
-_INSERTS = {
-    **{name: insert(mapped.table) for name, mapped in MAPPED.items()},
-    "entry": insert(tables.entry),
-    "posting": insert(tables.posting),
-}
 
 
 class SqlStore:
@@ -57,7 +53,7 @@ class SqlStore:
     def __init__(self, engine: Engine, room: Room | None = None) -> None:
         self.engine = engine
         self._room = room
-        self._upserts = _upserts(engine.dialect.name)
+        self._writes = _prepared(engine.dialect)
         self._kept: Connection | None = None
 
     def close(self) -> None:
@@ -108,19 +104,17 @@ class SqlStore:
         self, scoped_keys: Iterable[tuple[str, str]]
     ) -> Mapping[tuple[str, str], StoredAnswer]:
         """The stored answers among these (scope, key) pairs."""
-        c = tables.answer.c
         found: dict[tuple[str, str], StoredAnswer] = {}
         for chunk in _chunks(sorted(set(scoped_keys))):
-            for answer in self._many("answer", tuple_(c.scope, c.key).in_(chunk)):
+            for answer in self._many("answer", _ANSWERS, {"keys": chunk}):
                 found[answer.scope, answer.key] = answer
         return found
 
     def find_usage(self, source: str, event_ids: Sequence[str]) -> Mapping[str, UsageEvent]:
         """The stored usage events of a source among these ids."""
-        c = tables.usage.c
         found: dict[str, UsageEvent] = {}
         for chunk in _chunks(sorted(set(event_ids))):
-            for event in self._many("usage", and_(c.source == source, c.event_id.in_(chunk))):
+            for event in self._many("usage", _USAGE, {"source": source, "ids": chunk}):
                 found[event.event_id] = event
         return found
 
@@ -130,10 +124,10 @@ class SqlStore:
             row = connection.execute(_select(table).where(condition).limit(1)).first()
         return None if row is None else from_row(mapped, row)
 
-    def _many(self, table: str, condition: Any) -> list[Any]:
+    def _many(self, table: str, statement: Any, given: Mapping[str, Any]) -> list[Any]:
         mapped = MAPPED[table]
         with self._reading() as connection:
-            rows = connection.execute(_select(table).where(condition)).all()
+            rows = connection.execute(statement, given).all()
         return [from_row(mapped, row) for row in rows]
 
     @contextmanager
@@ -174,15 +168,14 @@ class SqlStore:
             self._room.after_commit()
 
     def _write(self, connection: Connection, changes: Changes) -> None:
-        for name, values in changes.rows.items():
-            connection.execute(self._upserts[name], to_rows(MAPPED[name], values))
-        for name, values in changes.appended.items():
-            if name == "entry":
-                _write_entries(connection, values)
-            else:
-                connection.execute(_INSERTS[name], to_rows(MAPPED[name], values))
+        for name, values in (*changes.rows.items(), *changes.appended.items()):
+            self._writes[name].write(connection, values)
+        entries = changes.appended.get("entry", ())
+        if entries:
+            legs = [(e.seq, leg, p) for e in entries for leg, p in enumerate(e.postings)]
+            self._writes["posting"].write(connection, legs)
         if changes.answers:
-            connection.execute(_INSERTS["answer"], to_rows(MAPPED["answer"], changes.answers))
+            self._writes["answer"].write(connection, changes.answers)
 
     def forget_answers(self, before_ms: int) -> int:
         """Drop answers past their keeping time."""
@@ -233,32 +226,38 @@ class SqlStore:
         self.engine.dispose()
 
 
-def _write_entries(connection: Connection, entries: Sequence[Entry]) -> None:
-    names = ("seq", "key", "kind", "description", "effective_at_ms", "booked_at_ms")
-    connection.execute(
-        _INSERTS["entry"], [{name: getattr(entry, name) for name in names} for entry in entries]
-    )
-    connection.execute(
-        _INSERTS["posting"],
-        [
-            {
-                "entry_seq": entry.seq,
-                "leg": leg,
-                "account": posting.account,
-                "unit": posting.unit,
-                "amount": posting.amount,
-            }
-            for entry in entries
-            for leg, posting in enumerate(entry.postings)
-        ],
-    )
+_ENTRY = ("seq", "key", "kind", "description", "effective_at_ms", "booked_at_ms")
+_POSTING = ("entry_seq", "leg", "account", "unit", "amount")
+
+
+def _posting(leg: tuple[int, int, Posting]) -> tuple[Any, ...]:
+    seq, number, posting = leg
+    return seq, number, posting.account, posting.unit, posting.amount
+
+
+@cache
+def _prepared(dialect: Dialect) -> Mapping[str, Prepared]:
+    """How each table is written, compiled once a dialect."""
+    writes = {
+        name: Prepared(
+            _upsert(name, dialect.name),
+            field_names(mapped.value),
+            fields_of(mapped.value),
+            dialect,
+        )
+        for name, mapped in MAPPED.items()
+    }
+    get_entry = attrgetter(*_ENTRY)
+    writes["entry"] = Prepared(insert(tables.entry), _ENTRY, get_entry, dialect)
+    writes["posting"] = Prepared(insert(tables.posting), _POSTING, _posting, dialect)
+    return writes
 
 
 def _upsert(name: str, dialect: str) -> Any:
     table = MAPPED[name].table
     make = postgresql.insert if dialect == "postgresql" else sqlite.insert
     statement = make(table)
-    if name in APPEND_ONLY:
+    if name in APPEND_ONLY or name == "answer":
         return statement
     key = [column.name for column in table.primary_key.columns]
     rest = {c.name: statement.excluded[c.name] for c in table.columns if c.name not in key}
@@ -266,15 +265,18 @@ def _upsert(name: str, dialect: str) -> Any:
 
 
 @cache
-def _upserts(dialect: str) -> Mapping[str, Any]:
-    """Built once: a statement that is the same object is compiled and keyed once."""
-    return {name: _upsert(name, dialect) for name in MAPPED}
-
-
-@cache
 def _select(name: str) -> Any:
     mapped = MAPPED[name]
     return select(*(mapped.table.c[field] for field in field_names(mapped.value)))
+
+
+_ANSWERS = _select("answer").where(
+    tuple_(tables.answer.c.scope, tables.answer.c.key).in_(bindparam("keys", expanding=True))
+)
+_USAGE = _select("usage").where(
+    tables.usage.c.source == bindparam("source"),
+    tables.usage.c.event_id.in_(bindparam("ids", expanding=True)),
+)
 
 
 @cache
