@@ -41,7 +41,7 @@ def running_server() -> Iterator[Server]:
     with tempfile.TemporaryDirectory(prefix="comptoir-bench-") as directory:
         port = pick_port("127.0.0.1", 0)
         process = subprocess.Popen(
-            [sys.executable, "-m", "comptoir.cli.main", "up", "--data", directory,
+            [sys.executable, "-m", "comptoir", "up", "--data", directory,
              "--port", str(port)],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
