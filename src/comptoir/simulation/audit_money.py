@@ -40,7 +40,10 @@ def _delivered_once(rows: sqlite3.Connection, usage: list[sqlite3.Row]) -> Itera
             span = event["ends_at_ms"] - event["starts_at_ms"]
             if event["starts_at_ms"] != at or event["accelerator_ms"] != span * size:
                 yield f"usage {event['seq']} of {a['id']} starts at {event['starts_at_ms']}, not {at}"
-            if event["lease_id"] != a["lease_id"] or event["inbound_lease_id"] != a["inbound_lease_id"]:
+            if (
+                event["lease_id"] != a["lease_id"]
+                or event["inbound_lease_id"] != a["inbound_lease_id"]
+            ):
                 yield f"usage {event['seq']} names another lease than {a['id']}"
             at = event["ends_at_ms"]
         if mine and at != a["metered_until_ms"]:
@@ -109,11 +112,11 @@ def _charges(
         yield f"charges without usage: {sorted(found)}"
 
 
-def _expected(
-    event: sqlite3.Row, line: list[sqlite3.Row]
-) -> list[tuple[int, int, int, int, int]]:
+def _expected(event: sqlite3.Row, line: list[sqlite3.Row]) -> list[tuple[int, int, int, int, int]]:
     start, end, whole = event["starts_at_ms"], event["ends_at_ms"], event["accelerator_ms"]
-    cuts = {start, end} | {r["effective_from_ms"] for r in line if start < r["effective_from_ms"] < end}
+    cuts = {start, end} | {
+        r["effective_from_ms"] for r in line if start < r["effective_from_ms"] < end
+    }
     month = _month(start)[1]
     while month < end:
         cuts.add(month)
@@ -218,7 +221,10 @@ def _invoices(rows: sqlite3.Connection, accruals: dict[str, sqlite3.Row]) -> Ite
             step = MINOR[invoice["currency"]]
             amount = (2 * exact[line["number"]] + step * PER_MICRO) // (2 * step * PER_MICRO) * step
             total += amount
-            if int(line["amount_micros"]) != amount or int(line["numerator"]) != exact[line["number"]]:
+            if (
+                int(line["amount_micros"]) != amount
+                or int(line["numerator"]) != exact[line["number"]]
+            ):
                 yield f"{invoice['number']} line {line['number']} should be {amount}"
         if total != invoice["total_micros"]:
             yield f"{invoice['number']} asks {invoice['total_micros']}, its lines {total}"

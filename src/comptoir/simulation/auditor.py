@@ -66,7 +66,9 @@ def _event_problems(rows: sqlite3.Connection) -> Iterator[str]:
 
 def _promise_problems(rows: sqlite3.Connection, facts: Facts) -> Iterator[str]:
     """No acknowledged write is lost, and none, acknowledged or not, took effect twice."""
-    answers = {row["key"]: (row["status"], row["body"]) for row in rows.execute("SELECT * FROM answer")}
+    answers = {
+        row["key"]: (row["status"], row["body"]) for row in rows.execute("SELECT * FROM answer")
+    }
     made: dict[tuple[str, str], list[str]] = defaultdict(list)
     for table in set(NAMED.values()):
         for row in rows.execute(f"SELECT id, name FROM {table}"):

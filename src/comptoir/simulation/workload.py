@@ -196,9 +196,7 @@ class Workload:
             most = (end - begin) * lease.accelerators
             measure = rng.choice((Measure.BUSY, Measure.BUSY, Measure.OCCUPIED))
             event_id = f"e{self._count}-{len(self._told.events) + len(self._told.late)}-{len(new)}"
-            new.append(
-                ReportedUsage(event_id, lease.id, measure, begin, end, rng.randint(1, most))
-            )
+            new.append(ReportedUsage(event_id, lease.id, measure, begin, end, rng.randint(1, most)))
         keep = [event for event in new if rng.random() < 0.3]
         now_told = [event for event in new if event not in keep]
         if self._told.late and rng.random() < 0.5:

@@ -68,7 +68,7 @@ def _fill(server: Server, post: Load) -> None:
 
 def _run(load: Load) -> Measured:
     done = subprocess.run(
-        [sys.executable, "-m", "comptoir.cli.bench.load"],
+        [sys.executable, "-c", "from comptoir.cli.bench.load import main; main()"],
         input=json.dumps(asdict(load)).encode(),
         stdout=subprocess.PIPE,
         check=True,
