@@ -23,13 +23,20 @@ from comptoir.assembly import OPERATOR_KEY_FILE, Settings, TradingPost, open_pos
 from comptoir.cli.demo import story
 from comptoir.cli.demo.facts import Facts
 from comptoir.cli.demo.screen import Screen
+from comptoir.engines.local.engine import LocalEngine
 from comptoir.units.errors import Unavailable
 
 DEFAULT_PORT = 8420
 HOST = "127.0.0.1"
 
 
-def run_demo(once: bool, report: Path | None, data: Path | None, port: int | None) -> int:
+def run_demo(
+    once: bool,
+    report: Path | None,
+    data: Path | None,
+    port: int | None,
+    console: Console | None = None,
+) -> int:
     """Run the main job.
 
     Args:
@@ -37,11 +44,12 @@ def run_demo(once: bool, report: Path | None, data: Path | None, port: int | Non
         report: Where the facts go as JSON.
         data: The data directory; None is a new one that goes when the demo ends.
         port: The API's port; None is 8420, or a free one if that is taken.
+        console: Where it is shown; None is standard output.
 
     Returns:
         0 if every check held, else 1.
     """
-    console = Console(soft_wrap=True) if not sys.stdout.isatty() else Console()
+    console = console or Console(soft_wrap=not sys.stdout.isatty())
     stay = sys.stdin.isatty() and sys.stdout.isatty() and not once
     with ExitStack() as stack:
         if data is None:
@@ -51,6 +59,7 @@ def run_demo(once: bool, report: Path | None, data: Path | None, port: int | Non
         health = post.engines["local"].health()
         if not health.available:
             raise Unavailable("engine_unavailable", f"no job can run here: {health.reason}")
+        stack.callback(_retire, post)
         chosen = pick_port(HOST, port or DEFAULT_PORT)
         app = create_app(post.queue, post.views, post.engines)
         stack.enter_context(_serving(app, chosen))
@@ -62,6 +71,13 @@ def run_demo(once: bool, report: Path | None, data: Path | None, port: int | Non
         if stay:
             _wait_for_interrupt(console)
         return 0 if facts.ok else 1
+
+
+def _retire(post: TradingPost) -> None:
+    """Give back what the local engine claimed of this machine; the demo's jobs are over."""
+    local = post.engines["local"]
+    if isinstance(local, LocalEngine):
+        local.retire()
 
 
 @contextmanager
