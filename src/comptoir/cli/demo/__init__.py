@@ -145,7 +145,7 @@ def _last_screen(screen: Screen, facts: Facts, url: str, data: Path) -> None:
     screen.line(f"  utilisation   {facts.utilisation:.1%} of this machine's cores, first to last")
     screen.line()
     for what, held in facts.checks:
-        screen.line(f"  {'[green]ok[/]    ' if held else '[red]FAILED[/]'}  {what}")
+        screen.line(f"  {'[green]ok ·[/]' if held else '[red]FAILED ·[/]'} {what}")
     number = facts.invoices[0]["number"]
     screen.line(f"\n  {facts.duration_s:.0f} s. Look further while it is up:")
     screen.line(f"    export COMPTOIR_URL={url} COMPTOIR_API_KEY=$(cat {data / OPERATOR_KEY_FILE})")

@@ -14,13 +14,15 @@ class Screen:
 
     def __init__(self, console: Console) -> None:
         self.console = console
+        self.live = console.is_terminal and not console.record
+        """Whether bars move; otherwise every step is a line."""
         self._bars = Progress(
             TextColumn("            {task.description:<19}"),
             BarColumn(bar_width=24),
             TextColumn("{task.fields[note]}"),
             TimeElapsedColumn(),
             console=console,
-            disable=not console.is_terminal,
+            disable=not self.live,
             transient=True,
         )
         self._tasks: dict[str, TaskID] = {}

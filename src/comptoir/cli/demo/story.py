@@ -74,8 +74,8 @@ def prepare(url: str, operator_key: str, screen: Screen) -> Cast:
         finance.rate_cards.approve(rate["id"])
     screen.say(
         "sales",
-        f"a rate card, proposed by one and approved by another: spot ${PRICES['spot']}, "
-        f"internal ${PRICES['internal']} per core-hour",
+        f"prices (one proposed, another approved): spot ${PRICES['spot']}, "
+        f"internal ${PRICES['internal']} a core-hour",
     )
     _runtime(operator)
     return Cast(
@@ -213,7 +213,7 @@ def _read(watched: Watched, text: str, screen: Screen) -> None:
             if accuracy := re.search(r"accuracy ([\d.]+) %", line):
                 facts.accuracy = round(float(accuracy[1]) / 100, 4)
             screen.bar(watched.job_id, name, done, total, line)
-            if not screen.console.is_terminal:
+            if not screen.live:
                 screen.say(facts.tenant, line)
         elif ranked := _RANKED.match(line):
             done, total = (int(ranked[n].replace(",", "")) for n in (1, 2))
@@ -226,7 +226,7 @@ def _read(watched: Watched, text: str, screen: Screen) -> None:
 
 
 _TOLD = {
-    "lease.reclaim_planned": "reclaims {subject} ({why}), notice {notice_s} s",
+    "lease.reclaim_planned": "reclaims {subject} with {notice_s} s notice: {why}",
     "attempt.running": "attempt {number} of {job} runs in its sandbox",
     "attempt.exited": "attempt {number} of {job} ended, exit {exit_code}",
     "lease.waiting": "{subject} waits again; its directory is kept",
