@@ -5,6 +5,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import pairwise
 
 PER_MICRO = 3_600_000 * 1_000
 MINOR = {"USD": 10_000, "EUR": 10_000}
@@ -39,8 +40,11 @@ def _delivered_once(rows: sqlite3.Connection, usage: list[sqlite3.Row]) -> Itera
         for event in mine:
             span = event["ends_at_ms"] - event["starts_at_ms"]
             if event["starts_at_ms"] != at or event["accelerator_ms"] != span * size:
-                yield f"usage {event['seq']} of {a['id']} starts at {event['starts_at_ms']}, not {at}"
-            if event["lease_id"] != a["lease_id"] or event["inbound_lease_id"] != a["inbound_lease_id"]:
+                yield f"usage {event['seq']} of {a['id']} does not begin at {at}"
+            if (
+                event["lease_id"] != a["lease_id"]
+                or event["inbound_lease_id"] != a["inbound_lease_id"]
+            ):
                 yield f"usage {event['seq']} names another lease than {a['id']}"
             at = event["ends_at_ms"]
         if mine and at != a["metered_until_ms"]:
@@ -70,7 +74,7 @@ def _occupied_once(rows: sqlite3.Connection, usage: list[sqlite3.Row]) -> Iterat
             span = event["ends_at_ms"] - event["starts_at_ms"]
             size = len(json.loads(row["accelerators"]))
             if event["starts_at_ms"] != at or event["accelerator_ms"] != span * size:
-                yield f"usage {event['seq']} of {row['id']} starts at {event['starts_at_ms']}, not {at}"
+                yield f"usage {event['seq']} of {row['id']} does not begin at {at}"
             at = event["ends_at_ms"]
         if mine and row["delivered_until_ms"] is not None and at > row["delivered_until_ms"]:
             yield f"{row['id']} occupied accelerators after they were given back"
@@ -109,18 +113,18 @@ def _charges(
         yield f"charges without usage: {sorted(found)}"
 
 
-def _expected(
-    event: sqlite3.Row, line: list[sqlite3.Row]
-) -> list[tuple[int, int, int, int, int]]:
+def _expected(event: sqlite3.Row, line: list[sqlite3.Row]) -> list[tuple[int, int, int, int, int]]:
     start, end, whole = event["starts_at_ms"], event["ends_at_ms"], event["accelerator_ms"]
-    cuts = {start, end} | {r["effective_from_ms"] for r in line if start < r["effective_from_ms"] < end}
+    cuts = {start, end} | {
+        r["effective_from_ms"] for r in line if start < r["effective_from_ms"] < end
+    }
     month = _month(start)[1]
     while month < end:
         cuts.add(month)
         month = _month(month)[1]
     pieces, before = [], 0
     ordered = sorted(cuts)
-    for low, high in zip(ordered, ordered[1:], strict=False):
+    for low, high in pairwise(ordered):
         so_far = whole * (high - start) // (end - start)
         share, before = so_far - before, so_far
         rate = max(
@@ -218,7 +222,10 @@ def _invoices(rows: sqlite3.Connection, accruals: dict[str, sqlite3.Row]) -> Ite
             step = MINOR[invoice["currency"]]
             amount = (2 * exact[line["number"]] + step * PER_MICRO) // (2 * step * PER_MICRO) * step
             total += amount
-            if int(line["amount_micros"]) != amount or int(line["numerator"]) != exact[line["number"]]:
+            if (
+                int(line["amount_micros"]) != amount
+                or int(line["numerator"]) != exact[line["number"]]
+            ):
                 yield f"{invoice['number']} line {line['number']} should be {amount}"
         if total != invoice["total_micros"]:
             yield f"{invoice['number']} asks {invoice['total_micros']}, its lines {total}"

@@ -88,15 +88,15 @@ def _gangs(allocations: list[dict], leases: dict, nodes: dict) -> Iterator[str]:
     for lease in leases.values():
         parts = standing[lease["id"]]
         has = sum(len(a["slots"]) for a in parts)
-        wants = lease["accelerators"] if lease["state"] in ("scheduled", "active", "reclaiming") else 0
+        wants = (
+            lease["accelerators"] if lease["state"] in ("scheduled", "active", "reclaiming") else 0
+        )
         if has != wants:
             yield f"{lease['id']} is {lease['state']} with {has} accelerators, not {wants}"
         delivered = {a["delivered_from_ms"] is not None for a in parts}
         if parts and delivered != {lease["state"] != "scheduled"}:
             yield f"{lease['id']} is {lease['state']} and handed over in part"
-        places = {
-            tuple(nodes[a["node_id"]][part] for part in PLACE[lease["shape"]]) for a in parts
-        }
+        places = {tuple(nodes[a["node_id"]][part] for part in PLACE[lease["shape"]]) for a in parts}
         if len(places) > 1:
             yield f"{lease['id']} spans {len(places)} {lease['shape']}s"
 

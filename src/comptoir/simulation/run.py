@@ -146,10 +146,7 @@ class Schedule:
             return
 
     def _unfinished(self) -> bool:
-        return (
-            self.report.operations < LEAST_OPERATIONS
-            or self._faults.kills < LEAST_KILLS
-        )
+        return self.report.operations < LEAST_OPERATIONS or self._faults.kills < LEAST_KILLS
 
     # One round.
 

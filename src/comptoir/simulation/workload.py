@@ -186,7 +186,7 @@ class Workload:
     def _usage(self, book: Memory) -> Asked | None:
         """New events, some kept back for later, with old ones among them, shuffled."""
         rng, now = self._rng, self._clock.now_ms()
-        new = []
+        new: list[ReportedUsage] = []
         for lease in book.leases:
             start = lease.activated_at_ms
             if start is None or now - start < 100 or rng.random() < 0.5:
@@ -196,9 +196,7 @@ class Workload:
             most = (end - begin) * lease.accelerators
             measure = rng.choice((Measure.BUSY, Measure.BUSY, Measure.OCCUPIED))
             event_id = f"e{self._count}-{len(self._told.events) + len(self._told.late)}-{len(new)}"
-            new.append(
-                ReportedUsage(event_id, lease.id, measure, begin, end, rng.randint(1, most))
-            )
+            new.append(ReportedUsage(event_id, lease.id, measure, begin, end, rng.randint(1, most)))
         keep = [event for event in new if rng.random() < 0.3]
         now_told = [event for event in new if event not in keep]
         if self._told.late and rng.random() < 0.5:
@@ -247,9 +245,12 @@ class Workload:
         kind, key = rng.choice(KINDS), self._key()
         starts = rng.choice((None, None, now + 30_000))
         ends = rng.choice((None, now + 120_000, now + 7_200_000))
+        engine = "" if kind == "h100-sxm" else "sim"
         nodes = tuple(
-            NewNode(f"{key}-{n}", rng.choice((1, 2, 4)), 8 << 30, "" if kind == "h100-sxm" else "sim",
-                    rack=f"{key}-rack", pod=f"{key}-pod")
+            NewNode(
+                f"{key}-{n}", rng.choice((1, 2, 4)), 8 << 30, engine, rack=f"{key}-rack",
+                pod=f"{key}-pod",
+            )
             for n in range(rng.randint(1, 2))
         )  # fmt: skip
         request = DeclareSupply(key, kind, nodes, "partner", starts, ends, 10**9, "USD")

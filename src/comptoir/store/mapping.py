@@ -62,9 +62,7 @@ class Prepared:
         self._get = get
         self._names = tuple(compiled.positiontup or names)
         self._positional = compiled.positiontup is not None
-        self._columns = [
-            (list(names).index(name), processors.get(name)) for name in self._names
-        ]
+        self._columns = [(list(names).index(name), processors.get(name)) for name in self._names]
 
     def write(self, connection: Connection, values: Sequence[Any]) -> None:
         """Write one row a value."""
