@@ -86,7 +86,13 @@ def client_of(server: Scripted, **words: Any) -> Client:
 
 
 def problem(code: str, title: str = "") -> dict[str, Any]:
-    return {"title": title, "detail": "so it is", "code": code, "next": "mend it", "facts": {"n": 1}}
+    return {
+        "title": title,
+        "detail": "so it is",
+        "code": code,
+        "next": "mend it",
+        "facts": {"n": 1},
+    }
 
 
 @pytest.mark.parametrize(
