@@ -29,7 +29,7 @@ check: ## style, types, import directions: what CI checks before the tests
 
 bench: ## measure, print a table, write JSON under bench/results
 	@scripts/setup demo
-	@$(BIN)/comptoir bench $(ARGS)
+	@$(BIN)/comptoir bench --json bench/results/bench.json $(ARGS)
 
 setup: ## only set up, for everything
 	@scripts/setup test

@@ -15,7 +15,7 @@ from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
 
 from comptoir.api.encoding import dump, encode
-from comptoir.api.pages import ask_for, encode_page
+from comptoir.api.pages import PageCache, ask_for, encode_page
 from comptoir.api.problems import PROBLEM_JSON, encode_problem
 from comptoir.desk.desk import Call, Desk, Idempotency, digest
 from comptoir.desk.engine_port import Engine
@@ -65,6 +65,7 @@ class Door:
     workers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(16, "files"))
     """Threads for engines' files and logs, so that slow disks do not hold up reads."""
     streams: int = 0
+    pages: PageCache = field(default_factory=PageCache)
 
     @property
     def desk(self) -> Desk:
@@ -132,9 +133,19 @@ class Asking:
         asked: "Paging",
         query: Callable[..., Page[Any]],
         says: Says | None = None,
+        kept: bool = False,
         **filters: Any,
     ) -> Response:
-        """A page of a list; `name` binds its cursors to the list."""
+        """A page of a list; `name` binds its cursors to the list.
+
+        `kept`: the page depends on nothing but its filters and the committed book, so the
+        same bytes serve until the next commit.
+        """
+        desk, pages = self.door.desk, self.door.pages
+        version = -1 if desk.broken or not kept else desk.book.version
+        key = (name, self.actor.tenant_id, asked, tuple(filters.values()))
+        if version >= 0 and (known := pages.get(version, key)) is not None:
+            return Response(known, media_type=JSON)
         ask: PageAsk = ask_for(name, asked.limit, asked.cursor)
         saying = says or self.encode
         views = self.door.views
@@ -144,6 +155,8 @@ class Asking:
 
         loop = asyncio.get_running_loop()
         body = await loop.run_in_executor(self.door.readers, read)
+        if version >= 0:
+            pages.put(version, key, body)
         return Response(body, media_type=JSON)
 
     async def one(self, table: str, id: str, what: str, query: Callable[..., Any]) -> Any:
@@ -279,7 +292,7 @@ def _idempotency(request: Request, body: bytes) -> Idempotency | None:
     return Idempotency(key, digest(request.method.encode(), asked, query, body))
 
 
-def _asking(request: Request) -> Asking:
+async def _asking(request: Request) -> Asking:
     asking: Asking = request.state.asking
     return asking
 

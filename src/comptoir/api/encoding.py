@@ -25,6 +25,7 @@ HOUSE_ONLY = frozenset({"inbound_lease_id", "reclaimed_for"})
 
 HOUSE_ONLY_DATA = frozenset({"reclaimed_for", "why", "cost_accelerator_ms", "inbound_lease_id"})
 
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 instant = lru_cache(maxsize=65_536)(format_instant)
 
 
@@ -112,4 +113,4 @@ def encode_data(data: Any, house: bool) -> dict[str, Any]:
 
 def dump(said: Any) -> bytes:
     """JSON bytes; text as it is."""
-    return json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
+    return _json(said).encode()

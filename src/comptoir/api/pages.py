@@ -3,13 +3,38 @@
 import base64
 import binascii
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 from comptoir.store.views.reading import Ask, Key, Page
 from comptoir.units.errors import Invalid
 
 MOST_CURSOR_LETTERS = 1_024
+MOST_PAGES_KEPT = 128
+
+
+class PageCache:
+    """Pages already written out, good until the book's next commit.
+
+    Many clients poll the same page of a book that stands still. Used from one event
+    loop only. A page read after a commit but kept under the version before it is newer
+    than its name says, never older.
+    """
+
+    def __init__(self) -> None:
+        self._version = -1
+        self._pages: dict[Hashable, bytes] = {}
+
+    def get(self, version: int, key: Hashable) -> bytes | None:
+        """The page as it was written at this version of the book."""
+        return self._pages.get(key) if version == self._version else None
+
+    def put(self, version: int, key: Hashable, page: bytes) -> None:
+        """Keep a page whose reading began at this version."""
+        if version != self._version or len(self._pages) >= MOST_PAGES_KEPT:
+            self._pages.clear()
+            self._version = version
+        self._pages[key] = page
 
 
 def ask_for(list_name: str, limit: int, cursor: str | None) -> Ask:

@@ -20,7 +20,7 @@ AccountWord = Annotated[
 """A filter: a ledger account, such as unbilled:tn_8QMC."""
 
 
-def _paging(
+async def _paging(
     limit: Annotated[int, Query(ge=1, le=500, description="How many at most.")] = 50,
     cursor: Annotated[
         str | None, Query(max_length=1_024, description="`next_cursor` of the page before.")

@@ -1,6 +1,7 @@
 """`comptoir up`: open the trading post on a data directory and serve it until told to stop."""
 
 import logging
+import signal
 import sys
 from pathlib import Path
 
@@ -32,6 +33,10 @@ def serve_forever(
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # The API's server raises the signal again when it has stopped: the post is then
+        # still to be closed, so it must not end the process.
+        signal.signal(number, lambda *_: None)
     chosen = pick_port(host, port or DEFAULT_PORT)
     with open_post(Settings(data=data, database_url=database_url)) as post:
         url = f"http{'s' if tls_cert else ''}://{host}:{chosen}"

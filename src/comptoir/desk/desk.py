@@ -90,12 +90,13 @@ class Desk:
 
     def reload(self) -> None:
         """Read the live book from the store, dropping whatever memory holds."""
-        book = Memory()
-        book.load(self.store.load())
+        book, loaded = Memory(), self.store.load()
+        book.load(loaded)
         self.book = book
+        self._now_ms = max(self._now_ms, loaded.last_at_ms)
 
     def now_ms(self) -> int:
-        """The desk's instant: the clock's, but never earlier than it was."""
+        """The desk's instant: the clock's, but never earlier than what the book has seen."""
         self._now_ms = max(self._now_ms, self.clock.now_ms())
         return self._now_ms
 

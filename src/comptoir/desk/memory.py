@@ -5,8 +5,10 @@ names of the tables here are the names of the tables of the store.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from comptoir.billing.accruals import Accrual
+from comptoir.desk.agenda import Agenda
 from comptoir.desk.ports import Loaded
 from comptoir.desk.tables import Index, Journal, Table
 from comptoir.fleet.nodes import Node, NodeState
@@ -71,6 +73,11 @@ class Memory:
         self.last_seq: dict[str, int] = {}
         self.queue_tried_at = -1
         """The snapshot's version at which every waiting lease was last tried in vain."""
+        self.queue_resumes_after: tuple[int, int, str] | None = None
+        """How far the queue was tried when a turn had done enough; None: to its end."""
+        self.agenda = Agenda[LeaseId]()
+        """The leases that the next turn looks at."""
+        self.supply_agenda = Agenda[InboundLeaseId]()
 
         self.rate_cards = Table[RateCardId, RateCard]("rate_card", lambda r: r.id, journal)
         self.rates = Table[RateId, Rate]("rate", lambda r: r.id, journal)
@@ -99,12 +106,33 @@ class Memory:
         self.billing_marks = Table[TenantId, BillingMark](
             "billing_mark", lambda r: r.tenant_id, journal
         )
-        self._tables: tuple[Table, ...] = (  # type: ignore[type-arg]
+        self.all_tables: tuple[Table, ...] = (  # type: ignore[type-arg]
             self.rate_cards, self.rates, self.tenants, self.quotas, self.users, self.keys,
             self.inbound, self.nodes, self.runtimes, self.leases, self.allocations, self.jobs,
             self.attempts, self.accruals, self.balances, self.series, self.billing_marks,
         )  # fmt: skip
         self._index()
+        self._keep_agenda()
+
+    def _keep_agenda(self) -> None:
+        """Every change of a lease, or of what hangs on it, brings it before the next turn."""
+        self.leases.feed(lambda old, new: self._touch(old or new, "id"))
+        self.allocations.feed(lambda old, new: self._touch(old or new, "lease_id"))
+        self.allocations.feed(self._wake_neighbours)
+        self.attempts.feed(lambda old, new: self._touch(old or new, "lease_id"))
+        self.jobs.feed(lambda old, new: self._touch(old or new, "lease_id"))
+        self.inbound.feed(lambda old, new: self.supply_agenda.touch((old or new).id))  # type: ignore[union-attr]
+
+    def _touch(self, row: Any, field: str) -> None:
+        self.agenda.touch(getattr(row, field))
+
+    def _wake_neighbours(self, old: Allocation | None, new: Allocation | None) -> None:
+        """Something was freed: promises on the same node may be kept now."""
+        if old is None or (new is not None and new.fenced_at_ms is None):
+            return
+        for other in self.snapshot.standing_on(old.node_id):
+            if other.delivered_from_ms is None:
+                self.agenda.touch(other.lease_id)
 
     def _index(self) -> None:
         self.tenant_by_slug = Index[str, Tenant](self.tenants, lambda t: t.slug)
@@ -117,6 +145,9 @@ class Memory:
             ),
         )
         self.leases_by_state = Index[LeaseState, Lease](self.leases, lambda x: x.state)
+        self.victims_of = Index[LeaseId, Lease](
+            self.leases, lambda x: x.reclaimed_for if x.state is LeaseState.ACTIVE else None
+        )
         self.leases_by_tenant = Index[TenantId, Lease](
             self.leases, lambda x: None if x.state in FINAL else x.tenant_id
         )
@@ -151,7 +182,7 @@ class Memory:
         """Fill an empty memory with what the store holds."""
         self.version, self.counter = loaded.version, loaded.counter
         self.last_seq = dict(loaded.last_seq)
-        for table in self._tables:
+        for table in self.all_tables:
             for row in loaded.rows.get(table.name, ()):
                 table.load(row)
 
@@ -191,9 +222,13 @@ class Memory:
             kept = self.leases.get(allocation.lease_id)
             if kept is not None and kept.state in FINAL:
                 self._evict_lease(kept.id)
+        for node in rows.get("node", ()):
+            assert isinstance(node, Node)
+            if node.state is NodeState.RETIRED:
+                self.nodes.evict(node.id)
         for inbound in rows.get("inbound_lease", ()):
             assert isinstance(inbound, InboundLease)
-            if inbound.state is InboundState.ENDED and not self.nodes_by_inbound.count(inbound.id):
+            if inbound.state is InboundState.ENDED:
                 self.inbound.evict(inbound.id)
 
     def _evict_lease(self, lease_id: LeaseId) -> None:

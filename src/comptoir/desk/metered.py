@@ -36,6 +36,8 @@ def meter_allocation(
         allocation = replace(allocation, metered_until_ms=event.ends_at_ms)
     elif allocation.delivered_from_ms is not None and allocation.metered_until_ms is None:
         allocation = replace(allocation, metered_until_ms=allocation.delivered_from_ms)
+    else:
+        return allocation
     return tx.book.allocations.put(allocation)
 
 
@@ -44,11 +46,7 @@ def meter_attempt(tx: Transaction, lease: Lease, attempt: Attempt) -> Attempt:
     allocation = tx.book.allocations.get(attempt.allocation_id)
     if allocation is None:
         return attempt
-    until = tx.now_ms
-    if allocation.delivered_until_ms is not None:
-        until = min(until, allocation.delivered_until_ms)
-    if lease.kill_at_ms is not None:
-        until = min(until, lease.kill_at_ms)
+    until = allocation.billable_until(tx.now_ms)
     inbound = allocation.inbound_lease_id
     occupied = occupied_usage(
         tx.book.last_seq.get("usage", 0) + 1, lease, attempt, inbound, until, tx.now_ms
@@ -62,7 +60,7 @@ def meter_attempt(tx: Transaction, lease: Lease, attempt: Attempt) -> Attempt:
     if busy is not None:
         book_usage(tx, busy)
         attempt = replace(attempt, busy_metered_ms=attempt.busy_ms)
-    return tx.book.attempts.put(attempt)
+    return tx.book.attempts.put(attempt) if occupied or busy else attempt
 
 
 def book_usage(tx: Transaction, event: UsageEvent) -> None:

@@ -74,13 +74,15 @@ class Changes:
 class Loaded:
     """The live part of the book, as the store holds it at `version`.
 
-    `last_seq` is the highest number of each append-only table.
+    `last_seq` is the highest number of each append-only table, `last_at_ms` the instant of
+    the last event: the desk's time never lies before it.
     """
 
     version: int
     counter: int
     rows: Mapping[str, Sequence[Any]]
     last_seq: Mapping[str, int]
+    last_at_ms: int = 0
 
 
 class StaleBook(Exception):

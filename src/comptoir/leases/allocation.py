@@ -38,6 +38,11 @@ class Allocation:
         """Handed over and not yet fenced."""
         return self.delivered_from_ms is not None and self.fenced_at_ms is None
 
+    def billable_until(self, instant_ms: int) -> int:
+        """`instant_ms`, but never past the promise nor past the end of what was delivered."""
+        ends = (self.ends_at_ms, self.delivered_until_ms)
+        return min([instant_ms, *(end for end in ends if end is not None)])
+
     @property
     def settled(self) -> bool:
         """Fenced, and all its delivered time metered: nothing more will happen to it."""

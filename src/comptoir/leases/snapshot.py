@@ -10,6 +10,7 @@ make the common decision independent of the fleet's size.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
+from comptoir.fleet.kinds import CATALOGUE, Tenancy
 from comptoir.fleet.nodes import Node, NodeState
 from comptoir.leases.allocation import Allocation
 from comptoir.leases.inbound import InboundLease, InboundState
@@ -90,6 +91,26 @@ class Snapshot:
             if standing_window(allocation, now_ms).overlaps(window):
                 taken.update(allocation.accelerators)
         return [index for index in range(node.accelerators) if index not in taken]
+
+    def in_the_way(self, mine: Allocation, window: Window, now_ms: int) -> list[Allocation]:
+        """What keeps `mine` from standing where it is during `window`.
+
+        Whatever stands on one of its accelerators then; and on a node that tenants do not
+        share, whatever another tenant has there then.
+        """
+        held = set(mine.accelerators)
+        kind = self.nodes[mine.node_id].kind
+        exclusive = CATALOGUE[kind].tenancy is Tenancy.EXCLUSIVE_NODE
+        return [
+            other
+            for other in self._standing[mine.node_id].values()
+            if other.id != mine.id
+            and (
+                held.intersection(other.accelerators)
+                or (exclusive and other.tenant_id != mine.tenant_id)
+            )
+            and standing_window(other, now_ms).overlaps(window)
+        ]
 
     def promise_end(self, node: Node, window: Window) -> tuple[bool, int | None]:
         """Whether `window` may be promised on a node, and until when it then is.

@@ -62,8 +62,7 @@ def delivered_usage(
     if allocation.delivered_from_ms is None:
         return None
     start = allocation.metered_until_ms or allocation.delivered_from_ms
-    if allocation.delivered_until_ms is not None:
-        until_ms = min(until_ms, allocation.delivered_until_ms)
+    until_ms = allocation.billable_until(until_ms)
     if until_ms <= start:
         return None
     return _event(

@@ -264,7 +264,7 @@ def _cheapest_cover(
             lease.id,
             window.start_ms,
             _cost(lease, now_ms),
-            f"{lease.lease_class}, reclaimable, the least running time lost per accelerator",
+            f"{lease.lease_class}, reclaimable, loses the least running time",
         )
         for lease in taken
     )

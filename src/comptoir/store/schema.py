@@ -69,12 +69,13 @@ class Word(TypeDecorator[StrEnum]):
     def __init__(self, values: type[StrEnum]) -> None:
         super().__init__()
         self.values = values
+        self._by_text = {str(value): value for value in values}
 
     def process_bind_param(self, value: StrEnum | None, dialect: Dialect) -> str | None:
         return None if value is None else str(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | None:
-        return None if value is None else self.values(value)
+        return None if value is None else self._by_text[value]
 
 
 def _frozen(value: Any) -> Any:

@@ -4,12 +4,27 @@ One connection writes, and only the desk's thread uses it. A commit is one trans
 the version moves from the expected one to the next, or nothing is written.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, Engine, and_, func, insert, or_, select, tuple_, update
+from sqlalchemy import (
+    Connection,
+    Dialect,
+    Engine,
+    and_,
+    bindparam,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from comptoir.desk.ports import Changes, CommitUnknown, Loaded, StaleBook, StoredAnswer
 from comptoir.fleet.nodes import NodeState
@@ -17,16 +32,31 @@ from comptoir.leases.allocation import Allocation
 from comptoir.leases.inbound import InboundState
 from comptoir.leases.jobs import FINAL_JOB_STATES
 from comptoir.leases.lease import FINAL
-from comptoir.ledger.entries import Entry
+from comptoir.ledger.entries import Posting
 from comptoir.metering.usage import UsageEvent
 from comptoir.store import tables
-from comptoir.store.mapping import field_names, from_row, to_rows
+from comptoir.store.mapping import Prepared, field_names, fields_of, from_row
 from comptoir.store.room import Room
 from comptoir.store.tables import APPEND_ONLY, MAPPED
 from comptoir.units.errors import Unavailable
 from comptoir.units.ids import LeaseId
 
 _LOOKUP_CHUNK = 400
+
+_BOOK = select(tables.book.c.version, tables.book.c.counter)
+_MOVE = (
+    update(tables.book)
+    .where(tables.book.c.version == bindparam("expected"))
+    .values(version=bindparam("version"), counter=bindparam("counter"))
+)
+_APPENDED = {
+    "event": tables.event,
+    "usage": tables.usage,
+    "charge": tables.charge,
+    "entry": tables.entry,
+}
+_LAST_SEQ = {name: select(func.max(table.c.seq)) for name, table in _APPENDED.items()}
+_LAST_AT = select(tables.event.c.at_ms).order_by(tables.event.c.seq.desc()).limit(1)
 
 
 class SqlStore:
@@ -35,12 +65,14 @@ class SqlStore:
     def __init__(self, engine: Engine, room: Room | None = None) -> None:
         self.engine = engine
         self._room = room
-        self._upserts = {name: _upsert(name, engine.dialect.name) for name in MAPPED}
-        self._connection = engine.connect()
+        self._writes = _prepared(engine.dialect)
+        self._kept: Connection | None = None
 
     def close(self) -> None:
         """Give the connections back."""
-        self._connection.close()
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = None
         self.engine.dispose()
 
     def short_of_room(self) -> bool:
@@ -51,21 +83,18 @@ class SqlStore:
 
     def load(self) -> Loaded:
         """Live and future things; what has ended stays where it is."""
-        with self.engine.connect() as connection:
-            version, counter = connection.execute(
-                select(tables.book.c.version, tables.book.c.counter)
-            ).one()
-            rows = {name: _load(connection, name, condition) for name, condition in _live().items()}
-            last_seq = {
-                name: connection.execute(select(func.max(table.c.seq))).scalar() or 0
-                for name, table in (
-                    ("event", tables.event),
-                    ("usage", tables.usage),
-                    ("charge", tables.charge),
-                    ("entry", tables.entry),
-                )
+        with self._reading() as connection:
+            version, counter = connection.execute(_BOOK).one()
+            rows = {
+                name: [from_row(MAPPED[name], row) for row in connection.execute(statement)]
+                for name, statement in _live_statements().items()
             }
-        return Loaded(version, counter, rows, last_seq)
+            last_seq = {
+                name: connection.execute(statement).scalar() or 0
+                for name, statement in _LAST_SEQ.items()
+            }
+            last_at_ms = connection.execute(_LAST_AT).scalar() or 0
+        return Loaded(version, counter, rows, last_seq, last_at_ms)
 
     def find(self, table: str, key: tuple[Any, ...]) -> Any | None:
         """One row by its primary key."""
@@ -87,46 +116,58 @@ class SqlStore:
         self, scoped_keys: Iterable[tuple[str, str]]
     ) -> Mapping[tuple[str, str], StoredAnswer]:
         """The stored answers among these (scope, key) pairs."""
-        c = tables.answer.c
         found: dict[tuple[str, str], StoredAnswer] = {}
         for chunk in _chunks(sorted(set(scoped_keys))):
-            for answer in self._many("answer", tuple_(c.scope, c.key).in_(chunk)):
+            for answer in self._many("answer", _ANSWERS, {"keys": chunk}):
                 found[answer.scope, answer.key] = answer
         return found
 
     def find_usage(self, source: str, event_ids: Sequence[str]) -> Mapping[str, UsageEvent]:
         """The stored usage events of a source among these ids."""
-        c = tables.usage.c
         found: dict[str, UsageEvent] = {}
         for chunk in _chunks(sorted(set(event_ids))):
-            for event in self._many("usage", and_(c.source == source, c.event_id.in_(chunk))):
+            for event in self._many("usage", _USAGE, {"source": source, "ids": chunk}):
                 found[event.event_id] = event
         return found
 
     def _one(self, table: str, condition: Any) -> Any | None:
         mapped = MAPPED[table]
-        with self.engine.connect() as connection:
+        with self._reading() as connection:
             row = connection.execute(_select(table).where(condition).limit(1)).first()
         return None if row is None else from_row(mapped, row)
 
-    def _many(self, table: str, condition: Any) -> list[Any]:
+    def _many(self, table: str, statement: Any, given: Mapping[str, Any]) -> list[Any]:
         mapped = MAPPED[table]
-        with self.engine.connect() as connection:
-            rows = connection.execute(_select(table).where(condition)).all()
+        with self._reading() as connection:
+            rows = connection.execute(statement, given).all()
         return [from_row(mapped, row) for row in rows]
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        """A connection to read on; one that breaks is an answer, not a bug."""
+        try:
+            with self.engine.connect() as connection:
+                yield connection
+        except (OperationalError, InterfaceError) as error:
+            raise Unavailable(
+                "store_unavailable", f"the book cannot be read: {error.orig}", "try again", None, 2
+            ) from error
 
     # Writing
 
     def commit(self, changes: Changes) -> None:
         """Write everything or nothing; see the port."""
-        connection = self._connection
         committing = False
         try:
+            connection = self._connection()
             with connection.begin() as transaction:
                 moved = connection.execute(
-                    update(tables.book)
-                    .where(tables.book.c.version == changes.expected_version)
-                    .values(version=changes.expected_version + 1, counter=changes.counter)
+                    _MOVE,
+                    {
+                        "expected": changes.expected_version,
+                        "version": changes.expected_version + 1,
+                        "counter": changes.counter,
+                    },
                 )
                 if moved.rowcount != 1:
                     raise StaleBook(f"the book is not at version {changes.expected_version}")
@@ -139,25 +180,27 @@ class SqlStore:
             self._room.after_commit()
 
     def _write(self, connection: Connection, changes: Changes) -> None:
-        for name, values in changes.rows.items():
-            connection.execute(self._upserts[name], to_rows(MAPPED[name], values))
-        for name, values in changes.appended.items():
-            if name == "entry":
-                _write_entries(connection, values)
-            else:
-                mapped = MAPPED[name]
-                connection.execute(insert(mapped.table), to_rows(mapped, values))
+        for name, values in (*changes.rows.items(), *changes.appended.items()):
+            self._writes[name].write(connection, values)
+        entries = changes.appended.get("entry", ())
+        if entries:
+            legs = [(e.seq, leg, p) for e in entries for leg, p in enumerate(e.postings)]
+            self._writes["posting"].write(connection, legs)
         if changes.answers:
-            mapped = MAPPED["answer"]
-            connection.execute(insert(mapped.table), to_rows(mapped, changes.answers))
+            self._writes["answer"].write(connection, changes.answers)
 
     def forget_answers(self, before_ms: int) -> int:
         """Drop answers past their keeping time."""
-        with self._connection.begin():
-            done = self._connection.execute(
-                tables.answer.delete().where(tables.answer.c.created_at_ms < before_ms)
-            )
-            return int(done.rowcount)
+        try:
+            connection = self._connection()
+            with connection.begin():
+                done = connection.execute(
+                    tables.answer.delete().where(tables.answer.c.created_at_ms < before_ms)
+                )
+                return int(done.rowcount)
+        except DBAPIError as error:
+            self._translate(error, committing=False)
+            raise
 
     def _translate(self, error: DBAPIError, committing: bool) -> None:
         text = str(error.orig)
@@ -171,66 +214,91 @@ class SqlStore:
                 "free some space; work that ends or frees is still taken",
                 retry_after_s=30,
             ) from error
-        if error.connection_invalidated or committing:
-            self._reconnect()
+        self._drop_connection()
+        if committing:
             raise CommitUnknown(text) from error
-        if isinstance(error, OperationalError):
-            self._reconnect()
+        if error.connection_invalidated or isinstance(error, OperationalError | InterfaceError):
             raise Unavailable(
                 "store_unavailable", f"the book cannot be written: {text}", "try again", None, 2
             ) from error
         raise error
 
-    def _reconnect(self) -> None:
-        self._connection.invalidate()
-        self._connection.close()
+    def _connection(self) -> Connection:
+        """The one connection that writes, made when it is needed."""
+        if self._kept is None:
+            self._kept = self.engine.connect()
+        return self._kept
+
+    def _drop_connection(self) -> None:
+        """Forget a connection that failed; the next write makes another, if it can."""
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            kept.invalidate()
+            kept.close()
         self.engine.dispose()
-        self._connection = self.engine.connect()
 
 
-def _write_entries(connection: Connection, entries: Sequence[Entry]) -> None:
-    names = ("seq", "key", "kind", "description", "effective_at_ms", "booked_at_ms")
-    connection.execute(
-        insert(tables.entry), [{name: getattr(entry, name) for name in names} for entry in entries]
-    )
-    connection.execute(
-        insert(tables.posting),
-        [
-            {
-                "entry_seq": entry.seq,
-                "leg": leg,
-                "account": posting.account,
-                "unit": posting.unit,
-                "amount": posting.amount,
-            }
-            for entry in entries
-            for leg, posting in enumerate(entry.postings)
-        ],
-    )
+_ENTRY = ("seq", "key", "kind", "description", "effective_at_ms", "booked_at_ms")
+_POSTING = ("entry_seq", "leg", "account", "unit", "amount")
+
+
+def _posting(leg: tuple[int, int, Posting]) -> tuple[Any, ...]:
+    seq, number, posting = leg
+    return seq, number, posting.account, posting.unit, posting.amount
+
+
+@cache
+def _prepared(dialect: Dialect) -> Mapping[str, Prepared]:
+    """How each table is written, compiled once a dialect."""
+    writes = {
+        name: Prepared(
+            _upsert(name, dialect.name),
+            field_names(mapped.value),
+            fields_of(mapped.value),
+            dialect,
+        )
+        for name, mapped in MAPPED.items()
+    }
+    get_entry = attrgetter(*_ENTRY)
+    writes["entry"] = Prepared(insert(tables.entry), _ENTRY, get_entry, dialect)
+    writes["posting"] = Prepared(insert(tables.posting), _POSTING, _posting, dialect)
+    return writes
 
 
 def _upsert(name: str, dialect: str) -> Any:
     table = MAPPED[name].table
     make = postgresql.insert if dialect == "postgresql" else sqlite.insert
     statement = make(table)
-    if name in APPEND_ONLY:
+    if name in APPEND_ONLY or name == "answer":
         return statement
     key = [column.name for column in table.primary_key.columns]
     rest = {c.name: statement.excluded[c.name] for c in table.columns if c.name not in key}
     return statement.on_conflict_do_update(index_elements=key, set_=rest)
 
 
+@cache
 def _select(name: str) -> Any:
     mapped = MAPPED[name]
     return select(*(mapped.table.c[field] for field in field_names(mapped.value)))
 
 
-def _load(connection: Connection, name: str, condition: Any) -> list[Any]:
-    mapped = MAPPED[name]
-    statement = _select(name).order_by(*mapped.table.primary_key.columns)
-    if condition is not None:
-        statement = statement.where(condition)
-    return [from_row(mapped, row) for row in connection.execute(statement)]
+_ANSWERS = _select("answer").where(
+    tuple_(tables.answer.c.scope, tables.answer.c.key).in_(bindparam("keys", expanding=True))
+)
+_USAGE = _select("usage").where(
+    tables.usage.c.source == bindparam("source"),
+    tables.usage.c.event_id.in_(bindparam("ids", expanding=True)),
+)
+
+
+@cache
+def _live_statements() -> Mapping[str, Any]:
+    """How each table's live rows are read, in the order in which memory wants them."""
+    statements = {}
+    for name, condition in _live().items():
+        statement = _select(name).order_by(*MAPPED[name].table.primary_key.columns)
+        statements[name] = statement if condition is None else statement.where(condition)
+    return statements
 
 
 def _live() -> dict[str, Any]:

@@ -28,7 +28,22 @@ InvoiceId = NewType("InvoiceId", str)
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _BITS_PER_LETTER = 5
 _SHORTEST_LETTERS = 4
+_SHIFT = 0x2545F491
+_VALUES = {letter: value for value, letter in enumerate(ALPHABET)}
 _STIR = 0x9E3779B1  # odd, so multiplication modulo a power of two is one-to-one
+
+
+def id_number(identifier: str) -> int:
+    """The number that an id was made from: the order in which ids were given."""
+    letters = identifier.rpartition("_")[2]
+    stirred = 0
+    for letter in letters:
+        stirred = stirred << _BITS_PER_LETTER | _VALUES[letter]
+    size = 1 << (_BITS_PER_LETTER * len(letters))
+    number = (stirred - _SHIFT) * pow(_STIR, -1, size) % size
+    return number + sum(
+        1 << (_BITS_PER_LETTER * shorter) for shorter in range(_SHORTEST_LETTERS, len(letters))
+    )
 
 
 def encode_id(prefix: str, number: int) -> str:
@@ -37,7 +52,7 @@ def encode_id(prefix: str, number: int) -> str:
     while number >= 1 << (_BITS_PER_LETTER * letters):
         number -= 1 << (_BITS_PER_LETTER * letters)
         letters += 1
-    stirred = (number * _STIR + 0x2545F491) % (1 << (_BITS_PER_LETTER * letters))
+    stirred = (number * _STIR + _SHIFT) % (1 << (_BITS_PER_LETTER * letters))
     text = ""
     for _ in range(letters):
         text = ALPHABET[stirred & 31] + text

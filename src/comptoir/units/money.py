@@ -24,7 +24,7 @@ MINOR_DIGITS: Final = {
     "NZD": 2, "PLN": 2, "RON": 2, "SAR": 2, "SEK": 2, "SGD": 2, "USD": 2,
 }  # fmt: skip
 
-_PRICE = re.compile(r"^\d{1,9}(\.\d{1,9})?$")
+_PRICE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 
 
 def check_currency(code: str) -> str:
@@ -48,7 +48,7 @@ def parse_price(text: str) -> int:
     Raises:
         Invalid: `bad_price` for a sign, an exponent, more than 9 decimals, or no number.
     """
-    if not _PRICE.match(text):
+    if not _PRICE.fullmatch(text):
         raise Invalid(
             "bad_price",
             f"{text!r} is not a price: zero or more, at most 9 digits on each side of the point",

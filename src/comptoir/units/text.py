@@ -4,7 +4,7 @@ import re
 
 from comptoir.units.errors import Invalid
 
-_SLUG = re.compile(r"^[a-z][a-z0-9-]{0,30}[a-z0-9]$")
+_SLUG = re.compile(r"[a-z][a-z0-9-]{0,30}[a-z0-9]")
 
 
 def check_text(field: str, value: str, shortest: int, longest: int) -> str:
@@ -29,7 +29,7 @@ def check_slug(field: str, value: str) -> str:
     Raises:
         Invalid: `bad_slug`.
     """
-    if not _SLUG.match(value):
+    if not _SLUG.fullmatch(value):
         raise Invalid(
             "bad_slug",
             f"{field} {value[:40]!r} must be 2 to 32 lower-case letters, digits and hyphens, "

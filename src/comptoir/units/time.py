@@ -56,7 +56,8 @@ def parse_instant(text: str) -> int:
     """
     try:
         at = datetime.fromisoformat(text)
-    except ValueError:
+        at = at if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):  # a zone can push the first and last days out of range
         at = None
     if at is None or at.tzinfo is None:
         raise Invalid(
@@ -64,7 +65,7 @@ def parse_instant(text: str) -> int:
             f"{text!r} is not an instant with a zone",
             "write it as 2026-11-28T06:00:00Z or 2026-11-28T07:00:00+01:00",
         )
-    delta = at.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
+    delta = at - datetime(1970, 1, 1, tzinfo=UTC)
     return (delta.days * 86_400 + delta.seconds) * MS_PER_S + delta.microseconds // 1_000
 
 

@@ -52,6 +52,7 @@ async def list_jobs(
         "jobs",
         pages,
         lists.jobs,
+        kept=True,
         tenant_id=ask.of_tenant(tenant),
         states=tuple(state),
         lease_id=lease,

@@ -48,6 +48,7 @@ async def list_leases(
         "leases",
         pages,
         lists.leases,
+        kept=True,
         tenant_id=ask.of_tenant(tenant),
         states=tuple(state),
         kind=kind,

@@ -4,6 +4,7 @@ import time
 
 from comptoir.cli.bench.figures import Figure, figure
 from comptoir.cli.bench.server import open_for_business, running_server
+from comptoir.client import Client
 
 RUNS = 9
 PATIENCE_S = 20.0
@@ -13,7 +14,7 @@ def measure() -> list[Figure]:
     """Seconds from submitting a job to its first sight running; the sandbox included."""
     with running_server() as server:
         url = f"http://127.0.0.1:{server.port}"
-        customer = open_for_business(server.client, url, "cpu-core", "on_demand")
+        customer = Client(url, open_for_business(server.client, url, "cpu-core", "on_demand"))
         lease = customer.leases.request(kind="cpu-core", accelerators=1, lease_class="on_demand")
         waits = []
         for _ in range(RUNS):
@@ -29,6 +30,6 @@ def measure() -> list[Figure]:
     return [figure("submitted to running on an idle node", "s", waits, 1.0, True)]
 
 
-def _started(customer: object, job_id: str) -> bool:
-    job = customer.jobs.get(job_id)  # type: ignore[attr-defined]
-    return any(attempt["started_at"] for attempt in job["attempt_list"])
+def _started(customer: Client, job_id: str) -> bool:
+    attempts = customer.jobs.get(job_id)["attempt_list"]
+    return any(attempt["started_at"] for attempt in attempts)

@@ -1,7 +1,7 @@
 """A small HTTP load: some connections, each asking as soon as it is answered.
 
 Raw HTTP/1.1 over asyncio, so that the generator costs less than what it measures; it
-runs in a process of its own (`python -m comptoir.cli.bench.load`).
+runs in a process of its own.
 """
 
 import asyncio
@@ -83,7 +83,3 @@ def _request(load: Load, numbered: str) -> bytes:
         f"{verb} {load.path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {load.key}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
     ).encode()
-
-
-if __name__ == "__main__":
-    main()

@@ -41,7 +41,7 @@ def running_server() -> Iterator[Server]:
     with tempfile.TemporaryDirectory(prefix="comptoir-bench-") as directory:
         port = pick_port("127.0.0.1", 0)
         process = subprocess.Popen(
-            [sys.executable, "-m", "comptoir.cli.main", "up", "--data", directory,
+            [sys.executable, "-m", "comptoir", "up", "--data", directory,
              "--port", str(port)],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -70,12 +70,12 @@ def _ready(process: subprocess.Popen[bytes], port: int, key_file: Path) -> Serve
     raise Unavailable("bench_server", "the server did not start")
 
 
-def open_for_business(client: Client, url: str, kind: str, lease_class: str) -> Client:
-    """An approved rate and a customer; returns the customer's client."""
+def open_for_business(client: Client, url: str, kind: str, lease_class: str) -> str:
+    """An approved rate and a customer; returns the customer's key."""
     card = next(iter(client.rate_cards.list()))["id"]
     rate = client.rate_cards.propose(card, kind, lease_class, "2.41")
     approver = client.users.create("bench approver", ["approver"])
     Client(url, client.keys.issue(approver["id"])["secret"]).rate_cards.approve(rate["id"])
     tenant = client.tenants.create("bench", "Bench", "enterprise")
     user = client.users.create("bench customer", ["tenant_member"], tenant["id"])
-    return Client(url, client.keys.issue(user["id"])["secret"])
+    return str(client.keys.issue(user["id"])["secret"])

@@ -9,24 +9,34 @@ import signal
 import sys
 import tempfile
 import threading
-from contextlib import ExitStack
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from fastapi import FastAPI
 from rich.console import Console
 
 from comptoir.api.app import create_app
-from comptoir.api.serving import ServerThread, pick_port
+from comptoir.api.serving import make_server, pick_port
 from comptoir.assembly import OPERATOR_KEY_FILE, Settings, TradingPost, open_post
 from comptoir.cli.demo import story
 from comptoir.cli.demo.facts import Facts
 from comptoir.cli.demo.screen import Screen
+from comptoir.engines.local.engine import LocalEngine
 from comptoir.units.errors import Unavailable
 
 DEFAULT_PORT = 8420
 HOST = "127.0.0.1"
 
 
-def run_demo(once: bool, report: Path | None, data: Path | None, port: int | None) -> int:
+def run_demo(
+    once: bool,
+    report: Path | None,
+    data: Path | None,
+    port: int | None,
+    console: Console | None = None,
+) -> int:
     """Run the main job.
 
     Args:
@@ -34,11 +44,12 @@ def run_demo(once: bool, report: Path | None, data: Path | None, port: int | Non
         report: Where the facts go as JSON.
         data: The data directory; None is a new one that goes when the demo ends.
         port: The API's port; None is 8420, or a free one if that is taken.
+        console: Where it is shown; None is standard output.
 
     Returns:
         0 if every check held, else 1.
     """
-    console = Console(soft_wrap=True) if not sys.stdout.isatty() else Console()
+    console = console or Console(soft_wrap=not sys.stdout.isatty())
     stay = sys.stdin.isatty() and sys.stdout.isatty() and not once
     with ExitStack() as stack:
         if data is None:
@@ -48,9 +59,10 @@ def run_demo(once: bool, report: Path | None, data: Path | None, port: int | Non
         health = post.engines["local"].health()
         if not health.available:
             raise Unavailable("engine_unavailable", f"no job can run here: {health.reason}")
+        stack.callback(_retire, post)
         chosen = pick_port(HOST, port or DEFAULT_PORT)
         app = create_app(post.queue, post.views, post.engines)
-        stack.enter_context(ServerThread(app, HOST, chosen))
+        stack.enter_context(_serving(app, chosen))
         url = f"http://{HOST}:{chosen}"
         facts = _play(console, post, url, data)
         if report is not None:
@@ -61,14 +73,35 @@ def run_demo(once: bool, report: Path | None, data: Path | None, port: int | Non
         return 0 if facts.ok else 1
 
 
+def _retire(post: TradingPost) -> None:
+    """Give back what the local engine claimed of this machine; the demo's jobs are over."""
+    local = post.engines["local"]
+    if isinstance(local, LocalEngine):
+        local.retire()
+
+
+@contextmanager
+def _serving(app: FastAPI, port: int) -> Iterator[None]:
+    """The API on a thread of its own, until the block ends."""
+    server = make_server(app, HOST, port)
+    thread = threading.Thread(target=server.run, name="api", daemon=True)
+    thread.start()
+    try:
+        while not server.started and thread.is_alive():
+            time.sleep(0.01)
+        yield
+    finally:
+        server.should_exit = True
+        thread.join(15.0)
+
+
 def _play(console: Console, post: TradingPost, url: str, data: Path) -> Facts:
     node = post.engines["local"].nodes()[0]
     console.print("[b]comptoir[/]: a compute cloud is a book of leases\n", highlight=False)
     with Screen(console) as screen:
         screen.say("opened", f"{url}   book in {data}")
-        screen.say(
-            "supply", f"{node.name}: {node.accelerators} x {node.kind}, an inbound lease, owned"
-        )
+        cores = f"{node.accelerators} x {node.kind}"
+        screen.say("supply", f"{node.name}: {cores}, an inbound lease, owned")
         key = (data / OPERATOR_KEY_FILE).read_text().strip()
         cast = story.prepare(url, key, screen)
         return story.play(cast, _examples(), screen)
@@ -86,13 +119,13 @@ def _examples() -> Path:
 def _last_screen(screen: Screen, facts: Facts, url: str, data: Path) -> None:
     screen.line()
     screen.table(
-        "use",
+        "use, in accelerator-milliseconds, and what it costs",
         ["tenant", "lease", "delivered", "occupied", "busy", "bill", "total"],
         [
             [
                 row["tenant"],
                 row["lease"],
-                f"{row['accelerator_ms']:,} acc-ms",
+                f"{row['accelerator_ms']:,}",
                 f"{row['occupied_ms']:,}",
                 f"{row['busy_ms']:,}",
                 bill["number"],
@@ -112,13 +145,11 @@ def _last_screen(screen: Screen, facts: Facts, url: str, data: Path) -> None:
     screen.line(f"  utilisation   {facts.utilisation:.1%} of this machine's cores, first to last")
     screen.line()
     for what, held in facts.checks:
-        screen.line(f"  {'[green]ok[/]    ' if held else '[red]FAILED[/]'}  {what}")
+        screen.line(f"  {'[green]ok ·[/]' if held else '[red]FAILED ·[/]'} {what}")
     number = facts.invoices[0]["number"]
     screen.line(f"\n  {facts.duration_s:.0f} s. Look further while it is up:")
     screen.line(f"    export COMPTOIR_URL={url} COMPTOIR_API_KEY=$(cat {data / OPERATOR_KEY_FILE})")
-    screen.line(
-        f"    comptoir invoice show {number} · comptoir ledger proof · comptoir audit · docs/"
-    )
+    screen.line(f"    comptoir invoice show {number} · comptoir ledger proof · comptoir audit")
 
 
 def _wait_for_interrupt(console: Console) -> None:

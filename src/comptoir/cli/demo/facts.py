@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +54,7 @@ class Facts:
     def _windows_overlap(self) -> bool:
         ordered = sorted(self.delivered_windows, key=lambda window: window[1])
         return any(
-            earlier[2] > later[1] and earlier[0] != later[0]
-            for earlier, later in zip(ordered, ordered[1:], strict=False)
+            earlier[2] > later[1] and earlier[0] != later[0] for earlier, later in pairwise(ordered)
         )
 
     def write(self, path: Path) -> None:

@@ -2,10 +2,10 @@
 
 import time
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 
@@ -14,16 +14,18 @@ class Screen:
 
     def __init__(self, console: Console) -> None:
         self.console = console
+        self.live = console.is_terminal and not console.record
+        """Whether bars move; otherwise every step is a line."""
         self._bars = Progress(
-            TextColumn("  {task.description:<34}"),
-            BarColumn(bar_width=28),
-            TextColumn("{task.fields[note]:<40}"),
+            TextColumn("            {task.description:<19}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[note]}"),
             TimeElapsedColumn(),
             console=console,
-            disable=not console.is_terminal,
+            disable=not self.live,
             transient=True,
         )
-        self._tasks: dict[str, int] = {}
+        self._tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -39,29 +41,27 @@ class Screen:
 
     def say(self, who: str, what: str, style: str = "") -> None:
         """A line of the story, with the local time."""
-        now = time.strftime("%H:%M:%S")
-        self._bars.console.print(
-            f"  [dim]{now}[/]  [bold]{who:<9}[/] {what}", style=style, highlight=False
-        )
+        line = f"  [dim]{time.strftime('%H:%M:%S')}[/]  [bold]{who:<9}[/] {what}"
+        self._bars.console.print(line, style=style, highlight=False)
 
     def bar(self, job: str, description: str, done: float, total: float, note: str) -> None:
         """Move a job's bar."""
         if job not in self._tasks:
             self._tasks[job] = self._bars.add_task(description, total=total, note=note)
-        self._bars.update(
-            self._bars.task_ids[list(self._tasks).index(job)],
-            completed=done,
-            total=total,
-            note=note,
-        )
+        task = self._tasks[job]
+        self._bars.update(task, description=description, completed=done, total=total, note=note)
+
+    def done(self, job: str) -> None:
+        """Take a job's bar away."""
+        if job in self._tasks:
+            self._bars.remove_task(self._tasks.pop(job))
 
     def table(self, title: str, columns: list[str], rows: list[list[str]]) -> None:
-        """A small table; all but the first column to the right."""
-        table = Table(
-            title=title, title_justify="left", box=None, padding=(0, 2), title_style="bold"
-        )
+        """A small table; all but the first two columns to the right."""
+        table = Table(title=title, title_justify="left", box=None, padding=(0, 1), pad_edge=True)
         for number, column in enumerate(columns):
-            table.add_column(column, justify="left" if number == 0 else "right", header_style="dim")
+            justify: Literal["left", "right"] = "left" if number < 2 else "right"
+            table.add_column(column, justify=justify, header_style="dim", no_wrap=True)
         for row in rows:
             table.add_row(*row)
         self.console.print(table)

@@ -6,7 +6,9 @@ and resumes; both are billed. Nothing here reaches into the server.
 """
 
 import re
+import shutil
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,7 @@ from comptoir.cli.demo.facts import Facts, JobFacts
 from comptoir.cli.demo.screen import Screen
 from comptoir.client import Client
 from comptoir.units.errors import Conflict, Unavailable
+from comptoir.units.time import parse_instant
 
 CUSTOMER, TEAM = "acme", "ranking"
 PRICES = {"spot": "90.00", "internal": "60.00"}
@@ -24,6 +27,7 @@ EPOCHS = 12
 RECLAIM_AFTER_EPOCH = 4
 RUNTIME = "demo-python"
 PATIENCE_S = 240.0
+FINISHED = frozenset({"succeeded", "failed", "cancelled"})
 _EPOCH = re.compile(r"^epoch (\d+)/(\d+)\s+(.*)$")
 _RANKED = re.compile(r"^ranked ([\d,]+)/([\d,]+)")
 _RESUMES = re.compile(r"^resumes from epoch (\d+)")
@@ -62,9 +66,7 @@ def prepare(url: str, operator_key: str, screen: Screen) -> Cast:
         CUSTOMER: _tenant(operator, CUSTOMER, "Acme Robotics", "enterprise"),
         TEAM: _tenant(operator, TEAM, "Ranking team", "team"),
     }
-    screen.say(
-        "operator", f"two tenants: [b]{CUSTOMER}[/] (a customer), [b]{TEAM}[/] (an internal team)"
-    )
+    screen.say("operator", f"two tenants: {CUSTOMER} (a customer) and {TEAM} (an internal team)")
     finance = Client(url, _new_key(operator, "demo finance", ["finance", "approver"], None))
     card = next(iter(operator.rate_cards.list()))["id"]
     for lease_class, price in PRICES.items():
@@ -72,18 +74,17 @@ def prepare(url: str, operator_key: str, screen: Screen) -> Cast:
         finance.rate_cards.approve(rate["id"])
     screen.say(
         "sales",
-        f"a rate card, proposed by one and approved by another: spot ${PRICES['spot']}, "
-        f"internal ${PRICES['internal']} per core-hour",
+        f"prices (one proposed, another approved): spot ${PRICES['spot']}, "
+        f"internal ${PRICES['internal']} a core-hour",
     )
     _runtime(operator)
-    cast = Cast(
+    return Cast(
         operator,
         finance,
         Client(url, _new_key(operator, "demo customer", ["tenant_member"], ids[CUSTOMER])),
         Client(url, _new_key(operator, "demo team", ["tenant_member"], ids[TEAM])),
         ids,
     )
-    return cast
 
 
 def play(cast: Cast, examples: Path, screen: Screen) -> Facts:
@@ -95,36 +96,31 @@ def play(cast: Cast, examples: Path, screen: Screen) -> Facts:
     started = time.monotonic()
     cores = _cores(cast.operator)
     facts = Facts(prices={CUSTOMER: PRICES["spot"], TEAM: PRICES["internal"]})
-    began_at = cast.operator.status()["now"]
-    training = _submit(
-        cast.customer, CUSTOMER, "spot", cores,
-        examples / "train_digits.py", ["--epochs", str(EPOCHS)],
-    )  # fmt: skip
-    screen.say(
-        CUSTOMER, f"takes a spot lease {training.lease_id}: {cores} x cpu-core, {NOTICE_S} s notice"
-    )
+    script = examples / "train_digits.py"
+    training = _submit(cast.customer, CUSTOMER, "spot", cores, script, ["--epochs", str(EPOCHS)])
+    lease = f"{training.lease_id}: {cores} x cpu-core"
+    screen.say(CUSTOMER, f"takes a spot lease {lease}, {NOTICE_S} s notice")
     screen.say(CUSTOMER, f"submits {training.job_id}: python train_digits.py --epochs {EPOCHS}")
     ranking: Watched | None = None
-    seen = _last_event(cast.operator)
-    while training.state not in ("succeeded", "failed", "cancelled"):
+    first = seen = next(cast.operator.events())["seq"]
+    while training.state not in FINISHED:
         if time.monotonic() - started > PATIENCE_S:
             raise Unavailable("demo_stuck", f"the jobs did not finish in {PATIENCE_S:.0f} s")
         seen = _tell_events(cast.operator, seen, screen)
         _follow(training, screen)
         if ranking is None and training.epoch >= RECLAIM_AFTER_EPOCH:
             ranking = _submit(cast.team, TEAM, "internal", cores, examples / "rank_posts.py", [])
-            screen.say(
-                TEAM,
-                f"needs {cores} x cpu-core now: lease {ranking.lease_id}, job {ranking.job_id}",
-            )
+            screen.say(TEAM, f"needs {cores} x cpu-core now: internal lease {ranking.lease_id}")
         if ranking is not None:
             _follow(ranking, screen)
         time.sleep(0.2)
     _tell_events(cast.operator, seen, screen)
-    facts.jobs = [watched.facts for watched in (training, ranking) if watched is not None]
-    _account(
-        cast, facts, began_at, [w.lease_id for w in (training, ranking) if w is not None], cores
-    )
+    watched = [job for job in (training, ranking) if job is not None]
+    facts.jobs = [job.facts for job in watched]
+    _bill(cast, facts)
+    _read_use(cast, facts, [job.lease_id for job in watched], cores)
+    _read_reclaims(cast, facts, first)
+    _read_proof(cast, facts)
     facts.duration_s = round(time.monotonic() - started, 3)
     facts.judge(CUSTOMER, TEAM)
     return facts
@@ -147,17 +143,14 @@ def _runtime(operator: Client) -> None:
     paths = {sys.prefix, sys.base_prefix}
     mounts = sorted(path for path in paths if path not in ("/usr", "/usr/local"))
     environment = {"PATH": f"{sys.prefix}/bin:{sys.base_prefix}/bin:/usr/bin:/bin"}
-    try:
-        operator.runtimes.declare(RUNTIME, mounts, environment)
-    except Conflict:
-        for runtime in operator.runtimes.list():
-            if runtime["name"] == RUNTIME and runtime.get("paths") != mounts:
-                operator.runtimes.retire(runtime["id"])
-                operator.runtimes.declare(RUNTIME, mounts, environment)
+    for runtime in operator.runtimes.list():
+        if runtime["name"] == RUNTIME and not runtime["retired"]:
+            operator.runtimes.retire(runtime["id"])
+    operator.runtimes.declare(RUNTIME, mounts, environment)
 
 
 def _cores(operator: Client) -> int:
-    kinds = operator.status()["fleet"]
+    kinds = operator.status()["kinds"]
     return int(next(row["accelerators"] for row in kinds if row["kind"] == "cpu-core"))
 
 
@@ -172,7 +165,9 @@ def _submit(
         notice_s=NOTICE_S,
         name=script.stem,
     )
-    client.leases.upload(lease["id"], [script])
+    with tempfile.TemporaryDirectory() as directory:
+        shutil.copy(script, directory)
+        client.leases.upload(lease["id"], directory)
     job = client.jobs.submit(
         lease["id"],
         ["python", script.name, *arguments],
@@ -185,13 +180,11 @@ def _submit(
 
 def _follow(watched: Watched, screen: Screen) -> None:
     """Read what a job has said since, and how it stands."""
-    if watched.state in ("succeeded", "failed", "cancelled"):
+    if watched.state in FINISHED:
         return
     job = watched.client.jobs.get(watched.job_id)
-    while True:
-        page = watched.client.jobs.log(
-            watched.job_id, attempt=watched.attempt, offset=watched.offset
-        )
+    while job["attempts"] > 0:
+        page = watched.client.jobs.log(watched.job_id, watched.attempt, watched.offset)
         if page.data:
             watched.offset = page.next_offset
             _read(watched, page.data.decode(errors="replace"), screen)
@@ -202,19 +195,16 @@ def _follow(watched: Watched, screen: Screen) -> None:
     watched.state = job["state"]
     watched.facts.attempts = job["attempts"]
     watched.facts.exit_code = job["exit_code"]
-    if watched.state in ("succeeded", "failed", "cancelled"):
-        note = f"{watched.state}, exit {job['exit_code']}"
-        screen.bar(watched.job_id, f"{watched.facts.tenant:<9} {job['name']}", 1, 1, note)
-        if watched.facts.accuracy is not None:
-            note += f", accuracy {watched.facts.accuracy:.1%}"
-        screen.say(watched.facts.tenant, f"{job['name']} {note}")
+    if watched.state in FINISHED:
+        screen.done(watched.job_id)
+        screen.say(watched.facts.tenant, f"{job['name']} {watched.state}, exit {job['exit_code']}")
 
 
 def _read(watched: Watched, text: str, screen: Screen) -> None:
     *lines, watched.rest = (watched.rest + text).split("\n")
     facts = watched.facts
+    name = f"{facts.tenant:<9} attempt {watched.attempt}"
     for line in lines:
-        name = f"{facts.tenant:<9} attempt {watched.attempt}"
         if epoch := _EPOCH.match(line):
             done, total = int(epoch[1]), int(epoch[2])
             watched.epoch, facts.epochs_total = done, total
@@ -223,7 +213,7 @@ def _read(watched: Watched, text: str, screen: Screen) -> None:
             if accuracy := re.search(r"accuracy ([\d.]+) %", line):
                 facts.accuracy = round(float(accuracy[1]) / 100, 4)
             screen.bar(watched.job_id, name, done, total, line)
-            if not screen.console.is_terminal:
+            if not screen.live:
                 screen.say(facts.tenant, line)
         elif ranked := _RANKED.match(line):
             done, total = (int(ranked[n].replace(",", "")) for n in (1, 2))
@@ -232,38 +222,32 @@ def _read(watched: Watched, text: str, screen: Screen) -> None:
             facts.resumed_from = int(resumes[1])
             screen.say(facts.tenant, f"attempt {watched.attempt} {line}", style="green")
         elif line.startswith(("interrupted", "finished", "ranked ")):
-            screen.say(facts.tenant, line)
+            screen.say(facts.tenant, line, style="green")
 
 
 _TOLD = {
-    "lease.reclaim_planned": "reclaim {subject}: {why}; notice {notice_s} s",
-    "lease.reclaiming": None,
+    "lease.reclaim_planned": "reclaims {subject} with {notice_s} s notice: {why}",
     "attempt.running": "attempt {number} of {job} runs in its sandbox",
     "attempt.exited": "attempt {number} of {job} ended, exit {exit_code}",
     "lease.waiting": "{subject} waits again; its directory is kept",
     "lease.active": "{subject} has its accelerators",
-    "lease.ended": "{subject} ended: {reason}",
+    "lease.ended": "{subject} ended",
 }
-
-
-def _last_event(operator: Client) -> int:
-    return int(operator.status()["last_event"])
 
 
 def _tell_events(operator: Client, seen: int, screen: Screen) -> int:
     for event in operator.events(after=seen):
-        seen = int(event["seq"])
+        seen = event["seq"]
         sentence = _TOLD.get(event["type"])
         if sentence is not None:
             words = {**event["data"], "subject": event["subject"]}
             style = "yellow" if "reclaim" in event["type"] else ""
-            screen.say("desk", sentence.format_map(words).replace("_", " "), style=style)
+            screen.say("desk", sentence.format_map(words), style=style)
     return seen
 
 
-def _account(cast: Cast, facts: Facts, began_at: str, leases: list[str], cores: int) -> None:
-    """Invoice both tenants, then read back use, reclaims and the ledger's proof."""
-    names = {cast.ids[CUSTOMER]: CUSTOMER, cast.ids[TEAM]: TEAM}
+def _bill(cast: Cast, facts: Facts) -> None:
+    """An invoice for the customer, a chargeback statement for the team."""
     for tenant in (CUSTOMER, TEAM):
         invoice = cast.finance.invoices.issue(cast.ids[tenant])
         facts.invoices.append(
@@ -275,13 +259,19 @@ def _account(cast: Cast, facts: Facts, began_at: str, leases: list[str], cores: 
                 "total": invoice["total"],
             }
         )
+
+
+def _read_use(cast: Cast, facts: Facts, leases: list[str], cores: int) -> None:
+    """What was measured of each lease, and over which windows it was delivered."""
+    names = {cast.ids[CUSTOMER]: CUSTOMER, cast.ids[TEAM]: TEAM}
     for lease_id in leases:
-        used: dict[str, int] = {"delivered": 0, "occupied": 0, "busy": 0}
+        used = {"delivered": 0, "occupied": 0, "busy": 0}
+        tenant = ""
         for event in cast.finance.usage.list(lease_id=lease_id):
             used[event["measure"]] += int(event["accelerator_ms"])
             tenant = names[event["tenant_id"]]
             if event["measure"] == "delivered":
-                window = (_ms(event["starts_at"]), _ms(event["ends_at"]))
+                window = (parse_instant(event["starts_at"]), parse_instant(event["ends_at"]))
                 facts.delivered_windows.append((tenant, *window))
         facts.usage.append(
             {
@@ -292,32 +282,35 @@ def _account(cast: Cast, facts: Facts, began_at: str, leases: list[str], cores: 
                 "busy_ms": used["busy"],
             }
         )
-    for event in cast.operator.events(after=0):
-        if event["type"] == "lease.reclaiming" and event["subject"] in leases:
-            if event["data"]["reason"] == "stronger_request":
-                facts.reclaims.append(
-                    {
-                        "lease": event["subject"],
-                        "notice_s": event["data"]["notice_s"],
-                        "reason": event["data"]["reason"],
-                    }
-                )
+    windows = facts.delivered_windows
+    span_ms = max(end for *_, end in windows) - min(start for _, start, _ in windows)
+    delivered_ms = sum(row["accelerator_ms"] for row in facts.usage)
+    facts.utilisation = round(delivered_ms / (span_ms * cores), 4)
+
+
+def _read_reclaims(cast: Cast, facts: Facts, after: int) -> None:
+    leases = {row["lease"] for row in facts.usage}
+    for event in cast.operator.events(after=after):
+        data = event["data"]
+        if event["type"] != "lease.reclaiming" or event["subject"] not in leases:
+            continue
+        if data["reason"] == "stronger_request":
+            facts.reclaims.append(
+                {
+                    "lease": event["subject"],
+                    "notice_s": data["notice_s"],
+                    "reason": data["reason"],
+                    "for": data["reclaimed_for"],
+                }
+            )
+
+
+def _read_proof(cast: Cast, facts: Facts) -> None:
+    """The ledger's proof, recomputed by the server from raw postings and intervals."""
     proof = cast.finance.ledger.proof()
     facts.ledger = {
         "balanced": proof["balanced"],
         "entries": proof["entries"],
-        "accelerator_ms_observed": sum(int(row["observed_ms"]) for row in proof["usage"]),
-        "accelerator_ms_posted": sum(int(row["posted_ms"]) for row in proof["usage"]),
+        "accelerator_ms_observed": int(proof["accelerator_ms_observed"]),
+        "accelerator_ms_posted": int(proof["accelerator_ms_posted"]),
     }
-    starts = [start for _, start, _ in facts.delivered_windows]
-    ends = [end for _, _, end in facts.delivered_windows]
-    span_ms = max(ends) - min(starts)
-    facts.utilisation = round(
-        sum(row["accelerator_ms"] for row in facts.usage) / (span_ms * cores), 4
-    )
-
-
-def _ms(instant: str) -> int:
-    from comptoir.units.time import parse_instant
-
-    return parse_instant(instant)

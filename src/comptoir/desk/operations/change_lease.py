@@ -6,7 +6,6 @@ from comptoir.desk.operations.taking_back import begin_stop, drop_promise, fence
 from comptoir.desk.requests import ExtendLease, LeaseRef
 from comptoir.desk.transaction import Transaction
 from comptoir.leases.lease import FINAL, Lease, LeaseState, Reason
-from comptoir.leases.snapshot import standing_window
 from comptoir.placement.why import Why, why
 from comptoir.units.errors import Conflict, Invalid, Refused
 from comptoir.units.time import LATEST_MS, MS_PER_S, Window, format_instant
@@ -94,19 +93,17 @@ def extend_lease(tx: Transaction, request: ExtendLease) -> Lease:
             continue
         longer = Window(allocation.starts_at_ms, window.end_ms)
         node = tx.book.nodes[allocation.node_id]
+        if request.ends_at_ms <= lease.ends_at_ms:
+            sooner = min(request.ends_at_ms, allocation.ends_at_ms or request.ends_at_ms)
+            tx.book.allocations.put(replace(allocation, ends_at_ms=sooner))
+            continue
         promised, _ = tx.book.snapshot.promise_end(node, longer)
-        in_the_way = [
-            other.lease_id
-            for other in tx.book.snapshot.standing_on(node.id)
-            if other.id != allocation.id
-            and set(other.accelerators) & set(allocation.accelerators)
-            and standing_window(other, tx.now_ms).overlaps(longer)
-        ]
+        in_the_way = tx.book.snapshot.in_the_way(allocation, longer, tx.now_ms)
         if in_the_way or not promised:
             raise Refused(
                 "not_free",
                 f"until {format_instant(request.ends_at_ms)} its accelerators are "
-                + (f"promised to {in_the_way[0]}" if in_the_way else "not supplied"),
+                + (f"promised to {in_the_way[0].lease_id}" if in_the_way else "not supplied"),
                 "choose an earlier end, or request another lease",
             )
         tx.book.allocations.put(replace(allocation, ends_at_ms=request.ends_at_ms))

@@ -33,8 +33,7 @@ def issue_invoice(tx: Transaction, request: IssueInvoice) -> Invoice:
         if lease.state in (LeaseState.ACTIVE, LeaseState.RECLAIMING):
             for allocation in tx.book.allocations_of(lease.id):
                 if allocation.delivered:
-                    end = tx.now_ms if lease.kill_at_ms is None else lease.kill_at_ms
-                    meter_allocation(tx, lease, allocation, min(end, tx.now_ms))
+                    meter_allocation(tx, lease, allocation, tx.now_ms)
             meter_live_attempts(tx, lease)
     accruals = [
         accrual

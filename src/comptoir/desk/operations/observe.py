@@ -39,7 +39,8 @@ def _see(tx: Transaction, attempt: Attempt, seen: Observation) -> int:
     started = min(max(seen.started_at_ms, earliest), max(tx.now_ms, earliest))
     if attempt.started_at_ms is not None:
         started = attempt.started_at_ms
-    busy_limit = len(attempt.accelerators) * max(tx.now_ms - started, 0)
+    until = tx.now_ms if seen.ended_at_ms is None else min(seen.ended_at_ms, tx.now_ms)
+    busy_limit = len(attempt.accelerators) * max(until - started, 0)
     updated = replace(
         attempt,
         started_at_ms=started,
@@ -48,10 +49,9 @@ def _see(tx: Transaction, attempt: Attempt, seen: Observation) -> int:
     )
     if seen.sight is AttemptSight.RUNNING:
         return _running(tx, attempt, replace(updated, state=AttemptState.RUNNING))
-    ended = tx.now_ms if seen.ended_at_ms is None else min(seen.ended_at_ms, tx.now_ms)
     state = AttemptState.EXITED if seen.sight is AttemptSight.EXITED else AttemptState.LOST
     updated = replace(
-        updated, state=state, ended_at_ms=max(ended, started), exit_code=seen.exit_code
+        updated, state=state, ended_at_ms=max(until, started), exit_code=seen.exit_code
     )
     meter_attempt(tx, lease, tx.book.attempts.put(updated))
     _end(tx, tx.book.attempts[attempt.id])
@@ -88,7 +88,8 @@ def _end(tx: Transaction, attempt: Attempt, refused: bool = False) -> None:
     if _runs_again(tx, job, lease, attempt, refused):
         tx.book.jobs.put(replace(job, state=JobState.QUEUED, detail=attempt.detail))
         return
-    if job.cancel_requested:
+    never_ran = refused and attempt.stop_at_ms is not None
+    if job.cancel_requested or never_ran:
         state = JobState.CANCELLED
     elif attempt.exit_code == 0:
         state = JobState.SUCCEEDED

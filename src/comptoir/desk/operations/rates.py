@@ -79,7 +79,8 @@ def approve_rate(tx: Transaction, request: RateRef) -> Rate:
 
     Raises:
         Forbidden: `own_proposal`.
-        Conflict: `already_approved`.
+        Conflict: `already_approved`, or `same_instant`: another rate of this line takes
+            effect at the same instant, and only one can be in force.
     """
     rate = tx.book.rates.get(request.rate_id)
     if rate is None:
@@ -92,12 +93,21 @@ def approve_rate(tx: Transaction, request: RateRef) -> Rate:
             f"{rate.id} was proposed by you, and nobody approves their own",
             "ask another approver",
         )
+    effective = max(rate.effective_from_ms, tx.now_ms)
+    line = tx.book.rates_by_line.get((rate.rate_card_id, rate.kind, rate.lease_class))
+    if any(other.effective_from_ms == effective for other in line):
+        raise Conflict(
+            "same_instant",
+            f"another rate for {rate.kind} {rate.lease_class} takes effect at "
+            f"{format_instant(effective)}",
+            "propose a later one",
+        )
     approved = replace(
         rate,
         state=RateState.APPROVED,
         approved_by=tx.actor.user_id,
         approved_at_ms=tx.now_ms,
-        effective_from_ms=max(rate.effective_from_ms, tx.now_ms),
+        effective_from_ms=effective,
     )
     tx.book.rates.put(approved)
     tx.emit("rate.approved", rate.id, None, effective_from_ms=approved.effective_from_ms)

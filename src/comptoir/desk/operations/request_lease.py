@@ -72,7 +72,8 @@ def _commit_plan(tx: Transaction, lease: Lease, plan: Plan) -> Lease:
         tx.book.leases.put(replace(victim, reclaimed_for=lease.id))
         for allocation in tx.book.allocations_of(victim.id):
             if allocation.fenced_at_ms is None:
-                tx.book.allocations.put(replace(allocation, ends_at_ms=reclaim.until_ms))
+                end = min(reclaim.until_ms, allocation.ends_at_ms or reclaim.until_ms)
+                tx.book.allocations.put(replace(allocation, ends_at_ms=end))
         tx.emit(
             "lease.reclaim_planned",
             victim.id,

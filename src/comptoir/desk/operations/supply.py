@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 
-from comptoir.desk.operations.taking_back import begin_stop
+from comptoir.desk.operations.taking_back import drop_promise
 from comptoir.desk.requests import DeclareSupply, EndSupply, NewNode, NodeRef
 from comptoir.desk.transaction import Transaction
 from comptoir.fleet.kinds import check_kind
 from comptoir.fleet.nodes import Node, NodeState
+from comptoir.leases.allocation import Allocation
 from comptoir.leases.inbound import InboundLease, InboundState
 from comptoir.leases.lease import LeaseState, Reason
 from comptoir.tenants.permissions import not_found
@@ -84,12 +85,17 @@ def _add_node(tx: Transaction, inbound: InboundLease, new: NewNode) -> None:
 def end_supply(tx: Transaction, request: EndSupply) -> InboundLease:
     """Give an inbound lease an end; whatever stands on it is stopped by then.
 
+    What runs keeps its notice: an end that comes sooner is put off until the last notice is
+    over, and meanwhile the nodes are given nothing new. The turn closes it.
+
     Raises:
         Conflict: `supply_ended`, or `promises_past_end`: guaranteed leases are promised
             beyond it.
         Invalid: `end_in_the_past`.
     """
-    inbound = tx.book.inbound.get(request.inbound_lease_id)
+    inbound = tx.book.inbound.get(request.inbound_lease_id) or tx.store.find(
+        "inbound_lease", (request.inbound_lease_id,)
+    )
     if inbound is None:
         raise not_found(f"inbound lease {request.inbound_lease_id}")
     if inbound.state is InboundState.ENDED:
@@ -102,30 +108,69 @@ def end_supply(tx: Transaction, request: EndSupply) -> InboundLease:
             "give a later instant, or none for now",
         )
     _refuse_broken_promises(tx, inbound, end)
-    ended = end == tx.now_ms
-    changed = replace(inbound, ends_at_ms=max(end, inbound.starts_at_ms + 1))
-    tx.book.inbound.put(replace(changed, state=InboundState.ENDED) if ended else changed)
-    for node in tx.book.nodes_by_inbound.get(inbound.id):
-        for allocation in list(tx.book.snapshot.standing_on(node.id)):
-            if allocation.ends_at_ms is None or allocation.ends_at_ms > end:
-                lease = tx.book.leases[allocation.lease_id]
-                if lease.state is LeaseState.ACTIVE and ended:
-                    begin_stop(tx, lease, Reason.SUPPLY_ENDED, end + lease.notice_s * MS_PER_S)
-                else:
-                    tx.book.allocations.put(replace(allocation, ends_at_ms=end))
-        if ended:
-            tx.book.nodes.put(replace(node, state=NodeState.RETIRED))
-    tx.emit("supply.ended" if ended else "supply.end_set", inbound.id, None, ends_at_ms=end)
+    standing = _standing(tx, inbound)
+    for allocation in standing:
+        lease = tx.book.leases[allocation.lease_id]
+        if lease.state is LeaseState.SCHEDULED and _beyond(allocation, end):
+            drop_promise(tx, lease, LeaseState.WAITING, Reason.SUPPLY_ENDED)
+    standing = _standing(tx, inbound)
+    asked, end = end, max([end, *(_notice_end(tx, allocation, end) for allocation in standing)])
+    tx.book.inbound.put(replace(inbound, ends_at_ms=max(end, inbound.starts_at_ms + 1)))
+    for allocation in standing:
+        if _beyond(allocation, end):
+            tx.book.allocations.put(replace(allocation, ends_at_ms=end))
+    if asked <= tx.now_ms:
+        for node in tx.book.nodes_by_inbound.get(inbound.id):
+            tx.book.nodes.put(replace(node, state=NodeState.DRAINING))
+        if not standing:
+            return close_supply(tx, tx.book.inbound[inbound.id])
+    tx.emit("supply.end_set", inbound.id, None, ends_at_ms=end)
     return tx.book.inbound[inbound.id]
+
+
+def close_supply(tx: Transaction, inbound: InboundLease) -> InboundLease:
+    """An inbound lease on which nothing stands any more has ended; its nodes leave with it."""
+    for node in tx.book.nodes_by_inbound.get(inbound.id):
+        tx.book.nodes.put(replace(node, state=NodeState.RETIRED))
+    tx.emit("supply.ended", inbound.id, None, ends_at_ms=inbound.ends_at_ms)
+    return tx.book.inbound.put(replace(inbound, state=InboundState.ENDED))
+
+
+def supply_is_free(tx: Transaction, inbound: InboundLease) -> bool:
+    """Whether nothing stands on an inbound lease."""
+    return not _standing(tx, inbound)
+
+
+def _standing(tx: Transaction, inbound: InboundLease) -> list[Allocation]:
+    return [
+        allocation
+        for node in tx.book.nodes_by_inbound.get(inbound.id)
+        for allocation in tx.book.snapshot.standing_on(node.id)
+    ]
+
+
+def _beyond(allocation: Allocation, end_ms: int) -> bool:
+    return allocation.ends_at_ms is None or allocation.ends_at_ms > end_ms
+
+
+def _notice_end(tx: Transaction, allocation: Allocation, end_ms: int) -> int:
+    """When this can be off at the earliest: what runs has its notice, what ends has its time."""
+    lease = tx.book.leases[allocation.lease_id]
+    if lease.state is LeaseState.RECLAIMING:
+        return lease.kill_at_ms or end_ms
+    if lease.state is LeaseState.ACTIVE and _beyond(allocation, end_ms):
+        soonest = tx.now_ms + lease.notice_s * MS_PER_S
+        return soonest if allocation.ends_at_ms is None else min(soonest, allocation.ends_at_ms)
+    return end_ms
 
 
 def _refuse_broken_promises(tx: Transaction, inbound: InboundLease, end: int) -> None:
     broken = [
         allocation.lease_id
-        for node in tx.book.nodes_by_inbound.get(inbound.id)
-        for allocation in tx.book.snapshot.standing_on(node.id)
+        for allocation in _standing(tx, inbound)
         if not tx.book.leases[allocation.lease_id].reclaimable
-        and (allocation.ends_at_ms is None or allocation.ends_at_ms > end)
+        and tx.book.leases[allocation.lease_id].state is not LeaseState.RECLAIMING
+        and _beyond(allocation, end)
     ]
     if broken:
         raise Conflict(
@@ -148,7 +193,7 @@ def resume_node(tx: Transaction, request: NodeRef) -> Node:
 
 
 def _set_state(tx: Transaction, node_id: NodeId, state: NodeState, event: str) -> Node:
-    node = tx.book.nodes.get(node_id)
+    node = tx.book.nodes.get(node_id) or tx.store.find("node", (node_id,))
     if node is None:
         raise not_found(f"node {node_id}")
     if node.state is NodeState.RETIRED:
@@ -156,4 +201,5 @@ def _set_state(tx: Transaction, node_id: NodeId, state: NodeState, event: str) -
     if node.state is state:
         return node
     tx.emit(event, node.id, None, name=node.name)
-    return tx.book.nodes.put(replace(node, state=state))
+    changed: Node = replace(node, state=state)
+    return tx.book.nodes.put(changed)

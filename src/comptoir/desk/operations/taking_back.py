@@ -10,8 +10,10 @@ from dataclasses import replace
 
 from comptoir.desk.metered import meter_allocation, meter_attempt
 from comptoir.desk.transaction import Transaction
+from comptoir.leases.allocation import Allocation
 from comptoir.leases.jobs import AttemptState, Job, JobState
 from comptoir.leases.lease import Lease, LeaseState, OnReclaim, Reason
+from comptoir.units.time import Window
 
 COMES_BACK = frozenset({Reason.STRONGER_REQUEST, Reason.SUPPLY_ENDED})
 
@@ -33,10 +35,32 @@ def drop_promise(tx: Transaction, lease: Lease, state: LeaseState, reason: Reaso
     moved = tx.book.leases.put(
         lease.moved(state, tx.now_ms, reason=reason, scheduled_start_ms=None)
     )
+    for victim in tx.book.victims_of.get(lease.id):
+        _spare(tx, victim)
     if state is not LeaseState.WAITING:
         _cancel_queued_jobs(tx, moved)
     tx.emit(f"lease.{state}", lease.id, lease.tenant_id, reason=reason)
     return moved
+
+
+def _spare(tx: Transaction, victim: Lease) -> None:
+    """A lease that was to give way, and was not told yet, stays: until the next promise."""
+    snapshot = tx.book.snapshot
+    before: Allocation | None = None
+    for allocation in tx.book.allocations_of(victim.id):
+        if allocation.fenced_at_ms is not None:
+            continue
+        end = tx.book.inbound[allocation.inbound_lease_id].ends_at_ms
+        if victim.ends_at_ms is not None:
+            end = victim.ends_at_ms if end is None else min(end, victim.ends_at_ms)
+        for other in snapshot.in_the_way(allocation, Window(allocation.starts_at_ms), tx.now_ms):
+            if end is None or other.starts_at_ms < end:
+                end = other.starts_at_ms
+                before = other
+        tx.book.allocations.put(replace(allocation, ends_at_ms=end))
+    reclaimed_for = before.lease_id if before else None
+    tx.book.leases.put(replace(victim, reclaimed_for=reclaimed_for))
+    tx.emit("lease.reclaim_dropped", victim.id, victim.tenant_id, reclaimed_for=reclaimed_for)
 
 
 def begin_stop(tx: Transaction, lease: Lease, reason: Reason, kill_at_ms: int) -> Lease:
@@ -81,7 +105,7 @@ def fence(tx: Transaction, lease: Lease) -> Lease:
     for allocation in tx.book.allocations_of(lease.id):
         if allocation.fenced_at_ms is not None:
             continue
-        until = tx.now_ms if lease.kill_at_ms is None else min(tx.now_ms, lease.kill_at_ms)
+        until = allocation.billable_until(tx.now_ms)
         if allocation.delivered_from_ms is not None:
             until = max(until, allocation.delivered_from_ms)
             allocation = replace(allocation, delivered_until_ms=until)

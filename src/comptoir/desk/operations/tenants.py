@@ -56,6 +56,8 @@ def suspend_tenant(tx: Transaction, request: TenantRef) -> Tenant:
             case LeaseState.ACTIVE:
                 kill_at = tx.now_ms + lease.notice_s * MS_PER_S
                 begin_stop(tx, lease, Reason.TENANT_SUSPENDED, kill_at)
+            case LeaseState.RECLAIMING:  # it was to come back: now it ends
+                tx.book.leases.put(replace(lease, reason=Reason.TENANT_SUSPENDED))
     tx.emit("tenant.suspended", tenant.id, tenant.id)
     return tx.book.tenants.put(replace(tenant, state=TenantState.SUSPENDED))
 

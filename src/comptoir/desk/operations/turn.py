@@ -1,16 +1,21 @@
 """The turn of the book: what time alone causes.
 
-In this order, so that what one step frees the next can use: ends that are due are
-announced; work that is confirmed over is fenced; the queue is tried; promises that can
-be kept are delivered; queued jobs get an attempt; running time is metered.
-Each step is bounded: a turn that leaves work over says so and is run again.
+In this order, so that what one step frees the next can use: supply that is over is closed;
+ends that are due are announced; work that is confirmed over is fenced; the queue is tried;
+promises that can be kept are delivered; queued jobs get an attempt; running time is metered.
+
+A turn looks only at what the book's agenda holds: leases that changed since the last turn and
+leases whose instant has come. Each step is bounded: a turn that leaves work over says so and
+is run again.
 """
 
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
 from comptoir.desk.metered import meter_allocation
 from comptoir.desk.operations.request_lease import place
 from comptoir.desk.operations.submit_job import release_if_asked
+from comptoir.desk.operations.supply import close_supply, supply_is_free
 from comptoir.desk.operations.taking_back import (
     begin_stop,
     drop_promise,
@@ -21,40 +26,141 @@ from comptoir.desk.operations.taking_back import (
 from comptoir.desk.requests import Turn
 from comptoir.desk.transaction import Transaction
 from comptoir.leases.allocation import Allocation
+from comptoir.leases.inbound import InboundState
 from comptoir.leases.jobs import Attempt, AttemptState, Job, JobState
 from comptoir.leases.lease import Lease, LeaseState, Reason
-from comptoir.leases.snapshot import standing_window
 from comptoir.placement.why import queue_key
 from comptoir.units.errors import Refused
-from comptoir.units.ids import AttemptId
+from comptoir.units.ids import AttemptId, LeaseId, id_number
 from comptoir.units.time import MS_PER_S, Window
 
 MOST_PLANS_A_TURN = 200
+MOST_LOOKED_AT = 5_000
 
 
 def turn(tx: Transaction, request: Turn) -> bool:
     """Move the book to `tx.now_ms`. Returns whether bounded work was left over."""
-    left = _announce_due_ends(tx, request.most)
-    left |= _fence_finished(tx, request.most)
-    left |= _try_queue(tx)
-    left |= _deliver(tx, request.most)
-    left |= _start_jobs(tx, request.most)
-    return _meter(tx, request) or left
+    look = _Look(tx, request)
+    try:
+        _close_supply(tx)
+        look.again()
+        _announce_due_ends(look)
+        _fence_finished(look)
+        queue_left = _try_queue(look)
+        look.again()
+        _deliver(look)
+        look.again()
+        _start_jobs(look)
+        _meter(look)
+    except BaseException:
+        for lease_id in look.seen:
+            tx.book.agenda.touch(lease_id)
+        raise
+    return look.close() or queue_left
 
 
-def _announce_due_ends(tx: Transaction, most: int) -> bool:
-    due: list[tuple[Lease, int]] = []
-    for lease in tx.book.leases_by_state.get(LeaseState.ACTIVE):
+@dataclass(slots=True)
+class _Look:
+    """The leases that this turn looks at, and those that it has to leave for the next."""
+
+    tx: Transaction
+    request: Turn
+    seen: dict[LeaseId, None] = field(default_factory=dict)
+    left: dict[LeaseId, None] = field(default_factory=dict)
+    full: bool = False
+
+    def again(self) -> None:
+        """Take in what was touched since."""
+        taken = self.tx.book.agenda.take(self.tx.now_ms, MOST_LOOKED_AT)
+        self.seen.update(dict.fromkeys(taken))
+        self.full |= len(taken) == MOST_LOOKED_AT
+
+    def leases(self, *states: LeaseState) -> Iterator[Lease]:
+        """Those in one of these states, as they are when their turn comes."""
+        for lease_id in list(self.seen):
+            lease = self.tx.book.leases.get(lease_id)
+            if lease is not None and lease.state in states:
+                yield lease
+
+    def leave(self, lease: Lease) -> None:
+        """The bound is reached: look at this one again at once."""
+        self.left[lease.id] = None
+
+    def close(self) -> bool:
+        """Say when to look again; returns whether something was left over."""
+        agenda = self.tx.book.agenda
+        for lease_id in self.seen:
+            lease = self.tx.book.leases.get(lease_id)
+            due = None if lease is None else _next_look_ms(self.tx, lease, self.request)
+            agenda.remind(lease_id, due)
+        for lease_id in self.left:
+            agenda.touch(lease_id)
+        return bool(self.left) or self.full
+
+
+def _next_look_ms(tx: Transaction, lease: Lease, request: Turn) -> int | None:
+    """When time alone may next cause something to happen to a lease."""
+    standing = [a for a in tx.book.allocations_of(lease.id) if a.fenced_at_ms is None]
+    match lease.state:
+        case LeaseState.WAITING:
+            return lease.ends_at_ms
+        case LeaseState.SCHEDULED:
+            return max(lease.starts_at_ms, tx.now_ms)  # overdue: it is looked at in every turn
+        case LeaseState.ACTIVE:
+            ends = [a.ends_at_ms for a in standing if a.ends_at_ms is not None]
+            times = [end - lease.notice_s * MS_PER_S for end in ends]
+        case LeaseState.RECLAIMING:
+            times = [] if (lease.kill_at_ms or 0) <= tx.now_ms else [lease.kill_at_ms or 0]
+        case _:
+            return None
+    for allocation in standing:
+        due = _metered_ms(allocation) + request.meter_every_ms
+        if due <= allocation.billable_until(due):
+            times.append(due)
+    return min(times, default=None)
+
+
+def _close_supply(tx: Transaction) -> None:
+    """Inbound leases whose time is over end; one that begins may help who waits."""
+    agenda = tx.book.supply_agenda
+    for inbound_id in agenda.take(tx.now_ms, MOST_LOOKED_AT):
+        inbound = tx.book.inbound.get(inbound_id)
+        if inbound is None or inbound.state is not InboundState.ACTIVE:
+            continue
+        if inbound.starts_at_ms > tx.now_ms:
+            agenda.remind(inbound_id, inbound.starts_at_ms)
+            continue
+        tx.book.queue_tried_at = -1
+        if inbound.ends_at_ms is None or inbound.ends_at_ms > tx.now_ms:
+            agenda.remind(inbound_id, inbound.ends_at_ms)
+        elif supply_is_free(tx, inbound):
+            close_supply(tx, inbound)
+        else:
+            agenda.remind(inbound_id, tx.now_ms)
+
+
+def _announce_due_ends(look: _Look) -> None:
+    """Leases whose promise ends within their notice are told, and what waited too long."""
+    tx, done = look.tx, 0
+    for lease in look.leases(LeaseState.ACTIVE):
         ends = [
             allocation.ends_at_ms
-            for allocation in tx.book.snapshot.allocations_of.get(lease.id, {}).values()
+            for allocation in tx.book.allocations_of(lease.id)
             if allocation.ends_at_ms is not None and allocation.fenced_at_ms is None
         ]
-        if ends and min(ends) - lease.notice_s * MS_PER_S <= tx.now_ms:
-            due.append((lease, min(ends)))
-    for lease, end in due[:most]:
-        begin_stop(tx, lease, _reason(lease, end), max(end, tx.now_ms))
-    return len(due) > most
+        notice_ms = lease.notice_s * MS_PER_S
+        if not ends or min(ends) - notice_ms > tx.now_ms:
+            continue
+        if done >= look.request.most:
+            look.leave(lease)
+            continue
+        done += 1
+        reason = _reason(lease, min(ends))
+        if reason is Reason.WINDOW_END:
+            kill_at = max(min(ends), tx.now_ms)
+        else:  # announced late (the desk was down): the notice is whole, the bill is not
+            kill_at = max(min(ends), tx.now_ms + notice_ms)
+        begin_stop(tx, lease, reason, kill_at)
 
 
 def _reason(lease: Lease, end_ms: int) -> Reason:
@@ -63,29 +169,32 @@ def _reason(lease: Lease, end_ms: int) -> Reason:
     return Reason.STRONGER_REQUEST if lease.reclaimed_for else Reason.SUPPLY_ENDED
 
 
-def _fence_finished(tx: Transaction, most: int) -> bool:
+def _fence_finished(look: _Look) -> None:
     """Free what is confirmed over: no attempt lives, and a lease handed over has had its time."""
-    ready = []
-    for lease in tx.book.leases_by_state.get(LeaseState.RECLAIMING):
+    tx, done = look.tx, 0
+    for lease in look.leases(LeaseState.RECLAIMING):
         if tx.book.live_attempts.count(lease.id):
             continue
         has_engine = all(
             tx.book.nodes[allocation.node_id].engine
             for allocation in tx.book.allocations_of(lease.id)
         )
-        if has_engine or (lease.kill_at_ms or 0) <= tx.now_ms:
-            ready.append(lease)
-    for lease in ready[:most]:
+        if not has_engine and (lease.kill_at_ms or 0) > tx.now_ms:
+            continue
+        if done >= look.request.most:
+            look.leave(lease)
+            continue
+        done += 1
         fence(tx, lease)
-    return len(ready) > most
 
 
-def _deliver(tx: Transaction, most: int) -> bool:
+def _deliver(look: _Look) -> None:
     """Hand over what was promised as soon as it is asked for and really free."""
-    done = 0
-    for lease in tx.book.leases_by_state.get(LeaseState.SCHEDULED):
-        if done >= most:
-            return True
+    tx, done = look.tx, 0
+    for lease in look.leases(LeaseState.SCHEDULED):
+        if done >= look.request.most:
+            look.leave(lease)
+            continue
         if lease.ends_at_ms is not None and lease.ends_at_ms <= tx.now_ms:
             drop_promise(tx, lease, LeaseState.BROKEN, Reason.WINDOW_PASSED)
             continue
@@ -98,19 +207,14 @@ def _deliver(tx: Transaction, most: int) -> bool:
         if all(_free_now(tx, allocation) for allocation in promised):
             _activate(tx, lease, promised)
             done += 1
-    return False
 
 
 def _free_now(tx: Transaction, mine: Allocation) -> bool:
-    """Nothing else stands on these accelerators from now until the promise's end."""
+    """The supply has begun, and nothing is in the way from now until the promise's end."""
+    if tx.book.inbound[mine.inbound_lease_id].starts_at_ms > tx.now_ms:
+        return False
     window = Window(tx.now_ms, mine.ends_at_ms)
-    held = set(mine.accelerators)
-    return not any(
-        other.id != mine.id
-        and held.intersection(other.accelerators)
-        and standing_window(other, tx.now_ms).overlaps(window)
-        for other in tx.book.snapshot.standing_on(mine.node_id)
-    )
+    return not tx.book.snapshot.in_the_way(mine, window, tx.now_ms)
 
 
 def _activate(tx: Transaction, lease: Lease, promised: list[Allocation]) -> None:
@@ -133,48 +237,67 @@ def _activate(tx: Transaction, lease: Lease, promised: list[Allocation]) -> None
     )
 
 
-def _try_queue(tx: Transaction) -> bool:
-    """Plan waiting leases in queue order; the same question is not asked twice in vain."""
-    waiting = tx.book.leases_by_state.get(LeaseState.WAITING)
-    passed = [x for x in waiting if x.ends_at_ms is not None and x.ends_at_ms <= tx.now_ms]
-    for lease in passed:
-        drop_promise(tx, lease, LeaseState.REFUSED, Reason.WINDOW_PASSED)
-    if tx.book.queue_tried_at == tx.book.snapshot.version:
-        return False
-    in_vain: dict[tuple[str, str, str, int | None], int] = {}
-    plans = 0
-    for lease in sorted(tx.book.leases_by_state.get(LeaseState.WAITING), key=queue_key):
-        if plans >= MOST_PLANS_A_TURN:
-            return True
-        question = (lease.kind, lease.shape, lease.lease_class, lease.ends_at_ms)
+def _try_queue(look: _Look) -> bool:
+    """Plan waiting leases in queue order; the same question is not asked twice in vain.
+
+    While capacity is as it was when all were tried, only what changed is tried. A turn plans
+    for a bounded number; the next goes on behind them, so that nobody starves.
+    """
+    tx, book = look.tx, look.tx.book
+    for lease in look.leases(LeaseState.WAITING):
+        if lease.ends_at_ms is not None and lease.ends_at_ms <= tx.now_ms:
+            drop_promise(tx, lease, LeaseState.REFUSED, Reason.WINDOW_PASSED)
+    after = book.queue_resumes_after
+    if after is None and book.queue_tried_at == book.snapshot.version:
+        waiting = list(look.leases(LeaseState.WAITING))
+    else:
+        waiting = book.leases_by_state.get(LeaseState.WAITING)
+    if after is None:
+        book.queue_tried_at = book.snapshot.version
+    in_vain: dict[object, int] = {}
+    plans, last, freed = 0, after, False
+    for lease in sorted(waiting, key=queue_key):
+        if lease.ends_at_ms is not None and lease.ends_at_ms <= tx.now_ms:
+            continue
+        if after is not None and queue_key(lease) <= after:
+            continue
+        question = (
+            lease.kind, lease.shape, lease.lease_class, lease.tenant_id,
+            max(lease.starts_at_ms, tx.now_ms), lease.ends_at_ms,
+        )  # fmt: skip
         if lease.accelerators >= in_vain.get(question, lease.accelerators + 1):
             continue
+        if plans >= MOST_PLANS_A_TURN:
+            book.queue_resumes_after = last
+            return True
         plans += 1
+        last = queue_key(lease)
         try:
             placed = place(tx, lease)
         except Refused:
             placed = None  # the fleet has shrunk under it: it waits for the fleet to grow
         if placed is None:
             in_vain[question] = lease.accelerators
-    tx.book.queue_tried_at = tx.book.snapshot.version
-    return False
+        else:
+            freed |= bool(tx.book.victims_of.count(lease.id))
+    book.queue_resumes_after = None
+    if after is None and not freed:
+        book.queue_tried_at = book.snapshot.version  # promises alone free nothing
+    return book.queue_tried_at != book.snapshot.version
 
 
-def _start_jobs(tx: Transaction, most: int) -> bool:
+def _start_jobs(look: _Look) -> None:
     """Give the next queued job of each free, active lease an attempt: the stored intent."""
-    ready: list[tuple[Lease, Job]] = []
-    for lease_id in tx.book.queued_jobs.groups():
-        lease = tx.book.leases.get(lease_id)
-        if lease is None or lease.state is not LeaseState.ACTIVE:
+    tx, done = look.tx, 0
+    for lease in look.leases(LeaseState.ACTIVE):
+        queued = tx.book.queued_jobs.get(lease.id)
+        if not queued or tx.book.live_attempts.count(lease.id):
             continue
-        if tx.book.live_attempts.count(lease_id):
+        if done >= look.request.most:
+            look.leave(lease)
             continue
-        job = tx.book.queued_jobs.first(lease_id)
-        if job is not None:
-            ready.append((lease, job))
-    for lease, job in ready[:most]:
-        _intend(tx, lease, job)
-    return len(ready) > most
+        done += 1
+        _intend(tx, lease, min(queued, key=lambda job: (job.submitted_at_ms, id_number(job.id))))
 
 
 def _intend(tx: Transaction, lease: Lease, job: Job) -> None:
@@ -208,28 +331,22 @@ def _intend(tx: Transaction, lease: Lease, job: Job) -> None:
     )  # fmt: skip
 
 
-def _meter(tx: Transaction, request: Turn) -> bool:
+def _meter(look: _Look) -> None:
     """Book running time that was last booked a while ago."""
-    done = 0
-    for state in (LeaseState.ACTIVE, LeaseState.RECLAIMING):
-        for lease in tx.book.leases_by_state.get(state):
-            if not _due(tx, lease, request.meter_every_ms):
-                continue
-            if done >= request.most:
-                return True
-            done += 1
-            until = tx.now_ms if lease.kill_at_ms is None else min(tx.now_ms, lease.kill_at_ms)
-            for allocation in tx.book.allocations_of(lease.id):
-                if allocation.delivered:
-                    meter_allocation(tx, lease, allocation, until)
-            meter_live_attempts(tx, lease)
-    return False
+    tx, done = look.tx, 0
+    for lease in look.leases(LeaseState.ACTIVE, LeaseState.RECLAIMING):
+        every_ms = look.request.meter_every_ms
+        running = [a for a in tx.book.allocations_of(lease.id) if a.delivered]
+        if all(_metered_ms(a) + every_ms > a.billable_until(tx.now_ms) for a in running):
+            continue
+        if done >= look.request.most:
+            look.leave(lease)
+            continue
+        done += 1
+        for allocation in running:
+            meter_allocation(tx, lease, allocation, tx.now_ms)
+        meter_live_attempts(tx, lease)
 
 
-def _due(tx: Transaction, lease: Lease, every_ms: int) -> bool:
-    return any(
-        allocation.delivered
-        and (allocation.metered_until_ms or allocation.delivered_from_ms or 0) + every_ms
-        <= (tx.now_ms if lease.kill_at_ms is None else min(tx.now_ms, lease.kill_at_ms))
-        for allocation in tx.book.snapshot.allocations_of.get(lease.id, {}).values()
-    )
+def _metered_ms(allocation: Allocation) -> int:
+    return allocation.metered_until_ms or allocation.delivered_from_ms or 0

@@ -85,8 +85,8 @@ def places(views: Views) -> list[PlaceTotal]:
         )
         taken = {tuple(row[:5]): int(row[5]) for row in connection.execute(allocated)}
         return [
-            PlaceTotal(*place, nodes, int(accelerators), taken.get(tuple(place), 0))
-            for *place, nodes, accelerators in connection.execute(supplied)
+            PlaceTotal(*row[:5], row[5], int(row[6]), taken.get(tuple(row[:5]), 0))
+            for row in connection.execute(supplied)
         ]
 
 

@@ -1,0 +1,234 @@
+"""The audit of usage, charges, ledger and invoices: every accelerator-millisecond once."""
+
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+PER_MICRO = 3_600_000 * 1_000
+MINOR = {"USD": 10_000, "EUR": 10_000}
+"""Micros of a cent."""
+
+
+def money_problems(rows: sqlite3.Connection) -> Iterator[str]:
+    """Every broken rule between delivered time and invoices."""
+    usage = rows.execute("SELECT * FROM usage ORDER BY seq").fetchall()
+    charges = rows.execute("SELECT * FROM charge ORDER BY seq").fetchall()
+    accruals = {row["id"]: row for row in rows.execute("SELECT * FROM accrual")}
+    yield from _delivered_once(rows, usage)
+    yield from _occupied_once(rows, usage)
+    yield from _charges(rows, usage, charges)
+    yield from _accruals(charges, accruals)
+    yield from _ledger(rows)
+    yield from _balances(rows, usage, accruals)
+    yield from _invoices(rows, accruals)
+
+
+def _delivered_once(rows: sqlite3.Connection, usage: list[sqlite3.Row]) -> Iterator[str]:
+    """Events of an allocation follow each other from its handing over to where it is metered."""
+    pieces: dict[str, list[sqlite3.Row]] = defaultdict(list)
+    for event in usage:
+        if event["measure"] == "delivered":
+            if event["source"] != "desk":
+                yield f"usage {event['seq']}: delivered time from {event['source']}"
+            pieces[event["event_id"].split(":")[0]].append(event)
+    for a in rows.execute("SELECT * FROM allocation"):
+        at, mine = a["delivered_from_ms"], pieces.pop(a["id"], [])
+        size = len(json.loads(a["accelerators"]))
+        for event in mine:
+            span = event["ends_at_ms"] - event["starts_at_ms"]
+            if event["starts_at_ms"] != at or event["accelerator_ms"] != span * size:
+                yield f"usage {event['seq']} of {a['id']} starts at {event['starts_at_ms']}, not {at}"
+            if (
+                event["lease_id"] != a["lease_id"]
+                or event["inbound_lease_id"] != a["inbound_lease_id"]
+            ):
+                yield f"usage {event['seq']} names another lease than {a['id']}"
+            at = event["ends_at_ms"]
+        if mine and at != a["metered_until_ms"]:
+            yield f"{a['id']} is metered until {a['metered_until_ms']}, its usage ends at {at}"
+        if a["fenced_at_ms"] is not None and a["delivered_from_ms"] is not None:
+            if at != a["delivered_until_ms"]:
+                yield f"{a['id']} was delivered until {a['delivered_until_ms']}, billed until {at}"
+            if a["metered_until_ms"] != a["delivered_until_ms"]:
+                yield f"{a['id']} is fenced and not settled"
+    for allocation_id in pieces:
+        yield f"usage of {allocation_id}, which is not in the book"
+
+
+def _occupied_once(rows: sqlite3.Connection, usage: list[sqlite3.Row]) -> Iterator[str]:
+    """A job's time on its accelerators is counted once, within its allocation's time."""
+    pieces: dict[str, list[sqlite3.Row]] = defaultdict(list)
+    for event in usage:
+        if event["measure"] == "occupied" and event["source"] == "desk":
+            pieces[event["event_id"].split(":")[0]].append(event)
+    for row in rows.execute(
+        "SELECT t.*, a.delivered_from_ms, a.delivered_until_ms FROM attempt t"
+        " JOIN allocation a ON a.id = t.allocation_id"
+    ):
+        at = row["started_at_ms"]
+        mine = pieces.pop(row["id"], [])
+        for event in mine:
+            span = event["ends_at_ms"] - event["starts_at_ms"]
+            size = len(json.loads(row["accelerators"]))
+            if event["starts_at_ms"] != at or event["accelerator_ms"] != span * size:
+                yield f"usage {event['seq']} of {row['id']} starts at {event['starts_at_ms']}, not {at}"
+            at = event["ends_at_ms"]
+        if mine and row["delivered_until_ms"] is not None and at > row["delivered_until_ms"]:
+            yield f"{row['id']} occupied accelerators after they were given back"
+    for attempt_id in pieces:
+        yield f"usage of {attempt_id}, which is not in the book"
+
+
+def _month(at_ms: int) -> tuple[int, int]:
+    """The first instants of the UTC month that holds `at_ms` and of the next."""
+    day = datetime.fromtimestamp(at_ms // 1000, UTC)
+    this = datetime(day.year, day.month, 1, tzinfo=UTC)
+    following = datetime(day.year + day.month // 12, day.month % 12 + 1, 1, tzinfo=UTC)
+    return int(this.timestamp()) * 1000, int(following.timestamp()) * 1000
+
+
+def _charges(
+    rows: sqlite3.Connection, usage: list[sqlite3.Row], charges: list[sqlite3.Row]
+) -> Iterator[str]:
+    """Each usage event has exactly the charges that the rates say, to the last numerator."""
+    cards = {row["id"]: row["rate_card_id"] for row in rows.execute("SELECT * FROM tenant")}
+    rates: dict[tuple[str, str, str], list[sqlite3.Row]] = defaultdict(list)
+    for rate in rows.execute("SELECT * FROM rate WHERE state = 'approved'"):
+        rates[rate["rate_card_id"], rate["kind"], rate["lease_class"]].append(rate)
+    found: dict[int, list[tuple[int, int, int, int, int]]] = defaultdict(list)
+    for row in charges:
+        found[row["usage_seq"]].append(
+            (row["starts_at_ms"], row["ends_at_ms"], row["accelerator_ms"], row["price_nanos"],
+             int(row["numerator"]))
+        )  # fmt: skip
+    for event in usage:
+        line = rates[cards[event["tenant_id"]], event["kind"], event["lease_class"]]
+        expected = _expected(event, line)
+        if found.pop(event["seq"], []) != expected:
+            yield f"usage {event['seq']} should be charged {expected}"
+    if found:
+        yield f"charges without usage: {sorted(found)}"
+
+
+def _expected(event: sqlite3.Row, line: list[sqlite3.Row]) -> list[tuple[int, int, int, int, int]]:
+    start, end, whole = event["starts_at_ms"], event["ends_at_ms"], event["accelerator_ms"]
+    cuts = {start, end} | {
+        r["effective_from_ms"] for r in line if start < r["effective_from_ms"] < end
+    }
+    month = _month(start)[1]
+    while month < end:
+        cuts.add(month)
+        month = _month(month)[1]
+    pieces, before = [], 0
+    ordered = sorted(cuts)
+    for low, high in zip(ordered, ordered[1:], strict=False):
+        so_far = whole * (high - start) // (end - start)
+        share, before = so_far - before, so_far
+        rate = max(
+            (r for r in line if r["effective_from_ms"] <= low), key=lambda r: r["effective_from_ms"]
+        )
+        if rate["measure"] == event["measure"] and share:
+            pieces.append((low, high, share, rate["price_nanos"], share * rate["price_nanos"]))
+    return pieces
+
+
+def _accruals(charges: list[sqlite3.Row], accruals: dict[str, sqlite3.Row]) -> Iterator[str]:
+    """An accrual is the sum of its charges and has posted its floor."""
+    numerators: dict[str, int] = defaultdict(int)
+    times: dict[str, int] = defaultdict(int)
+    for row in charges:
+        accrual = accruals[row["accrual_id"]]
+        numerators[row["accrual_id"]] += int(row["numerator"])
+        times[row["accrual_id"]] += row["accelerator_ms"]
+        same = ("tenant_id", "lease_id", "rate_id", "measure", "currency", "correction")
+        if any(accrual[name] != row[name] for name in same):
+            yield f"charge {row['seq']} does not belong to accrual {accrual['id']}"
+        if accrual["service_month_ms"] != _month(row["starts_at_ms"])[0]:
+            yield f"charge {row['seq']} lies in another month than accrual {accrual['id']}"
+    for accrual in accruals.values():
+        if int(accrual["numerator"]) != numerators[accrual["id"]]:
+            yield f"{accrual['id']} is not the sum of its charges"
+        if accrual["accelerator_ms"] != times[accrual["id"]]:
+            yield f"{accrual['id']} has {accrual['accelerator_ms']} accelerator-ms"
+        if accrual["posted_micros"] != int(accrual["numerator"]) // PER_MICRO:
+            yield f"{accrual['id']} has posted {accrual['posted_micros']}, not its floor"
+
+
+def _ledger(rows: sqlite3.Connection) -> Iterator[str]:
+    """Every entry, every unit: zero."""
+    for row in rows.execute(
+        "SELECT entry_seq, unit, sum(amount) AS total FROM posting GROUP BY 1, 2 HAVING total <> 0"
+    ):
+        yield f"entry {row['entry_seq']}: {row['unit']} sums to {row['total']}"
+    for row in rows.execute(
+        "SELECT seq FROM entry WHERE seq NOT IN (SELECT entry_seq FROM posting)"
+        " UNION SELECT entry_seq FROM posting WHERE entry_seq NOT IN (SELECT seq FROM entry)"
+    ):
+        yield f"entry {row['seq']} has no postings, or they have no entry"
+
+
+def _balances(
+    rows: sqlite3.Connection, usage: list[sqlite3.Row], accruals: dict[str, sqlite3.Row]
+) -> Iterator[str]:
+    """Balances are the postings' sums, and those are what usage, accruals and invoices say."""
+    held = {(r["account"], r["unit"]): r["amount"] for r in rows.execute("SELECT * FROM balance")}
+    sums = {
+        (r["account"], r["unit"]): r["total"]
+        for r in rows.execute(
+            "SELECT account, unit, sum(amount) AS total FROM posting GROUP BY account, unit"
+        )
+    }
+    if held != sums:
+        yield f"balances and postings differ: {set(held.items()) ^ set(sums.items())}"
+    expected: dict[tuple[str, str], int] = defaultdict(int)
+    for event in usage:
+        if event["measure"] == "delivered":
+            unit = f"accelerator_ms:{event['kind']}"
+            expected[f"usage:{event['tenant_id']}", unit] += event["accelerator_ms"]
+            expected[f"capacity:{event['inbound_lease_id']}", unit] -= event["accelerator_ms"]
+    for accrual in accruals.values():
+        posted, unit = accrual["posted_micros"], accrual["currency"]
+        expected[f"revenue:{accrual['lease_class']}", unit] -= posted
+        if accrual["invoice_id"] is None:
+            expected[f"unbilled:{accrual['tenant_id']}", unit] += posted
+        else:
+            expected["rounding", unit] += posted
+    for row in rows.execute("SELECT * FROM invoice"):
+        side = "internal_transfer" if row["kind"] == "chargeback" else "receivable"
+        expected[f"{side}:{row['tenant_id']}", row["currency"]] += row["total_micros"]
+        expected["rounding", row["currency"]] -= row["total_micros"]
+    wanted = {key: amount for key, amount in expected.items() if amount}
+    if wanted != {key: amount for key, amount in sums.items() if amount}:
+        yield f"the ledger says {sums}, usage, accruals and invoices say {wanted}"
+
+
+def _invoices(rows: sqlite3.Connection, accruals: dict[str, sqlite3.Row]) -> Iterator[str]:
+    """Numbers without a gap; lines are their accruals, rounded once; a total is its lines."""
+    series: dict[str, list[int]] = defaultdict(list)
+    for invoice in rows.execute("SELECT * FROM invoice ORDER BY series, sequence"):
+        series[invoice["series"]].append(invoice["sequence"])
+        exact: dict[int, int] = defaultdict(int)
+        for accrual in accruals.values():
+            if accrual["invoice_id"] == invoice["id"]:
+                exact[accrual["invoice_line"]] += int(accrual["numerator"])
+        total = 0
+        lines = json.loads(invoice["lines"])
+        if {line["number"] for line in lines} != set(exact):
+            yield f"{invoice['number']} has lines without accruals"
+        for line in lines:
+            step = MINOR[invoice["currency"]]
+            amount = (2 * exact[line["number"]] + step * PER_MICRO) // (2 * step * PER_MICRO) * step
+            total += amount
+            if (
+                int(line["amount_micros"]) != amount
+                or int(line["numerator"]) != exact[line["number"]]
+            ):
+                yield f"{invoice['number']} line {line['number']} should be {amount}"
+        if total != invoice["total_micros"]:
+            yield f"{invoice['number']} asks {invoice['total_micros']}, its lines {total}"
+    last = {row["name"]: row["last"] for row in rows.execute("SELECT * FROM series")}
+    for name, numbers in series.items():
+        if numbers != list(range(1, last[name] + 1)):
+            yield f"series {name} has the numbers {numbers}, the last is {last[name]}"

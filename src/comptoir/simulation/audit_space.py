@@ -1,0 +1,191 @@
+"""The audit of accelerators and states: nothing sold twice, gangs whole, edges allowed."""
+
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import pairwise
+
+ENDLESS = 1 << 62
+EXCLUSIVE = {"h100-sxm", "mi300x", "mtia-v2"}
+PLACE = {
+    "site": ("site",),
+    "cluster": ("site", "cluster"),
+    "pod": ("site", "cluster", "pod"),
+    "rack": ("site", "cluster", "pod", "rack"),
+    "node": ("site", "cluster", "pod", "rack", "name"),
+}
+STATE_EDGES = {
+    "": {"waiting"},
+    "waiting": {"scheduled", "cancelled", "refused", "ended"},
+    "scheduled": {"active", "waiting", "cancelled", "broken"},
+    "active": {"reclaiming"},
+    "reclaiming": {"waiting", "ended"},
+}
+GUARANTEED = {"internal", "reserved", "on_demand"}
+MAY_BE_SHORT = {"window_end"}
+"""The reason whose instant everybody knew."""
+
+
+def space_problems(rows: sqlite3.Connection) -> Iterator[str]:
+    """Every broken rule of space, time and state."""
+    leases = {row["id"]: row for row in rows.execute("SELECT * FROM lease")}
+    nodes = {row["id"]: row for row in rows.execute("SELECT * FROM node")}
+    allocations = [dict(row) for row in rows.execute("SELECT * FROM allocation")]
+    for allocation in allocations:
+        allocation["slots"] = [
+            (allocation["node_id"], index) for index in json.loads(allocation["accelerators"])
+        ]
+    histories = _histories(rows)
+    yield from _sold_twice(allocations)
+    yield from _strangers_on_a_node(allocations, nodes)
+    yield from _gangs(allocations, leases, nodes)
+    yield from _supply(rows, allocations, nodes)
+    yield from _edges(histories, leases)
+    yield from _notices(histories, leases, allocations)
+    yield from _jobs(rows, leases)
+
+
+def _sold_twice(allocations: list[dict]) -> Iterator[str]:  # type: ignore[type-arg]
+    """Neither handed over nor promised to two at once, accelerator by accelerator."""
+    held: dict[tuple[str, int], list[tuple[int, int, str]]] = defaultdict(list)
+    promised: dict[tuple[str, int], list[tuple[int, int, str]]] = defaultdict(list)
+    for a in allocations:
+        for slot in a["slots"]:
+            if a["delivered_from_ms"] is not None:
+                end = ENDLESS if a["fenced_at_ms"] is None else a["fenced_at_ms"]
+                held[slot].append((a["delivered_from_ms"], end, a["id"]))
+            if a["fenced_at_ms"] is None:
+                end = ENDLESS if a["ends_at_ms"] is None else a["ends_at_ms"]
+                promised[slot].append((a["starts_at_ms"], end, a["id"]))
+    for what, table in (("handed over", held), ("promised", promised)):
+        for slot, intervals in table.items():
+            for (_, end, one), (start, _, other) in pairwise(sorted(intervals)):
+                if start < end:
+                    yield f"{slot} is {what} to {one} and {other} at once"
+
+
+def _strangers_on_a_node(allocations: list[dict], nodes: dict) -> Iterator[str]:  # type: ignore[type-arg]
+    """Outside customers get whole nodes: never two tenants on one at a time."""
+    held: dict[str, list[tuple[int, int, str]]] = defaultdict(list)
+    for a in allocations:
+        if nodes[a["node_id"]]["kind"] in EXCLUSIVE and a["delivered_from_ms"] is not None:
+            end = ENDLESS if a["fenced_at_ms"] is None else a["fenced_at_ms"]
+            held[a["node_id"]].append((a["delivered_from_ms"], end, a["tenant_id"]))
+    for node_id, intervals in held.items():
+        for n, (start, end, tenant) in enumerate(intervals):
+            for other_start, other_end, other in intervals[n + 1 :]:
+                if tenant != other and start < other_end and other_start < end:
+                    yield f"{node_id} held {tenant} and {other} at once"
+
+
+def _gangs(allocations: list[dict], leases: dict, nodes: dict) -> Iterator[str]:  # type: ignore[type-arg]
+    """A gang is whole or absent, and stands in one place of its shape."""
+    standing: dict[str, list[dict]] = defaultdict(list)  # type: ignore[type-arg]
+    for a in allocations:
+        if a["fenced_at_ms"] is None:
+            standing[a["lease_id"]].append(a)
+    for lease in leases.values():
+        parts = standing[lease["id"]]
+        has = sum(len(a["slots"]) for a in parts)
+        wants = (
+            lease["accelerators"] if lease["state"] in ("scheduled", "active", "reclaiming") else 0
+        )
+        if has != wants:
+            yield f"{lease['id']} is {lease['state']} with {has} accelerators, not {wants}"
+        delivered = {a["delivered_from_ms"] is not None for a in parts}
+        if parts and delivered != {lease["state"] != "scheduled"}:
+            yield f"{lease['id']} is {lease['state']} and handed over in part"
+        places = {tuple(nodes[a["node_id"]][part] for part in PLACE[lease["shape"]]) for a in parts}
+        if len(places) > 1:
+            yield f"{lease['id']} spans {len(places)} {lease['shape']}s"
+
+
+def _supply(rows: sqlite3.Connection, allocations: list[dict], nodes: dict) -> Iterator[str]:  # type: ignore[type-arg]
+    """Nothing is promised outside its inbound lease."""
+    inbound = {row["id"]: row for row in rows.execute("SELECT * FROM inbound_lease")}
+    for a in allocations:
+        supply = inbound[nodes[a["node_id"]]["inbound_lease_id"]]
+        if supply["id"] != a["inbound_lease_id"]:
+            yield f"{a['id']} is booked on {a['inbound_lease_id']}, its node is of {supply['id']}"
+        if a["fenced_at_ms"] is None and supply["ends_at_ms"] is not None:
+            end = ENDLESS if a["ends_at_ms"] is None else a["ends_at_ms"]
+            if end > supply["ends_at_ms"]:
+                yield f"{a['id']} is promised past the end of {supply['id']}"
+        if a["delivered_from_ms"] is not None and a["delivered_from_ms"] < supply["starts_at_ms"]:
+            yield f"{a['id']} was handed over before {supply['id']} began"
+        if a["fenced_at_ms"] is None and supply["state"] == "ended":
+            yield f"{a['id']} stands on {supply['id']}, which has ended"
+
+
+def _histories(rows: sqlite3.Connection) -> dict[str, list[tuple[int, str, dict]]]:  # type: ignore[type-arg]
+    """Per lease: (instant, state, the event's data), from the event table alone."""
+    found: dict[str, list[tuple[int, str, dict]]] = defaultdict(list)  # type: ignore[type-arg]
+    for row in rows.execute("SELECT * FROM event WHERE type LIKE 'lease.%' ORDER BY seq"):
+        state = row["type"].removeprefix("lease.")
+        state = "waiting" if state == "requested" else state
+        if state not in ("extended", "reclaim_planned", "reclaim_dropped"):
+            found[row["subject"]].append((row["at_ms"], state, json.loads(row["data"])))
+    return found
+
+
+def _edges(histories: dict, leases: dict) -> Iterator[str]:  # type: ignore[type-arg]
+    """States move along the allowed edges only, and end where the row says."""
+    for lease_id, lease in leases.items():
+        state = ""
+        for _, following, _ in histories[lease_id]:
+            if following not in STATE_EDGES.get(state, set()):
+                yield f"{lease_id} went from {state or 'nothing'} to {following}"
+            state = following
+        if state != lease["state"]:
+            yield f"{lease_id} is {lease['state']}, its history ends with {state}"
+
+
+def _notices(histories: dict, leases: dict, allocations: list[dict]) -> Iterator[str]:  # type: ignore[type-arg]
+    """Who is taken back had its notice; only spot gives way; billing ends with the notice."""
+    kills: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for lease_id, history in histories.items():
+        lease = leases[lease_id]
+        handed_over = 0
+        for at, state, data in history:
+            handed_over = at if state == "active" else handed_over
+            if state != "reclaiming":
+                continue
+            kills[lease_id].append((handed_over, data["kill_at_ms"]))
+            if data["reason"] == "stronger_request" and lease["lease_class"] in GUARANTEED:
+                yield f"{lease_id} is {lease['lease_class']} and was taken back for a stronger one"
+            notice = data["kill_at_ms"] - at
+            if data["reason"] not in MAY_BE_SHORT and notice < lease["notice_s"] * 1000:
+                yield f"{lease_id} had {notice} ms notice ({data['reason']})"
+    for a in allocations:
+        if a["delivered_until_ms"] is None:
+            continue
+        if not a["delivered_from_ms"] <= a["delivered_until_ms"] <= a["fenced_at_ms"]:
+            yield f"{a['id']} was delivered until {a['delivered_until_ms']}, outside its time"
+        ends = [kill for at, kill in kills[a["lease_id"]] if at == a["delivered_from_ms"]]
+        if not ends or a["delivered_until_ms"] > min(max(ends), a["ends_at_ms"]):
+            yield f"{a['id']} was delivered past its notice"
+
+
+def _jobs(rows: sqlite3.Connection, leases: dict) -> Iterator[str]:  # type: ignore[type-arg]
+    """One attempt at a time a lease, numbered without a gap; final leases keep no live job."""
+    attempts: dict[str, list[sqlite3.Row]] = defaultdict(list)
+    live: dict[str, int] = defaultdict(int)
+    for row in rows.execute("SELECT * FROM attempt ORDER BY job_id, number"):
+        attempts[row["job_id"]].append(row)
+        live[row["lease_id"]] += row["state"] in ("starting", "running")
+    for lease_id, count in live.items():
+        if count > 1:
+            yield f"{lease_id} has {count} attempts at once"
+        if count and leases[lease_id]["state"] not in ("active", "reclaiming"):
+            yield f"{lease_id} is {leases[lease_id]['state']} and runs an attempt"
+    for job in rows.execute("SELECT * FROM job"):
+        mine = attempts[job["id"]]
+        if [row["number"] for row in mine] != list(range(1, job["attempts"] + 1)):
+            yield f"{job['id']} has attempts {[row['number'] for row in mine]}"
+        running = [row for row in mine if row["state"] in ("starting", "running")]
+        if (job["state"] == "running") != bool(running):
+            yield f"{job['id']} is {job['state']} with {len(running)} live attempts"
+        final = leases[job["lease_id"]]["state"] in ("ended", "refused", "cancelled", "broken")
+        if final and job["state"] in ("queued", "running"):
+            yield f"{job['id']} is {job['state']} on {job['lease_id']}, which is over"

@@ -1,0 +1,146 @@
+"""Faults: where the desk is killed, and what goes wrong without killing it.
+
+Every commit and every engine call asks this plan first. A kill is a `BaseException`, so that
+no handler of the desk sees it, as with `kill -9`. What a kill interrupts is drawn from the
+seed: before the commit, after it and before the answer, around a call of the engine.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from comptoir.desk.ports import Changes, CommitUnknown, Loaded, StoredAnswer
+from comptoir.leases.allocation import Allocation
+from comptoir.metering.usage import UsageEvent
+from comptoir.store.sql_store import SqlStore
+from comptoir.units.errors import Unavailable
+from comptoir.units.ids import LeaseId
+
+LEAST_KILLS = 2
+_COMMITS_EXPECTED = 60
+_ENGINE_CALLS_EXPECTED = 80
+
+
+class Killed(BaseException):
+    """The desk's process is gone."""
+
+
+class Faults:
+    """What goes wrong in one schedule."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
+        self.counts: Counter[str] = Counter()
+        self.commits = 0
+        self.engine_calls = 0
+        self.on = True
+        kills = LEAST_KILLS + rng.choice((0, 0, 1, 2))
+        self._commit_kills = {
+            rng.randrange(1, _COMMITS_EXPECTED): rng.choice(("before", "after"))
+            for _ in range((kills + 1) // 2)
+        }
+        self._engine_kills = {
+            rng.randrange(1, _ENGINE_CALLS_EXPECTED): rng.choice(("before", "after"))
+            for _ in range(kills // 2)
+        }
+        self._unknown_rate = rng.choice((0.0, 0.02, 0.05))
+        self._full_rate = rng.choice((0.0, 0.0, 0.03))
+        self._engine_rate = rng.choice((0.0, 0.05, 0.15))
+
+    @property
+    def kills(self) -> int:
+        """How often the desk was killed."""
+        return self.counts["kill"]
+
+    def kill(self) -> None:
+        """End the desk here."""
+        self.counts["kill"] += 1
+        raise Killed
+
+    def commit_phase(self) -> str:
+        """What becomes of this commit: "", "before", "after", or an error's name."""
+        self.commits += 1
+        if not self.on:
+            return ""
+        phase = self._commit_kills.pop(self.commits, "")
+        if phase:
+            return phase
+        draw = self._rng.random()
+        for name, rate in (
+            ("unknown_done", self._unknown_rate / 2),
+            ("unknown_not_done", self._unknown_rate / 2),
+            ("disk_full", self._full_rate),
+        ):
+            if draw < rate:
+                self.counts[name] += 1
+                return name
+            draw -= rate
+        return ""
+
+    def engine_phase(self) -> str:
+        """What becomes of this call: "", "before", "after", "unavailable" or "lost"."""
+        self.engine_calls += 1
+        if not self.on:
+            return ""
+        phase = self._engine_kills.pop(self.engine_calls, "")
+        if phase:
+            return phase
+        if self._rng.random() < self._engine_rate:
+            name = self._rng.choice(("unavailable", "lost"))
+            self.counts[f"engine_{name}"] += 1
+            return name
+        return ""
+
+
+class FaultyStore:
+    """The real store, with the faults of a plan at every commit."""
+
+    def __init__(self, store: SqlStore, faults: Faults) -> None:
+        self.real = store
+        self._faults = faults
+
+    def commit(self, changes: Changes) -> None:
+        """Commit, unless the plan says otherwise; see the port."""
+        phase = self._faults.commit_phase()
+        if phase == "before":
+            self._faults.kill()
+        if phase == "disk_full":
+            raise Unavailable("disk_full", "the disk of the book is full: nothing was written")
+        if phase == "unknown_not_done":
+            raise CommitUnknown("the connection broke")
+        self.real.commit(changes)
+        if phase == "after":
+            self._faults.kill()
+        if phase == "unknown_done":
+            raise CommitUnknown("the connection broke")
+
+    def load(self) -> Loaded:
+        """As the real one."""
+        return self.real.load()
+
+    def find(self, table: str, key: tuple[Any, ...]) -> Any | None:
+        """As the real one."""
+        return self.real.find(table, key)
+
+    def find_answers(
+        self, scoped_keys: Iterable[tuple[str, str]]
+    ) -> Mapping[tuple[str, str], StoredAnswer]:
+        """As the real one."""
+        return self.real.find_answers(scoped_keys)
+
+    def find_usage(self, source: str, event_ids: Sequence[str]) -> Mapping[str, UsageEvent]:
+        """As the real one."""
+        return self.real.find_usage(source, event_ids)
+
+    def find_allocation_of(self, lease_id: LeaseId) -> Allocation | None:
+        """As the real one."""
+        return self.real.find_allocation_of(lease_id)
+
+    def short_of_room(self) -> bool:
+        """As the real one."""
+        return self.real.short_of_room()
+
+    def forget_answers(self, before_ms: int) -> int:
+        """As the real one."""
+        return self.real.forget_answers(before_ms)

@@ -1,0 +1,243 @@
+"""One schedule: act, let time pass, kill, start again, wind down, audit."""
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from comptoir.desk.desk import Call, Desk
+from comptoir.desk.engine_loop import EngineLoop
+from comptoir.desk.requests import LeaseRef, Observed, Turn
+from comptoir.leases.lease import LeaseState
+from comptoir.simulation.auditor import Facts, audit
+from comptoir.simulation.clock import MONTH_END_MS, START_MS, SeededEntropy, VirtualClock
+from comptoir.simulation.faults import LEAST_KILLS, Faults, FaultyStore, Killed
+from comptoir.simulation.sim_engine import SimEngine
+from comptoir.simulation.template import BookPlace, book_place
+from comptoir.simulation.workload import Asked, Workload
+from comptoir.store.sql_store import SqlStore
+from comptoir.units.errors import ComptoirError, Unavailable
+
+LEAST_OPERATIONS = 50
+MOST_ROUNDS = 400
+MOST_WIND_DOWN_ROUNDS = 60
+STEPS_MS = (0, 1, 40, 250, 250, 1_000, 5_000, 31_000, 61_000, 400_000, 3_700_000, 86_400_000 * 3)
+
+
+@dataclass(slots=True)
+class Report:
+    """What one schedule did, and every rule that the auditor found broken."""
+
+    seed: int
+    operations: int = 0
+    kills: int = 0
+    commits: int = 0
+    engine_calls: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def command(self) -> str:
+        """The one command that replays it."""
+        return f"python -m comptoir.simulation --seed {self.seed}"
+
+
+def simulate_schedule(seed: int, say: Callable[[str], None] | None = None) -> Report:
+    """Run the schedule of a seed and audit the book it leaves.
+
+    Args:
+        seed: Decides everything.
+        say: Told every step, one line each.
+
+    Returns:
+        The report; no problems means that every rule held.
+    """
+    schedule = Schedule(seed, book_place(), say)
+    try:
+        schedule.run()
+    except Exception as error:
+        schedule.report.problems.append(f"{type(error).__name__}: {error}")
+        if say is not None:
+            raise
+    return schedule.finish()
+
+
+class Schedule:
+    """The state of one run: what survives a kill, and the desk that does not."""
+
+    def __init__(
+        self, seed: int, place: BookPlace, say: Callable[[str], None] | None = None
+    ) -> None:
+        self.report = Report(seed)
+        self._say = say
+        self._place = place
+        place.fresh()
+        self._rng = random.Random(seed)
+        self._clock = VirtualClock(self._rng.choice((START_MS, MONTH_END_MS)))
+        self._entropy = SeededEntropy(seed)
+        self._faults = Faults(random.Random(seed + 1))
+        self._engine = SimEngine(self._clock, self._faults)
+        self._store: FaultyStore | None = None
+        self._asked: list[Asked] = []
+        self._waiting: list[Asked] = []
+        self._submitted: list[Observed] = []
+        self._skewed = self._rng.random() < 0.1
+        self._start()
+        self._workload = Workload(self._rng, self._clock, self._desk.book)
+
+    def run(self) -> None:
+        """At least the least operations and the least kills, then quiet until nothing moves."""
+        rounds = 0
+        while self._unfinished() and rounds < MOST_ROUNDS:
+            rounds += 1
+            self._guarded(self._round)
+        self._say_line("-- no more faults; winding down")
+        self._faults.on = False
+        self._clock.skew_ms = max(self._clock.skew_ms, 0)
+        self._guarded(self._retry)
+        if self._rng.random() < 0.5:
+            self._guarded(self._settle_down)
+
+    def finish(self) -> Report:
+        """Audit, and give the store back."""
+        report = self.report
+        report.kills, report.commits = self._faults.kills, self._faults.commits
+        report.engine_calls, report.faults = self._faults.engine_calls, self._faults.counts
+        facts = Facts(
+            {asked.key: asked for asked in self._asked},
+            list(self._engine.history.values()),
+            self._clock.true_ms,
+            clocks_agree=not self._skewed,
+        )
+        if not report.problems:
+            report.problems += audit(self._place, self._desk, facts)
+        self._stop()
+        if report.kills < LEAST_KILLS or report.operations < LEAST_OPERATIONS:
+            report.problems.append(f"{report.operations} operations, {report.kills} kills: too few")
+        return report
+
+    # Living and dying.
+
+    def _start(self) -> None:
+        self._store = FaultyStore(SqlStore(self._place.engine), self._faults)
+        self._desk = Desk(self._store, self._clock, self._entropy)
+        self._loop = EngineLoop(self._engine, lambda: self._desk.book, self._observe)
+
+    def _stop(self) -> None:
+        if self._store is not None:
+            self._store.real.close()
+            self._store = None
+
+    def _guarded(self, act: Callable[[], None]) -> None:
+        """Act; when the desk is killed meanwhile, start another one."""
+        while True:
+            try:
+                act()
+            except Killed:
+                self._say_line("** killed")
+                self._stop()
+                self._clock.advance(self._rng.choice((0, 100, 4_000, 90_000)))
+                self._start()
+                continue
+            return
+
+    def _unfinished(self) -> bool:
+        return self.report.operations < LEAST_OPERATIONS or self._faults.kills < LEAST_KILLS
+
+    # One round.
+
+    def _round(self) -> None:
+        if self._waiting and self._rng.random() < 0.7:
+            self._retry()
+        else:
+            asked = self._workload.batch(self._desk.book, 4)
+            self._asked += asked
+            self._waiting += asked
+            self._execute(asked)
+        self._time_passes()
+        self._turn()
+        if self._rng.random() < 0.8:
+            self._step_engine()
+            self._turn()
+        if self._submitted and self._rng.random() < 0.1:
+            again = self._rng.choice(self._submitted[-20:])
+            self._desk.execute([Call("observe", again)])
+
+    def _time_passes(self) -> None:
+        by = self._rng.choices(STEPS_MS, (3, 3, 5, 5, 5, 5, 5, 3, 3, 2, 1, 1))[0]
+        self._clock.advance(by)
+        if self._skewed and self._rng.random() < 0.1:
+            self._clock.skew_ms = self._rng.choice((0, -90_000, 45_000, -3_600_000))
+        self._say_line(f".. {by} ms pass")
+
+    def _execute(self, asked: list[Asked]) -> None:
+        """Ask; what is heard is remembered for the auditor, what is not is asked again."""
+        outcomes = self._desk.execute([one.call for one in asked])
+        for one, outcome in zip(asked, outcomes, strict=True):
+            if isinstance(outcome.error, Unavailable):
+                self._say_line(f"{one.key} {one.call.operation}: {outcome.error.code}")
+                continue
+            if outcome.stored is not None:
+                one.answer = (outcome.stored.status, outcome.stored.body)
+            else:
+                assert one.call.encode is not None
+                one.answer = one.call.encode(outcome.error or outcome.value)
+            self.report.operations += 1
+            self._say_line(f"{one.key} {one.call.operation} {one.call.request}: {one.answer[1]!r}")
+        self._waiting = [one for one in self._waiting if one.answer is None]
+
+    def _retry(self) -> None:
+        """The same writes under the same keys, in another order; some actors give up."""
+        if self._waiting and self._rng.random() < 0.1:
+            self._waiting.pop(self._rng.randrange(len(self._waiting)))
+        self._rng.shuffle(self._waiting)
+        if self._waiting:
+            self._execute(self._waiting[:6])
+
+    def _turn(self) -> None:
+        for _ in range(3):
+            outcome = self._desk.execute([Call("turn", Turn(most=self._rng.choice((1, 200))))])[0]
+            if isinstance(outcome.error, Unavailable):
+                return
+            if outcome.unwrap() is False:
+                return
+
+    def _observe(self, observed: Observed) -> Any:
+        self._submitted.append(observed)
+        try:
+            return self._desk.call("observe", observed)
+        except Unavailable:
+            self._submitted.pop()
+            raise
+
+    def _step_engine(self) -> None:
+        try:
+            self._loop.step(self._desk.now_ms())
+        except ComptoirError as error:
+            self._say_line(f"the engine loop heard {error.code}")
+
+    # The end.
+
+    def _settle_down(self) -> None:
+        """End everything and let time pass until nothing is left that could move."""
+        for lease in list(self._desk.book.leases):
+            if lease.state in (LeaseState.WAITING, LeaseState.SCHEDULED):
+                self._desk.call("cancel_lease", LeaseRef(lease.id))
+            elif lease.state in (LeaseState.ACTIVE, LeaseState.RECLAIMING):
+                self._desk.call("end_lease", LeaseRef(lease.id))
+        for _ in range(MOST_WIND_DOWN_ROUNDS):
+            while self._desk.call("turn", Turn()):
+                pass
+            self._step_engine()
+            if not len(self._desk.book.leases) and not self._engine.kept():
+                return
+            self._clock.advance(20_000)
+        self.report.problems.append(
+            f"never came to rest: {[f'{x.id} {x.state}' for x in self._desk.book.leases]}, "
+            f"the engine keeps {self._engine.kept()}"
+        )
+
+    def _say_line(self, line: str) -> None:
+        if self._say is not None:
+            self._say(f"{self._clock.true_ms} {line}")

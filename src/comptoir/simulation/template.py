@@ -1,0 +1,140 @@
+"""Books that start cheaply: one template a process, copied for each schedule.
+
+The template is a real book, opened through the desk: a card in dollars and one in euros with
+odd prices, two teams, three customers, a small fleet of three kinds. One SQLAlchemy engine a
+process serves all schedules in turn, so that statements are compiled once.
+"""
+
+import atexit
+import os
+import shutil
+import sqlite3
+import tempfile
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from comptoir.desk.desk import Desk
+from comptoir.desk.requests import (
+    CreateRateCard,
+    CreateTenant,
+    CreateUser,
+    DeclareSupply,
+    NewNode,
+    Opening,
+    ProposeRate,
+    RateRef,
+)
+from comptoir.leases.lease import LeaseClass
+from comptoir.metering.usage import Measure
+from comptoir.simulation.clock import START_MS, SeededEntropy, VirtualClock
+from comptoir.store.opening import create_tables, sqlite_engine
+from comptoir.store.sql_store import SqlStore
+from comptoir.tenants.parties import SYSTEM, Role, TenantKind
+from comptoir.units.ids import RateCardId, UserId
+
+PRICES = {
+    "cpu-core": (9_999_999_937, Measure.DELIVERED),
+    "h100-sxm": (2_410_000_007, Measure.DELIVERED),
+    "mi300x": (1_930_000_011, Measure.BUSY),
+}
+"""Kind -> nanos per accelerator-hour, and what is billed: one kind bills telemetry."""
+
+TENANTS = (
+    ("ranking", TenantKind.TEAM, "list"),
+    ("feeds", TenantKind.TEAM, "list"),
+    ("acme", TenantKind.ENTERPRISE, "list"),
+    ("borealis", TenantKind.ENTERPRISE, "euro"),
+    ("uni", TenantKind.RESEARCHER, "list"),
+)
+
+
+class BookPlace:
+    """A directory of this process with the template and the book of the present schedule."""
+
+    def __init__(self) -> None:
+        memory = Path("/dev/shm")
+        base = memory if os.access(memory, os.W_OK) else None
+        self._directory = Path(tempfile.mkdtemp(prefix=f"comptoir-sim-{os.getpid()}-", dir=base))
+        self.template = self._directory / "template.db"
+        self.book = self._directory / "book.db"
+        engine = sqlite_engine(self.template, synchronous="OFF")
+        create_tables(engine, "simulation")
+        store = SqlStore(engine)
+        _open_book(Desk(store, VirtualClock(START_MS - 86_400_000), SeededEntropy(0)))
+        store.close()
+        self.engine: Engine = sqlite_engine(self.book, synchronous="OFF")
+
+    def fresh(self) -> Path:
+        """A copy of the template, where `engine` will find it."""
+        self.engine.dispose()
+        self.discard()
+        shutil.copyfile(self.template, self.book)
+        return self.book
+
+    def discard(self) -> None:
+        """Drop the book of the last schedule."""
+        for suffix in ("", "-wal", "-shm"):
+            Path(f"{self.book}{suffix}").unlink(missing_ok=True)
+
+    def rows(self) -> sqlite3.Connection:
+        """A connection of the auditor's own to the book as it is on disk."""
+        connection = sqlite3.connect(self.book)
+        connection.row_factory = sqlite3.Row
+        return connection
+
+    def close(self) -> None:
+        """Remove everything."""
+        self.engine.dispose()
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+
+@cache
+def book_place() -> BookPlace:
+    """This process's place."""
+    place = BookPlace()
+    atexit.register(place.close)
+    return place
+
+
+def _open_book(desk: Desk) -> None:
+    desk.call("open_book", Opening())
+    desk.call("create_rate_card", CreateRateCard("euro", "EUR"))
+    desk.call("create_user", CreateUser("seller", (Role.SALES, Role.FINANCE)))
+    desk.call("create_user", CreateUser("approver", (Role.APPROVER, Role.FINANCE)))
+    cards = {card.name: card for card in desk.book.rate_cards}
+    people = {user.name: user for user in desk.book.users}
+    for card in cards.values():
+        for kind, (price, measure) in PRICES.items():
+            for lease_class in LeaseClass:
+                _rate(desk, card.id, kind, lease_class, price, measure, people["approver"].id)
+    for slug, tenant_kind, card_name in TENANTS:
+        tenant = desk.call(
+            "create_tenant", CreateTenant(slug, slug.title(), tenant_kind, cards[card_name].id)
+        )
+        desk.call("create_user", CreateUser(slug, (Role.TENANT_ADMIN,), tenant.id))
+    desk.call("declare_supply", DeclareSupply("cores", "cpu-core", _nodes("c", (4, 3), "sim")))
+    desk.call("declare_supply", DeclareSupply("pods", "h100-sxm", _nodes("g", (4, 4), "")))
+    desk.call("declare_supply", DeclareSupply("amd", "mi300x", _nodes("m", (4, 4), "sim")))
+
+
+def _nodes(prefix: str, sizes: tuple[int, ...], engine: str) -> tuple[NewNode, ...]:
+    return tuple(
+        NewNode(f"{prefix}{n}", size, 8 << 30, engine, rack=f"{prefix}-rack-{n}")
+        for n, size in enumerate(sizes)
+    )
+
+
+def _rate(
+    desk: Desk,
+    card: RateCardId,
+    kind: str,
+    lease_class: LeaseClass,
+    price: int,
+    measure: Measure,
+    approver: UserId,
+) -> None:
+    rate = desk.call("propose_rate", ProposeRate(card, kind, lease_class, price, measure))
+    desk.call("approve_rate", RateRef(rate.id), replace(SYSTEM, user_id=approver))
