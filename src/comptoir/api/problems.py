@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from comptoir.api.encoding import dump
+from comptoir.tenants.permissions import not_found
 from comptoir.units.errors import (
     ComptoirError,
     Conflict,
@@ -110,7 +111,7 @@ def internal_error() -> Response:
     return Response(dump(body), 500, media_type=PROBLEM_JSON)
 
 
-def invalid_request(errors: Sequence[Any]) -> Invalid:
+def invalid_request(errors: Sequence[Any]) -> ComptoirError:
     """A validation failure in our words: the first field that is wrong, and how many more."""
     first = errors[0]
     kind, context = str(first["type"]), first.get("ctx") or {}
@@ -119,6 +120,8 @@ def invalid_request(errors: Sequence[Any]) -> Invalid:
     place = [str(part) for part in first["loc"]]
     source, field = place[0], ".".join(place[1:])
     facts = {"field": field, "in": source, "problems": len(errors)}
+    if source == "path":
+        return not_found(f"{field} {str(first.get('input'))[:64]!r}")
     if "next" in context and "message" in context:
         return Invalid(kind, f"{field}: {context['message']}", context["next"], facts)
     if not field:

@@ -176,6 +176,9 @@ class DeskQueue:
 
     def _work(self, batch: list[_Waiting], with_turn: bool) -> bool:
         """Run one batch; returns whether another turn is wanted at once."""
+        # From here on a caller that goes away cannot cancel: its answer would else be set on a
+        # future that is cancelled in that very moment, and the error would end this thread.
+        heard_by = [waiting.done.set_running_or_notify_cancel() for waiting in batch]
         calls = [waiting.call for waiting in batch]
         if with_turn:
             calls.append(self._turn)
@@ -190,8 +193,8 @@ class DeskQueue:
                 if waiting.call.idempotency is not None:
                     key = (waiting.call.actor.user_id, waiting.call.idempotency.key)
                     self._in_flight.discard(key)
-        for waiting, outcome in zip(batch, outcomes, strict=False):
-            if not waiting.done.cancelled():
+        for waiting, is_heard, outcome in zip(batch, heard_by, outcomes, strict=False):
+            if is_heard:
                 waiting.done.set_result(outcome)
         if batch or with_turn:
             for heard in self._listeners:

@@ -103,7 +103,7 @@ def extend_lease(tx: Transaction, request: ExtendLease) -> Lease:
             raise Refused(
                 "not_free",
                 f"until {format_instant(request.ends_at_ms)} its accelerators are "
-                + (f"promised to {in_the_way[0].lease_id}" if in_the_way else "not supplied"),
+                + ("promised to somebody else" if in_the_way else "not supplied"),
                 "choose an earlier end, or request another lease",
             )
         tx.book.allocations.put(replace(allocation, ends_at_ms=request.ends_at_ms))
