@@ -12,13 +12,13 @@ from comptoir.units.errors import Invalid
 from comptoir.units.time import MS_PER_HOUR, parse_instant
 
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
-_DURATION = re.compile(r"(\d{1,9})([smhdw])")
+_DURATION = re.compile(r"([0-9]{1,9})([smhdw])")
 _SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£"}
 
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Writes instants: "today 14:32:05 CET", "Sat 28 Nov 06:00:00 CET", or all in UTC."""
+    """Writes instants: "today 14:32:05 CET", "Sat 28 Nov 06:00 CET", or all in UTC."""
 
     utc: bool = False
 
@@ -33,8 +33,8 @@ class Times:
         if local.date() == today.date():
             return f"today {local:%H:%M:%S %Z}"
         if abs((local - today).days) < 180:
-            return f"{local:%a} {local.day} {local:%b %H:%M:%S %Z}"
-        return f"{local.day} {local:%b %Y %H:%M:%S %Z}"
+            return f"{local:%a} {local.day} {local:%b %H:%M %Z}"
+        return f"{local.day} {local:%b %Y %H:%M %Z}"
 
     def clock(self, text: str) -> str:
         """Only the time of day: for logs that a person watches."""
@@ -137,6 +137,11 @@ def accelerator_time(milliseconds: str | int) -> str:
         return f"{count:,} acc-ms"
     hundredths = abs(count) * 100 // MS_PER_HOUR
     return f"{'-' if count < 0 else ''}{hundredths // 100:,}.{hundredths % 100:02d} acc-h"
+
+
+def counted(number: int, thing: str) -> str:
+    """A number of things: "1 file", "2,000 files"."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
 
 
 def plain(text: Any) -> str:

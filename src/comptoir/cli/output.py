@@ -107,7 +107,11 @@ def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) ->
         )
     for row in cells:
         table.add_row(*(_styled(cell) for cell in row))
-    console(width).print(table)
+    out = console(width)
+    with out.capture() as captured:
+        out.print(table)
+    # Padding after the last cell helps nobody who copies or compares.
+    sys.stdout.write("".join(line.rstrip() + "\n" for line in captured.get().splitlines()))
 
 
 def print_record(headline: str, fields: Iterable[tuple[str, str]]) -> None:

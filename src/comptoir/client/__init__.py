@@ -5,7 +5,19 @@ server. Every write carries an idempotency key; every no is one of our errors. S
 `client.py`; `transport.py` is the wire.
 """
 
-from comptoir.client.client import Client
-from comptoir.client.following import Lost, Moved, Said
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["Client", "Lost", "Moved", "Said"]
+if TYPE_CHECKING:
+    from comptoir.client.client import Client
+    from comptoir.client.following import Lost, Moved, Place, Said
+
+__all__ = ["Client", "Lost", "Moved", "Place", "Said"]
+_WHERE = {"Client": "client"}
+
+
+def __getattr__(name: str) -> Any:
+    """Load on first use: the command line reads `records` without the wire behind it."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_WHERE.get(name, 'following')}"), name)

@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
-from comptoir.client.parties import PAGE
-from comptoir.client.records import (
+from comptoir.client.account_records import (
     Balance,
     Charge,
     Entry,
@@ -16,6 +15,7 @@ from comptoir.client.records import (
     UsageEvent,
     UsageTotal,
 )
+from comptoir.client.parties import PAGE
 from comptoir.client.transport import Transport, path_of
 
 

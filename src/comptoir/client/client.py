@@ -15,12 +15,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+from comptoir.client.account_records import Event
 from comptoir.client.accounts import Invoices, Ledger, RateCards, Usage
 from comptoir.client.capacity import Fleet, Runtimes, Supply
 from comptoir.client.following import Lost, Moved, Place, Said, follow
 from comptoir.client.parties import PAGE, Keys, Tenants, Users
 from comptoir.client.profiles import resolve
-from comptoir.client.records import Event, Job
+from comptoir.client.records import Job
 from comptoir.client.retry import Patience
 from comptoir.client.running import start
 from comptoir.client.transport import Transport, path_of

@@ -48,7 +48,6 @@ def list_usage(
         text("measure"),
         text("lease", "lease_id"),
         text("kind"),
-        text("class", "lease_class"),
         instant(cli.times, "from", "starts_at"),
         instant(cli.times, "to", "ends_at"),
         use(),

@@ -7,14 +7,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 import click
 
 from comptoir.cli.commands.serving import DATA
+from comptoir.cli.formats import counted
 from comptoir.cli.lazy import Session, leaf
-from comptoir.cli.server_extra import EXTRAS
+from comptoir.cli.server_extra import missing_extras
 
 _PROBE_TIMEOUT_S = 10
 
@@ -49,7 +49,7 @@ def doctor(cli: Session, data: Path) -> int:
         rows = [asdict(finding) for finding in findings]
         cli.record({"ok": not broken, "findings": rows}, "")
         return 1 if broken else 0
-    say = "everything is in order" if not broken else f"{len(broken)} things to mend"
+    say = "everything is in order" if not broken else f"{counted(len(broken), 'thing')} to mend"
     lines = []
     for finding in findings:
         lines.append((finding.check, f"{'ok' if finding.ok else 'MISSING'}  {finding.found}"))
@@ -63,7 +63,7 @@ def examine(data: Path) -> Iterator[Finding]:
     """Every check, cheap ones first."""
     version = ".".join(map(str, sys.version_info[:3]))
     yield Finding("python", sys.version_info >= (3, 11), version, "install Python 3.11 or newer")
-    missing = [name for name in EXTRAS if find_spec(name) is None]
+    missing = missing_extras()
     yield Finding(
         "server packages",
         not missing,

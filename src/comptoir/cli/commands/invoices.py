@@ -7,7 +7,7 @@ import click
 from comptoir.cli.commands.accounts import LIMIT, TENANT
 from comptoir.cli.formats import Instant, accelerator_time, money
 from comptoir.cli.lazy import Group, Session, leaf
-from comptoir.client.records import InvoiceDetail
+from comptoir.client.account_records import InvoiceDetail
 
 
 @click.group("invoice", cls=Group)

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from comptoir.cli.exits import OWN_FAILURE
-from comptoir.cli.formats import pairs
+from comptoir.cli.formats import counted, pairs
 from comptoir.cli.lazy import Group, Session, leaf
 from comptoir.cli.session import note
 from comptoir.client.records import Job
@@ -159,7 +159,9 @@ def pull(cli: Session, job_id: str, paths: tuple[str, ...], to: Path) -> None:
         pulled.append({"path": path, "size_bytes": str(size)})
         note(f"  {to / path}  {size:,} bytes")
     total = sum(int(item["size_bytes"]) for item in pulled)
-    cli.record({"items": pulled}, f"{len(pulled):,} files, {total:,} bytes, into {to}")
+    cli.record(
+        {"items": pulled}, f"{counted(len(pulled), 'file')}, {counted(total, 'byte')}, into {to}"
+    )
 
 
 @leaf("cancel", "comptoir job cancel jb_3F9K", group=job)

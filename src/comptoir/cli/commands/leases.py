@@ -93,7 +93,6 @@ def list_leases(
         Column("accelerators", _held, right=True),
         text("class", "lease_class"),
         text("tenant", "tenant_id"),
-        instant(cli.times, "since", "state_since"),
         instant(cli.times, "ends", "ends_at", "open"),
         text("name", flexible=True),
     ]

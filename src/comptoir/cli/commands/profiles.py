@@ -29,7 +29,7 @@ def login(cli: Session, server: str, given: str | None) -> None:
         key = read_key(cli.key_file) if cli.key_file else _ask_for_key()
     client = Client(server, key)
     who = client.whoami()
-    name = cli.profile or (urlsplit(client.url).hostname or "server").replace(".", "-")[:32]
+    name = cli.profile or _name_for(client.url)
     known = profiles.load()
     path = profiles.save(known.with_profile(profiles.Profile(name, client.url, key)))
     roles = ", ".join(who["roles"])
@@ -109,6 +109,14 @@ def show_profile(cli: Session) -> None:
             ("file", str(profiles.config_path())),
         ],
     )
+
+
+def _name_for(url: str) -> str:
+    """`local` for this machine, else the host with hyphens."""
+    host = urlsplit(url).hostname or "server"
+    if host in ("127.0.0.1", "::1", "localhost"):
+        return "local"
+    return host.replace(".", "-").replace(":", "-")[:32]
 
 
 def _ask_for_key() -> str:

@@ -4,7 +4,7 @@ import click
 
 from comptoir.cli.formats import Instant, money
 from comptoir.cli.lazy import Group, Session, leaf
-from comptoir.client.records import Rate
+from comptoir.client.account_records import Rate
 
 CLASSES = click.Choice(["internal", "reserved", "on_demand", "spot"])
 MEASURES = click.Choice(["delivered", "occupied", "busy"])

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from comptoir.cli.formats import Instant, money
+from comptoir.cli.formats import Instant, counted, money
 from comptoir.cli.lazy import Group, Session, leaf
 from comptoir.client.records import InboundLease
 from comptoir.units.errors import Invalid
@@ -52,7 +52,11 @@ def declare(cli: Session, name: str | None, declaration: Path | None, **flags: A
     made = cli.client.supply.declare(body)
     nodes = body.get("nodes") or []
     held = sum(int(node.get("accelerators", 0)) for node in nodes if isinstance(node, dict))
-    _show(cli, made, f"declared {made['id']}: {len(nodes):,} nodes, {held:,} x {made['kind']}")
+    _show(
+        cli,
+        made,
+        f"declared {made['id']}: {counted(len(nodes), 'node')}, {held:,} x {made['kind']}",
+    )
 
 
 @leaf("list", "comptoir supply list", group=supply)

@@ -110,7 +110,8 @@ def issue(
         return
     expiry = cli.times.when(made["expires_at"], "never")
     cli.record(made, made["secret"], [("id", made["id"]), ("expires", expiry)])
-    note("keep it now: it is not stored, and is not shown again")
+    if not cli.json:
+        note("keep it now: it is not stored, and is not shown again")
 
 
 @leaf("list", "comptoir key list", group=key)

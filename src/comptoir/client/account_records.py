@@ -1,0 +1,189 @@
+"""What the API says of prices and money, by the rules of `records`: nothing is a float."""
+
+from typing import Any, TypedDict
+
+
+class RateCard(TypedDict):
+    """A list of rates in one currency."""
+
+    id: str
+    name: str
+    currency: str
+    created_at: str
+
+
+class Rate(TypedDict):
+    """The price of an accelerator-hour of a kind in a class, from an instant on."""
+
+    id: str
+    rate_card_id: str
+    kind: str
+    lease_class: str
+    measure: str
+    price_per_accelerator_hour: str
+    currency: str
+    effective_from: str | None
+    state: str
+    proposed_by: str
+    approved_by: str | None
+    approved_at: str | None
+
+
+class UsageEvent(TypedDict):
+    """Accelerator-milliseconds of one measure over a half-open window."""
+
+    seq: int
+    source: str
+    event_id: str
+    measure: str
+    lease_id: str
+    tenant_id: str
+    inbound_lease_id: str | None
+    lease_class: str
+    kind: str
+    starts_at: str
+    ends_at: str
+    accelerator_ms: str
+    received_at: str
+
+
+class UsageTotal(TypedDict):
+    """Usage of one measure, kind and class by one tenant."""
+
+    tenant_id: str
+    kind: str
+    lease_class: str
+    measure: str
+    accelerator_ms: str
+    events: int
+
+
+class Charge(TypedDict):
+    """Usage priced under one rate; `numerator` is exact, `amount` is for people."""
+
+    seq: int
+    tenant_id: str
+    lease_id: str
+    lease_class: str
+    kind: str
+    measure: str
+    starts_at: str
+    ends_at: str
+    accelerator_ms: str
+    price_per_accelerator_hour: str
+    numerator: str
+    amount: str
+    currency: str
+    correction: bool
+
+
+class Posting(TypedDict):
+    """One leg; money when `unit` is a currency, else accelerator-milliseconds."""
+
+    account: str
+    unit: str
+    amount: str
+
+
+class Entry(TypedDict):
+    """A balanced set of postings."""
+
+    seq: int
+    key: str
+    kind: str
+    description: str
+    effective_at: str
+    booked_at: str
+    postings: list[Posting]
+
+
+class Balance(TypedDict):
+    """What an account holds of a unit."""
+
+    account: str
+    unit: str
+    amount: str
+
+
+class UnitSum(TypedDict):
+    """All postings of a unit; `net` is zero in a sound ledger."""
+
+    unit: str
+    net: str
+    moved: str
+    postings: int
+
+
+class KindProof(TypedDict):
+    """Delivered accelerator-milliseconds of a kind: observed, recorded, posted, unmetered."""
+
+    kind: str
+    observed_accelerator_ms: str
+    recorded_accelerator_ms: str
+    posted_accelerator_ms: str
+    unmetered_accelerator_ms: str
+    agrees: bool
+
+
+class Proof(TypedDict):
+    """The ledger added up again, from one snapshot."""
+
+    at: str
+    balanced: bool
+    entries: int
+    unbalanced_entries: int
+    wrong_balances: int
+    accelerator_ms_observed: str
+    accelerator_ms_posted: str
+    units: list[UnitSum]
+    kinds: list[KindProof]
+
+
+class InvoiceLine(TypedDict):
+    """One rate in one month."""
+
+    number: int
+    description: str
+    kind: str
+    lease_class: str
+    measure: str
+    price_per_accelerator_hour: str
+    starts_at: str
+    ends_at: str
+    leases: int
+    accelerator_ms: str
+    amount: str
+    correction: bool
+
+
+class Invoice(TypedDict):
+    """An invoice or a chargeback statement: final from the moment it exists."""
+
+    id: str
+    number: str
+    kind: str
+    tenant_id: str
+    currency: str
+    starts_at: str
+    ends_at: str
+    issued_at: str
+    total: str
+
+
+class InvoiceDetail(Invoice):
+    """An invoice with its lines."""
+
+    lines: list[InvoiceLine]
+
+
+class Event(TypedDict):
+    """One line of the numbered event table."""
+
+    seq: int
+    at: str
+    type: str
+    actor: str
+    key_id: str | None
+    tenant_id: str | None
+    subject: str
+    data: dict[str, Any]

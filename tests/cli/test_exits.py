@@ -1,0 +1,153 @@
+"""How a command ends: its code, its words, never a traceback."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from comptoir.cli import main as entry
+from comptoir.cli.commands import status
+from comptoir.cli.exits import EXIT_CODES
+from comptoir.cli.session import Session
+from comptoir.units import errors
+
+DOCS = Path(__file__).parents[2] / "docs" / "cli.md"
+NOWHERE = ["--url", "http://127.0.0.1:1"]
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    for name in ("COMPTOIR_URL", "COMPTOIR_API_KEY", "COMPTOIR_DEBUG"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def raise_in_status(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    def fail(_: Session) -> None:
+        raise error
+
+    monkeypatch.setattr(Session, "client", property(fail))
+    assert status.status  # the command whose body asks for a client
+
+
+def test_every_error_class_has_an_exit_code() -> None:
+    classes = {c for c in vars(errors).values() if isinstance(c, type) and c.__base__ in (
+        errors.ComptoirError, Exception)} - {errors.ComptoirError}  # fmt: skip
+    assert classes == set(EXIT_CODES)
+
+
+def test_the_docs_have_the_table() -> None:
+    rows = dict(re.findall(r"^\| (\d+) \| (.*?) \|", DOCS.read_text(), re.M))
+    for kind, (code, word) in EXIT_CODES.items():
+        assert word in rows[str(code)], kind
+    assert {"0", "1", "2", "125", "130"} <= set(rows)
+
+
+def test_a_no_is_two_lines_on_stderr(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raise_in_status(monkeypatch, errors.Refused("quota_exceeded", "16 of 16", "end a lease"))
+    assert entry.main(["status"]) == 7
+    said = capsys.readouterr()
+    assert said.err == "refused  quota_exceeded: 16 of 16\n         end a lease\n"
+    assert said.out == ""
+
+
+def test_a_no_in_json_is_one_document_on_stderr(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raise_in_status(monkeypatch, errors.Conflict("lease_over", "it is", "ask", {"n": 1}))
+    assert entry.main(["status", "--json"]) == 6
+    said = capsys.readouterr()
+    expected = {"code": "lease_over", "message": "it is", "next": "ask", "facts": {"n": 1}}
+    assert (said.out, json.loads(said.err)) == ("", expected)
+
+
+def test_a_bug_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raise_in_status(monkeypatch, ZeroDivisionError("division by zero"))
+    assert entry.main(["status"]) == 1
+    said = capsys.readouterr().err
+    assert "COMPTOIR_DEBUG=1" in said
+    assert "Traceback" not in said
+
+
+def test_a_person_who_asks_gets_the_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COMPTOIR_DEBUG", "1")
+    raise_in_status(monkeypatch, ZeroDivisionError("division by zero"))
+    with pytest.raises(ZeroDivisionError):
+        entry.main(["status"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["status", *NOWHERE], 8),
+        (["status", "--profile", "nix"], 5),
+        (["status", "--url", "nonsense"], 2),
+        (["lease", "request", "--kind", "cpu-core"], 2),
+        (["leese"], 2),
+        (["lease", "extend", "ls_1", "--ends", "tomorrow"], 2),
+        (["lease", "end", "ls_1", "--json", *NOWHERE], 2),
+        (["run", "--kind", "cpu-core", "--no-upload", *NOWHERE, "--", "true"], 125),
+        ([], 2),
+        (["lease"], 2),
+    ],
+)
+def test_exit_codes(arguments: list[str], code: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert entry.main(arguments) == code
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_near_miss_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    entry.main(["lease", "cancle", "ls_1"])
+    assert "Did you mean cancel?" in capsys.readouterr().err
+
+
+def test_a_closed_pipe_is_quiet(tmp_path: Path) -> None:
+    program = "from comptoir.cli.main import entry; entry()"
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-c", program, "--help"],
+        stdout=writing, stderr=subprocess.PIPE, check=False,
+    )  # fmt: skip
+    os.close(writing)
+    assert done.stderr == b""
+
+
+def test_ctrl_c_is_one_word() -> None:
+    program = (
+        "import time, comptoir.cli.main as m, comptoir.cli.session as s\n"
+        "def wait(_): print('ready', flush=True); time.sleep(60)\n"
+        "s.Session.client = property(wait)\n"
+        "m.entry()\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, "status"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=20)
+    assert (process.returncode, said.strip()) == (130, "interrupted")
+
+
+def test_no_colour_when_asked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("FORCE_COLOR", "")
+    assert entry.main(["profile", "list"]) == 0
+    assert entry.main(["status", *NOWHERE]) == 8
+    said = capsys.readouterr()
+    assert "\x1b" not in said.out + said.err
