@@ -85,10 +85,10 @@ def places(views: Views) -> list[PlaceTotal]:
         )
         taken = {tuple(row[:5]): int(row[5]) for row in connection.execute(allocated)}
         return [
-            PlaceTotal(kind, site, cluster, pod, rack, nodes, int(held), taken.get(place, 0))
+            PlaceTotal(site, cluster, pod, rack, kind, nodes, int(held), taken.get(place, 0))
             for *place_words, nodes, held in connection.execute(supplied)
             for place in [tuple(place_words)]
-            for kind, site, cluster, pod, rack in [place]
+            for site, cluster, pod, rack, kind in [place]
         ]
 
 
