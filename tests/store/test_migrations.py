@@ -48,18 +48,16 @@ def described(engine: Engine) -> dict[str, object]:
     there = inspect(engine)
     found: dict[str, object] = {}
     for table in sorted(there.get_table_names()):
+        columns = there.get_columns(table)
+        checks = there.get_check_constraints(table)
+        indexes = there.get_indexes(table)
         found[table] = {
-            "columns": [
-                (c["name"], str(c["type"]), c["nullable"], c["primary_key"] if "primary_key" in c else None)
-                for c in there.get_columns(table)
-            ],
+            "columns": [(c["name"], str(c["type"]), c["nullable"]) for c in columns],
             "key": there.get_pk_constraint(table)["constrained_columns"],
-            "unique": sorted(str(sorted(u["column_names"])) for u in there.get_unique_constraints(table)),
-            "checks": sorted((str(c["name"]), c["sqltext"]) for c in there.get_check_constraints(table)),
-            "indexes": sorted(
-                (str(i["name"]), str(i["column_names"]), i["unique"]) for i in there.get_indexes(table)
-            ),
-        }  # fmt: skip
+            "unique": sorted(u["column_names"] for u in there.get_unique_constraints(table)),
+            "checks": sorted((str(check["name"]), check["sqltext"]) for check in checks),
+            "indexes": sorted((str(i["name"]), i["column_names"], i["unique"]) for i in indexes),
+        }
     found["triggers"] = triggers(engine)
     return found
 
@@ -108,7 +106,7 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     engine.dispose()
-    with pytest.raises(Conflict, match="schema_too_new.*9999"):
+    with pytest.raises(Conflict, match=r"schema_too_new.*9999"):
         open_store(tmp_path, None, "test")
 
 

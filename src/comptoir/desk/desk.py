@@ -3,11 +3,14 @@
 Load, decide, commit. `Desk.execute` is synchronous and single-threaded; `queue.py`
 runs it live on the one writer thread, the simulator calls it directly. Memory and
 store never disagree: a refused call is undone to its mark, a failed commit is undone
-whole, an unknown commit is settled by reading the store again.
+whole, an unknown commit is settled by reading the store again, at once or as soon as the
+store answers. An operation that fails by a bug is undone like a refused one and the others
+go on; a broken invariant stops the desk.
 """
 
 import hashlib
 import hmac
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -32,10 +35,13 @@ from comptoir.units.errors import (
     ComptoirError,
     Forbidden,
     Invalid,
+    InvariantBroken,
     Unauthenticated,
     Unavailable,
 )
 from comptoir.units.time import format_instant
+
+log = logging.getLogger("comptoir.desk")
 
 Encode = Callable[[Any], tuple[int, bytes]]
 """A door's way to put a value or a `ComptoirError` on the wire: (status, body)."""
@@ -86,6 +92,7 @@ class Desk:
         self.broken: str = ""
         """Why this desk may write no more; empty while it may."""
         self._now_ms = 0
+        self._unsettled = False
         self.reload()
 
     def reload(self) -> None:
@@ -93,6 +100,7 @@ class Desk:
         book, loaded = Memory(), self.store.load()
         book.load(loaded)
         self.book = book
+        self._unsettled = False
         self._now_ms = max(self._now_ms, loaded.last_at_ms)
 
     def now_ms(self) -> int:
@@ -138,12 +146,16 @@ class Desk:
             One outcome a call. If the commit fails, every call that wanted to write
             gets the failure, and the book is as it was before.
         """
-        if self.broken:
-            error = Unavailable("desk_stopped", self.broken, "restart the server", retry_after_s=5)
-            return [Outcome(error=error) for _ in calls]
-        now_ms = self.now_ms()
-        answers = self._known_answers(calls)
         new_answers: list[StoredAnswer] = []
+        try:
+            if self.broken:
+                raise self._stopped()
+            if self._unsettled:
+                self.reload()
+            now_ms = self.now_ms()
+            answers = self._known_answers(calls)
+        except Unavailable as error:
+            return [Outcome(error=error) for _ in calls]
         try:
             outcomes = [self._one(call, now_ms, answers, new_answers) for call in calls]
         except Exception as error:
@@ -183,10 +195,12 @@ class Desk:
             require(call.actor, operation.permission)
             tx = Transaction(self.book, self.store, self.entropy, call.actor, now_ms)
             outcome = Outcome(value=operation.run(tx, call.request))
-        except ComptoirError as error:
+        except InvariantBroken:
+            raise
+        except Exception as error:
             self.book.journal.undo_to(mark)
             self.book.counter, self.book.last_seq = counter, seqs
-            outcome = Outcome(error=error)
+            outcome = Outcome(error=_no(error, call.operation))
         if call.idempotency and call.encode and not isinstance(outcome.error, Unavailable):
             answer = _answer(call, outcome, now_ms)
             answers[scope, call.idempotency.key] = answer
@@ -201,30 +215,52 @@ class Desk:
         changes = Changes(book.version, book.counter, rows, appended, new_answers)
         try:
             self.store.commit(changes)
-        except Unavailable as error:
-            book.journal.undo_to((0, 0))
-            self.book.last_seq = _seqs_before(book, appended)
-            return error
         except StaleBook:
             self.broken = "another desk has written to this book"
-            return Unavailable("desk_stopped", self.broken, "restart the server", retry_after_s=5)
+            return self._stopped()
         except CommitUnknown as error:
-            return self._settle(book.version, str(error))
+            return self._settle(changes, str(error))
+        except Exception as error:
+            book.journal.undo_to((0, 0))
+            self.book.last_seq = _seqs_before(book, appended)
+            return _no(error, "commit")
         book.version += 1
         book.journal.clear()
         book.evict_ended(rows)
         return None
 
-    def _settle(self, version: int, what: str) -> ComptoirError | None:
+    def _settle(self, changes: Changes, what: str) -> ComptoirError | None:
         """After a commit that may or may not have happened: the store knows."""
+        tried = dict(self.book.last_seq)
         try:
             self.reload()
         except Exception as error:
-            self.broken = f"the store does not answer: {error}"
-            return Unavailable("desk_stopped", self.broken, "restart the server", retry_after_s=5)
-        if self.book.version == version + 1:
+            log.warning("the store does not answer after a commit: %s", error)
+            self._unsettled = True
+            return Unavailable(
+                "store_unavailable",
+                f"it is not known whether this was written: {what}",
+                "ask again with the same idempotency key",
+                retry_after_s=2,
+            )
+        if self.book.version == changes.expected_version:
+            return Unavailable("store_unavailable", f"nothing was written: {what}", "try again")
+        ours = self.book.version == changes.expected_version + 1
+        if ours and (self.book.counter, self.book.last_seq) == (changes.counter, tried):
             return None
-        return Unavailable("store_unavailable", f"nothing was written: {what}", "try again")
+        self.broken = "another desk has written to this book"
+        return self._stopped()
+
+    def _stopped(self) -> Unavailable:
+        return Unavailable("desk_stopped", self.broken, "restart the server", retry_after_s=5)
+
+
+def _no(error: Exception, what: str) -> ComptoirError:
+    """The answer to a call that failed: its own no, or a bug, told in the log."""
+    if isinstance(error, ComptoirError):
+        return error
+    log.error("%s failed", what, exc_info=error)
+    return Unavailable("internal_error", f"{what} failed by a bug; nothing was written", "tell us")
 
 
 def _replay(stored: StoredAnswer, idempotency: Idempotency) -> Outcome:

@@ -35,6 +35,8 @@ class Faults:
         self.commits = 0
         self.engine_calls = 0
         self.on = True
+        self.down = 0
+        """How many times the store will not answer a load."""
         kills = LEAST_KILLS + rng.choice((0, 0, 1, 2))
         self._commit_kills = {
             number: rng.choice(("before", "after"))
@@ -61,6 +63,10 @@ class Faults:
         """End the desk here."""
         self.counts["kill"] += 1
         raise Killed
+
+    def go_down(self) -> None:
+        """After a broken connection the store may stay away for a while."""
+        self.down = self._rng.choice((0, 0, 1, 3))
 
     def commit_phase(self) -> str:
         """What becomes of this commit: "", "before", "after", or an error's name."""
@@ -112,15 +118,20 @@ class FaultyStore:
         if phase == "disk_full":
             raise Unavailable("disk_full", "the disk of the book is full: nothing was written")
         if phase == "unknown_not_done":
+            self._faults.go_down()
             raise CommitUnknown("the connection broke")
         self.real.commit(changes)
         if phase == "after":
             self._faults.kill()
         if phase == "unknown_done":
+            self._faults.go_down()
             raise CommitUnknown("the connection broke")
 
     def load(self) -> Loaded:
-        """As the real one."""
+        """As the real one, when it answers."""
+        if self._faults.down > 0:
+            self._faults.down -= 1
+            raise Unavailable("store_unavailable", "the store does not answer yet")
         return self.real.load()
 
     def find(self, table: str, key: tuple[Any, ...]) -> Any | None:

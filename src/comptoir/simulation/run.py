@@ -96,8 +96,9 @@ class Schedule:
                 self._faults.kill_soon()
             self._guarded(self._round)
         self._say_line("-- no more faults; winding down")
-        self._faults.on = False
+        self._faults.on, self._faults.down = False, 0
         self._clock.skew_ms = max(self._clock.skew_ms, 0)
+        self._guarded(self._turn)
         self._guarded(self._retry)
         if self._rng.random() < 0.5:
             self._guarded(self._settle_down)
@@ -123,6 +124,7 @@ class Schedule:
     # Living and dying.
 
     def _start(self) -> None:
+        self._faults.down = 0
         self._store = FaultyStore(SqlStore(self._place.engine), self._faults)
         self._desk = Desk(self._store, self._clock, self._entropy)
         self._loop = EngineLoop(self._engine, lambda: self._desk.book, self._observe)
@@ -180,6 +182,8 @@ class Schedule:
         for one, outcome in zip(asked, outcomes, strict=True):
             if isinstance(outcome.error, Unavailable):
                 self._say_line(f"{one.key} {one.call.operation}: {outcome.error.code}")
+                if outcome.error.code == "internal_error":
+                    self.report.problems.append(f"{one.call}: {outcome.error.message}")
                 continue
             if outcome.stored is not None:
                 one.answer = (outcome.stored.status, outcome.stored.body)

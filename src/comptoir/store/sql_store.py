@@ -77,7 +77,9 @@ class SqlStore:
         return Loaded(version, counter, rows, last_seq, last_at_ms)
 
     def find(self, table: str, key: tuple[Any, ...]) -> Any | None:
-        """One row by its primary key."""
+        """One row by its primary key; what no id could be is not looked for."""
+        if not all(part.isprintable() for part in key if isinstance(part, str)):
+            return None
         mapped = MAPPED[table]
         columns = mapped.table.primary_key.columns
         condition = and_(*(c == value for c, value in zip(columns, key, strict=True)))

@@ -15,6 +15,7 @@ from comptoir.units.time import MS_PER_HOUR
 MICROS_PER_UNIT: Final = 1_000_000
 NANOS_PER_UNIT: Final = 1_000_000_000
 NUMERATOR_PER_MICRO: Final = MS_PER_HOUR * (NANOS_PER_UNIT // MICROS_PER_UNIT)
+MOST_PRICE_NANOS: Final = 10**18 - 1  # nine digits on each side of the point
 LEDGER_LIMIT: Final = 2**63 - 1
 
 # Minor digits of the currencies we quote in.  Source: ISO 4217.

@@ -15,6 +15,22 @@ MS_PER_HOUR = 3_600_000
 LATEST_MS = 253_402_300_799_000  # the last second of year 9999
 
 
+def check_instant(field: str, instant_ms: int) -> int:
+    """`instant_ms` itself if it lies between 1970 and the year 9999.
+
+    Raises:
+        Invalid: `bad_instant`.
+    """
+    if not 0 <= instant_ms <= LATEST_MS:
+        raise Invalid(
+            "bad_instant",
+            f"{field} must lie between 1970 and the year 9999",
+            "give another instant",
+            {"field": field},
+        )
+    return instant_ms
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """A half-open interval of time in milliseconds UTC; `end_ms` None is open-ended."""

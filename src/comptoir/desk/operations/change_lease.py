@@ -8,7 +8,7 @@ from comptoir.desk.transaction import Transaction
 from comptoir.leases.lease import FINAL, Lease, LeaseState, Reason
 from comptoir.placement.why import Why, why
 from comptoir.units.errors import Conflict, Invalid, Refused
-from comptoir.units.time import LATEST_MS, MS_PER_S, Window, format_instant
+from comptoir.units.time import LATEST_MS, MS_PER_S, Window, check_instant, format_instant
 
 _NOT_STARTED = (LeaseState.WAITING, LeaseState.SCHEDULED)
 
@@ -81,6 +81,7 @@ def extend_lease(tx: Transaction, request: ExtendLease) -> Lease:
         raise Conflict("lease_open_ended", f"{lease.id} has no end", "end it when you are done")
     if lease.state is LeaseState.RECLAIMING:
         raise Conflict("being_taken_back", f"{lease.id} is being taken back: {lease.reason}")
+    check_instant("ends_at", request.ends_at_ms)
     if not tx.now_ms < request.ends_at_ms <= LATEST_MS:
         raise Invalid(
             "end_in_the_past",

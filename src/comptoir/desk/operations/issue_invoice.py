@@ -11,7 +11,7 @@ from comptoir.desk.transaction import Transaction
 from comptoir.leases.lease import LeaseState
 from comptoir.units.errors import Invalid, Refused
 from comptoir.units.ids import InvoiceId
-from comptoir.units.time import format_instant, month_start_ms
+from comptoir.units.time import check_instant, format_instant, month_start_ms
 
 
 def issue_invoice(tx: Transaction, request: IssueInvoice) -> Invoice:
@@ -22,6 +22,8 @@ def issue_invoice(tx: Transaction, request: IssueInvoice) -> Invoice:
         Refused: `nothing_to_bill`.
     """
     tenant = tx.tenant(request.tenant_id)
+    if request.until_ms is not None:
+        check_instant("until", request.until_ms)
     until = tx.now_ms if request.until_ms is None else request.until_ms
     if until > tx.now_ms or (until != tx.now_ms and until != month_start_ms(until)):
         raise Invalid(

@@ -9,9 +9,9 @@ from comptoir.pricing.rates import Rate, RateCard, RateState
 from comptoir.tenants.permissions import not_found
 from comptoir.units.errors import Conflict, Forbidden, Invalid
 from comptoir.units.ids import RateCardId, RateId
-from comptoir.units.money import check_currency, format_price
-from comptoir.units.text import check_slug
-from comptoir.units.time import format_instant
+from comptoir.units.money import MOST_PRICE_NANOS, check_currency, format_price
+from comptoir.units.text import check_count, check_slug
+from comptoir.units.time import check_instant, format_instant
 
 
 def create_rate_card(tx: Transaction, request: CreateRateCard) -> RateCard:
@@ -41,6 +41,9 @@ def propose_rate(tx: Transaction, request: ProposeRate) -> Rate:
     )
     if card is None:
         raise not_found(f"rate card {request.rate_card_id}")
+    if request.effective_from_ms is not None:
+        check_instant("effective_from", request.effective_from_ms)
+    check_count("price", request.price_nanos, 0, MOST_PRICE_NANOS)
     if request.effective_from_ms is not None and request.effective_from_ms < tx.now_ms:
         raise Invalid(
             "effective_in_the_past",

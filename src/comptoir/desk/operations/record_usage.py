@@ -8,7 +8,7 @@ from comptoir.leases.lease import Lease
 from comptoir.metering.usage import DESK, Measure, UsageEvent
 from comptoir.units.errors import Conflict, Invalid
 from comptoir.units.text import check_count, check_slug, check_text
-from comptoir.units.time import format_instant
+from comptoir.units.time import check_instant, format_instant
 
 MOST_EVENTS = 10_000
 MOST_AHEAD_MS = 5 * 60_000
@@ -31,6 +31,8 @@ def record_usage(tx: Transaction, request: RecordUsage) -> UsageRecorded:
     if source == DESK:
         raise Invalid("bad_usage", f"the source {DESK!r} is the book's own", "name your source")
     check_count("events", len(request.events), 1, MOST_EVENTS)
+    for named in request.events:
+        check_text("event_id", named.event_id, 1, 200)
     stored = dict(tx.store.find_usage(source, [event.event_id for event in request.events]))
     for value in tx.book.journal.appended_since((0, 0), "usage"):
         if value.source == source:
@@ -53,6 +55,8 @@ def record_usage(tx: Transaction, request: RecordUsage) -> UsageRecorded:
 
 
 def _judge(tx: Transaction, source: str, reported: ReportedUsage) -> UsageEvent:
+    check_instant("starts_at", reported.starts_at_ms)
+    check_instant("ends_at", reported.ends_at_ms)
     lease = tx.lease(reported.lease_id)
     span = reported.ends_at_ms - reported.starts_at_ms
     allocation = _any_allocation(tx, lease)
@@ -77,7 +81,7 @@ def _judge(tx: Transaction, source: str, reported: ReportedUsage) -> UsageEvent:
     return UsageEvent(
         tx.book.last_seq.get("usage", 0) + 1,
         source,
-        check_text("event_id", reported.event_id, 1, 200),
+        reported.event_id,
         reported.measure,
         lease.id,
         lease.tenant_id,

@@ -21,7 +21,7 @@ from comptoir.tenants.parties import Tenant, TenantState
 from comptoir.units.errors import Invalid, Refused
 from comptoir.units.ids import AllocationId, LeaseId
 from comptoir.units.text import check_count, check_text
-from comptoir.units.time import LATEST_MS, Window, format_instant
+from comptoir.units.time import LATEST_MS, Window, check_instant, format_instant
 
 MOST_ACCELERATORS = 10_000_000
 MOST_NOTICE_S = 7 * 86_400
@@ -118,6 +118,10 @@ def _commit_plan(tx: Transaction, lease: Lease, plan: Plan) -> Lease:
 
 
 def _judge_words(tx: Transaction, request: RequestLease, tenant: Tenant) -> Lease:
+    if request.starts_at_ms is not None:
+        check_instant("starts_at", request.starts_at_ms)
+    if request.ends_at_ms is not None:
+        check_instant("ends_at", request.ends_at_ms)
     starts = tx.now_ms if request.starts_at_ms is None else request.starts_at_ms
     if starts < tx.now_ms:
         raise Invalid(

@@ -89,6 +89,11 @@ def release_if_asked(tx: Transaction, job: Job) -> None:
 
 
 def _judge_command(request: SubmitJob) -> None:
+    pairs = [*request.environment]
+    try:
+        "".join([*request.command, *(name + value for name, value in pairs)]).encode()
+    except UnicodeEncodeError as error:
+        raise Invalid("bad_command", f"not text: {error.reason}", "send it as UTF-8") from error
     size = sum(len(word.encode()) + 1 for word in request.command)
     if not request.command or not request.command[0] or size > MOST_COMMAND_BYTES:
         raise Invalid(
@@ -96,7 +101,6 @@ def _judge_command(request: SubmitJob) -> None:
             f"a command is 1 to {MOST_COMMAND_BYTES:,} bytes, this one has {size:,}",
             "give the program and its arguments",
         )
-    pairs = [*request.environment]
     if any("\0" in word for word in request.command):
         raise Invalid("bad_command", "a command cannot hold a NUL byte")
     names = [name for name, _ in pairs]

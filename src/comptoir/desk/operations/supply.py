@@ -13,12 +13,13 @@ from comptoir.leases.lease import LeaseState, Reason
 from comptoir.tenants.permissions import not_found
 from comptoir.units.errors import Conflict, Invalid
 from comptoir.units.ids import InboundLeaseId, NodeId
-from comptoir.units.money import check_currency
+from comptoir.units.money import MOST_PRICE_NANOS, check_currency
 from comptoir.units.text import check_count, check_text
-from comptoir.units.time import MS_PER_S, Window, format_instant
+from comptoir.units.time import MS_PER_S, Window, check_instant, format_instant
 
 MOST_NODES_A_SUPPLY = 20_000
 MOST_ACCELERATORS_A_NODE = 1_024
+MOST_MEMORY_BYTES = 1 << 50
 
 
 def declare_supply(tx: Transaction, request: DeclareSupply) -> InboundLease:
@@ -28,6 +29,11 @@ def declare_supply(tx: Transaction, request: DeclareSupply) -> InboundLease:
         Invalid: `unknown_kind`, `out_of_range`, `end_before_start`, `unknown_currency`.
         Conflict: `node_name_taken`.
     """
+    if request.starts_at_ms is not None:
+        check_instant("starts_at", request.starts_at_ms)
+    if request.ends_at_ms is not None:
+        check_instant("ends_at", request.ends_at_ms)
+    check_count("cost", request.cost_nanos, 0, MOST_PRICE_NANOS)
     starts = tx.now_ms if request.starts_at_ms is None else request.starts_at_ms
     window = Window(starts, request.ends_at_ms)
     check_count("nodes", len(request.nodes), 1, MOST_NODES_A_SUPPLY)
@@ -71,7 +77,7 @@ def _add_node(tx: Transaction, inbound: InboundLease, new: NewNode) -> None:
             inbound.id,
             inbound.kind,
             check_count("accelerators", new.accelerators, 1, MOST_ACCELERATORS_A_NODE),
-            new.memory_bytes,
+            check_count("memory_bytes", new.memory_bytes, 0, MOST_MEMORY_BYTES),
             new.engine,
             check_text("site", new.site, 1, 64),
             check_text("cluster", new.cluster, 1, 64),
@@ -100,6 +106,8 @@ def end_supply(tx: Transaction, request: EndSupply) -> InboundLease:
         raise not_found(f"inbound lease {request.inbound_lease_id}")
     if inbound.state is InboundState.ENDED:
         raise Conflict("supply_ended", f"{inbound.id} has ended already")
+    if request.ends_at_ms is not None:
+        check_instant("ends_at", request.ends_at_ms)
     end = tx.now_ms if request.ends_at_ms is None else request.ends_at_ms
     if end < tx.now_ms:
         raise Invalid(

@@ -18,7 +18,7 @@ from comptoir.tenants.permissions import (
 from comptoir.units.errors import Conflict, Forbidden, Invalid, Refused
 from comptoir.units.ids import KeyId, UserId
 from comptoir.units.text import check_text
-from comptoir.units.time import format_instant
+from comptoir.units.time import check_instant, format_instant
 
 SECRET_BYTES = 32
 MOST_KEYS_PER_USER = 50
@@ -87,6 +87,8 @@ def issue_key(tx: Transaction, request: IssueKey) -> IssuedKey:
         require(tx.actor, Permission.USERS_WRITE)
     if user.disabled:
         raise Conflict("user_disabled", f"{user.id} is disabled", "use another user")
+    if request.expires_at_ms is not None:
+        check_instant("expires_at", request.expires_at_ms)
     if request.expires_at_ms is not None and request.expires_at_ms <= tx.now_ms:
         raise Invalid(
             "expires_in_the_past",

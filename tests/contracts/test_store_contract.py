@@ -1,0 +1,337 @@
+"""One suite for both stores: SQLite, and a real PostgreSQL server."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import fields, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import BigInteger, Boolean, Integer, LargeBinary, text
+from sqlalchemy.exc import DBAPIError
+
+from comptoir.billing.invoices import Invoice, InvoiceLine
+from comptoir.desk.desk import Desk
+from comptoir.desk.ports import Changes, CommitUnknown, Event, StaleBook, StoredAnswer
+from comptoir.desk.requests import CreateTenant, Opening
+from comptoir.leases.lease import LeaseClass, LeaseState
+from comptoir.ledger.entries import Account, Entry, Posting, Unit
+from comptoir.metering.usage import Measure
+from comptoir.store.mapping import field_names
+from comptoir.store.opening import create_tables, postgres_engine, sqlite_engine, writer_lock
+from comptoir.store.schema import Exact, Json, Word
+from comptoir.store.sql_store import SqlStore
+from comptoir.store.tables import APPEND_ONLY, MAPPED
+from comptoir.tenants.parties import Role, TenantKind
+from comptoir.units.errors import Unavailable
+from comptoir.units.ids import LeaseId, RateId
+from tests.builders import SeededEntropy, ToldClock
+from tests.servers.postgres import PostgresServer
+
+ODD_TEXT = "ünïcødé '\"; DROP TABLE lease; -- \u2028 🂡"
+LINE = InvoiceLine(
+    1, ODD_TEXT, "h100-sxm", LeaseClass.SPOT, Measure.BUSY, RateId("ra_1"), 2**62, 1, 2, 3,
+    2**62, 10**59, 2**62, True,
+)  # fmt: skip
+MAKERS: dict[str, Any] = {
+    "roles": (Role.APPROVER, Role.FINANCE),
+    "accelerators": (0, 3, 1023),
+    "lines": (LINE,),
+    "data": {"numbers": [1, 2], "word": ODD_TEXT, "none": None},
+    "starts_at_ms": 1,
+}
+JSON_OF = {"command": ("python", ODD_TEXT), "environment": (("NAME", ODD_TEXT),), "paths": ("/a",)}
+
+
+def extreme(name: str, nulls: bool) -> Any:
+    """A value of a table with every column at its limit, or absent where it may be."""
+    mapped = MAPPED[name]
+    given: dict[str, Any] = {}
+    for field in fields(mapped.value):
+        column = mapped.table.c[field.name]
+        kind = column.type
+        made: Any
+        if column.nullable and nulls:
+            made = None
+        elif isinstance(kind, Word):
+            made = list(kind.values)[-1]
+        elif isinstance(kind, Json):
+            made = MAKERS.get(field.name, JSON_OF.get(field.name))
+        elif isinstance(kind, Exact):
+            made = -(10**60 - 1)
+        elif isinstance(kind, BigInteger):
+            made = 1 if field.name == "starts_at_ms" else 2**63 - 1
+        elif isinstance(kind, Integer):
+            made = 2**31 - 1
+        elif isinstance(kind, Boolean):
+            made = True
+        elif isinstance(kind, LargeBinary):
+            made = bytes(range(256))
+        else:
+            made = f"{field.name}-ü" if column.primary_key else f"{field.name} {ODD_TEXT}"
+        given[field.name] = made
+    return mapped.value(**given)
+
+
+def key_of(name: str, value: Any) -> tuple[Any, ...]:
+    return tuple(getattr(value, c.name) for c in MAPPED[name].table.primary_key.columns)
+
+
+def changes(version: int = 0, **given: Any) -> Changes:
+    return Changes(version, version + 1, **given)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], SqlStore]]:
+    """Opens stores on one new book."""
+    stores: list[SqlStore] = []
+    if request.param == "sqlite":
+        create_tables(sqlite_engine(tmp_path / "book.db"), "test")
+
+        def opened() -> SqlStore:
+            stores.append(SqlStore(sqlite_engine(tmp_path / "book.db")))
+            return stores[-1]
+    else:
+        url = request.getfixturevalue("postgres_database")
+        create_tables(postgres_engine(url), "test")
+
+        def opened() -> SqlStore:
+            stores.append(SqlStore(postgres_engine(url)))
+            return stores[-1]
+
+    yield opened
+    for store in stores:
+        store.close()
+
+
+@pytest.fixture
+def store(make: Callable[[], SqlStore]) -> SqlStore:
+    return make()
+
+
+@pytest.mark.parametrize("name", sorted(MAPPED))
+def test_columns_and_fields_agree(name: str) -> None:
+    mapped = MAPPED[name]
+    assert {column.name for column in mapped.table.columns} == set(field_names(mapped.value))
+
+
+@pytest.mark.parametrize("nulls", [False, True], ids=["full", "nulls"])
+@pytest.mark.parametrize("name", sorted(MAPPED))
+def test_every_value_comes_back_as_it_went(store: SqlStore, name: str, nulls: bool) -> None:
+    value = extreme(name, nulls)
+    if name == "answer":
+        store.commit(changes(answers=[value]))
+    elif name in APPEND_ONLY:
+        store.commit(changes(appended={name: [value]}))
+    else:
+        store.commit(changes(rows={name: [value]}))
+    found = store.find(name, key_of(name, value))
+    assert found == value
+    assert [type(getattr(found, f.name)) for f in fields(value)] == [
+        type(getattr(value, f.name)) for f in fields(value)
+    ]
+
+
+@pytest.mark.parametrize("name", sorted(set(MAPPED) - set(APPEND_ONLY) - {"answer"}))
+def test_a_row_put_again_is_replaced_and_loaded(store: SqlStore, name: str) -> None:
+    first = extreme(name, True)
+    store.commit(changes(rows={name: [first]}))
+    rest = [f.name for f in fields(first) if f.name not in MAPPED[name].table.primary_key.columns]
+    second = replace(first, **{n: getattr(extreme(name, False), n) for n in rest})
+    live = {"lease": LeaseState.ACTIVE, "job": "queued", "inbound_lease": "active"}
+    for word in ("state",):
+        if name in live and hasattr(second, word):
+            kind = type(getattr(second, word))
+            assert issubclass(kind, StrEnum)
+            second = replace(second, state=kind(str(live[name])))
+    if name == "attempt":
+        second = replace(second, forgotten=False)
+    if name == "allocation":
+        second = replace(second, fenced_at_ms=None)
+    if name == "node":
+        second = replace(second, state=type(second.state)("in_service"))
+    if name == "accrual":
+        second = replace(second, invoice_id=None)
+    store.commit(changes(1, rows={name: [second]}))
+    assert list(store.load().rows[name]) == [second]
+
+
+def event(seq: int) -> Event:
+    return Event(seq, seq * 10, "a.b", "us", None, None, "x", {})
+
+
+def test_a_commit_at_another_version_writes_nothing(store: SqlStore) -> None:
+    store.commit(changes(appended={"event": [event(1)]}))
+    with pytest.raises(StaleBook):
+        store.commit(changes(0, appended={"event": [event(2)]}))
+    loaded = store.load()
+    assert (loaded.version, loaded.last_seq["event"], loaded.last_at_ms) == (1, 1, 10)
+
+
+def test_the_second_of_two_writers_is_stopped(make: Callable[[], SqlStore]) -> None:
+    one, other = make(), make()
+    one.commit(changes(appended={"event": [event(1)]}))
+    with pytest.raises(StaleBook):
+        other.commit(changes(appended={"event": [event(1)]}))
+    one.commit(changes(1, appended={"event": [event(2)]}))
+
+
+def test_a_commit_that_fails_leaves_nothing_behind(store: SqlStore) -> None:
+    bad = [extreme("usage", False), replace(extreme("usage", False), seq=1)]
+    with pytest.raises(DBAPIError):
+        store.commit(changes(rows={"tenant": [extreme("tenant", False)]}, appended={"usage": bad}))
+    loaded = store.load()
+    assert (loaded.version, len(loaded.rows["tenant"]), loaded.last_seq["usage"]) == (0, 0, 0)
+    store.commit(changes(appended={"event": [event(1)]}))
+
+
+def entry(seq: int, key: str) -> Entry:
+    legs = (Posting(Account("a"), Unit("USD"), 2**62), Posting(Account("b"), Unit("USD"), -(2**62)))
+    return Entry(seq, key, "usage", ODD_TEXT, 1, 2, legs)
+
+
+def test_entries_are_kept_once_with_their_legs(store: SqlStore) -> None:
+    store.commit(changes(appended={"entry": [entry(1, "k")]}))
+    with store.engine.connect() as connection:
+        legs = connection.execute(text("SELECT amount FROM posting ORDER BY leg")).scalars().all()
+    assert legs == [2**62, -(2**62)]
+    with pytest.raises(DBAPIError):
+        store.commit(changes(1, appended={"entry": [entry(2, "k")]}))
+
+
+@pytest.mark.parametrize("verb", ["UPDATE", "DELETE"])
+@pytest.mark.parametrize("name", APPEND_ONLY)
+def test_append_only_tables_are(store: SqlStore, name: str, verb: str) -> None:
+    appended: dict[str, list[Any]] = {"entry": [entry(1, "k")]}
+    if name not in ("entry", "posting"):
+        appended[name] = [extreme(name, False)]
+    store.commit(changes(appended=appended))
+    column = MAPPED[name].table.primary_key.columns[0].name if name in MAPPED else None
+    column = column or ("seq" if name == "entry" else "entry_seq")
+    statement = f"UPDATE {name} SET {column} = {column}"
+    if verb == "DELETE":
+        statement = f"DELETE FROM {name}"
+    with pytest.raises(DBAPIError, match="append-only"), store.engine.begin() as connection:
+        connection.execute(text(statement))
+
+
+def test_lookups_find_what_is_asked_and_no_more(store: SqlStore) -> None:
+    answers = [
+        replace(extreme("answer", False), scope="us_1", key=f"k{n}", created_at_ms=n)
+        for n in range(900)
+    ]
+    usage = [
+        replace(extreme("usage", False), seq=n + 1, source="s", event_id=f"e{n}")
+        for n in range(900)
+    ]
+    store.commit(changes(appended={"usage": usage}, answers=answers))
+    found = store.find_answers([("us_1", f"k{n}") for n in range(0, 1_000, 2)] + [("us_2", "k1")])
+    assert sorted(found) == sorted(("us_1", f"k{n}") for n in range(0, 900, 2))
+    assert isinstance(next(iter(found.values())), StoredAnswer)
+    assert set(store.find_usage("s", ["e1", "e899", "e900"])) == {"e1", "e899"}
+    assert store.find_usage("other", ["e1"]) == {}
+    assert store.forget_answers(450) == 450
+    assert len(store.find_answers([("us_1", f"k{n}") for n in range(900)])) == 450
+
+
+@pytest.mark.parametrize("odd", ["", "nope", "nul\0", "lone\ud800", ODD_TEXT, "x" * 10_000])
+def test_ids_that_cannot_be_are_not_found(store: SqlStore, odd: str) -> None:
+    assert store.find("lease", (odd,)) is None
+    assert store.find_allocation_of(LeaseId("nope")) is None
+
+
+def test_invoices_come_back_whole(store: SqlStore) -> None:
+    invoice = extreme("invoice", False)
+    store.commit(changes(appended={"invoice": [invoice]}))
+    found = store.find("invoice", (invoice.id,))
+    assert isinstance(found, Invoice)
+    assert found.lines == (LINE,)
+
+
+def terminate_others(url: str) -> None:
+    engine = postgres_engine(url)
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE pid <> pg_backend_pid() AND datname = current_database()"
+            )
+        )
+    engine.dispose()
+
+
+def test_a_killed_connection_is_an_answer_and_the_next_commit_works(
+    postgres_database: str,
+) -> None:
+    create_tables(postgres_engine(postgres_database), "test")
+    store = SqlStore(postgres_engine(postgres_database))
+    store.commit(changes(appended={"event": [event(1)]}))
+    terminate_others(postgres_database)
+    with pytest.raises((Unavailable, CommitUnknown)):
+        store.commit(changes(1, appended={"event": [event(2)]}))
+    version = store.load().version
+    assert version == 1
+    store.commit(changes(1, appended={"event": [event(2)]}))
+    store.close()
+
+
+def test_a_connection_killed_while_committing_is_unknown(
+    postgres_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_tables(postgres_engine(postgres_database), "test")
+    store = SqlStore(postgres_engine(postgres_database))
+    store.commit(changes(appended={"event": [event(1)]}))
+    dialect = store.engine.dialect
+    commit = dialect.do_commit
+    monkeypatch.setattr(
+        dialect, "do_commit", lambda it: (terminate_others(postgres_database), commit(it))
+    )
+    with pytest.raises(CommitUnknown):
+        store.commit(changes(1, appended={"event": [event(2)]}))
+    monkeypatch.undo()
+    assert store.load().version == 1
+    store.commit(changes(1, appended={"event": [event(2)]}))
+    store.close()
+
+
+@pytest.mark.parametrize("how", [signal.SIGQUIT, signal.SIGKILL], ids=["immediate", "kill -9"])
+def test_a_crash_of_the_server_loses_nothing_acknowledged(how: signal.Signals) -> None:
+    server = PostgresServer()
+    try:
+        server.start()
+        url = server.url(server.create_database())
+        create_tables(postgres_engine(url), "test")
+        desk = Desk(SqlStore(postgres_engine(url)), ToldClock(), SeededEntropy())
+        desk.call("open_book", Opening())
+        acknowledged = []
+        for n in range(20):
+            if n in (7, 13):
+                server.stop(how)
+                with pytest.raises(Unavailable):
+                    desk.call("create_tenant", CreateTenant(f"no-{n}", "x", TenantKind.TEAM))
+                server.start()
+            desk.call("create_tenant", CreateTenant(f"yes-{n}", "x", TenantKind.TEAM))
+            acknowledged.append(f"yes-{n}")
+        assert not desk.broken
+        fresh = Desk(SqlStore(postgres_engine(url)), ToldClock(), SeededEntropy())
+        assert sorted(t.slug for t in fresh.book.tenants) == sorted(acknowledged)
+    finally:
+        server.close()
+
+
+def test_a_second_desk_stands_by_until_the_first_is_gone(postgres_database: str) -> None:
+    waiting, serving = threading.Event(), threading.Event()
+
+    def stand_by() -> None:
+        with writer_lock(postgres_database, waiting.set):
+            serving.set()
+
+    with writer_lock(postgres_database):
+        second = threading.Thread(target=stand_by, daemon=True)
+        second.start()
+        assert waiting.wait(10)
+        assert not serving.wait(0.3)
+    assert serving.wait(10)
+    second.join(10)
