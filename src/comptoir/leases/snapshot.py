@@ -8,7 +8,7 @@ make the common decision independent of the fleet's size.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 
 from comptoir.fleet.kinds import CATALOGUE, Tenancy
 from comptoir.fleet.nodes import Node, NodeState
@@ -67,6 +67,13 @@ class Snapshot:
         buckets = self._by_free[kind]
         for count in sorted(count for count, ids in buckets.items() if count >= at_least and ids):
             for node_id in buckets[count]:
+                yield self.nodes[node_id]
+
+    def freest_first(self, kind: str, among: Container[NodeId]) -> Iterator[Node]:
+        """Nodes in service among some, most untouched accelerators first, then by id."""
+        buckets = self._by_free[kind]
+        for count in sorted((c for c, ids in buckets.items() if c and ids), reverse=True):
+            for node_id in sorted(id for id in buckets[count] if id in among):
                 yield self.nodes[node_id]
 
     def partial_nodes(self, kind: str) -> list[Node]:

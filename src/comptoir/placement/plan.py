@@ -150,7 +150,7 @@ def _untouched(snapshot: Snapshot, request: LeaseRequest) -> dict[NodeId, list[i
             request.accelerators,
             (
                 (node.id, sorted(snapshot.untouched(node.id)))
-                for node in map(snapshot.nodes.__getitem__, node_ids)
+                for node in snapshot.freest_first(request.kind, node_ids)
                 if _may_stand(snapshot, request, node)
             ),
         )
@@ -176,18 +176,28 @@ def _free_over_window(
         if count >= request.accelerators:
             fits.append((count, place, free))
     for _, _, free in sorted(fits, key=lambda fit: fit[:2]):
-        chosen = _take(request.accelerators, free.items())
+        chosen = _take(request.accelerators, _freest_first(free.items()))
         if chosen is not None:
             return chosen
     return None
 
 
+def _freest_first(
+    offered: Iterable[tuple[NodeId, list[int]]],
+) -> list[tuple[NodeId, list[int]]]:
+    """Nodes with what is free on them, most first, then by id."""
+    return sorted(offered, key=lambda item: (-len(item[1]), item[0]))
+
+
 def _take(
     wanted: int, offered: Iterable[tuple[NodeId, list[int]]]
 ) -> dict[NodeId, list[int]] | None:
-    """Whole nodes first, so that a gang leaves the fewest nodes broken; None if short."""
+    """Whole nodes first, so that a gang leaves the fewest nodes broken; None if short.
+
+    `offered` comes freest first; no more of it is looked at than is needed.
+    """
     chosen: dict[NodeId, list[int]] = {}
-    for node_id, free in sorted(offered, key=lambda item: (-len(item[1]), item[0])):
+    for node_id, free in offered:
         if wanted == 0:
             break
         part = free[:wanted]
@@ -310,5 +320,5 @@ def _fit_without(
             for index in a.accelerators
         }
         offered.append((node.id, [i for i in range(node.accelerators) if i not in taken]))
-    chosen = _take(request.accelerators, offered)
+    chosen = _take(request.accelerators, _freest_first(offered))
     return None if chosen is None else (window, chosen)
