@@ -5,6 +5,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import pairwise
 
 PER_MICRO = 3_600_000 * 1_000
 MINOR = {"USD": 10_000, "EUR": 10_000}
@@ -39,7 +40,7 @@ def _delivered_once(rows: sqlite3.Connection, usage: list[sqlite3.Row]) -> Itera
         for event in mine:
             span = event["ends_at_ms"] - event["starts_at_ms"]
             if event["starts_at_ms"] != at or event["accelerator_ms"] != span * size:
-                yield f"usage {event['seq']} of {a['id']} starts at {event['starts_at_ms']}, not {at}"
+                yield f"usage {event['seq']} of {a['id']} does not begin at {at}"
             if (
                 event["lease_id"] != a["lease_id"]
                 or event["inbound_lease_id"] != a["inbound_lease_id"]
@@ -73,7 +74,7 @@ def _occupied_once(rows: sqlite3.Connection, usage: list[sqlite3.Row]) -> Iterat
             span = event["ends_at_ms"] - event["starts_at_ms"]
             size = len(json.loads(row["accelerators"]))
             if event["starts_at_ms"] != at or event["accelerator_ms"] != span * size:
-                yield f"usage {event['seq']} of {row['id']} starts at {event['starts_at_ms']}, not {at}"
+                yield f"usage {event['seq']} of {row['id']} does not begin at {at}"
             at = event["ends_at_ms"]
         if mine and row["delivered_until_ms"] is not None and at > row["delivered_until_ms"]:
             yield f"{row['id']} occupied accelerators after they were given back"
@@ -123,7 +124,7 @@ def _expected(event: sqlite3.Row, line: list[sqlite3.Row]) -> list[tuple[int, in
         month = _month(month)[1]
     pieces, before = [], 0
     ordered = sorted(cuts)
-    for low, high in zip(ordered, ordered[1:], strict=False):
+    for low, high in pairwise(ordered):
         so_far = whole * (high - start) // (end - start)
         share, before = so_far - before, so_far
         rate = max(

@@ -11,6 +11,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 from comptoir.desk.desk import Desk
 from comptoir.simulation.audit_memory import memory_problems
@@ -107,7 +108,7 @@ def _engine_problems(rows: sqlite3.Connection, facts: Facts) -> Iterator[str]:
             )
     for slot, intervals in standing.items():
         intervals.sort()
-        for (_, end, one), (start, _, other) in zip(intervals, intervals[1:], strict=False):
+        for (_, end, one), (start, _, other) in pairwise(intervals):
             if start < end:
                 yield f"{one} and {other} ran on {slot} at once, {end - start} ms long"
     attempts = {

@@ -37,12 +37,12 @@ class Faults:
         self.on = True
         kills = LEAST_KILLS + rng.choice((0, 0, 1, 2))
         self._commit_kills = {
-            rng.randrange(1, _COMMITS_EXPECTED): rng.choice(("before", "after"))
-            for _ in range((kills + 1) // 2)
+            number: rng.choice(("before", "after"))
+            for number in rng.sample(range(1, _COMMITS_EXPECTED), (kills + 1) // 2)
         }
         self._engine_kills = {
-            rng.randrange(1, _ENGINE_CALLS_EXPECTED): rng.choice(("before", "after"))
-            for _ in range(kills // 2)
+            number: rng.choice(("before", "after"))
+            for number in rng.sample(range(1, _ENGINE_CALLS_EXPECTED), kills // 2)
         }
         self._unknown_rate = rng.choice((0.0, 0.02, 0.05))
         self._full_rate = rng.choice((0.0, 0.0, 0.03))
@@ -52,6 +52,10 @@ class Faults:
     def kills(self) -> int:
         """How often the desk was killed."""
         return self.counts["kill"]
+
+    def kill_soon(self) -> None:
+        """The schedule grows long and was killed too rarely: the next commit will do."""
+        self._commit_kills.setdefault(self.commits + 1, "after")
 
     def kill(self) -> None:
         """End the desk here."""

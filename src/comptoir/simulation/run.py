@@ -20,6 +20,7 @@ from comptoir.store.sql_store import SqlStore
 from comptoir.units.errors import ComptoirError, Unavailable
 
 LEAST_OPERATIONS = 50
+ENOUGH_OPERATIONS = 90
 MOST_ROUNDS = 400
 MOST_WIND_DOWN_ROUNDS = 60
 STEPS_MS = (0, 1, 40, 250, 250, 1_000, 5_000, 31_000, 61_000, 400_000, 3_700_000, 86_400_000 * 3)
@@ -91,6 +92,8 @@ class Schedule:
         rounds = 0
         while self._unfinished() and rounds < MOST_ROUNDS:
             rounds += 1
+            if self.report.operations > ENOUGH_OPERATIONS:
+                self._faults.kill_soon()
             self._guarded(self._round)
         self._say_line("-- no more faults; winding down")
         self._faults.on = False

@@ -186,7 +186,7 @@ class Workload:
     def _usage(self, book: Memory) -> Asked | None:
         """New events, some kept back for later, with old ones among them, shuffled."""
         rng, now = self._rng, self._clock.now_ms()
-        new = []
+        new: list[ReportedUsage] = []
         for lease in book.leases:
             start = lease.activated_at_ms
             if start is None or now - start < 100 or rng.random() < 0.5:
@@ -245,9 +245,12 @@ class Workload:
         kind, key = rng.choice(KINDS), self._key()
         starts = rng.choice((None, None, now + 30_000))
         ends = rng.choice((None, now + 120_000, now + 7_200_000))
+        engine = "" if kind == "h100-sxm" else "sim"
         nodes = tuple(
-            NewNode(f"{key}-{n}", rng.choice((1, 2, 4)), 8 << 30, "" if kind == "h100-sxm" else "sim",
-                    rack=f"{key}-rack", pod=f"{key}-pod")
+            NewNode(
+                f"{key}-{n}", rng.choice((1, 2, 4)), 8 << 30, engine, rack=f"{key}-rack",
+                pod=f"{key}-pod",
+            )
             for n in range(rng.randint(1, 2))
         )  # fmt: skip
         request = DeclareSupply(key, kind, nodes, "partner", starts, ends, 10**9, "USD")

@@ -2,22 +2,26 @@
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, insert, inspect, text
-from sqlalchemy.pool import QueuePool
+from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool, QueuePool
 
 from comptoir.store import tables
+from comptoir.store.migrations import HEAD, REVISIONS
 from comptoir.store.room import Room
 from comptoir.store.schema import metadata
 from comptoir.store.sql_store import SqlStore
-from comptoir.store.tables import APPEND_ONLY
-from comptoir.units.errors import Conflict
+from comptoir.store.triggers import trigger_statements
+from comptoir.units.errors import Conflict, Unavailable
 
 BOOK_FILE = "book.db"
+VERSION_TABLE = "alembic_version"
+_WRITER_LOCK = 0x636F6D70746F6972  # "comptoir": one writer a database
 
 
 def sqlite_engine(path: Path, synchronous: str = "FULL") -> Engine:
@@ -48,56 +52,95 @@ def sqlite_engine(path: Path, synchronous: str = "FULL") -> Engine:
 
 def postgres_engine(url: str) -> Engine:
     """An engine over a PostgreSQL database."""
-    if url.startswith("postgresql://"):
-        url = url.replace("postgresql://", "postgresql+psycopg://", 1)
-    return create_engine(url, pool_size=8, max_overflow=8, pool_pre_ping=True)
+    return create_engine(_with_driver(url), pool_size=8, max_overflow=8, pool_pre_ping=True)
+
+
+def _with_driver(url: str) -> str:
+    return url.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+def book_engine(data: Path, database_url: str | None) -> Engine:
+    """The engine of a book: its SQLite file in `data`, or its PostgreSQL by URL."""
+    return (
+        sqlite_engine(data / BOOK_FILE) if database_url is None else postgres_engine(database_url)
+    )
 
 
 def open_store(data: Path, database_url: str | None, instance: str) -> SqlStore:
-    """The store of a book, made if it is new: SQLite in `data`, or PostgreSQL by URL."""
-    if database_url is not None:
-        engine = postgres_engine(database_url)
-        room = None
-    else:
-        engine = sqlite_engine(data / BOOK_FILE)
-        room = Room(data / "reserve")
-    if not inspect(engine).has_table(tables.book.name):
-        create_tables(engine, instance)
-    return SqlStore(engine, room)
+    """The store of a book: made if it is new, brought to this version's schema if it is old.
+
+    Raises:
+        Conflict: `schema_too_new`: a later version of Comptoir has written it.
+        Unavailable: `store_unavailable`: the database does not answer.
+    """
+    engine = book_engine(data, database_url)
+    try:
+        if schema_revision(engine) != HEAD:
+            from comptoir.store import maintenance  # Alembic is slow to load
+
+            maintenance.bring_up_to_date(engine, data, database_url)
+        with engine.begin() as connection:
+            _one_row(connection, instance)
+    except OperationalError as error:
+        engine.dispose()
+        raise Unavailable(
+            "store_unavailable", f"the book cannot be opened: {error.orig}", "start its database"
+        ) from error
+    except BaseException:
+        engine.dispose()
+        raise
+    return SqlStore(engine, Room(data / "reserve") if database_url is None else None)
+
+
+def schema_revision(engine: Engine) -> str:
+    """The schema step that a database is at; empty for an empty database.
+
+    Raises:
+        Conflict: `schema_too_new`, or `not_a_book`: something else is kept there.
+    """
+    tables_there = set(inspect(engine).get_table_names())
+    if VERSION_TABLE not in tables_there:
+        if tables_there:
+            raise Conflict(
+                "not_a_book",
+                f"the database holds {len(tables_there)} tables that are not a book's",
+                "give an empty database, or another --data",
+            )
+        return ""
+    with engine.connect() as connection:
+        revision = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()
+    if revision is not None and revision not in REVISIONS:
+        raise Conflict(
+            "schema_too_new",
+            f"the book is at schema {revision}, this version of Comptoir knows up to {HEAD}",
+            "use the version that wrote it, or a newer one",
+            {"schema": revision, "known": HEAD},
+        )
+    return revision or ""
 
 
 def create_tables(engine: Engine, instance: str) -> None:
-    """Make every table of an empty database, its triggers, and the one row of the book."""
+    """What the migrations make, made at once, for tests and simulation."""
     metadata.create_all(engine)
     with engine.begin() as connection:
         for statement in trigger_statements(engine.dialect.name):
             connection.execute(text(statement))
         connection.execute(
+            text(
+                f"CREATE TABLE {VERSION_TABLE} (version_num VARCHAR(32) NOT NULL, "
+                f"CONSTRAINT {VERSION_TABLE}_pkc PRIMARY KEY (version_num))"
+            )
+        )
+        connection.execute(text(f"INSERT INTO {VERSION_TABLE} VALUES ('{HEAD}')"))
+        _one_row(connection, instance)
+
+
+def _one_row(connection: Connection, instance: str) -> None:
+    """The one row of the book: its version, its counter, whose it is."""
+    if connection.execute(select(tables.book.c.id)).first() is None:
+        connection.execute(
             insert(tables.book).values(id=1, version=0, counter=0, instance=instance)
         )
-
-
-def trigger_statements(dialect: str) -> list[str]:
-    """DDL that holds the append-only tables append-only."""
-    statements = []
-    if dialect == "postgresql":
-        statements.append(
-            "CREATE OR REPLACE FUNCTION append_only() RETURNS trigger LANGUAGE plpgsql AS "
-            "$$ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$"
-        )
-        for name in APPEND_ONLY:
-            statements.append(
-                f"CREATE TRIGGER {name}_append_only BEFORE UPDATE OR DELETE ON {name} "
-                "FOR EACH ROW EXECUTE FUNCTION append_only()"
-            )
-        return statements
-    for name in APPEND_ONLY:
-        for verb in ("UPDATE", "DELETE"):
-            statements.append(
-                f"CREATE TRIGGER {name}_no_{verb.lower()} BEFORE {verb} ON {name} "
-                f"BEGIN SELECT RAISE(ABORT, '{name} is append-only'); END"
-            )
-    return statements
 
 
 @contextmanager
@@ -122,3 +165,28 @@ def directory_lock(directory: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def writer_lock(database_url: str, waits: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Hold a PostgreSQL book for one desk; a second desk stands by until the first is gone.
+
+    The lock lives in a connection of its own and goes with it: when the holder's process or
+    network dies, the server lets the next one in. Should both ever write, the version fence
+    stops the one that is behind.
+
+    Args:
+        database_url: The book's.
+        waits: Called once, before a wait begins.
+    """
+    engine = create_engine(
+        _with_driver(database_url), poolclass=NullPool, isolation_level="AUTOCOMMIT"
+    )
+    with engine.connect() as connection:
+        held = connection.execute(
+            text("SELECT pg_try_advisory_lock(:key)"), {"key": _WRITER_LOCK}
+        ).scalar()
+        if not held:
+            waits()
+            connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _WRITER_LOCK})
+        yield

@@ -9,10 +9,10 @@ leases whose instant has come. Each step is bounded: a turn that leaves work ove
 is run again.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from comptoir.desk.metered import meter_allocation
+from comptoir.desk.operations.looking import MOST_LOOKED_AT, Look, metered_ms
 from comptoir.desk.operations.request_lease import place
 from comptoir.desk.operations.submit_job import release_if_asked
 from comptoir.desk.operations.supply import close_supply, supply_is_free
@@ -31,16 +31,15 @@ from comptoir.leases.jobs import Attempt, AttemptState, Job, JobState
 from comptoir.leases.lease import Lease, LeaseState, Reason
 from comptoir.placement.why import queue_key
 from comptoir.units.errors import Refused
-from comptoir.units.ids import AttemptId, LeaseId, id_number
+from comptoir.units.ids import AttemptId, id_number
 from comptoir.units.time import MS_PER_S, Window
 
 MOST_PLANS_A_TURN = 200
-MOST_LOOKED_AT = 5_000
 
 
 def turn(tx: Transaction, request: Turn) -> bool:
     """Move the book to `tx.now_ms`. Returns whether bounded work was left over."""
-    look = _Look(tx, request)
+    look = Look(tx, request)
     try:
         _close_supply(tx)
         look.again()
@@ -57,67 +56,6 @@ def turn(tx: Transaction, request: Turn) -> bool:
             tx.book.agenda.touch(lease_id)
         raise
     return look.close() or queue_left
-
-
-@dataclass(slots=True)
-class _Look:
-    """The leases that this turn looks at, and those that it has to leave for the next."""
-
-    tx: Transaction
-    request: Turn
-    seen: dict[LeaseId, None] = field(default_factory=dict)
-    left: dict[LeaseId, None] = field(default_factory=dict)
-    full: bool = False
-
-    def again(self) -> None:
-        """Take in what was touched since."""
-        taken = self.tx.book.agenda.take(self.tx.now_ms, MOST_LOOKED_AT)
-        self.seen.update(dict.fromkeys(taken))
-        self.full |= len(taken) == MOST_LOOKED_AT
-
-    def leases(self, *states: LeaseState) -> Iterator[Lease]:
-        """Those in one of these states, as they are when their turn comes."""
-        for lease_id in list(self.seen):
-            lease = self.tx.book.leases.get(lease_id)
-            if lease is not None and lease.state in states:
-                yield lease
-
-    def leave(self, lease: Lease) -> None:
-        """The bound is reached: look at this one again at once."""
-        self.left[lease.id] = None
-
-    def close(self) -> bool:
-        """Say when to look again; returns whether something was left over."""
-        agenda = self.tx.book.agenda
-        for lease_id in self.seen:
-            lease = self.tx.book.leases.get(lease_id)
-            due = None if lease is None else _next_look_ms(self.tx, lease, self.request)
-            agenda.remind(lease_id, due)
-        for lease_id in self.left:
-            agenda.touch(lease_id)
-        return bool(self.left) or self.full
-
-
-def _next_look_ms(tx: Transaction, lease: Lease, request: Turn) -> int | None:
-    """When time alone may next cause something to happen to a lease."""
-    standing = [a for a in tx.book.allocations_of(lease.id) if a.fenced_at_ms is None]
-    match lease.state:
-        case LeaseState.WAITING:
-            return lease.ends_at_ms
-        case LeaseState.SCHEDULED:
-            return max(lease.starts_at_ms, tx.now_ms)  # overdue: it is looked at in every turn
-        case LeaseState.ACTIVE:
-            ends = [a.ends_at_ms for a in standing if a.ends_at_ms is not None]
-            times = [end - lease.notice_s * MS_PER_S for end in ends]
-        case LeaseState.RECLAIMING:
-            times = [] if (lease.kill_at_ms or 0) <= tx.now_ms else [lease.kill_at_ms or 0]
-        case _:
-            return None
-    for allocation in standing:
-        due = _metered_ms(allocation) + request.meter_every_ms
-        if due <= allocation.billable_until(due):
-            times.append(due)
-    return min(times, default=None)
 
 
 def _close_supply(tx: Transaction) -> None:
@@ -139,7 +77,7 @@ def _close_supply(tx: Transaction) -> None:
             agenda.remind(inbound_id, tx.now_ms)
 
 
-def _announce_due_ends(look: _Look) -> None:
+def _announce_due_ends(look: Look) -> None:
     """Leases whose promise ends within their notice are told, and what waited too long."""
     tx, done = look.tx, 0
     for lease in look.leases(LeaseState.ACTIVE):
@@ -169,7 +107,7 @@ def _reason(lease: Lease, end_ms: int) -> Reason:
     return Reason.STRONGER_REQUEST if lease.reclaimed_for else Reason.SUPPLY_ENDED
 
 
-def _fence_finished(look: _Look) -> None:
+def _fence_finished(look: Look) -> None:
     """Free what is confirmed over: no attempt lives, and a lease handed over has had its time."""
     tx, done = look.tx, 0
     for lease in look.leases(LeaseState.RECLAIMING):
@@ -188,7 +126,7 @@ def _fence_finished(look: _Look) -> None:
         fence(tx, lease)
 
 
-def _deliver(look: _Look) -> None:
+def _deliver(look: Look) -> None:
     """Hand over what was promised as soon as it is asked for and really free."""
     tx, done = look.tx, 0
     for lease in look.leases(LeaseState.SCHEDULED):
@@ -237,7 +175,7 @@ def _activate(tx: Transaction, lease: Lease, promised: list[Allocation]) -> None
     )
 
 
-def _try_queue(look: _Look) -> bool:
+def _try_queue(look: Look) -> bool:
     """Plan waiting leases in queue order; the same question is not asked twice in vain.
 
     While capacity is as it was when all were tried, only what changed is tried. A turn plans
@@ -286,7 +224,7 @@ def _try_queue(look: _Look) -> bool:
     return book.queue_tried_at != book.snapshot.version
 
 
-def _start_jobs(look: _Look) -> None:
+def _start_jobs(look: Look) -> None:
     """Give the next queued job of each free, active lease an attempt: the stored intent."""
     tx, done = look.tx, 0
     for lease in look.leases(LeaseState.ACTIVE):
@@ -331,13 +269,13 @@ def _intend(tx: Transaction, lease: Lease, job: Job) -> None:
     )  # fmt: skip
 
 
-def _meter(look: _Look) -> None:
+def _meter(look: Look) -> None:
     """Book running time that was last booked a while ago."""
     tx, done = look.tx, 0
     for lease in look.leases(LeaseState.ACTIVE, LeaseState.RECLAIMING):
         every_ms = look.request.meter_every_ms
         running = [a for a in tx.book.allocations_of(lease.id) if a.delivered]
-        if all(_metered_ms(a) + every_ms > a.billable_until(tx.now_ms) for a in running):
+        if all(metered_ms(a) + every_ms > a.billable_until(tx.now_ms) for a in running):
             continue
         if done >= look.request.most:
             look.leave(lease)
@@ -346,7 +284,3 @@ def _meter(look: _Look) -> None:
         for allocation in running:
             meter_allocation(tx, lease, allocation, tx.now_ms)
         meter_live_attempts(tx, lease)
-
-
-def _metered_ms(allocation: Allocation) -> int:
-    return allocation.metered_until_ms or allocation.delivered_from_ms or 0

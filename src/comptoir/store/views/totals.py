@@ -85,8 +85,10 @@ def places(views: Views) -> list[PlaceTotal]:
         )
         taken = {tuple(row[:5]): int(row[5]) for row in connection.execute(allocated)}
         return [
-            PlaceTotal(*row[:5], row[5], int(row[6]), taken.get(tuple(row[:5]), 0))
-            for row in connection.execute(supplied)
+            PlaceTotal(kind, site, cluster, pod, rack, nodes, int(held), taken.get(place, 0))
+            for *place_words, nodes, held in connection.execute(supplied)
+            for place in [tuple(place_words)]
+            for kind, site, cluster, pod, rack in [place]
         ]
 
 

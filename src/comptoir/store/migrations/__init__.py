@@ -1,0 +1,11 @@
+"""Migrations: the schema's history, one file a step, applied by Alembic.
+
+Expand, migrate, contract; a backup is taken before. A SQLite table that a step rebuilds loses
+its triggers: the step makes them again, and a test compares what every step leaves. To add
+one: a file in `versions/`, then `REVISIONS` here; a test holds both to each other.
+"""
+
+REVISIONS = ("0001",)
+"""Oldest first. Kept here so that a start need not load Alembic to know them."""
+
+HEAD = REVISIONS[-1]

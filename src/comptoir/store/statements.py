@@ -1,0 +1,150 @@
+"""The statements of the store, built once: the same object is keyed and compiled once."""
+
+from collections.abc import Mapping
+from functools import cache
+from operator import attrgetter
+from typing import Any
+
+from sqlalchemy import (
+    Dialect,
+    and_,
+    bindparam,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from comptoir.fleet.nodes import NodeState
+from comptoir.leases.inbound import InboundState
+from comptoir.leases.jobs import FINAL_JOB_STATES
+from comptoir.leases.lease import FINAL
+from comptoir.ledger.entries import Posting
+from comptoir.store import tables
+from comptoir.store.mapping import Prepared, field_names, fields_of
+from comptoir.store.tables import APPEND_ONLY, MAPPED
+
+BOOK = select(tables.book.c.version, tables.book.c.counter)
+MOVE = (
+    update(tables.book)
+    .where(tables.book.c.version == bindparam("expected"))
+    .values(version=bindparam("version"), counter=bindparam("counter"))
+)
+_APPENDED = {
+    "event": tables.event,
+    "usage": tables.usage,
+    "charge": tables.charge,
+    "entry": tables.entry,
+}
+LAST_SEQ = {name: select(func.max(table.c.seq)) for name, table in _APPENDED.items()}
+LAST_AT = select(tables.event.c.at_ms).order_by(tables.event.c.seq.desc()).limit(1)
+
+_ENTRY = ("seq", "key", "kind", "description", "effective_at_ms", "booked_at_ms")
+_POSTING = ("entry_seq", "leg", "account", "unit", "amount")
+
+
+def _posting(leg: tuple[int, int, Posting]) -> tuple[Any, ...]:
+    seq, number, posting = leg
+    return seq, number, posting.account, posting.unit, posting.amount
+
+
+@cache
+def prepared(dialect: Dialect) -> Mapping[str, Prepared]:
+    """How each table is written, compiled once a dialect."""
+    writes = {
+        name: Prepared(
+            _upsert(name, dialect.name),
+            field_names(mapped.value),
+            fields_of(mapped.value),
+            dialect,
+        )
+        for name, mapped in MAPPED.items()
+    }
+    get_entry = attrgetter(*_ENTRY)
+    writes["entry"] = Prepared(insert(tables.entry), _ENTRY, get_entry, dialect)
+    writes["posting"] = Prepared(insert(tables.posting), _POSTING, _posting, dialect)
+    return writes
+
+
+def _upsert(name: str, dialect: str) -> Any:
+    table = MAPPED[name].table
+    make = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    statement = make(table)
+    if name in APPEND_ONLY or name == "answer":
+        return statement
+    key = [column.name for column in table.primary_key.columns]
+    rest = {c.name: statement.excluded[c.name] for c in table.columns if c.name not in key}
+    return statement.on_conflict_do_update(index_elements=key, set_=rest)
+
+
+@cache
+def select_rows(name: str) -> Any:
+    mapped = MAPPED[name]
+    return select(*(mapped.table.c[field] for field in field_names(mapped.value)))
+
+
+ANSWERS = select_rows("answer").where(
+    tuple_(tables.answer.c.scope, tables.answer.c.key).in_(bindparam("keys", expanding=True))
+)
+USAGE = select_rows("usage").where(
+    tables.usage.c.source == bindparam("source"),
+    tables.usage.c.event_id.in_(bindparam("ids", expanding=True)),
+)
+
+
+@cache
+def live_statements() -> Mapping[str, Any]:
+    """How each table's live rows are read, in the order in which memory wants them."""
+    statements = {}
+    for name, condition in _live().items():
+        statement = select_rows(name).order_by(*MAPPED[name].table.primary_key.columns)
+        statements[name] = statement if condition is None else statement.where(condition)
+    return statements
+
+
+def _live() -> dict[str, Any]:
+    """What is still live, by table; None is everything."""
+    lease, allocation = tables.lease.c, tables.allocation.c
+    job, attempt = tables.job.c, tables.attempt.c
+    unsettled = or_(
+        allocation.fenced_at_ms.is_(None),
+        and_(
+            allocation.delivered_from_ms.is_not(None),
+            allocation.metered_until_ms.is_distinct_from(allocation.delivered_until_ms),
+        ),
+    )
+    return {
+        "rate_card": None,
+        "rate": None,
+        "tenant": None,
+        "quota": None,
+        "user": None,
+        "key": None,
+        "inbound_lease": or_(
+            tables.inbound_lease.c.state == InboundState.ACTIVE,
+            tables.inbound_lease.c.id.in_(
+                select(tables.node.c.inbound_lease_id).where(
+                    tables.node.c.id.in_(select(allocation.node_id).where(unsettled))
+                )
+            ),
+        ),
+        "node": or_(
+            tables.node.c.state != NodeState.RETIRED,
+            tables.node.c.id.in_(select(allocation.node_id).where(unsettled)),
+        ),
+        "runtime": None,
+        "lease": or_(
+            lease.state.not_in(sorted(FINAL)),
+            lease.id.in_(select(allocation.lease_id).where(unsettled)),
+        ),
+        "allocation": unsettled,
+        "job": job.state.not_in(sorted(FINAL_JOB_STATES)),
+        "attempt": attempt.forgotten.is_(False),
+        "accrual": tables.accrual.c.invoice_id.is_(None),
+        "balance": None,
+        "series": None,
+        "billing_mark": None,
+    }

@@ -1,0 +1,130 @@
+"""The migrations make exactly the schema that the code describes, triggers and checks included."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, create_engine, inspect, text
+
+from comptoir.store.maintenance import bring_up_to_date, run_steps
+from comptoir.store.migrations import HEAD, REVISIONS
+from comptoir.store.opening import (
+    BOOK_FILE,
+    create_tables,
+    open_store,
+    postgres_engine,
+    schema_revision,
+    sqlite_engine,
+)
+from comptoir.store.tables import APPEND_ONLY
+from comptoir.units.errors import Conflict
+from tests.servers.postgres import PostgresServer
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def two_databases(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> Iterator[tuple[Engine, Engine]]:
+    """Two empty databases of one kind."""
+    if request.param == "sqlite":
+        engines = [sqlite_engine(tmp_path / name, "OFF") for name in ("one.db", "two.db")]
+        yield engines[0], engines[1]
+    else:
+        server: PostgresServer = request.getfixturevalue("postgres_server")
+        names = [server.create_database(), server.create_database()]
+        engines = [postgres_engine(server.url(name)) for name in names]
+        yield engines[0], engines[1]
+    for engine in engines:
+        engine.dispose()
+    if request.param != "sqlite":
+        for name in names:
+            server.drop_database(name)
+
+
+def described(engine: Engine) -> dict[str, object]:
+    """All that a database knows of its schema, in an order of its own."""
+    there = inspect(engine)
+    found: dict[str, object] = {}
+    for table in sorted(there.get_table_names()):
+        found[table] = {
+            "columns": [
+                (c["name"], str(c["type"]), c["nullable"], c["primary_key"] if "primary_key" in c else None)
+                for c in there.get_columns(table)
+            ],
+            "key": there.get_pk_constraint(table)["constrained_columns"],
+            "unique": sorted(str(sorted(u["column_names"])) for u in there.get_unique_constraints(table)),
+            "checks": sorted((str(c["name"]), c["sqltext"]) for c in there.get_check_constraints(table)),
+            "indexes": sorted(
+                (str(i["name"]), str(i["column_names"]), i["unique"]) for i in there.get_indexes(table)
+            ),
+        }  # fmt: skip
+    found["triggers"] = triggers(engine)
+    return found
+
+
+def triggers(engine: Engine) -> list[str]:
+    query = (
+        "SELECT sql FROM sqlite_master WHERE type = 'trigger' ORDER BY name"
+        if engine.dialect.name == "sqlite"
+        else "SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal ORDER BY tgname"
+    )
+    with engine.connect() as connection:
+        return [row[0] for row in connection.execute(text(query))]
+
+
+def test_migrations_make_the_schema_of_the_code(two_databases: tuple[Engine, Engine]) -> None:
+    migrated, made = two_databases
+    run_steps(migrated)
+    create_tables(made, "test")
+    assert described(migrated) == described(made)
+    assert schema_revision(migrated) == schema_revision(made) == HEAD
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_append_only_triggers_survive_each_migration(
+    two_databases: tuple[Engine, Engine], revision: str
+) -> None:
+    engine, _ = two_databases
+    for step in REVISIONS[: REVISIONS.index(revision) + 1]:
+        run_steps(engine, step)
+    for table in APPEND_ONLY:
+        assert any(f" {table} " in f"{sql} ".replace("public.", "") for sql in triggers(engine))
+
+
+def test_revisions_are_alembics() -> None:
+    config = Config()
+    config.set_main_option("script_location", "comptoir.store:migrations")
+    config.set_main_option("path_separator", "os")
+    script = ScriptDirectory.from_config(config)
+    assert script.get_current_head() == HEAD
+    assert [step.revision for step in script.walk_revisions()][::-1] == list(REVISIONS)
+
+
+def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
+    open_store(tmp_path, None, "test").close()
+    engine = create_engine(f"sqlite:///{tmp_path / BOOK_FILE}")
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    engine.dispose()
+    with pytest.raises(Conflict, match="schema_too_new.*9999"):
+        open_store(tmp_path, None, "test")
+
+
+def test_another_programs_database_is_refused(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / BOOK_FILE}")
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE theirs (id INTEGER)"))
+    engine.dispose()
+    with pytest.raises(Conflict, match="not_a_book"):
+        open_store(tmp_path, None, "test")
+
+
+def test_opening_again_changes_nothing(tmp_path: Path) -> None:
+    open_store(tmp_path, None, "first").close()
+    store = open_store(tmp_path, None, "second")
+    assert bring_up_to_date(store.engine, tmp_path, None) == f"already at schema {HEAD}"
+    with store.engine.connect() as connection:
+        assert connection.execute(text("SELECT instance FROM book")).scalar_one() == "first"
+    store.close()
