@@ -12,7 +12,7 @@ from tests.api.world import KIND, open_world
 
 
 def test_ctrl_c_leaves_the_job_running(tmp_path: Path) -> None:
-    with open_world(tmp_path / "post") as world:
+    with open_world(tmp_path) as world:
         member = Client(world.url, world.people["member"].secret)
         job = member.run(["sleep"], kind=KIND)
         environment = {

@@ -39,9 +39,7 @@ class FakeServer:
 
 def followed(server: FakeServer, place: Place | None = None) -> list[Said | Moved | Lost]:
     both = cast(Any, server)
-    return list(
-        follow(cast(Jobs, both), cast(Leases, both), "jb_1", place, pause=lambda _: None)
-    )
+    return list(follow(cast(Jobs, both), cast(Leases, both), "jb_1", place, pause=lambda _: None))
 
 
 def words(steps: list[Said | Moved | Lost]) -> bytes:

@@ -36,7 +36,8 @@ class Command(click.Command):
         common = {id(option) for option in self.common}
         own = [p for p in self.get_params(ctx) if id(p) not in common]
         for title, params in (("Options", own), ("Common options", self.common)):
-            rows = [row for param in params if (row := param.get_help_record(ctx)) is not None]
+            records = [param.get_help_record(ctx) for param in params]
+            rows = [row for row in records if row is not None and row[1]]
             if rows:
                 with formatter.section(title):
                     formatter.write_dl(rows)

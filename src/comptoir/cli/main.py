@@ -96,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _hush()
         return FAILED
     except (ComptoirError, InvariantBroken) as error:
-        return report(error, as_json="--json" in arguments)
+        return report(error, as_json=_wants_json(arguments))
     except Exception as error:
         if debugging():
             raise
@@ -127,6 +127,12 @@ def report(error: ComptoirError | InvariantBroken, *, as_json: bool = False) -> 
     if step:
         click.echo(f"{'':{len(word) + 2}}{step}", err=True)
     return exit_code_of(error)
+
+
+def _wants_json(arguments: Sequence[str]) -> bool:
+    """Whether `--json` was said to us, not to the command after `--`."""
+    ours = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    return "--json" in ours
 
 
 def _hush() -> None:

@@ -77,13 +77,17 @@ def _problem(headers: Mapping[str, str], body: bytes) -> dict[str, Any] | None:
 
 def _not_comptoir(status: int, headers: Mapping[str, str], url: str) -> Unavailable:
     kind = headers.get("content-type", "no content type").partition(";")[0]
-    return Unavailable(
-        "bad_gateway" if status >= 500 else "not_comptoir",
-        f"{url} answered {status} with {kind}, which is not how Comptoir answers",
-        "check the URL, and any proxy between here and there",
-        {"status": status},
-        _retry_after_s(headers),
-    )
+    said = f"{url} answered {status} with {kind}, which is not how Comptoir answers"
+    facts = {"status": status}
+    if status >= 500:
+        return Unavailable(
+            "bad_gateway",
+            said,
+            "something between here and there failed: try again, or ask who runs it",
+            facts,
+            _retry_after_s(headers),
+        )
+    return Unavailable("not_comptoir", said, "check the URL", facts, 0)
 
 
 def _retry_after_s(headers: Mapping[str, str]) -> int:

@@ -23,7 +23,7 @@ _DATABASE = click.option(
 
 @click.group("db", cls=Group)
 def db() -> None:
-    """Upgrade, back up and restore a book. The server must not run while these do."""
+    """Upgrade, back up and restore a book. Only a backup may be taken while a server runs."""
 
 
 @leaf("upgrade", "comptoir db upgrade --data ./post", group=db, online=False)
@@ -32,24 +32,26 @@ def db() -> None:
 def upgrade(cli: Session, data: Path, database_url: str | None) -> None:
     """Bring a book to this version's schema, after a backup."""
     done = server_room(_ROOM).upgrade(data, database_url)
-    cli.record({"data": str(data), "result": str(done)}, f"{data} is up to date: {done}")
+    cli.record({"data": str(data), "result": str(done)}, f"{data}: {done}")
 
 
 @leaf("backup", "comptoir db backup --data ./post --to post.backup", group=db, online=False)
 @_DATA
+@_DATABASE
 @click.option(
     "--to", type=click.Path(path_type=Path), required=True, help="Where to; must not exist."
 )
-def backup(cli: Session, data: Path, to: Path) -> None:
+def backup(cli: Session, data: Path, database_url: str | None, to: Path) -> None:
     """Copy a book, as of one instant."""
-    done = server_room(_ROOM).backup(data, to)
-    cli.record({"data": str(data), "to": str(to), "result": str(done)}, f"backed up to {to}")
+    done = server_room(_ROOM).backup(data, to, database_url)
+    cli.record({"data": str(data), "to": str(to), "result": str(done)}, f"{to}: {done}")
 
 
 @leaf(
     "restore", "comptoir db restore --data ./post --from post.backup --yes", group=db, online=False
 )
 @_DATA
+@_DATABASE
 @click.option(
     "--from",
     "from_",
@@ -58,8 +60,9 @@ def backup(cli: Session, data: Path, to: Path) -> None:
     help="A backup made with `comptoir db backup`.",
 )
 @click.option("--yes", is_flag=True, help="Go ahead without asking.")
-def restore(cli: Session, data: Path, from_: Path, yes: bool) -> None:
-    """Put a backup in the place of a book. What was written since the backup is lost."""
-    cli.confirm(f"replace the book in {data} by {from_}: everything written since is lost", yes)
-    server_room(_ROOM).restore(data, from_)
-    cli.record({"data": str(data), "from": str(from_)}, f"restored {data} from {from_}")
+def restore(cli: Session, data: Path, database_url: str | None, from_: Path, yes: bool) -> None:
+    """Put a backup in the place of a book. What was written since is not in it."""
+    cli.confirm(f"replace the book in {data} by {from_}: what was written since is not in it", yes)
+    done = server_room(_ROOM).restore(data, from_, database_url)
+    found = {"data": str(data), "from": str(from_), "result": str(done)}
+    cli.record(found, f"{data}: {done}")
