@@ -81,6 +81,11 @@ def print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
+def print_ids(rows: Iterable[Mapping[str, Any]]) -> None:
+    """One id a line; what has no id of its own has none."""
+    sys.stdout.writelines(f"{row['id']}\n" for row in rows if "id" in row)
+
+
 def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> None:
     """A table, or one paragraph a record where it does not fit."""
     cells = [[plain(column.cell(row)) for column in columns] for row in rows]

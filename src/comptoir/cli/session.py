@@ -21,6 +21,7 @@ class Session:
 
     def __init__(self) -> None:
         self.json = False
+        self.ids = False
         self.utc = False
         self.profile: str | None = None
         self.url: str | None = None
@@ -44,10 +45,12 @@ class Session:
 
     def table(self, items: Iterable[Mapping[str, Any]], columns: "list[Column]", of: str) -> None:
         """A list: a table for people, `{"items": [...]}` for machines."""
-        from comptoir.cli.output import print_json, print_table
+        from comptoir.cli.output import print_ids, print_json, print_table
 
         rows = list(items)
-        if self.json:
+        if self.ids:
+            print_ids(rows)
+        elif self.json:
             print_json({"items": rows})
         elif rows:
             print_table(rows, columns)
@@ -58,9 +61,11 @@ class Session:
         self, value: Mapping[str, Any], headline: str, fields: Iterable[tuple[str, str]] = ()
     ) -> None:
         """One thing: a headline and its fields for people, the API's JSON for machines."""
-        from comptoir.cli.output import print_json, print_record
+        from comptoir.cli.output import print_ids, print_json, print_record
 
-        if self.json:
+        if self.ids and "id" in value:
+            print_ids([value])
+        elif self.json:
             print_json(value)
         else:
             print_record(headline, fields)
@@ -122,6 +127,7 @@ OFFLINE_OPTIONS: list[Callable[[], click.Option]] = [
 ]
 COMMON_OPTIONS = [
     *OFFLINE_OPTIONS,
+    _option("--id", to="ids", is_flag=True, help="Only the ids, one a line, for scripts."),
     _option(
         "--profile", to="profile", metavar="NAME", help="A server you logged in to, by its name."
     ),
