@@ -20,7 +20,7 @@ from comptoir.desk.engine_port import Engine, EngineSettings
 from comptoir.desk.queue import DeskQueue
 from comptoir.desk.requests import DeclareSupply, IssuedKey, IssueKey, NewNode, Observed, Opening
 from comptoir.engines.local.engine import LocalEngine
-from comptoir.store.opening import directory_lock, open_store
+from comptoir.store.opening import directory_lock, open_store, writer_lock
 from comptoir.store.sql_store import SqlStore
 from comptoir.store.views import Views
 from comptoir.units.ids import InboundLeaseId
@@ -87,6 +87,8 @@ def open_post(settings: Settings) -> Iterator[TradingPost]:
     data = settings.data.resolve()
     with ExitStack() as stack:
         stack.enter_context(directory_lock(data))
+        if settings.database_url is not None:
+            stack.enter_context(writer_lock(settings.database_url, _stand_by))
         os.chmod(data, 0o700)
         instance = _instance(data)
         store = open_store(data, settings.database_url, instance)
@@ -107,6 +109,10 @@ def open_post(settings: Settings) -> Iterator[TradingPost]:
         runner.start()
         stack.callback(runner.stop)
         yield TradingPost(settings, instance, desk, queue, store, views, engines, first_key)
+
+
+def _stand_by() -> None:
+    log.info("another desk serves this book: standing by until it is gone")
 
 
 def _instance(data: Path) -> str:

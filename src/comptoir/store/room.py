@@ -27,10 +27,12 @@ class Room:
             self._build()
         return self._short
 
-    def ran_out(self) -> None:
-        """The disk is full: give the reserve back."""
+    def ran_out(self) -> bool:
+        """The disk is full: give the reserve back; returns whether there was one to give."""
+        had = self._reserve.exists()
         self._reserve.unlink(missing_ok=True)
         self._short = True
+        return had
 
     def after_commit(self) -> None:
         """Now and then, look whether the disk is about to be full."""

@@ -39,6 +39,10 @@ from comptoir.units.ids import LeaseId
 _LOOKUP_CHUNK = 400
 
 
+class _DiskFull(Unavailable):
+    """Nothing was written for want of room."""
+
+
 class SqlStore:
     """A book in a SQL database. Use `open_store` to get one."""
 
@@ -138,7 +142,17 @@ class SqlStore:
     # Writing
 
     def commit(self, changes: Changes) -> None:
-        """Write everything or nothing; see the port."""
+        """Write everything or nothing; see the port. A full disk gets the reserve, once."""
+        try:
+            self._commit_once(changes)
+        except _DiskFull:
+            if self._room is None or not self._room.ran_out():
+                raise
+            self._commit_once(changes)
+        if self._room is not None:
+            self._room.after_commit()
+
+    def _commit_once(self, changes: Changes) -> None:
         committing = False
         try:
             connection = self._connection()
@@ -157,9 +171,8 @@ class SqlStore:
                 committing = True
                 transaction.commit()
         except DBAPIError as error:
+            self._drop_connection()
             self._translate(error, committing)
-        if self._room is not None:
-            self._room.after_commit()
 
     def _write(self, connection: Connection, changes: Changes) -> None:
         for name, values in (*changes.rows.items(), *changes.appended.items()):
@@ -181,6 +194,7 @@ class SqlStore:
                 )
                 return int(done.rowcount)
         except DBAPIError as error:
+            self._drop_connection()
             self._translate(error, committing=False)
             raise
 
@@ -188,15 +202,12 @@ class SqlStore:
         text = str(error.orig)
         sqlstate = getattr(error.orig, "sqlstate", None)
         if "disk is full" in text or sqlstate == "53100" or "No space left" in text:
-            if self._room is not None:
-                self._room.ran_out()
-            raise Unavailable(
+            raise _DiskFull(
                 "disk_full",
                 "the disk of the book is full: nothing was written",
                 "free some space; work that ends or frees is still taken",
                 retry_after_s=30,
             ) from error
-        self._drop_connection()
         if committing:
             raise CommitUnknown(text) from error
         if error.connection_invalidated or isinstance(error, OperationalError | InterfaceError):

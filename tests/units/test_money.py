@@ -1,0 +1,61 @@
+"""Money is exact: prices read as written, one rounding, half away from zero."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from comptoir.units.errors import Invalid
+from comptoir.units.money import (
+    MINOR_DIGITS,
+    NUMERATOR_PER_MICRO,
+    floor_micros,
+    format_micros,
+    format_minor,
+    format_price,
+    parse_price,
+    round_to_minor_micros,
+)
+
+numerators = st.integers(-(10**45), 10**45)
+currencies = st.sampled_from(sorted(MINOR_DIGITS))
+
+
+@given(st.integers(0, 10**18 - 1))
+def test_a_price_reads_as_it_was_written(nanos: int) -> None:
+    assert parse_price(format_price(nanos)) == nanos
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1e3", ".5", "1.", "1.0000000001", "NaN", "1,5", "٣"])
+def test_what_is_no_price_is_refused(text: str) -> None:
+    with pytest.raises(Invalid, match="bad_price"):
+        parse_price(text)
+
+
+@given(numerators)
+def test_floor_is_the_most_that_is_earned(numerator: int) -> None:
+    micros = floor_micros(numerator)
+    assert micros * NUMERATOR_PER_MICRO <= numerator < (micros + 1) * NUMERATOR_PER_MICRO
+
+
+@given(numerators, currencies)
+def test_rounding_moves_at_most_half_a_minor_unit(numerator: int, currency: str) -> None:
+    step = 10 ** (6 - MINOR_DIGITS[currency])
+    rounded = round_to_minor_micros(numerator, currency)
+    assert rounded % step == 0
+    assert 2 * abs(rounded * NUMERATOR_PER_MICRO - numerator) <= step * NUMERATOR_PER_MICRO
+    assert round_to_minor_micros(-numerator, currency) == -rounded
+    assert format_minor(rounded, currency).count(".") == (MINOR_DIGITS[currency] > 0)
+
+
+@given(st.integers(-(10**9), 10**9), currencies)
+def test_exactly_half_goes_away_from_zero(halves: int, currency: str) -> None:
+    step = 10 ** (6 - MINOR_DIGITS[currency])
+    exact = (2 * halves + 1) * step * NUMERATOR_PER_MICRO // 2
+    expected = (halves + 1) * step if halves >= 0 else halves * step
+    assert round_to_minor_micros(exact, currency) == expected
+
+
+@given(st.integers(-(2**63), 2**63))
+def test_micros_are_written_exactly(micros: int) -> None:
+    whole, _, fraction = format_micros(micros).lstrip("-").partition(".")
+    assert int(whole) * 10**6 + int(fraction) == abs(micros)
