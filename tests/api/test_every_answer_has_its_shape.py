@@ -1,9 +1,10 @@
 """What the encoders write is what openapi/ promises: every GET and write, validated."""
 
+from pathlib import Path
 from typing import Any
 
 from comptoir.api.routes import ROUTES
-from tests.api.world import KIND, World
+from tests.api.world import KIND, World, open_world
 
 SHAPES = {(route.method, route.path): route.answer for route in ROUTES}
 
@@ -20,6 +21,21 @@ def fits(method: str, template: str, said: Any) -> Any:
 
 
 def test_every_get_answers_in_its_shape_to_house_and_tenant(world: World) -> None:
+    answers_fit(world)
+
+
+def test_the_same_holds_on_postgresql(tmp_path: Path, postgres_database: str) -> None:
+    with open_world(tmp_path, database_url=postgres_database) as world:
+        answers_fit(world)
+        page = world.people["member"].get("/v1/events?limit=2").ok()
+        world.people["member"].get(f"/v1/events?limit=2&cursor={page['next_cursor']}").ok()
+        world.lease()
+        world.lease()
+        leases = world.people["member"].get("/v1/leases?limit=1").ok()
+        world.people["member"].get(f"/v1/leases?cursor={leases['next_cursor']}").ok()
+
+
+def answers_fit(world: World) -> None:
     lease = world.lease()
     world.wait(f"/v1/leases/{lease['id']}", state="active")
     job = world.people["member"].post(
@@ -56,3 +72,6 @@ def test_every_get_answers_in_its_shape_to_house_and_tenant(world: World) -> Non
         mine = world.people["admin"].get(route.path.format(**ids))
         if str(route.permission) != "read_house":
             fits("GET", route.path, mine.ok())
+    proof = world.people["auditor"].get("/v1/ledger/proof").ok()
+    assert proof["balanced"]
+    assert proof["accelerator_ms_observed"] == proof["accelerator_ms_posted"] != "0"

@@ -235,9 +235,11 @@ TENANT = {
 
 
 @contextmanager
-def open_world(data: Path, limits: Limits | None = None) -> Iterator[World]:
+def open_world(
+    data: Path, limits: Limits | None = None, database_url: str | None = None
+) -> Iterator[World]:
     """A post with two customers, a team, everybody's keys, rates and one node."""
-    store = open_store(data, None, "test")
+    store = open_store(data, database_url, "test")
     desk = Desk(store, SystemClock(), SystemEntropy())
     issued = desk.call("open_book", Opening())
     queue = DeskQueue(desk)
