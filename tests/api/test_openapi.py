@@ -64,6 +64,10 @@ def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     suppress_health_check=list(hypothesis.HealthCheck),
 )
 def test_nothing_that_the_document_allows_crashes_the_server(case: Any, fuzzed: World) -> None:
+    # Headers that break HTTP itself are answered by the server below the app, in plain text.
+    known = {"idempotency-key", "content-type"}
+    for name in [name for name in case.headers or {} if name.lower() not in known]:
+        del case.headers[name]
     if case.path.endswith("/logs"):
         case.query.pop("follow", None)  # a stream of a job that never ends
     case.call_and_validate(

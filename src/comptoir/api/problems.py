@@ -38,6 +38,7 @@ STATUS: dict[type[ComptoirError], int] = {
 """A refusal is a 409: the same request may be granted in another state of the book."""
 
 STATUS_OF_CODE: dict[str, int] = {
+    "internal_error": 500,
     "queue_full": 429,
     "too_many_streams": 429,
     "malformed_json": 400,
