@@ -216,7 +216,7 @@ class _Loops:
             except Exception:
                 log.exception("a round of engine %s failed", engine.name)
                 self._stop.wait(POLL_IDLE_S)
-            wake.wait(POLL_BUSY_S if len(desk.book.attempts) else POLL_IDLE_S)
+            wake.wait(POLL_BUSY_S if desk.book.committed_attempts else POLL_IDLE_S)
             wake.clear()
 
     def _submit(self, observed: Observed) -> None:

@@ -226,6 +226,7 @@ class Desk:
             return _no(error, "commit")
         book.version += 1
         book.journal.clear()
+        book.publish(rows)
         book.evict_ended(rows)
         return None
 

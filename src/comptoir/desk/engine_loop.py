@@ -1,8 +1,9 @@
 """The engine loop: make the engine match the committed book, and tell the book what it saw.
 
-It chooses nothing. The orders are what the book says of its live attempts; every call
-is idempotent and repeated until an observation confirms it, so that a lost answer, a
-repeated one, or the death of either side changes nothing but the time it takes.
+It chooses nothing. The orders are what the committed book says of its live attempts (never
+what a running batch might still undo); every call is idempotent and repeated until an
+observation confirms it, so that a lost answer, a repeated one, or the death of either side
+changes nothing but the time it takes.
 """
 
 import logging
@@ -35,7 +36,8 @@ class EngineLoop:
 
     def step(self, now_ms: int) -> bool:
         """Give the orders that are due, then observe; returns whether anything happened."""
-        attempts = [a for a in _attempts(self._book()) if a.engine == self._engine.name]
+        committed = self._book().committed_attempts.values()
+        attempts = [attempt for attempt in committed if attempt.engine == self._engine.name]
         refused = self._order(attempts, now_ms)
         seen = self._observe()
         news = tuple(o for o in seen if _is_news(self._told.get(o.attempt_id), o))
@@ -98,7 +100,7 @@ class EngineLoop:
     def _forget(self, attempts: list[Attempt], seen: set[AttemptId]) -> list[AttemptId]:
         """Attempts whose end is in the book need not be kept by the engine any more."""
         done = [attempt.id for attempt in attempts if attempt.over and not attempt.forgotten]
-        strangers = [a for a in seen if a not in self._book().attempts]
+        strangers = [a for a in seen if a not in self._book().committed_attempts]
         try:
             self._engine.forget([*done, *(a for a in strangers if self._ended(a))])
         except Unavailable:
@@ -112,15 +114,6 @@ class EngineLoop:
 
 class _StoppedBeforeStart(ComptoirError):
     """The order came too late to start and soon enough to be dropped."""
-
-
-def _attempts(book: Memory) -> list[Attempt]:
-    """All live attempts, safely against a writer in another thread."""
-    while True:
-        try:
-            return list(book.attempts)
-        except RuntimeError:
-            continue  # the writer changed the table while it was copied
 
 
 def _is_news(told: Observation | None, seen: Observation) -> bool:

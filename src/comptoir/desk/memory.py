@@ -71,6 +71,9 @@ class Memory:
         self.version = 0
         self.counter = 0
         self.last_seq: dict[str, int] = {}
+        self.committed_attempts: dict[AttemptId, Attempt] = {}
+        """The attempts as last committed: what engines act on, never what might be undone.
+        Replaced whole at each change, so that another thread can read it as it is."""
         self.queue_tried_at = -1
         """The snapshot's version at which every waiting lease was last tried in vain."""
         self.queue_resumes_after: tuple[int, int, str] | None = None
@@ -185,6 +188,7 @@ class Memory:
         for table in self.all_tables:
             for row in loaded.rows.get(table.name, ()):
                 table.load(row)
+        self.committed_attempts = dict(self.attempts.rows)
 
     def next_seq(self, table: str) -> int:
         """The next number of an append-only table."""
@@ -194,6 +198,19 @@ class Memory:
     def allocations_of(self, lease_id: LeaseId) -> list[Allocation]:
         """The allocations of a lease that are not settled yet."""
         return list(self.snapshot.allocations_of.get(lease_id, {}).values())
+
+    def publish(self, rows: dict[str, list[object]]) -> None:
+        """Let engines see the attempts that a commit has made true."""
+        if "attempt" not in rows:
+            return
+        committed = dict(self.committed_attempts)
+        for attempt in rows["attempt"]:
+            assert isinstance(attempt, Attempt)
+            if attempt.forgotten:
+                committed.pop(attempt.id, None)
+            else:
+                committed[attempt.id] = attempt
+        self.committed_attempts = committed
 
     def evict_ended(self, rows: dict[str, list[object]]) -> None:
         """Drop what the commit of `rows` has ended for good."""
