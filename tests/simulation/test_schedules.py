@@ -1,11 +1,24 @@
 """1,000 seeded schedules over the real desk and store: after each, every rule of the book holds."""
 
+import logging
+from collections.abc import Iterator
+
 import pytest
 
 from comptoir.simulation.run import simulate_schedule
 
 SCHEDULES = 1_000
 CHUNK = 25
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """Faults are expected here: their warnings are not worth formatting."""
+    logger = logging.getLogger("comptoir")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    yield
+    logger.setLevel(before)
 
 
 @pytest.mark.parametrize("first", range(1, SCHEDULES + 1, CHUNK))

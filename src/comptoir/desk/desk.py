@@ -237,7 +237,7 @@ class Desk:
             self.reload()
         except Exception as error:
             log.warning("the store does not answer after a commit: %s", error)
-            self._unsettled = True
+            self._unsettled, self.book.settled = True, False
             return Unavailable(
                 "store_unavailable",
                 f"it is not known whether this was written: {what}",

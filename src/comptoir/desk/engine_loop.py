@@ -36,7 +36,10 @@ class EngineLoop:
 
     def step(self, now_ms: int) -> bool:
         """Give the orders that are due, then observe; returns whether anything happened."""
-        committed = self._book().committed_attempts.values()
+        book = self._book()
+        if not book.settled:
+            return False
+        committed = book.committed_attempts.values()
         attempts = [attempt for attempt in committed if attempt.engine == self._engine.name]
         refused = self._order(attempts, now_ms)
         seen = self._observe()

@@ -74,6 +74,8 @@ class Memory:
         self.committed_attempts: dict[AttemptId, Attempt] = {}
         """The attempts as last committed: what engines act on, never what might be undone.
         Replaced whole at each change, so that another thread can read it as it is."""
+        self.settled = True
+        """Whether it is known what the store holds: while it is not, engines get no orders."""
         self.queue_tried_at = -1
         """The snapshot's version at which every waiting lease was last tried in vain."""
         self.queue_resumes_after: tuple[int, int, str] | None = None
