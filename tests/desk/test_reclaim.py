@@ -3,9 +3,11 @@
 import pytest
 
 from comptoir.desk.engine_port import AttemptSight
+from comptoir.desk.requests import NodeRef
 from comptoir.leases.jobs import JobState
 from comptoir.leases.lease import LeaseClass, LeaseState, OnReclaim, Reason
 from comptoir.tenants.parties import TenantKind
+from comptoir.units.errors import Invalid
 from tests.builders import HOUR_MS, Book
 
 SPOT, INTERNAL = LeaseClass.SPOT, LeaseClass.INTERNAL
@@ -154,3 +156,51 @@ def test_a_future_window_takes_spot_back_only_when_it_is_due(shop: Book) -> None
     shop.pass_s(3_600)
     assert shop.now(reserved).state is LeaseState.ENDED
     assert shop.now(spot).state is LeaseState.ACTIVE
+
+
+def test_a_sold_window_is_its_holders_to_its_last_second(shop: Book) -> None:
+    acme = shop.tenant("acme")
+    end = shop.clock.instant_ms + HOUR_MS
+    idle = shop.lease(acme, RESERVED, 2, ends_at_ms=end, notice_s=60)
+    busy = shop.lease(acme, RESERVED, 2, ends_at_ms=end, notice_s=60)
+    shop.turn()
+    shop.job(busy)
+    shop.turn()
+    shop.see(shop.attempt(busy), AttemptSight.RUNNING)
+    shop.pass_s(3_570)
+    assert shop.now(idle).state is LeaseState.ACTIVE
+    assert shop.attempt(busy).stop_at_ms is not None
+    shop.see(shop.attempt(busy), AttemptSight.EXITED, 0)
+    assert shop.now(busy).state is LeaseState.RECLAIMING  # told, and still its holder's
+    shop.pass_s(30)
+    assert {shop.now(idle).state, shop.now(busy).state} == {LeaseState.ENDED}
+
+
+def test_the_soonest_victims_give_way_before_the_cheapest(shop: Book) -> None:
+    acme, team = shop.tenant("acme"), shop.tenant("team", TenantKind.TEAM)
+    brief = shop.lease(acme, SPOT, 2, notice_s=10)
+    shop.turn()
+    shop.pass_s(600)
+    shop.lease(acme, SPOT, 2, notice_s=600)
+    shop.turn()
+    internal = shop.lease(team, INTERNAL, 2)
+    assert internal.scheduled_start_ms == shop.clock.instant_ms + 10_000
+    shop.turn()
+    assert shop.now(brief).state is not LeaseState.ACTIVE
+
+
+def test_nobody_buys_a_notice_that_outlasts_the_reclaim(shop: Book) -> None:
+    with pytest.raises(Invalid, match="out_of_range"):
+        shop.lease(shop.tenant("acme"), SPOT, 1, notice_s=86_400)
+
+
+def test_a_promise_on_a_drained_node_looks_for_another(shop: Book) -> None:
+    acme = shop.tenant("acme")
+    start = shop.clock.instant_ms + HOUR_MS
+    lease = shop.lease(acme, RESERVED, 4, starts_at_ms=start, ends_at_ms=start + HOUR_MS)
+    node = next(iter(shop.desk.book.nodes))
+    shop.desk.call("drain_node", NodeRef(node.id), shop.operator)
+    assert shop.now(lease).state is LeaseState.WAITING
+    shop.supply(4)
+    shop.turn()
+    assert shop.now(lease).state is LeaseState.SCHEDULED

@@ -2,16 +2,19 @@
 
 import pytest
 
+from comptoir.desk.engine_port import AttemptSight, Observation
 from comptoir.desk.requests import (
     ExtendLease,
     IssueInvoice,
     LeaseRef,
+    Observed,
     ProposeRate,
     RateRef,
     SetQuota,
     TenantRef,
 )
 from comptoir.leases.lease import LeaseClass, LeaseState, Shape
+from comptoir.metering.usage import Measure
 from comptoir.tenants.parties import Role, TenantKind
 from comptoir.units.errors import Conflict, Forbidden, Invalid, NotFound, Refused
 from tests.builders import HOUR_MS, START_MS, Book
@@ -166,3 +169,31 @@ def test_usage_under_two_prices_is_split_at_the_instant_of_change(book: Book) ->
     book.pass_s(20)
     invoice = book.desk.call("issue_invoice", IssueInvoice(acme.id), book.finance)
     assert [line.amount_micros for line in invoice.lines] == [100_000, 200_000]
+
+
+def test_an_extension_counts_against_the_quota(shop: Book) -> None:
+    acme = shop.tenant("acme")
+    shop.desk.call("set_quota", SetQuota(acme.id, "cpu-core", 2), shop.operator)
+    later = START_MS + HOUR_MS
+    first = shop.lease(acme, LeaseClass.RESERVED, 2, ends_at_ms=later)
+    shop.lease(acme, LeaseClass.RESERVED, 2, starts_at_ms=later, ends_at_ms=later + HOUR_MS)
+    with pytest.raises(Refused, match="quota_exceeded"):
+        shop.desk.call("extend_lease", ExtendLease(first.id, later + HOUR_MS), shop.operator)
+
+
+def test_work_the_engine_has_not_seen_is_not_occupied_time(book: Book) -> None:
+    book.price(SPOT, 36_000_000_000, measure=Measure.OCCUPIED)
+    book.supply(1)
+    acme = book.tenant("acme")
+    lease = book.lease(acme, SPOT, 1)
+    book.job(lease)
+    book.turn()
+    book.see(book.attempt(lease), AttemptSight.RUNNING)
+    attempt = book.attempt(lease)
+    book.pass_s(3_600)  # the desk hears nothing for an hour: the job ended after a minute
+    ended = Observation(
+        attempt.id, AttemptSight.EXITED, attempt.started_at_ms or 0, START_MS + 60_000, 0
+    )
+    book.desk.call("observe", Observed("local", (ended,)))
+    billed = sum(a.accelerator_ms for a in book.desk.book.open_accruals_by_tenant.get(acme.id))
+    assert billed == 60_000

@@ -20,6 +20,9 @@ from comptoir.units.ids import AttemptId
 
 log = logging.getLogger("comptoir.engine")
 
+LEAST_NEW_WORK_MS = 1_000
+SIGN_OF_LIFE_MS = 5_000
+
 Submit = Callable[[Observed], Any]
 """How a step tells the book: the `observe` operation, through the queue or directly."""
 
@@ -31,7 +34,7 @@ class EngineLoop:
         self._engine = engine
         self._book = book
         self._submit = submit
-        self._told: dict[AttemptId, Observation] = {}
+        self._told: dict[AttemptId, tuple[int, Observation]] = {}
         self._asked_to_stop: set[AttemptId] = set()
 
     def step(self, now_ms: int) -> bool:
@@ -43,13 +46,15 @@ class EngineLoop:
         attempts = [attempt for attempt in committed if attempt.engine == self._engine.name]
         refused = self._order(attempts, now_ms)
         seen = self._observe()
-        news = tuple(o for o in seen if _is_news(self._told.get(o.attempt_id), o))
-        forgotten = self._forget(attempts, {o.attempt_id for o in seen})
+        known = self._book().committed_attempts
+        mine = [o for o in seen if o.attempt_id in known]
+        news = tuple(o for o in mine if _is_news(self._told.get(o.attempt_id), o, now_ms))
+        forgotten = self._forget(attempts, seen)
         if not (news or refused or forgotten):
             return False
         self._submit(Observed(self._engine.name, news, tuple(refused), tuple(forgotten)))
         for observation in news:
-            self._told[observation.attempt_id] = observation
+            self._told[observation.attempt_id] = (now_ms, observation)
         for attempt_id in forgotten:
             self._told.pop(attempt_id, None)
             self._asked_to_stop.discard(attempt_id)
@@ -100,30 +105,43 @@ class EngineLoop:
             log.warning("%s cannot be observed: %s", self._engine.name, error.message)
             return []
 
-    def _forget(self, attempts: list[Attempt], seen: set[AttemptId]) -> list[AttemptId]:
-        """Attempts whose end is in the book need not be kept by the engine any more."""
+    def _forget(self, attempts: list[Attempt], seen: list[Observation]) -> list[AttemptId]:
+        """Attempts whose end is in the book need not be kept by the engine any more.
+
+        What runs and is in no book (it was restored from an earlier backup) is ended: nobody
+        would pay for it, and its accelerators are promised to others.
+        """
         done = [attempt.id for attempt in attempts if attempt.over and not attempt.forgotten]
-        strangers = [a for a in seen if a not in self._book().committed_attempts]
+        known = self._book().committed_attempts
+        strangers = [o for o in seen if o.attempt_id not in known]
         try:
-            self._engine.forget([*done, *(a for a in strangers if self._ended(a))])
+            for stranger in strangers:
+                if stranger.sight is AttemptSight.RUNNING:
+                    log.warning("%s runs and is in no book: it is ended", stranger.attempt_id)
+                    self._engine.kill(stranger.attempt_id)
+            ended = [o.attempt_id for o in strangers if o.sight is not AttemptSight.RUNNING]
+            self._engine.forget([*done, *ended])
         except Unavailable:
             return []
+        for attempt_id in ended:
+            self._told.pop(attempt_id, None)
         return done
-
-    def _ended(self, attempt_id: AttemptId) -> bool:
-        told = self._told.get(attempt_id)
-        return told is not None and told.sight is not AttemptSight.RUNNING
 
 
 class _StoppedBeforeStart(ComptoirError):
     """The order came too late to start and soon enough to be dropped."""
 
 
-def _is_news(told: Observation | None, seen: Observation) -> bool:
-    """A change of sight, or a second of new work: what is worth a commit."""
-    if told is None or told.sight is not seen.sight:
+def _is_news(told: tuple[int, Observation] | None, seen: Observation, now_ms: int) -> bool:
+    """A change of sight, a second of new work, or a sign of life that is due."""
+    if told is None:
         return True
-    return seen.busy_ms - told.busy_ms >= 1_000
+    told_at_ms, before = told
+    return (
+        before.sight is not seen.sight
+        or seen.busy_ms - before.busy_ms >= LEAST_NEW_WORK_MS
+        or (seen.sight is AttemptSight.RUNNING and now_ms - told_at_ms >= SIGN_OF_LIFE_MS)
+    )
 
 
 def _order(book: Memory, attempt: Attempt, job: Job, lease: Lease) -> StartOrder:

@@ -74,6 +74,8 @@ class Memory:
         self.committed_attempts: dict[AttemptId, Attempt] = {}
         """The attempts as last committed: what engines act on, never what might be undone.
         Replaced whole at each change, so that another thread can read it as it is."""
+        self.seen_running_ms: dict[AttemptId, int] = {}
+        """When an engine last saw an attempt running, since this memory was loaded."""
         self.settled = True
         """Whether it is known what the store holds: while it is not, engines get no orders."""
         self.queue_tried_at = -1
@@ -224,6 +226,7 @@ class Memory:
             assert isinstance(attempt, Attempt)
             if attempt.forgotten:
                 self.attempts.evict(attempt.id)
+                self.seen_running_ms.pop(attempt.id, None)
         for job in rows.get("job", ()):
             assert isinstance(job, Job)
             if job.state in FINAL_JOB_STATES:

@@ -47,6 +47,9 @@ def meter_attempt(tx: Transaction, lease: Lease, attempt: Attempt) -> Attempt:
     if allocation is None:
         return attempt
     until = allocation.billable_until(tx.now_ms)
+    if not attempt.over:  # what the engine has not seen running is not known to have run
+        until = min(until, tx.book.seen_running_ms.get(attempt.id, 0))
+    since = attempt.occupied_until_ms or attempt.started_at_ms or until
     inbound = allocation.inbound_lease_id
     occupied = occupied_usage(
         tx.book.last_seq.get("usage", 0) + 1, lease, attempt, inbound, until, tx.now_ms
@@ -55,7 +58,7 @@ def meter_attempt(tx: Transaction, lease: Lease, attempt: Attempt) -> Attempt:
         book_usage(tx, occupied)
         attempt = replace(attempt, occupied_until_ms=occupied.ends_at_ms)
     busy = busy_usage(
-        tx.book.last_seq.get("usage", 0) + 1, lease, attempt, inbound, until, tx.now_ms
+        tx.book.last_seq.get("usage", 0) + 1, lease, attempt, inbound, (since, until), tx.now_ms
     )
     if busy is not None:
         book_usage(tx, busy)

@@ -66,6 +66,7 @@ class Reason(StrEnum):
     TENANT_SUSPENDED = "tenant_suspended"
     SUPPLY_ENDED = "supply_ended"
     WINDOW_PASSED = "window_passed"
+    NODE_DRAINED = "node_drained"
 
 
 _S = LeaseState

@@ -122,10 +122,13 @@ class Snapshot:
     def promise_end(self, node: Node, window: Window) -> tuple[bool, int | None]:
         """Whether `window` may be promised on a node, and until when it then is.
 
-        Nothing is promised past the end of the inbound lease: a bounded window must
+        Nothing new is promised on a node that is not in service, and nothing past the end
+        of the inbound lease: a bounded window must
         fit; an open-ended one is promised up to that end.
         """
         inbound = self.inbound[node.inbound_lease_id]
+        if not self._placeable(node):
+            return False, None
         if inbound.state is not InboundState.ACTIVE or inbound.starts_at_ms > window.start_ms:
             return False, None
         if inbound.ends_at_ms is None:

@@ -6,7 +6,6 @@ from enum import StrEnum
 from comptoir.leases.allocation import Allocation
 from comptoir.leases.jobs import Attempt
 from comptoir.leases.lease import Lease, LeaseClass
-from comptoir.units.errors import invariant
 from comptoir.units.ids import InboundLeaseId, LeaseId, TenantId
 
 DESK = "desk"
@@ -88,19 +87,32 @@ def occupied_usage(
 
 
 def busy_usage(
-    seq: int, lease: Lease, attempt: Attempt, inbound: InboundLeaseId, until_ms: int, now_ms: int
+    seq: int,
+    lease: Lease,
+    attempt: Attempt,
+    inbound: InboundLeaseId,
+    span: tuple[int, int],
+    now_ms: int,
 ) -> UsageEvent | None:
-    """The work that telemetry has seen since it was last metered."""
-    if attempt.started_at_ms is None or attempt.busy_ms <= attempt.busy_metered_ms:
+    """The work that telemetry has seen since it was last metered.
+
+    `span` is (since, until), the occupied time that goes with it; work that does not fit
+    into it was done after the promise ended and is nobody's to pay.
+    """
+    since_ms, until_ms = span
+    if attempt.ended_at_ms is not None:
+        until_ms = min(until_ms, attempt.ended_at_ms)
+    if until_ms <= since_ms:
         return None
-    end = until_ms if attempt.ended_at_ms is None else min(until_ms, attempt.ended_at_ms)
-    if end <= attempt.started_at_ms:
+    work = min(
+        attempt.busy_ms - attempt.busy_metered_ms,
+        (until_ms - since_ms) * len(attempt.accelerators),
+    )
+    if work <= 0:
         return None
-    work = attempt.busy_ms - attempt.busy_metered_ms
-    invariant(work > 0, "busy time only grows")
     return _event(
         seq, f"{attempt.id}:busy:{attempt.busy_metered_ms}", Measure.BUSY, lease, inbound,
-        attempt.started_at_ms, end, work, now_ms,
+        since_ms, until_ms, work, now_ms,
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from comptoir.fleet.kinds import CATALOGUE, Tenancy
 from comptoir.fleet.nodes import Node
+from comptoir.leases.allocation import Allocation
 from comptoir.leases.lease import STRENGTH, Lease, LeaseRequest, LeaseState, Shape
 from comptoir.leases.snapshot import Place, Snapshot, standing_window
 from comptoir.units.errors import Refused
@@ -17,6 +18,7 @@ from comptoir.units.ids import LeaseId, NodeId
 from comptoir.units.time import MS_PER_S, Window
 
 MOST_PLACES_FOR_RECLAIM = 64
+MOST_SECOND_THOUGHTS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,21 +116,39 @@ def plan_free(snapshot: Snapshot, request: LeaseRequest, now_ms: int) -> Plan | 
 
 
 def plan_reclaim(snapshot: Snapshot, request: LeaseRequest, now_ms: int) -> Plan | None:
-    """The cheapest plan that takes back weaker, reclaimable leases with their notice."""
-    best: tuple[int, Plan] | None = None
+    """The soonest plan that takes back weaker, reclaimable leases; of equals the cheapest."""
+    best: tuple[int, int, Plan] | None = None
     tried = 0
     for node_ids in snapshot.places(request.kind, request.shape).values():
         nodes = [snapshot.nodes[node_id] for node_id in node_ids]
         victims = _victims(snapshot, request, nodes)
-        if not victims:
+        within = sum(lease.accelerators for lease in victims)
+        if not victims or within + _most_free(nodes, snapshot) < request.accelerators:
             continue
         tried += 1
         if tried > MOST_PLACES_FOR_RECLAIM:
             break
         found = _cheapest_cover(snapshot, request, nodes, victims, now_ms)
-        if found is not None and (best is None or found[0] < best[0]):
-            best = found
-    return best[1] if best else None
+        if found is not None:
+            cost, plan = found
+            if best is None or (plan.starts_at_ms, cost) < best[:2]:
+                best = (plan.starts_at_ms, cost, plan)
+    return best[2] if best else None
+
+
+def _most_free(nodes: list[Node], snapshot: Snapshot) -> int:
+    """At most so many accelerators of these nodes could be free without any reclaim."""
+    return sum(
+        node.accelerators
+        if any(_passes(a) for a in snapshot.standing_on(node.id))
+        else len(snapshot.untouched(node.id))
+        for node in nodes
+    )
+
+
+def _passes(allocation: Allocation) -> bool:
+    """Whether it will end by itself, or has yet to start."""
+    return allocation.ends_at_ms is not None or allocation.delivered_from_ms is None
 
 
 def _untouched(snapshot: Snapshot, request: LeaseRequest) -> dict[NodeId, list[int]] | None:
@@ -249,20 +269,30 @@ def _cheapest_cover(
     victims: list[Lease],
     now_ms: int,
 ) -> tuple[int, Plan] | None:
-    """Victims by cost per accelerator until the gang fits, then any that prove needless go."""
+    """Victims by notice, then by cost per accelerator, until the gang fits; the needless go.
+
+    The shortest sufficient beginning of that order is found by halving: each look reads
+    every allocation of the place, so there must be few of them.
+    """
+    end_ms = request.window.end_ms
     ordered = sorted(
-        victims, key=lambda lease: (_cost(lease, now_ms) / lease.accelerators, lease.id)
+        (x for x in victims if end_ms is None or now_ms + x.notice_s * MS_PER_S < end_ms),
+        key=lambda x: (x.notice_s, _cost(x, now_ms) / x.accelerators, x.id),
     )
-    taken: list[Lease] = []
-    fit = None
-    for lease in ordered:
-        taken.append(lease)
-        fit = _fit_without(snapshot, request, nodes, taken, now_ms)
-        if fit is not None:
-            break
+    low, high = 1, len(ordered)
+    fit = _fit_without(snapshot, request, nodes, ordered, now_ms) if ordered else None
     if fit is None:
         return None
-    for lease in sorted(taken, key=lambda lease: -_cost(lease, now_ms)):
+    while low < high:
+        middle = (low + high) // 2
+        smaller = _fit_without(snapshot, request, nodes, ordered[:middle], now_ms)
+        if smaller is None:
+            low = middle + 1
+        else:
+            high, fit = middle, smaller
+    taken = ordered[:high]
+    by_cost = sorted(taken, key=lambda lease: -_cost(lease, now_ms))
+    for lease in by_cost[:MOST_SECOND_THOUGHTS]:
         fewer = [other for other in taken if other.id != lease.id]
         smaller = _fit_without(snapshot, request, nodes, fewer, now_ms) if fewer else None
         if smaller is not None:

@@ -155,7 +155,10 @@ def _notices(histories: dict, leases: dict, allocations: list[dict]) -> Iterator
             if data["reason"] == "stronger_request" and lease["lease_class"] in GUARANTEED:
                 yield f"{lease_id} is {lease['lease_class']} and was taken back for a stronger one"
             notice = data["kill_at_ms"] - at
-            if data["reason"] not in MAY_BE_SHORT and notice < lease["notice_s"] * 1000:
+            due = lease["notice_s"] * 1000
+            if data["reason"] == "tenant_suspended":
+                due = min(due, 60_000)  # who is suspended gets a minute at most
+            if data["reason"] not in MAY_BE_SHORT and notice < due:
                 yield f"{lease_id} had {notice} ms notice ({data['reason']})"
     for a in allocations:
         if a["delivered_until_ms"] is None:

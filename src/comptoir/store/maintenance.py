@@ -12,8 +12,9 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 
+from comptoir.store import tables
 from comptoir.store.migrations import HEAD, REVISIONS
 from comptoir.store.opening import (
     BOOK_FILE,
@@ -25,6 +26,7 @@ from comptoir.store.opening import (
 from comptoir.units.errors import Conflict, Invalid, Unavailable
 
 _MOST_KEPT = 1_000
+SKIPPED_IDS = 1 << 20
 
 
 def upgrade(data: Path, database_url: str | None = None) -> str:
@@ -110,6 +112,7 @@ def restore(data: Path, from_: Path, database_url: str | None = None) -> str:
         if database_url is not None:
             tool = ["pg_restore", "--clean", "--if-exists", "--single-transaction", "--no-owner"]
             _run_tool([*tool, f"--dbname={database_url}", str(from_)])
+            _skip_ids(data, database_url)
             return f"restored from {from_}"
         said = _judge_sqlite(from_)
         draft = data / f"{BOOK_FILE}.part"
@@ -122,7 +125,19 @@ def restore(data: Path, from_: Path, database_url: str | None = None) -> str:
         for suffix in ("-wal", "-shm"):
             Path(f"{book}{suffix}").unlink(missing_ok=True)
         _keep(draft, book)
+        _skip_ids(data, None)
         return said
+
+
+def _skip_ids(data: Path, database_url: str | None) -> None:
+    """Leave a gap in the ids: those that the lost book had given are never given again."""
+    engine = book_engine(data, database_url)
+    try:
+        with engine.begin() as connection:
+            skipped = tables.book.c.counter + SKIPPED_IDS
+            connection.execute(update(tables.book).values(counter=skipped))
+    finally:
+        engine.dispose()
 
 
 def _require_book(data: Path, database_url: str | None) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from comptoir.desk.operations.request_lease import judge_quota
 from comptoir.desk.operations.taking_back import begin_stop, drop_promise, fence
 from comptoir.desk.requests import ExtendLease, LeaseRef
 from comptoir.desk.transaction import Transaction
@@ -88,7 +89,9 @@ def extend_lease(tx: Transaction, request: ExtendLease) -> Lease:
             f"{format_instant(min(request.ends_at_ms, LATEST_MS))} is not a later instant",
             "give a later end, or end the lease",
         )
-    window = Window(lease.starts_at_ms, request.ends_at_ms)
+    longer_lease = replace(lease, ends_at_ms=request.ends_at_ms)
+    judge_quota(tx, longer_lease, tx.book.tenants[lease.tenant_id])
+    window = longer_lease.window
     for allocation in tx.book.allocations_of(lease.id):
         if allocation.fenced_at_ms is not None:
             continue

@@ -62,7 +62,8 @@ def _next_look_ms(tx: Transaction, lease: Lease, request: Turn) -> int | None:
             return max(lease.starts_at_ms, tx.now_ms)  # overdue: it is looked at in every turn
         case LeaseState.ACTIVE:
             ends = [a.ends_at_ms for a in standing if a.ends_at_ms is not None]
-            times = [end - lease.notice_s * MS_PER_S for end in ends]
+            notice_ms = lease.notice_s * MS_PER_S
+            times = [end - notice_ms if end - notice_ms > tx.now_ms else end for end in ends]
         case LeaseState.RECLAIMING:
             times = [] if (lease.kill_at_ms or 0) <= tx.now_ms else [lease.kill_at_ms or 0]
         case _:

@@ -39,7 +39,7 @@ def _see(tx: Transaction, attempt: Attempt, seen: Observation) -> int:
     started = min(max(seen.started_at_ms, earliest), max(tx.now_ms, earliest))
     if attempt.started_at_ms is not None:
         started = attempt.started_at_ms
-    until = tx.now_ms if seen.ended_at_ms is None else min(seen.ended_at_ms, tx.now_ms)
+    until = min(_last_known_ms(tx, attempt, seen, started), tx.now_ms)
     busy_limit = len(attempt.accelerators) * max(until - started, 0)
     updated = replace(
         attempt,
@@ -48,6 +48,7 @@ def _see(tx: Transaction, attempt: Attempt, seen: Observation) -> int:
         detail=seen.detail or attempt.detail,
     )
     if seen.sight is AttemptSight.RUNNING:
+        tx.book.seen_running_ms[attempt.id] = tx.now_ms
         return _running(tx, attempt, replace(updated, state=AttemptState.RUNNING))
     state = AttemptState.EXITED if seen.sight is AttemptSight.EXITED else AttemptState.LOST
     updated = replace(
@@ -56,6 +57,16 @@ def _see(tx: Transaction, attempt: Attempt, seen: Observation) -> int:
     meter_attempt(tx, lease, tx.book.attempts.put(updated))
     _end(tx, tx.book.attempts[attempt.id])
     return 1
+
+
+def _last_known_ms(tx: Transaction, attempt: Attempt, seen: Observation, started: int) -> int:
+    """Until when an attempt is known to have run: its end, now, or when it was last seen."""
+    if seen.ended_at_ms is not None:
+        return seen.ended_at_ms
+    if seen.sight is AttemptSight.RUNNING:
+        return tx.now_ms
+    last_seen = tx.book.seen_running_ms.get(attempt.id, started)
+    return max(last_seen, attempt.occupied_until_ms or started)
 
 
 def _running(tx: Transaction, before: Attempt, after: Attempt) -> int:

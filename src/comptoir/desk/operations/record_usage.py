@@ -4,7 +4,7 @@ from comptoir.desk.metered import book_usage
 from comptoir.desk.requests import RecordUsage, ReportedUsage, UsageRecorded
 from comptoir.desk.transaction import Transaction
 from comptoir.leases.allocation import Allocation
-from comptoir.leases.lease import Lease
+from comptoir.leases.lease import FINAL, Lease
 from comptoir.metering.usage import DESK, Measure, UsageEvent
 from comptoir.units.errors import Conflict, Invalid
 from comptoir.units.text import check_count, check_slug, check_text
@@ -74,6 +74,8 @@ def _judge(tx: Transaction, source: str, reported: ReportedUsage) -> UsageEvent:
         problem = f"it ends at {format_instant(reported.ends_at_ms)}, in the future"
     elif lease.activated_at_ms is None or reported.starts_at_ms < lease.activated_at_ms:
         problem = f"{lease.id} was not active at {format_instant(reported.starts_at_ms)}"
+    elif lease.state in FINAL and reported.ends_at_ms > lease.state_since_ms:
+        problem = f"{lease.id} was over at {format_instant(lease.state_since_ms)}"
     if problem or allocation is None:
         raise Invalid(
             "bad_usage", f"{reported.event_id!r}: {problem or 'no allocation'}", "correct it"

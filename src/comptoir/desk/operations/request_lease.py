@@ -21,10 +21,15 @@ from comptoir.tenants.parties import Tenant, TenantState
 from comptoir.units.errors import Invalid, Refused
 from comptoir.units.ids import AllocationId, LeaseId
 from comptoir.units.text import check_count, check_text
-from comptoir.units.time import LATEST_MS, Window, check_instant, format_instant
+from comptoir.units.time import LATEST_MS, MS_PER_S, Window, check_instant, format_instant
 
 MOST_ACCELERATORS = 10_000_000
-MOST_NOTICE_S = 7 * 86_400
+MOST_NOTICE_S = {
+    LeaseClass.INTERNAL: 86_400,
+    LeaseClass.RESERVED: 86_400,
+    LeaseClass.ON_DEMAND: 86_400,
+    LeaseClass.SPOT: 600,  # who buys what can be taken back cannot make that take for ever
+}
 DEFAULT_NOTICE_S = 30
 MOST_LIVE_LEASES_A_TENANT = 100_000
 
@@ -33,7 +38,8 @@ def request_lease(tx: Transaction, request: RequestLease) -> Lease:
     """Take a request into the book: scheduled if it has a place, waiting if it must wait.
 
     Raises:
-        Invalid: `unknown_kind`, `out_of_range`, `end_before_start`, `start_in_the_past`.
+        Invalid: `unknown_kind`, `out_of_range`, `end_before_start`, `start_in_the_past`,
+            `notice_too_long`.
         Refused: `tenant_suspended`, `class_not_allowed`, `quota_exceeded`, `no_rate`,
             `too_many_leases`, and those of `placement.plan.refuse_impossible`.
     """
@@ -132,8 +138,6 @@ def _judge_words(tx: Transaction, request: RequestLease, tenant: Tenant) -> Leas
     window = Window(starts, request.ends_at_ms)
     if max(window.start_ms, window.end_ms or 0) > LATEST_MS:
         raise Invalid("bad_instant", "the window lies beyond the year 9999", "give an earlier one")
-    internal_default = 5 if tenant.is_internal else DEFAULT_NOTICE_S
-    notice_s = internal_default if request.notice_s is None else request.notice_s
     return Lease(
         id=LeaseId(tx.new_id("ls")),
         tenant_id=tenant.id,
@@ -145,12 +149,30 @@ def _judge_words(tx: Transaction, request: RequestLease, tenant: Tenant) -> Leas
         shape=request.shape,
         starts_at_ms=window.start_ms,
         ends_at_ms=window.end_ms,
-        notice_s=check_count("notice_s", notice_s, 0, MOST_NOTICE_S),
+        notice_s=_notice_s(request, window),
         on_reclaim=request.on_reclaim,
         requested_at_ms=tx.now_ms,
         state=LeaseState.WAITING,
         state_since_ms=tx.now_ms,
     )
+
+
+def _notice_s(request: RequestLease, window: Window) -> int:
+    """The notice asked for, or the default: never as long as the window itself."""
+    most = MOST_NOTICE_S[request.lease_class]
+    length_s = most + 1
+    if window.end_ms is not None:
+        length_s = (window.end_ms - window.start_ms) // MS_PER_S
+    if request.notice_s is None:
+        return min(DEFAULT_NOTICE_S, length_s // 2)
+    notice_s = check_count("notice_s", request.notice_s, 0, most)
+    if notice_s >= max(length_s, 1):
+        raise Invalid(
+            "notice_too_long",
+            f"a notice of {notice_s:,} s leaves nothing of a window of {length_s:,} s",
+            "ask for a shorter notice or a longer window",
+        )
+    return notice_s
 
 
 def _judge_tenant(tx: Transaction, lease: Lease, tenant: Tenant) -> None:
@@ -176,7 +198,7 @@ def _judge_tenant(tx: Transaction, lease: Lease, tenant: Tenant) -> None:
             f"{tenant.slug} has {MOST_LIVE_LEASES_A_TENANT:,} live leases, the most there may be",
             "end or cancel some",
         )
-    _judge_quota(tx, lease, tenant)
+    judge_quota(tx, lease, tenant)
     line = tx.book.rates_by_line.get((tenant.rate_card_id, lease.kind, lease.lease_class))
     if rate_at(sorted(line, key=lambda r: r.effective_from_ms), lease.starts_at_ms) is None:
         card = tx.book.rate_cards[tenant.rate_card_id]
@@ -189,15 +211,19 @@ def _judge_tenant(tx: Transaction, lease: Lease, tenant: Tenant) -> None:
         )
 
 
-def _judge_quota(tx: Transaction, lease: Lease, tenant: Tenant) -> None:
+def judge_quota(tx: Transaction, lease: Lease, tenant: Tenant) -> None:
+    """Let a lease pass that, beside the tenant's others in its window, fits the quota.
+
+    Raises:
+        Refused: `quota_exceeded`.
+    """
     quota = tx.book.quotas.get((tenant.id, lease.kind))
     if quota is None:
         return
     used = sum(
         other.accelerators
         for other in tx.book.leases_by_tenant.get(tenant.id)
-        if other.kind == lease.kind
-        and Window(other.starts_at_ms, other.ends_at_ms).overlaps(lease.window)
+        if other.kind == lease.kind and other.id != lease.id and other.window.overlaps(lease.window)
     )
     if used + lease.accelerators > quota.accelerators:
         raise Refused(

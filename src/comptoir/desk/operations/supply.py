@@ -191,8 +191,13 @@ def _refuse_broken_promises(tx: Transaction, inbound: InboundLease, end: int) ->
 
 
 def drain_node(tx: Transaction, request: NodeRef) -> Node:
-    """Give a node no new leases; those it has run to their end."""
-    return _set_state(tx, request.node_id, NodeState.DRAINING, "node.draining")
+    """Give a node no new leases; those it has run to their end, promises look elsewhere."""
+    drained = _set_state(tx, request.node_id, NodeState.DRAINING, "node.draining")
+    for allocation in list(tx.book.snapshot.standing_on(drained.id)):
+        lease = tx.book.leases[allocation.lease_id]
+        if lease.state is LeaseState.SCHEDULED:
+            drop_promise(tx, lease, LeaseState.WAITING, Reason.NODE_DRAINED)
+    return drained
 
 
 def resume_node(tx: Transaction, request: NodeRef) -> Node:

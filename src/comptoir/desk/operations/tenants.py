@@ -15,6 +15,8 @@ from comptoir.units.text import check_count, check_slug, check_text
 from comptoir.units.time import MS_PER_S
 
 MOST_ACCELERATORS = 10_000_000
+MOST_NOTICE_S = 60
+"""The longest notice that a suspended tenant's work still gets."""
 
 
 def create_tenant(tx: Transaction, request: CreateTenant) -> Tenant:
@@ -54,7 +56,7 @@ def suspend_tenant(tx: Transaction, request: TenantRef) -> Tenant:
             case LeaseState.WAITING | LeaseState.SCHEDULED:
                 drop_promise(tx, lease, LeaseState.CANCELLED, Reason.TENANT_SUSPENDED)
             case LeaseState.ACTIVE:
-                kill_at = tx.now_ms + lease.notice_s * MS_PER_S
+                kill_at = tx.now_ms + min(lease.notice_s, MOST_NOTICE_S) * MS_PER_S
                 begin_stop(tx, lease, Reason.TENANT_SUSPENDED, kill_at)
             case LeaseState.RECLAIMING:  # it was to come back: now it ends
                 tx.book.leases.put(replace(lease, reason=Reason.TENANT_SUSPENDED))

@@ -92,13 +92,24 @@ def _announce_due_ends(look: Look) -> None:
         if done >= look.request.most:
             look.leave(lease)
             continue
-        done += 1
         reason = _reason(lease, min(ends))
+        if reason is Reason.WINDOW_END and min(ends) > tx.now_ms and _idle(tx, lease):
+            continue  # nobody to tell, and a sold window is the holder's to its end
+        done += 1
         if reason is Reason.WINDOW_END:
             kill_at = max(min(ends), tx.now_ms)
         else:  # announced late (the desk was down): the notice is whole, the bill is not
             kill_at = max(min(ends), tx.now_ms + notice_ms)
         begin_stop(tx, lease, reason, kill_at)
+
+
+def _idle(tx: Transaction, lease: Lease) -> bool:
+    """Whether an engine has the lease's nodes and nothing runs on them."""
+    return _on_engines(tx, lease) and not tx.book.live_attempts.count(lease.id)
+
+
+def _on_engines(tx: Transaction, lease: Lease) -> bool:
+    return all(tx.book.nodes[a.node_id].engine for a in tx.book.allocations_of(lease.id))
 
 
 def _reason(lease: Lease, end_ms: int) -> Reason:
@@ -108,16 +119,17 @@ def _reason(lease: Lease, end_ms: int) -> Reason:
 
 
 def _fence_finished(look: Look) -> None:
-    """Free what is confirmed over: no attempt lives, and a lease handed over has had its time."""
+    """Free what is confirmed over: no attempt lives, and what was handed over had its time.
+
+    A lease without an engine is in its holder's hands until its time is over; so is a sold
+    window, even when its jobs ended before it did.
+    """
     tx, done = look.tx, 0
     for lease in look.leases(LeaseState.RECLAIMING):
         if tx.book.live_attempts.count(lease.id):
             continue
-        has_engine = all(
-            tx.book.nodes[allocation.node_id].engine
-            for allocation in tx.book.allocations_of(lease.id)
-        )
-        if not has_engine and (lease.kill_at_ms or 0) > tx.now_ms:
+        at_once = lease.reason is not Reason.WINDOW_END and _on_engines(tx, lease)
+        if not at_once and (lease.kill_at_ms or 0) > tx.now_ms:
             continue
         if done >= look.request.most:
             look.leave(lease)
