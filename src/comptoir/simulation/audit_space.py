@@ -154,6 +154,9 @@ def _notices(histories: dict, leases: dict, allocations: list[dict]) -> Iterator
             kills[lease_id].append((handed_over, data["kill_at_ms"]))
             if data["reason"] == "stronger_request" and lease["lease_class"] in GUARANTEED:
                 yield f"{lease_id} is {lease['lease_class']} and was taken back for a stronger one"
+            claimant = data["reclaimed_for"]
+            if data["reason"] == "stronger_request" and not _claims(histories[claimant], at):
+                yield f"{lease_id} was taken back for {claimant}, which had no claim any more"
             notice = data["kill_at_ms"] - at
             due = lease["notice_s"] * 1000
             if data["reason"] == "tenant_suspended":
@@ -168,6 +171,13 @@ def _notices(histories: dict, leases: dict, allocations: list[dict]) -> Iterator
         ends = [kill for at, kill in kills[a["lease_id"]] if at == a["delivered_from_ms"]]
         if not ends or a["delivered_until_ms"] > min(max(ends), a["ends_at_ms"]):
             yield f"{a['id']} was delivered past its notice"
+
+
+def _claims(history: list, at_ms: int) -> bool:  # type: ignore[type-arg]
+    """Whether a lease was promised its place at an instant."""
+    before = [state for at, state, _ in history if at < at_ms][-1:]
+    then = [state for at, state, _ in history if at == at_ms]
+    return "scheduled" in (*before, *then)
 
 
 def _jobs(rows: sqlite3.Connection, leases: dict) -> Iterator[str]:  # type: ignore[type-arg]
