@@ -191,7 +191,7 @@ def _try_queue(look: Look) -> bool:
     """Plan waiting leases in queue order; the same question is not asked twice in vain.
 
     While capacity is as it was when all were tried, only what changed is tried. A turn plans
-    for a bounded number; the next goes on behind them, so that nobody starves.
+    for a bounded number; the next goes on behind them, so that everybody is tried.
     """
     tx, book = look.tx, look.tx.book
     for lease in look.leases(LeaseState.WAITING):
