@@ -23,6 +23,7 @@ from comptoir.engines.local.engine import LocalEngine
 from comptoir.store.opening import directory_lock, open_store, writer_lock
 from comptoir.store.sql_store import SqlStore
 from comptoir.store.views import Views
+from comptoir.tenants.parties import Role
 from comptoir.units.ids import InboundLeaseId
 
 log = logging.getLogger("comptoir")
@@ -134,7 +135,8 @@ def _open_book(desk: Desk, data: Path) -> IssuedKey | None:
         return None
     pending.touch(mode=0o600)
     if len(desk.book.users):
-        operator = next(iter(desk.book.users))
+        operators = [u for u in desk.book.users if Role.OPERATOR in u.roles and not u.disabled]
+        operator = min(operators, key=lambda user: (user.created_at_ms, user.id))
         issued = desk.call("issue_key", IssueKey(operator.id, "made again after a crash"))
     else:
         issued = desk.call("open_book", Opening())
