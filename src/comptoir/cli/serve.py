@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from comptoir.api.app import create_app
-from comptoir.api.serving import pick_port, serve
+from comptoir.api.serving import claim_port, pick_port, serve
 from comptoir.assembly import OPERATOR_KEY_FILE, Settings, open_post
 
 DEFAULT_PORT = 8420
@@ -27,13 +27,13 @@ def serve_forever(
         The exit code.
 
     Raises:
-        Conflict: another server has the data directory.
+        Conflict: another server has the data directory, or `port_taken`.
         Invalid: `insecure_bind`.
     """
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    chosen = pick_port(host, port or DEFAULT_PORT)
+    chosen = pick_port(host, DEFAULT_PORT) if port is None else claim_port(host, port)
     with open_post(Settings(data=data, database_url=database_url)) as post:
         url = f"http{'s' if tls_cert else ''}://{host}:{chosen}"
         _greet(url, data, first=post.first_key is not None)
