@@ -22,14 +22,14 @@ from comptoir.desk.requests import DeclareSupply, IssuedKey, IssueKey, NewNode, 
 from comptoir.engines.local.engine import LocalEngine
 from comptoir.store.opening import directory_lock, open_store, writer_lock
 from comptoir.store.sql_store import SqlStore
-from comptoir.store.views import Views
-from comptoir.units.ids import InboundLeaseId
+from comptoir.store.views import Views, totals
+from comptoir.tenants.parties import Role
 
 log = logging.getLogger("comptoir")
 
 OPERATOR_KEY_FILE = "operator.key"
 _PENDING = "operator.key.pending"
-PROBE_EVERY_S = 3_600.0
+HOUSE_EVERY_S = 3_600.0
 ANSWERS_KEPT_MS = 30 * 86_400_000
 POLL_BUSY_S = 0.05
 POLL_IDLE_S = 1.0
@@ -103,9 +103,8 @@ def open_post(settings: Settings) -> Iterator[TradingPost]:
         first_key = _open_book(desk, data)
         queue.start()
         stack.callback(queue.stop)
-        if first_key is not None:
-            _supply_own_machine(queue, engines)
-        runner = _Loops(queue, engines)
+        _supply_own_machine(queue, views, engines)
+        runner = _Loops(queue, views, engines)
         runner.start()
         stack.callback(runner.stop)
         yield TradingPost(settings, instance, desk, queue, store, views, engines, first_key)
@@ -134,7 +133,8 @@ def _open_book(desk: Desk, data: Path) -> IssuedKey | None:
         return None
     pending.touch(mode=0o600)
     if len(desk.book.users):
-        operator = next(iter(desk.book.users))
+        operators = [u for u in desk.book.users if Role.OPERATOR in u.roles and not u.disabled]
+        operator = min(operators, key=lambda user: (user.created_at_ms, user.id))
         issued = desk.call("issue_key", IssueKey(operator.id, "made again after a crash"))
     else:
         issued = desk.call("open_book", Opening())
@@ -150,12 +150,17 @@ def _open_book(desk: Desk, data: Path) -> IssuedKey | None:
     return issued
 
 
-def _supply_own_machine(queue: DeskQueue, engines: dict[str, Engine]) -> InboundLeaseId | None:
-    """The machine's own cores are the first supply: an inbound lease from ourselves."""
+def _supply_own_machine(queue: DeskQueue, views: Views, engines: dict[str, Engine]) -> None:
+    """The machine's own cores are the first supply: an inbound lease from ourselves.
+
+    Once, as soon as the engine can run work. When the operator has ended it, it stays ended.
+    """
     for engine in engines.values():
-        if not engine.health().available:
-            continue
         found = engine.nodes()
+        if not found or not engine.health().available:
+            continue
+        if totals.was_ever_supplied(views, engine.name, (node.name for node in found)):
+            continue
         supply = DeclareSupply(
             name="owned",
             kind=found[0].kind,
@@ -164,16 +169,16 @@ def _supply_own_machine(queue: DeskQueue, engines: dict[str, Engine]) -> Inbound
                 for node in found
             ),
         )
-        declared = queue.call(Call("declare_supply", supply)).unwrap()
-        return InboundLeaseId(declared.id)
-    return None
+        queue.call(Call("declare_supply", supply)).unwrap()
 
 
 class _Loops:
     """The desk's background loops: one thread an engine, woken by every batch."""
 
-    def __init__(self, queue: DeskQueue, engines: dict[str, Engine]) -> None:
+    def __init__(self, queue: DeskQueue, views: Views, engines: dict[str, Engine]) -> None:
         self._queue = queue
+        self._views = views
+        self._engines = engines
         self._stop = threading.Event()
         self._wakes: list[threading.Event] = []
         self._threads: list[threading.Thread] = []
@@ -223,9 +228,22 @@ class _Loops:
         self._queue.call(Call("observe", observed)).unwrap()
 
     def _keep_house(self) -> None:
-        """Once an hour: forget answers past their keeping time."""
-        while not self._stop.wait(PROBE_EVERY_S):
-            try:
-                self._queue.call(Call("forget_answers", ANSWERS_KEPT_MS)).unwrap()
-            except Exception:
-                log.exception("housekeeping failed")
+        """Once an hour: forget answers past their keeping time, and probe the engines again."""
+        while not self._stop.wait(HOUSE_EVERY_S):
+            for duty in (self._forget, self._probe):
+                try:
+                    duty()
+                except Exception:
+                    log.exception("housekeeping failed")
+
+    def _forget(self) -> None:
+        self._queue.call(Call("forget_answers", ANSWERS_KEPT_MS)).unwrap()
+
+    def _probe(self) -> None:
+        for engine in self._engines.values():
+            before, now = engine.health().available, engine.probe()
+            if before and not now.available:
+                log.error("engine %s takes no work any more: %s", engine.name, now.reason)
+            elif now.available and not before:
+                log.info("engine %s takes work now", engine.name)
+        _supply_own_machine(self._queue, self._views, self._engines)

@@ -56,6 +56,9 @@ class FakeEngine:
     def health(self) -> EngineHealth:
         return EngineHealth(True, notes=("a fake",))
 
+    def probe(self) -> EngineHealth:
+        return self.health()
+
     def nodes(self) -> Sequence[EngineNode]:
         return [EngineNode("node-1", KIND, CORES, 8 << 30)]
 

@@ -26,7 +26,7 @@ class Server:
         self.data = data
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self._arguments = arguments
+        self.arguments = arguments
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -39,7 +39,7 @@ class Server:
         with (self.data.parent / "server.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "comptoir", "up", "--data", str(self.data),
-                 "--port", str(self.port), *self._arguments],
+                 "--port", str(self.port), *self.arguments],
                 stdout=log, stderr=log, env={**os.environ, "PYTHONUNBUFFERED": "1"},
             )  # fmt: skip
         while time.monotonic() - started < within_s:

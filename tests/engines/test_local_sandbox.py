@@ -23,7 +23,7 @@ def test_the_data_directory_is_not_visible(world: World) -> None:
 
 
 def test_the_system_is_read_only(world: World) -> None:
-    _, log = world.run("touch /usr/x /etc/x /x 2>&1; ls /root /home /work 2>&1")
+    _, log = world.run("touch /usr/x /etc/x /x 2>&1; ls /root /home /srv 2>&1")
     assert log.count("Read-only file system") == 3
     assert log.count("No such file") == 3
 

@@ -73,14 +73,14 @@ _PARTIES = (
         "POST",
         "/v1/tenants/{tenant}/suspend",
         parties.suspend_tenant,
-        Permission.TENANTS_WRITE,
+        Permission.TENANTS_SUSPEND,
         _T.Tenant,
     ),
     Route(
         "POST",
         "/v1/tenants/{tenant}/resume",
         parties.resume_tenant,
-        Permission.TENANTS_WRITE,
+        Permission.TENANTS_SUSPEND,
         _T.Tenant,
     ),
     Route(
@@ -99,7 +99,7 @@ _PARTIES = (
     Route(
         "POST", "/v1/users/{user}/disable", parties.disable_user, Permission.USERS_WRITE, _T.User
     ),
-    Route("POST", "/v1/keys", parties.issue_key, Permission.READ, _T.IssuedKey, 201),
+    Route("POST", "/v1/keys", parties.issue_key, Permission.KEYS_ISSUE, _T.IssuedKey, 201),
     Route("GET", "/v1/keys", parties.list_keys, Permission.READ, ListOf[_T.Key]),
     Route("POST", "/v1/keys/{key}/revoke", parties.revoke_key, Permission.READ, _T.Key),
 )

@@ -4,6 +4,8 @@ An API key sent in the clear is a key given away: outside loopback the server wa
 of its own, or a proxy that the operator says is there.
 """
 
+import contextlib
+import errno
 import ipaddress
 import socket
 from pathlib import Path
@@ -11,7 +13,7 @@ from pathlib import Path
 import uvicorn
 from fastapi import FastAPI
 
-from comptoir.units.errors import Invalid
+from comptoir.units.errors import Conflict, Invalid
 
 STOP_WITHIN_S = 10
 BACKLOG = 1_024
@@ -88,17 +90,43 @@ def refuse_insecure_bind(host: str, *, behind_proxy: bool, tls: bool) -> None:
     )
 
 
+def claim_port(host: str, wanted: int) -> int:
+    """`wanted` itself, which somebody asked for by number; 0 is any that is free.
+
+    Raises:
+        Conflict: `port_taken`.
+        Invalid: `bad_host`.
+    """
+    try:
+        return _bind(host, wanted)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise Invalid(
+                "bad_host",
+                f"{host}:{wanted} cannot be listened on: {error.strerror or error}",
+                "give another --host or --port",
+            ) from None
+    raise Conflict(
+        "port_taken",
+        f"another program listens on {host}:{wanted}",
+        "stop it, give another --port, or leave --port out to have a free one found",
+        {"host": host, "port": wanted},
+    )
+
+
 def pick_port(host: str, wanted: int) -> int:
     """`wanted` if it is free, else a port that is."""
     for port in (wanted, 0):
-        with socket.socket(_family(host), socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
+        with contextlib.suppress(OSError):
+            return _bind(host, port)
     raise Invalid("bad_host", f"{host!r} is no address of this machine", "use 127.0.0.1")
+
+
+def _bind(host: str, port: int) -> int:
+    with socket.socket(_family(host), socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((host, port))
+        return int(probe.getsockname()[1])
 
 
 def _family(host: str) -> socket.AddressFamily:

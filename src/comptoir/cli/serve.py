@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from comptoir.api.app import create_app
-from comptoir.api.serving import pick_port, serve
+from comptoir.api.serving import claim_port, pick_port, serve
 from comptoir.assembly import OPERATOR_KEY_FILE, Settings, open_post
 
 DEFAULT_PORT = 8420
@@ -27,17 +27,13 @@ def serve_forever(
         The exit code.
 
     Raises:
-        Conflict: another server has the data directory.
+        Conflict: another server has the data directory, or `port_taken`.
         Invalid: `insecure_bind`.
     """
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    for number in (signal.SIGINT, signal.SIGTERM):
-        # The API's server raises the signal again when it has stopped: the post is then
-        # still to be closed, so it must not end the process.
-        signal.signal(number, lambda *_: None)
-    chosen = pick_port(host, port or DEFAULT_PORT)
+    chosen = pick_port(host, DEFAULT_PORT) if port is None else claim_port(host, port)
     with open_post(Settings(data=data, database_url=database_url)) as post:
         url = f"http{'s' if tls_cert else ''}://{host}:{chosen}"
         _greet(url, data, first=post.first_key is not None)
@@ -45,6 +41,7 @@ def serve_forever(
             health = engine.health()
             if not health.available:
                 print(f"engine {name} takes no work: {health.reason}", file=sys.stderr)
+        _close_before_ending()
         serve(
             create_app(post.queue, post.views, post.engines),
             host,
@@ -54,6 +51,16 @@ def serve_forever(
             tls_key=tls_key,
         )
     return 0
+
+
+def _close_before_ending() -> None:
+    """From here on a signal ends the serving, not the process: the post is to be closed first.
+
+    The API's server raises the signal again when it has stopped. Until it serves (while it
+    stands by, or brings the schema up to date) a signal ends the process as it always does.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
 
 
 def _greet(url: str, data: Path, first: bool) -> None:

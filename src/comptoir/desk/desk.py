@@ -92,6 +92,7 @@ class Desk:
         self.broken: str = ""
         """Why this desk may write no more; empty while it may."""
         self._now_ms = 0
+        self._turn_bug = ""
         self._unsettled = False
         self.reload()
 
@@ -186,6 +187,7 @@ class Desk:
         scope = call.actor.user_id
         if call.idempotency and (scope, call.idempotency.key) in answers:
             return _replay(answers[scope, call.idempotency.key], call.idempotency)
+        answer = None
         mark = self.book.journal.mark()
         counter, seqs = self.book.counter, dict(self.book.last_seq)
         try:
@@ -195,17 +197,27 @@ class Desk:
             require(call.actor, operation.permission)
             tx = Transaction(self.book, self.store, self.entropy, call.actor, now_ms)
             outcome = Outcome(value=operation.run(tx, call.request))
+            answer = _answer(call, outcome, now_ms)
         except InvariantBroken:
             raise
         except Exception as error:
             self.book.journal.undo_to(mark)
             self.book.counter, self.book.last_seq = counter, seqs
-            outcome = Outcome(error=_no(error, call.operation))
-        if call.idempotency and call.encode and not isinstance(outcome.error, Unavailable):
-            answer = _answer(call, outcome, now_ms)
-            answers[scope, call.idempotency.key] = answer
+            outcome = Outcome(error=self._no(error, call.operation))
+            answer = _answer_no(call, outcome, now_ms)
+        if answer is not None:
+            answers[scope, answer.key] = answer
             new_answers.append(answer)
         return outcome
+
+    def _no(self, error: Exception, operation: str) -> ComptoirError:
+        """The answer to a call that failed; a turn that fails again and again is told once."""
+        bug = f"{type(error).__name__}: {error}"
+        if operation == "turn":
+            if bug == self._turn_bug:
+                return _a_no(error, operation)
+            self._turn_bug = bug
+        return _no(error, operation)
 
     def _commit(self, new_answers: list[StoredAnswer]) -> ComptoirError | None:
         book = self.book
@@ -258,9 +270,14 @@ class Desk:
 
 def _no(error: Exception, what: str) -> ComptoirError:
     """The answer to a call that failed: its own no, or a bug, told in the log."""
+    if not isinstance(error, ComptoirError):
+        log.error("%s failed", what, exc_info=error)
+    return _a_no(error, what)
+
+
+def _a_no(error: Exception, what: str) -> ComptoirError:
     if isinstance(error, ComptoirError):
         return error
-    log.error("%s failed", what, exc_info=error)
     return Unavailable("internal_error", f"{what} failed by a bug; nothing was written", "tell us")
 
 
@@ -276,8 +293,21 @@ def _replay(stored: StoredAnswer, idempotency: Idempotency) -> Outcome:
     return Outcome(stored=stored)
 
 
-def _answer(call: Call, outcome: Outcome, now_ms: int) -> StoredAnswer:
-    assert call.encode is not None and call.idempotency is not None
+def _answer_no(call: Call, outcome: Outcome, now_ms: int) -> StoredAnswer | None:
+    """The answer kept of a no; none of "not now", nor of one that cannot be put on the wire."""
+    if isinstance(outcome.error, Unavailable):
+        return None
+    try:
+        return _answer(call, outcome, now_ms)
+    except Exception:
+        log.exception("%s: its refusal cannot be encoded and is not kept", call.operation)
+        return None
+
+
+def _answer(call: Call, outcome: Outcome, now_ms: int) -> StoredAnswer | None:
+    """The answer kept of a call, for the next time it comes."""
+    if call.idempotency is None or call.encode is None:
+        return None
     said = outcome.error or outcome.value
     if isinstance(said, IssuedKey):
         said = IssuedKey(said.key, None)  # a secret is shown once and never stored

@@ -7,7 +7,7 @@ call may arrive twice.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import BinaryIO, Protocol
 
@@ -118,6 +118,10 @@ class Engine(Protocol):
         """The last probe's verdict; cheap. Probes run at start and hourly."""
         ...
 
+    def probe(self) -> EngineHealth:
+        """Run the probes again and return their verdict; may take some seconds."""
+        ...
+
     def nodes(self) -> Sequence[EngineNode]:
         """The nodes found at start."""
         ...
@@ -187,4 +191,3 @@ class EngineSettings:
     log_bytes: int = 16 << 20
     upload_bytes: int = 256 << 20
     processes: int = 512
-    extra: tuple[tuple[str, str], ...] = field(default=())

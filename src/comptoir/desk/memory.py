@@ -158,9 +158,6 @@ class Memory:
         self.leases_by_tenant = Index[TenantId, Lease](
             self.leases, lambda x: None if x.state in FINAL else x.tenant_id
         )
-        self.jobs_by_lease = Index[LeaseId, Job](
-            self.jobs, lambda j: None if j.state in FINAL_JOB_STATES else j.lease_id
-        )
         self.queued_jobs = Index[LeaseId, Job](
             self.jobs, lambda j: j.lease_id if j.state is JobState.QUEUED else None
         )

@@ -37,6 +37,15 @@ FREEING = frozenset(
 """Operations with reserved room in the queue, also taken while the disk is short of room."""
 
 
+@dataclass(frozen=True, slots=True)
+class TurnFailing:
+    """The book does not turn: why, and since when. Promises are not kept meanwhile."""
+
+    code: str
+    message: str
+    since_ms: int
+
+
 @dataclass(slots=True)
 class _Waiting:
     call: Call
@@ -76,6 +85,8 @@ class DeskQueue:
         self._listeners: list[Callable[[], None]] = []
         self._thread = threading.Thread(target=self._run, name="desk", daemon=True)
         self.longest_batch_s = 0.0
+        self.turn_failing: TurnFailing | None = None
+        """What the last turn failed with; None when it did its work."""
 
     def start(self) -> None:
         """Begin to write."""
@@ -188,6 +199,8 @@ class DeskQueue:
         except Exception as error:
             outcomes = [Outcome(error=_broken(error)) for _ in calls]
         self.longest_batch_s = max(self.longest_batch_s, time.monotonic() - started)
+        if with_turn:
+            self._note_turn(outcomes[-1].error)
         with self._wake:
             for waiting in batch:
                 if waiting.call.idempotency is not None:
@@ -200,6 +213,19 @@ class DeskQueue:
             for heard in self._listeners:
                 heard()
         return with_turn and outcomes[-1].value is True
+
+    def _note_turn(self, error: ComptoirError | None) -> None:
+        """Keep what the last turn failed with; a new message is told in the log, once."""
+        before = self.turn_failing
+        if error is None:
+            if before is not None:
+                log.info("the book turns again")
+            self.turn_failing = None
+            return
+        since_ms = self.desk.clock.now_ms() if before is None else before.since_ms
+        self.turn_failing = TurnFailing(error.code, error.message, since_ms)
+        if before is None or before.message != error.message:
+            log.error("the book does not turn: %s", error)
 
 
 def _broken(error: Exception) -> ComptoirError:

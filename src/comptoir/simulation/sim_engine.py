@@ -71,6 +71,10 @@ class SimEngine:
         """Always well."""
         return EngineHealth(True)
 
+    def probe(self) -> EngineHealth:
+        """As ever."""
+        return self.health()
+
     def nodes(self) -> Sequence[EngineNode]:
         """Nodes come from the workload."""
         return ()

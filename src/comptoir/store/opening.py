@@ -2,8 +2,9 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from comptoir.units.errors import Conflict, Unavailable
 BOOK_FILE = "book.db"
 VERSION_TABLE = "alembic_version"
 _WRITER_LOCK = 0x636F6D70746F6972  # "comptoir": one writer a database
+_ASK_FOR_LOCK_EVERY_S = 0.5
 
 
 def sqlite_engine(path: Path, synchronous: str = "FULL") -> Engine:
@@ -83,9 +85,7 @@ def open_store(data: Path, database_url: str | None, instance: str) -> SqlStore:
             _one_row(connection, instance)
     except OperationalError as error:
         engine.dispose()
-        raise Unavailable(
-            "store_unavailable", f"the book cannot be opened: {error.orig}", "start its database"
-        ) from error
+        raise _cannot_open(error) from error
     except BaseException:
         engine.dispose()
         raise
@@ -173,20 +173,37 @@ def writer_lock(database_url: str, waits: Callable[[], None] = lambda: None) -> 
 
     The lock lives in a connection of its own and goes with it: when the holder's process or
     network dies, the server lets the next one in. Should both ever write, the version fence
-    stops the one that is behind.
+    stops the one that is behind. The wait asks again and again rather than inside the
+    server, which would not notice that a waiting desk has gone.
 
     Args:
         database_url: The book's.
         waits: Called once, before a wait begins.
+
+    Raises:
+        Unavailable: `store_unavailable`: the database does not answer.
     """
     engine = create_engine(
         _with_driver(database_url), poolclass=NullPool, isolation_level="AUTOCOMMIT"
     )
-    with engine.connect() as connection:
-        held = connection.execute(
-            text("SELECT pg_try_advisory_lock(:key)"), {"key": _WRITER_LOCK}
-        ).scalar()
-        if not held:
-            waits()
-            connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _WRITER_LOCK})
+    with ExitStack() as stack:
+        try:
+            connection = stack.enter_context(engine.connect())
+            if not _try_lock(connection):
+                waits()
+                while not _try_lock(connection):
+                    time.sleep(_ASK_FOR_LOCK_EVERY_S)
+        except OperationalError as error:
+            raise _cannot_open(error) from error
         yield
+
+
+def _try_lock(connection: Connection) -> bool:
+    asked = connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _WRITER_LOCK})
+    return bool(asked.scalar())
+
+
+def _cannot_open(error: OperationalError) -> Unavailable:
+    return Unavailable(
+        "store_unavailable", f"the book cannot be opened: {error.orig}", "start its database"
+    )

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import (
     Dialect,
+    Select,
     and_,
     bindparam,
     func,
@@ -81,7 +82,8 @@ def _upsert(name: str, dialect: str) -> Any:
 
 
 @cache
-def select_rows(name: str) -> Any:
+def select_rows(name: str) -> Select[Any]:
+    """A SELECT of the columns that `from_row` turns into the table's value."""
     mapped = MAPPED[name]
     return select(*(mapped.table.c[field] for field in field_names(mapped.value)))
 

@@ -13,7 +13,9 @@ class Permission(StrEnum):
     READ = "read"
     READ_HOUSE = "read_house"
     TENANTS_WRITE = "tenants_write"
+    TENANTS_SUSPEND = "tenants_suspend"
     USERS_WRITE = "users_write"
+    KEYS_ISSUE = "keys_issue"
     FLEET_WRITE = "fleet_write"
     LEASES_WRITE = "leases_write"
     USAGE_WRITE = "usage_write"
@@ -30,19 +32,25 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.READ,
             _P.READ_HOUSE,
             _P.TENANTS_WRITE,
+            _P.TENANTS_SUSPEND,
             _P.USERS_WRITE,
+            _P.KEYS_ISSUE,
             _P.FLEET_WRITE,
             _P.LEASES_WRITE,
             _P.USAGE_WRITE,
             _P.RATES_PROPOSE,
         }
     ),
-    Role.FINANCE: frozenset({_P.READ, _P.READ_HOUSE, _P.INVOICES_WRITE, _P.RATES_PROPOSE}),
-    Role.SALES: frozenset({_P.READ, _P.READ_HOUSE, _P.TENANTS_WRITE, _P.RATES_PROPOSE}),
-    Role.APPROVER: frozenset({_P.READ, _P.READ_HOUSE, _P.RATES_APPROVE}),
+    Role.FINANCE: frozenset(
+        {_P.READ, _P.READ_HOUSE, _P.INVOICES_WRITE, _P.RATES_PROPOSE, _P.KEYS_ISSUE}
+    ),
+    Role.SALES: frozenset(
+        {_P.READ, _P.READ_HOUSE, _P.TENANTS_WRITE, _P.RATES_PROPOSE, _P.KEYS_ISSUE}
+    ),
+    Role.APPROVER: frozenset({_P.READ, _P.READ_HOUSE, _P.RATES_APPROVE, _P.KEYS_ISSUE}),
     Role.AUDITOR: frozenset({_P.READ, _P.READ_HOUSE}),
-    Role.TENANT_ADMIN: frozenset({_P.READ, _P.LEASES_WRITE, _P.USERS_WRITE}),
-    Role.TENANT_MEMBER: frozenset({_P.READ, _P.LEASES_WRITE}),
+    Role.TENANT_ADMIN: frozenset({_P.READ, _P.LEASES_WRITE, _P.USERS_WRITE, _P.KEYS_ISSUE}),
+    Role.TENANT_MEMBER: frozenset({_P.READ, _P.LEASES_WRITE, _P.KEYS_ISSUE}),
     Role.TENANT_READ_ONLY: frozenset({_P.READ}),
 }
 

@@ -11,12 +11,13 @@ from comptoir.api.shapes import money as shapes
 from comptoir.api.words import AccountWord, Id, Pages, Word
 from comptoir.billing.invoices import Invoice
 from comptoir.desk import requests
+from comptoir.desk.memory import Balance
 from comptoir.desk.ports import Event
 from comptoir.ledger.entries import Entry
 from comptoir.metering.usage import Measure
 from comptoir.pricing.charges import Charge
 from comptoir.store.views import ledger, lists, totals
-from comptoir.store.views.ledger import BalanceRow, Proof
+from comptoir.store.views.ledger import Proof
 from comptoir.tenants.permissions import not_found
 from comptoir.units.ids import LeaseId, TenantId
 from comptoir.units.money import floor_micros
@@ -153,7 +154,7 @@ def _entry(entry: Entry) -> dict[str, Any]:
     return {**encode(entry, house=True), "postings": postings}
 
 
-def _balance(row: BalanceRow) -> dict[str, Any]:
+def _balance(row: Balance) -> dict[str, Any]:
     return {"account": row.account, "unit": row.unit, "amount": amount_of(row.unit, row.amount)}
 
 

@@ -5,12 +5,14 @@ from typing import Any
 from fastapi import Request, Response
 
 from comptoir.api.door import Ask, Asking, Door, said
+from comptoir.api.encoding import instant
+from comptoir.desk.queue import DeskQueue
 from comptoir.store.views import totals
 
 
 async def health(request: Request) -> Response:
     """Whether the desk writes and has room; 503 when it does not. Needs no key."""
-    state = desk_state(request.app.state.door)
+    state = desk_state(request.app.state.door.queue)
     return said({"status": state}, 200 if state == "ok" else 503)
 
 
@@ -22,10 +24,13 @@ async def status(ask: Ask) -> Response:
     if ask.house:
         instance = await ask.read(totals.instance)
         queue = ask.door.queue
+        failing = queue.turn_failing
         desk = {
-            "state": desk_state(ask.door),
+            "state": desk_state(queue),
             "waiting": queue.depth(),
             "longest_batch_ms": round(queue.longest_batch_s * 1_000, 1),
+            "turn_error": failing and f"{failing.code}: {failing.message}",
+            "turn_failing_since": failing and instant(failing.since_ms),
             "version": ask.door.desk.book.version,
         }
     return said(
@@ -40,11 +45,17 @@ async def status(ask: Ask) -> Response:
     )
 
 
-def desk_state(door: Door) -> str:
-    """`ok`, `broken` (the desk stopped) or `short_of_room` (the disk is nearly full)."""
-    if door.desk.broken:
+def desk_state(queue: DeskQueue) -> str:
+    """How the desk is, in a word.
+
+    `ok`, `broken` (the desk stopped), `turn_failing` (the last turn of the book failed) or
+    `short_of_room` (the disk is nearly full).
+    """
+    if queue.desk.broken:
         return "broken"
-    return "short_of_room" if door.desk.store.short_of_room() else "ok"
+    if queue.turn_failing is not None:
+        return "turn_failing"
+    return "short_of_room" if queue.desk.store.short_of_room() else "ok"
 
 
 def _engines(door: Door, house: bool) -> list[dict[str, Any]]:

@@ -1,10 +1,10 @@
 """How the server is."""
 
-from comptoir.api.shapes.common import Answer
+from comptoir.api.shapes.common import Answer, Instant
 
 
 class Health(Answer):
-    """`ok`, or `broken` or `short_of_room` with a 503."""
+    """`ok`, or `broken`, `turn_failing` or `short_of_room` with a 503."""
 
     status: str
 
@@ -33,6 +33,9 @@ class DeskStatus(Answer):
     state: str
     waiting: int
     longest_batch_ms: float
+    turn_error: str | None
+    """Why the last turn of the book failed; null while it turns."""
+    turn_failing_since: Instant | None
     version: int
 
 

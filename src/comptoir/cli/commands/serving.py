@@ -23,7 +23,11 @@ DATA = Path("comptoir-data")
     show_default=True,
     help="The data directory; made on the first start, with one operator key.",
 )
-@click.option("--port", type=click.IntRange(0, 65_535), help="8420, or a free one if it is taken.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    help="This one and no other; if not said, 8420, or a free one if that is taken.",
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--database-url", metavar="URL", help="PostgreSQL instead of the embedded SQLite.")
 @click.option("--behind-proxy", is_flag=True, help="A proxy in front of it ends TLS.")

@@ -27,6 +27,9 @@ def status(cli: Session) -> int:
         fields.append((f"engine {engine['name']}", f"{health}{notes}"))
     if desk:
         longest = f"longest batch {desk['longest_batch_ms']} ms"
+        if desk["turn_error"]:
+            why = f"since {desk['turn_failing_since']}: {desk['turn_error']}"
+            fields.append(("turn", f"FAILING {why}"))
         fields.append(("desk", f"{desk['state']}, {desk['waiting']:,} calls wait, {longest}"))
     cli.record(found, f"{cli.client.url} is {word}, Comptoir {found['version']}", fields)
     return 0 if well else 1

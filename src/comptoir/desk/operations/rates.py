@@ -9,9 +9,19 @@ from comptoir.pricing.rates import Rate, RateCard, RateState
 from comptoir.tenants.permissions import not_found
 from comptoir.units.errors import Conflict, Forbidden, Invalid
 from comptoir.units.ids import RateCardId, RateId
-from comptoir.units.money import MOST_PRICE_NANOS, check_currency, format_price
+from comptoir.units.money import (
+    MINOR_DIGITS,
+    MOST_PRICE_NANOS,
+    NANOS_PER_UNIT,
+    check_currency,
+    format_price,
+)
 from comptoir.units.text import check_count, check_slug
 from comptoir.units.time import check_instant, format_instant
+
+MOST_RATE_NANOS = 10_000 * NANOS_PER_UNIT
+MOST_RATE_WITHOUT_MINOR_NANOS = 100_000 * NANOS_PER_UNIT  # of yen, won, krona
+"""A price of more could take a balance out of the ledger's range, which stops the desk."""
 
 
 def create_rate_card(tx: Transaction, request: CreateRateCard) -> RateCard:
@@ -34,7 +44,7 @@ def propose_rate(tx: Transaction, request: ProposeRate) -> Rate:
 
     Raises:
         NotFound: the card.
-        Invalid: `effective_in_the_past`.
+        Invalid: `effective_in_the_past`, `price_too_high`.
     """
     card = tx.book.rate_cards.get(request.rate_card_id) or next(
         (card for card in tx.book.rate_cards if card.name == request.rate_card_id), None
@@ -44,6 +54,7 @@ def propose_rate(tx: Transaction, request: ProposeRate) -> Rate:
     if request.effective_from_ms is not None:
         check_instant("effective_from", request.effective_from_ms)
     check_count("price", request.price_nanos, 0, MOST_PRICE_NANOS)
+    _check_height(request.price_nanos, card.currency)
     if request.effective_from_ms is not None and request.effective_from_ms < tx.now_ms:
         raise Invalid(
             "effective_in_the_past",
@@ -75,6 +86,18 @@ def propose_rate(tx: Transaction, request: ProposeRate) -> Rate:
         price=format_price(rate.price_nanos),
     )
     return rate
+
+
+def _check_height(price_nanos: int, currency: str) -> None:
+    most = MOST_RATE_NANOS if MINOR_DIGITS[currency] else MOST_RATE_WITHOUT_MINOR_NANOS
+    if price_nanos > most:
+        raise Invalid(
+            "price_too_high",
+            f"{format_price(price_nanos)} is over {format_price(most)} {currency} an "
+            "accelerator-hour, the most that the ledger takes",
+            "check the unit: a price is for one accelerator for one hour",
+            {"most": format_price(most), "currency": currency},
+        )
 
 
 def approve_rate(tx: Transaction, request: RateRef) -> Rate:

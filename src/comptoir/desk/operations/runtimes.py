@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from comptoir.desk.requests import DeclareRuntime, RuntimeRef
 from comptoir.desk.transaction import Transaction
+from comptoir.leases.commands import check_environment
 from comptoir.leases.jobs import Runtime
 from comptoir.tenants.permissions import not_found
 from comptoir.units.errors import Conflict, Invalid
@@ -17,7 +18,7 @@ def declare_runtime(tx: Transaction, request: DeclareRuntime) -> Runtime:
     """Declare a runtime. Whether its paths exist is the engine's to say, at the start.
 
     Raises:
-        Invalid: `bad_path`: not absolute, or with `..`.
+        Invalid: `bad_path`: not absolute, or with `..`; `bad_environment`.
         Conflict: `runtime_exists`.
     """
     name = check_slug("name", request.name)
@@ -30,6 +31,7 @@ def declare_runtime(tx: Transaction, request: DeclareRuntime) -> Runtime:
             raise Invalid(
                 "bad_path", f"{path!r} is not a plain absolute path", "give it as /opt/env"
             )
+    check_environment(request.environment)
     runtime = Runtime(
         RuntimeId(tx.new_id("rt")), name, request.paths, request.environment, False, tx.now_ms
     )

@@ -6,15 +6,15 @@ from comptoir.desk.operations.change_lease import stop_for_good
 from comptoir.desk.operations.taking_back import cancel_attempt, drop_promise, finish_job
 from comptoir.desk.requests import JobRef, SubmitJob
 from comptoir.desk.transaction import Transaction
+from comptoir.leases.commands import check_command, check_environment
 from comptoir.leases.jobs import FINAL_JOB_STATES, Job, JobState
 from comptoir.leases.lease import FINAL, LeaseState, Reason
 from comptoir.tenants.permissions import not_found
-from comptoir.units.errors import Conflict, Invalid, Refused
+from comptoir.units.errors import Conflict, Refused
 from comptoir.units.ids import JobId, RuntimeId
 from comptoir.units.text import check_text
 from comptoir.units.time import MS_PER_S
 
-MOST_COMMAND_BYTES = 65_536
 MOST_QUEUED_JOBS_A_LEASE = 100
 
 
@@ -30,7 +30,8 @@ def submit_job(tx: Transaction, request: SubmitJob) -> Job:
     lease = tx.lease(request.lease_id)
     if lease.state in FINAL:
         raise Conflict("lease_over", f"{lease.id} is {lease.state}", "request a new lease")
-    _judge_command(request)
+    check_command(request.command)
+    check_environment(request.environment)
     waiting = tx.book.queued_jobs.count(lease.id)
     if waiting >= MOST_QUEUED_JOBS_A_LEASE:
         raise Refused(
@@ -86,34 +87,6 @@ def release_if_asked(tx: Transaction, job: Job) -> None:
         drop_promise(tx, lease, LeaseState.CANCELLED, Reason.JOB_FINISHED)
     elif lease.state is LeaseState.RECLAIMING:
         tx.book.leases.put(replace(lease, reason=Reason.JOB_FINISHED))
-
-
-def _judge_command(request: SubmitJob) -> None:
-    pairs = [*request.environment]
-    try:
-        "".join([*request.command, *(name + value for name, value in pairs)]).encode()
-    except UnicodeEncodeError as error:
-        raise Invalid("bad_command", f"not text: {error.reason}", "send it as UTF-8") from error
-    size = sum(len(word.encode()) + 1 for word in request.command)
-    if not request.command or not request.command[0] or size > MOST_COMMAND_BYTES:
-        raise Invalid(
-            "bad_command",
-            f"a command is 1 to {MOST_COMMAND_BYTES:,} bytes, this one has {size:,}",
-            "give the program and its arguments",
-        )
-    if any("\0" in word for word in request.command):
-        raise Invalid("bad_command", "a command cannot hold a NUL byte")
-    names = [name for name, _ in pairs]
-    if (
-        any(not name or "=" in name or "\0" in name + value for name, value in pairs)
-        or len(set(names)) != len(names)
-        or sum(len(name.encode()) + len(value.encode()) for name, value in pairs)
-        > MOST_COMMAND_BYTES
-    ):
-        raise Invalid(
-            "bad_environment",
-            f"an environment is distinct NAME=value pairs of at most {MOST_COMMAND_BYTES:,} bytes",
-        )
 
 
 def _runtime(tx: Transaction, named: str | None) -> RuntimeId | None:

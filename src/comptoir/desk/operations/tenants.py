@@ -10,7 +10,7 @@ from comptoir.leases.lease import LeaseState, Reason
 from comptoir.tenants.parties import Quota, Tenant, TenantState
 from comptoir.tenants.permissions import not_found
 from comptoir.units.errors import Conflict
-from comptoir.units.ids import TenantId
+from comptoir.units.ids import RateCardId, TenantId
 from comptoir.units.text import check_count, check_slug, check_text
 from comptoir.units.time import MS_PER_S
 
@@ -20,7 +20,7 @@ MOST_NOTICE_S = 60
 
 
 def create_tenant(tx: Transaction, request: CreateTenant) -> Tenant:
-    """Make a tenant.
+    """Make a tenant; its rate card is the book's oldest if none is named.
 
     Raises:
         Conflict: `slug_taken`.
@@ -29,7 +29,7 @@ def create_tenant(tx: Transaction, request: CreateTenant) -> Tenant:
     slug = check_slug("slug", request.slug)
     if tx.book.tenant_by_slug.first(slug) is not None:
         raise Conflict("slug_taken", f"there is a tenant {slug!r} already", "choose another slug")
-    card_id = request.rate_card_id or next(iter(tx.book.rate_cards)).id
+    card_id = request.rate_card_id or _oldest_card(tx)
     if card_id not in tx.book.rate_cards:
         raise not_found(f"rate card {card_id}")
     tenant = Tenant(
@@ -44,6 +44,10 @@ def create_tenant(tx: Transaction, request: CreateTenant) -> Tenant:
     tx.book.tenants.put(tenant)
     tx.emit("tenant.created", tenant.id, tenant.id, slug=slug, kind=tenant.kind)
     return tenant
+
+
+def _oldest_card(tx: Transaction) -> RateCardId:
+    return min(tx.book.rate_cards, key=lambda card: (card.created_at_ms, card.id)).id
 
 
 def suspend_tenant(tx: Transaction, request: TenantRef) -> Tenant:

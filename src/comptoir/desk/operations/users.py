@@ -60,7 +60,8 @@ def disable_user(tx: Transaction, request: UserRef) -> User:
     """Disable a user; its keys stop working at once.
 
     Raises:
-        Refused: `last_operator`: somebody must be able to open the door again.
+        Refused: `last_operator`, `last_operator_key`: somebody must be able to open the door
+            again.
     """
     user = _user(tx, request.user_id)
     if user.disabled:
@@ -69,6 +70,13 @@ def disable_user(tx: Transaction, request: UserRef) -> User:
     if [u.id for u in operators] == [user.id]:
         raise Refused(
             "last_operator", f"{user.id} is the only operator left", "make another operator first"
+        )
+    last = _operator_keys(tx)
+    if last and all(tx.book.keys[key_id].user_id == user.id for key_id in last):
+        raise Refused(
+            "last_operator_key",
+            f"{user.id} has the only keys left that let an operator in for good",
+            "issue another operator a key that does not expire first",
         )
     tx.emit("user.disabled", user.id, user.tenant_id)
     return tx.book.users.put(replace(user, disabled=True))
@@ -79,7 +87,7 @@ def issue_key(tx: Transaction, request: IssueKey) -> IssuedKey:
 
     Raises:
         Invalid: `expires_in_the_past`.
-        Refused: `too_many_keys`.
+        Refused: `too_many_keys`, `outlives_its_parent`.
         Conflict: `user_disabled`.
     """
     user = _user(tx, request.user_id or tx.actor.user_id)
@@ -95,6 +103,7 @@ def issue_key(tx: Transaction, request: IssueKey) -> IssuedKey:
             f"the key would have expired at {format_instant(request.expires_at_ms)}",
             "give a later instant",
         )
+    _check_parent(tx, request.expires_at_ms)
     live = [k for k in tx.book.keys_by_user.get(user.id) if k.revoked_at_ms is None]
     if len(live) >= MOST_KEYS_PER_USER:
         raise Refused(
@@ -106,7 +115,11 @@ def issue_key(tx: Transaction, request: IssueKey) -> IssuedKey:
 
 
 def revoke_key(tx: Transaction, request: KeyRef) -> Key:
-    """Revoke a key: one's own, or as a user administrator another's."""
+    """Revoke a key: one's own, or as a user administrator another's.
+
+    Raises:
+        Refused: `last_operator_key`: somebody must be able to open the door again.
+    """
     key = tx.book.keys.get(request.key_id)
     if key is None:
         raise not_found(f"key {request.key_id}")
@@ -116,6 +129,12 @@ def revoke_key(tx: Transaction, request: KeyRef) -> Key:
         raise not_found(f"key {request.key_id}")
     if key.revoked_at_ms is not None:
         return key
+    if _operator_keys(tx) == [key.id]:
+        raise Refused(
+            "last_operator_key",
+            f"{key.id} is the only key left that lets an operator in for good",
+            "issue an operator another key that does not expire first",
+        )
     tx.emit("key.revoked", key.id, user.tenant_id, user=user.id)
     return tx.book.keys.put(replace(key, revoked_at_ms=tx.now_ms))
 
@@ -130,6 +149,38 @@ def new_key(tx: Transaction, user: User, note: str, expires_at_ms: int | None) -
     tx.book.keys.put(key)
     tx.emit("key.issued", key.id, user.tenant_id, user=user.id, expires_at_ms=expires_at_ms)
     return IssuedKey(key, secret)
+
+
+def _check_parent(tx: Transaction, expires_at_ms: int | None) -> None:
+    """A key that expires cannot be prolonged by the keys that it issues."""
+    parent = tx.book.keys.get(tx.actor.key_id) if tx.actor.key_id else None
+    if parent is None or parent.expires_at_ms is None:
+        return
+    if expires_at_ms is None or expires_at_ms > parent.expires_at_ms:
+        until = format_instant(parent.expires_at_ms)
+        raise Refused(
+            "outlives_its_parent",
+            f"your own key expires at {until}, and a key that it issues cannot last longer",
+            f"give an expiry of at most {until}",
+            {"latest": until},
+        )
+
+
+def _operator_keys(tx: Transaction) -> list[KeyId]:
+    """The keys that keep the door open: of enabled operators, live, and for good.
+
+    A key that will expire counts only when there is none that does not.
+    """
+    live = [
+        key
+        for user in tx.book.users
+        if Role.OPERATOR in user.roles and not user.disabled
+        for key in tx.book.keys_by_user.get(user.id)
+        if key.revoked_at_ms is None
+        and (key.expires_at_ms is None or key.expires_at_ms > tx.now_ms)
+    ]
+    lasting = [key.id for key in live if key.expires_at_ms is None]
+    return lasting or [key.id for key in live]
 
 
 def hash_secret(secret: str) -> str:

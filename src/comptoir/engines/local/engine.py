@@ -61,7 +61,6 @@ class LocalEngine:
         instance: This control plane's id; part of every name it makes on the machine.
         settings: Limits.
         cores: Host cores it may use; all that this process may use when None.
-        server_secret_paths: Files and directories that no job may be shown.
         now_ms: The clock.
         bwrap: Path of bubblewrap; looked up when None.
     """
@@ -75,7 +74,6 @@ class LocalEngine:
         settings: EngineSettings,
         *,
         cores: Sequence[int] | None = None,
-        server_secret_paths: Sequence[str] = (),
         now_ms: Callable[[], int] = _wall_clock_ms,
         bwrap: str | None = None,
     ) -> None:
@@ -84,7 +82,7 @@ class LocalEngine:
         self.cores = tuple(cores if cores is not None else sorted(os.sched_getaffinity(0)))
         self.directories = Directories(directory)
         # The data directory holds the engine's: neither is ever a runtime.
-        self.secrets = (str(directory.resolve().parent), *server_secret_paths)
+        self.secrets = (str(directory.resolve().parent),)
         self.cgroup = find_cgroup(instance) if os.geteuid() == 0 else NO_CGROUP
         self.bwrap = bwrap or shutil.which("bwrap", path="/usr/bin:/bin:/usr/local/bin") or ""
         self._now_ms = now_ms

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, case, func, select
 
+from comptoir.desk.memory import Balance
 from comptoir.ledger import entries as ledger
-from comptoir.ledger.entries import Account, Entry, Posting, Unit
+from comptoir.ledger.entries import Entry, Posting, Unit
 from comptoir.metering.usage import Measure
 from comptoir.store import tables as t
 from comptoir.store.views.reading import MOST_A_PAGE, Ask, Page, Views
@@ -72,15 +73,6 @@ class Proof:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class BalanceRow:
-    """What an account holds of a unit."""
-
-    account: Account
-    unit: Unit
-    amount: int
-
-
 def entries(views: Views, ask: Ask, account: str | None = None) -> Page[Entry]:
     """Ledger entries with all their postings, newest first."""
     e, p = t.entry.c, t.posting.c
@@ -112,11 +104,9 @@ def _postings(connection: Connection, seqs: list[int]) -> dict[int, list[Posting
     return found
 
 
-def balances(views: Views, ask: Ask) -> Page[BalanceRow]:
+def balances(views: Views, ask: Ask) -> Page[Balance]:
     """What every account holds, by account and unit."""
-    page: Page[BalanceRow] = views.page(
-        "balance", ask, keys=("account", "unit"), newest_first=False
-    )
+    page: Page[Balance] = views.page("balance", ask, keys=("account", "unit"), newest_first=False)
     return page
 
 

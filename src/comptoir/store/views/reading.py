@@ -5,11 +5,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Engine, Select, tuple_
+from sqlalchemy.exc import InterfaceError, OperationalError
 
-from comptoir.store.mapping import field_names, from_row
+from comptoir.store.mapping import from_row
+from comptoir.store.statements import select_rows
 from comptoir.store.tables import MAPPED
-from comptoir.units.errors import Invalid
+from comptoir.units.errors import Invalid, Unavailable
 
 V = TypeVar("V")
 Condition = ColumnElement[bool] | None
@@ -42,13 +44,22 @@ class Views:
         self.engine = (
             engine.execution_options(isolation_level="REPEATABLE READ") if isolated else engine
         )
-        self._selects = {name: select_values(name) for name in MAPPED}
+        self._selects = {name: select_rows(name) for name in MAPPED}
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """One consistent snapshot of the committed book."""
-        with self.engine.connect() as connection:
-            yield connection
+        """One consistent snapshot of the committed book.
+
+        Raises:
+            Unavailable: `store_unavailable`: the database does not answer.
+        """
+        try:
+            with self.engine.connect() as connection:
+                yield connection
+        except (OperationalError, InterfaceError) as error:
+            raise Unavailable(
+                "store_unavailable", f"the book cannot be read: {error.orig}", "try again", None, 2
+            ) from error
 
     def find(self, table: str, *conditions: Condition) -> Any | None:
         """The first value of a table that meets the conditions."""
@@ -96,12 +107,6 @@ class Views:
         wanted = [condition for condition in conditions if condition is not None]
         statement = self._selects[table]
         return statement.where(*wanted) if wanted else statement
-
-
-def select_values(name: str) -> Select[Any]:
-    """A SELECT of the columns that `from_row` turns into the table's value."""
-    mapped = MAPPED[name]
-    return select(*(mapped.table.c[field] for field in field_names(mapped.value)))
 
 
 def equal(column: Any, value: Any) -> Condition:

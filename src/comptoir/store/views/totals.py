@@ -1,8 +1,9 @@
 """Totals: how the fleet is filled, how many leases are in which state, what was used."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from comptoir.fleet.nodes import NodeState
 from comptoir.leases.lease import LeaseClass, LeaseState
@@ -142,3 +143,9 @@ def instance(views: Views) -> str:
     """The name of this book's server."""
     with views.reading() as connection:
         return str(connection.execute(select(t.book.c.instance)).scalar_one())
+
+
+def was_ever_supplied(views: Views, engine: str, nodes: Iterable[str]) -> bool:
+    """Whether any inbound lease, live or ended, brought this engine or a node of these names."""
+    c = t.node.c
+    return views.find("node", or_(c.engine == engine, c.name.in_(list(nodes)))) is not None

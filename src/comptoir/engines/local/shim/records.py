@@ -15,7 +15,7 @@ have been given to another process since.
 
 import json
 import os
-from typing import NamedTuple, NotRequired, TypedDict, cast
+from typing import NamedTuple, TypedDict, cast
 
 ORDER, LOCK, CLAIM, JOB, BUSY, EXIT = (
     "order.json",
@@ -82,7 +82,6 @@ class Exit(TypedDict):
     busy_us: int
     detail: str
     clean: bool
-    setup_failed: NotRequired[bool]
 
 
 class ProcessTimes(NamedTuple):
