@@ -14,7 +14,7 @@ def test_a_key_says_who_it_is_and_shows_no_secret(world: World) -> None:
     member = world.people["member"]
     said = member.get("/v1/whoami").ok()
     assert (said["tenant_slug"], said["roles"]) == ("acme", ["tenant_member"])
-    assert said["permissions"] == ["read", "leases_write", "keys_issue"]
+    assert said["permissions"] == ["read", "keys_issue", "leases_write"]
     for item in member.get("/v1/keys").ok()["items"]:
         assert "secret" not in item
         assert "secret_sha256" not in item

@@ -82,7 +82,7 @@ class LocalEngine:
         self.cores = tuple(cores if cores is not None else sorted(os.sched_getaffinity(0)))
         self.directories = Directories(directory)
         # The data directory holds the engine's: neither is ever a runtime.
-        self.secrets = (str(directory.resolve().parent),)
+        self.secrets: tuple[str, ...] = (str(directory.resolve().parent),)
         self.cgroup = find_cgroup(instance) if os.geteuid() == 0 else NO_CGROUP
         self.bwrap = bwrap or shutil.which("bwrap", path="/usr/bin:/bin:/usr/local/bin") or ""
         self._now_ms = now_ms
