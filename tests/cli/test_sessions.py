@@ -45,6 +45,9 @@ LOOSE = [
     (re.compile(r"^-- \S+ (is queued|running) on .*\n", re.M), ""),  # as fast as the machine is
     (re.compile(r"(?<=\S) {2,}"), "  "),
     (re.compile(r" +$", re.M), ""),
+    # A bill that happens to come out even leaves nothing to round.
+    (re.compile(r"^rounding  .*\n", re.M), ""),
+    (re.compile(r"moved, [46] postings"), "moved, <n> postings"),
 ]
 
 
