@@ -70,6 +70,9 @@ class FakeEngine:
         self.running[order.attempt_id] = Observation(order.attempt_id, AttemptSight.RUNNING, now)
 
     def finish(self, attempt_id: str, exit_code: int = 0) -> None:
+        deadline = time.monotonic() + 10
+        while attempt_id not in self.running and time.monotonic() < deadline:
+            time.sleep(0.005)  # the order comes with the commit of the intent
         seen = self.running[attempt_id]
         now = int(time.time() * 1_000)
         self.running[attempt_id] = Observation(

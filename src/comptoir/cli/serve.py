@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from comptoir.api.app import create_app
-from comptoir.api.serving import claim_port, pick_port, serve
+from comptoir.api.serving import claim_port, pick_port, refuse_insecure_bind, serve
 from comptoir.assembly import OPERATOR_KEY_FILE, Settings, open_post
 
 DEFAULT_PORT = 8420
@@ -33,6 +33,8 @@ def serve_forever(
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    refuse_insecure_bind(host, behind_proxy=behind_proxy, tls=tls_cert is not None)
     chosen = pick_port(host, DEFAULT_PORT) if port is None else claim_port(host, port)
     with open_post(Settings(data=data, database_url=database_url)) as post:
         url = f"http{'s' if tls_cert else ''}://{host}:{chosen}"

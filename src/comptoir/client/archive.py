@@ -111,6 +111,9 @@ def safe_target(directory: Path, path: str) -> Path:
     return target
 
 
+_OF_A_BOOK = ("instance", "lock")
+
+
 def _walk(directory: Path, prefix: str, ignore: Ignore) -> Iterator[tuple[str, os.stat_result]]:
     with os.scandir(directory / prefix) as entries:
         ordered = sorted(entries, key=lambda entry: entry.name)
@@ -120,6 +123,8 @@ def _walk(directory: Path, prefix: str, ignore: Ignore) -> Iterator[tuple[str, o
         is_directory = stat.S_ISDIR(status.st_mode)
         if ignore.leaves_out(path, is_directory):
             continue
+        if is_directory and all((directory / path / name).exists() for name in _OF_A_BOOK):
+            continue  # the data directory of a trading post: it holds everybody's
         yield path, status
         if is_directory:
             yield from _walk(directory, f"{path}/", ignore)

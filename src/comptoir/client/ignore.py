@@ -12,7 +12,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 FILE_NAME = ".comptoirignore"
-ALWAYS = (".git/", "__pycache__/", ".venv/", "node_modules/", "*.pyc", ".DS_Store")
+ALWAYS = (
+    ".git/", "__pycache__/", ".venv/", "node_modules/", "*.pyc", ".DS_Store",
+    "*.key", "*.pem", ".env", ".netrc", ".ssh/",
+)  # fmt: skip
+"""What is rebuilt, and what is secret: a `!pattern` line takes one back in."""
 
 
 @dataclass(frozen=True, slots=True)

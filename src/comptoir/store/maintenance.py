@@ -92,6 +92,7 @@ def backup(data: Path, to: Path, database_url: str | None = None) -> str:
             _copy_sqlite(data / BOOK_FILE, draft)
         else:
             _run_tool(["pg_dump", "--format=custom", f"--file={draft}", database_url])
+        os.chmod(draft, 0o600)
         _keep(draft, to)
     except (OSError, sqlite3.Error) as error:
         raise Unavailable("backup_failed", f"{to}: {error}", "free some space") from error

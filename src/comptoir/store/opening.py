@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from comptoir.store.room import Room
 from comptoir.store.schema import metadata
 from comptoir.store.sql_store import SqlStore
 from comptoir.store.triggers import trigger_statements
-from comptoir.units.errors import Conflict, Unavailable
+from comptoir.units.errors import Conflict, Invalid, Unavailable
 
 BOOK_FILE = "book.db"
 VERSION_TABLE = "alembic_version"
@@ -53,7 +54,17 @@ def sqlite_engine(path: Path, synchronous: str = "FULL") -> Engine:
 
 
 def postgres_engine(url: str) -> Engine:
-    """An engine over a PostgreSQL database."""
+    """An engine over a PostgreSQL database.
+
+    Raises:
+        Invalid: `postgres_extra_missing`.
+    """
+    if find_spec("psycopg") is None:
+        raise Invalid(
+            "postgres_extra_missing",
+            "the PostgreSQL driver is not installed",
+            "pip install 'comptoir[server,postgres]'",
+        )
     return create_engine(_with_driver(url), pool_size=8, max_overflow=8, pool_pre_ping=True)
 
 

@@ -67,8 +67,9 @@ def run_demo(
         facts = _play(console, post, url, data)
         if report is not None:
             facts.write(report)
-        _last_screen(Screen(console), facts, url, data)
+        _last_screen(Screen(console), facts)
         if stay:
+            _where_next(Screen(console), facts, url, data)
             _wait_for_interrupt(console)
         return 0 if facts.ok else 1
 
@@ -116,7 +117,7 @@ def _examples() -> Path:
     return here.parent / "examples"
 
 
-def _last_screen(screen: Screen, facts: Facts, url: str, data: Path) -> None:
+def _last_screen(screen: Screen, facts: Facts) -> None:
     screen.line()
     screen.table(
         "use, in accelerator-milliseconds, and what it costs",
@@ -146,8 +147,12 @@ def _last_screen(screen: Screen, facts: Facts, url: str, data: Path) -> None:
     screen.line()
     for what, held in facts.checks:
         screen.line(f"  {'[green]ok ·[/]' if held else '[red]FAILED ·[/]'} {what}")
+    screen.line(f"\n  {facts.duration_s:.0f} s. Next: README.md, `comptoir up`, docs/")
+
+
+def _where_next(screen: Screen, facts: Facts, url: str, data: Path) -> None:
     number = facts.invoices[0]["number"]
-    screen.line(f"\n  {facts.duration_s:.0f} s. Look further while it is up:")
+    screen.line("  Look further while it is up:")
     screen.line(f"    export COMPTOIR_URL={url} COMPTOIR_API_KEY=$(cat {data / OPERATOR_KEY_FILE})")
     screen.line(f"    comptoir invoice show {number} · comptoir ledger proof · comptoir audit")
 
