@@ -281,3 +281,9 @@ def test_a_normal_user_gets_the_same_walls(open_path: Path) -> None:
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_a_command_that_does_not_exist_ends_as_shells_say_it(own_world: World) -> None:
+    end = own_world.end(own_world.start("no-such-command-anywhere"))
+    assert end.exit_code == 127
+    assert end.detail == "no such command: no-such-command-anywhere"

@@ -30,6 +30,8 @@ _PR_SET_CHILD_SUBREAPER = 36
 _FIRST_LOOK_S, _LONGEST_LOOK_S = 0.25, 10.0
 _ENTRIES = 200_000
 _NOT_SET_UP = 125
+_COMMAND_NOT_FOUND = 127  # as shells say it
+_NO_COMMAND = b"bwrap: execvp "  # said by the sandbox, so only when no job ever ran
 
 
 def main() -> None:
@@ -115,7 +117,11 @@ class Watch:
         if code and not self._kill_wanted:
             self._look_at_work()  # a file at its size limit ends a job before a look does
         if self._exit_code is None and not self._kill_wanted and not self._detail:
-            self._detail = "sandbox not set up: see the log"
+            if _NO_COMMAND in self._log.tail():
+                self._detail = f"no such command: {self._order['command'][0][:100]}"
+                code = _COMMAND_NOT_FOUND
+            else:
+                self._detail = "sandbox not set up: see the log"
         self._finish(self._exit_code, code)
 
     def _start(self) -> int:

@@ -37,6 +37,12 @@ class CappedLog:
             self._mark()
         return bool(text)
 
+    def tail(self) -> bytes:
+        """The last of the log, at most a kilobyte."""
+        with open(self._path, "rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - 1_024))
+            return file.read()
+
     def _write(self, text: bytes) -> None:
         try:
             while text:
