@@ -17,7 +17,7 @@ demo: ## set up, then open a trading post here and run its main job (ARGS="--onc
 
 test: ## set up, PostgreSQL included, then run every test (ARGS="tests/store -k fence")
 	@scripts/setup test
-	@$(BIN)/pytest -n $(WORKERS) $(ARGS)
+	@$(BIN)/pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 check: ## style, types, import directions: what CI checks before the tests
 	@scripts/setup check
