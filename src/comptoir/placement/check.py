@@ -1,6 +1,7 @@
 """The independent check of a plan. It shares no code with the planner, on purpose.
 
-It reads the raw allocations and works every rule out again; a plan that breaks one
+It reads what stands on each node and works every rule out again (the snapshot's index is
+common ground: the simulator's auditor reads the rows instead); a plan that breaks one
 is a bug in the planner and stops the desk.
 """
 
