@@ -49,7 +49,7 @@ SECTIONS = {
         "audit": (f"{_AT}.status:audit", "Who did what, in order."),
         "db": (f"{_AT}.db:db", "Upgrade, back up and restore a book."),
         "doctor": (f"{_AT}.doctor:doctor", "Check this machine, with a remedy for each finding."),
-        "bench": (f"{_AT}.serving:bench", "Measure this machine."),
+        "bench": (f"{_AT}.bench:bench", "Measure this machine."),
         "completion": (f"{_AT}.completion:completion", "Completion for your shell."),
     },
 }

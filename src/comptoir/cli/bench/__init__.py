@@ -8,21 +8,23 @@ the ratio is given too. Machines are shared and noisy: quote medians and ratios.
 import json
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from comptoir.cli.bench import desk, http, jobs
-from comptoir.cli.bench.figures import Figure
+from comptoir.cli.bench.figures import Figure, Findings
 
-MEASURES: dict[str, Callable[[], list[Figure]]] = {
+MEASURES: dict[str, Callable[..., Findings]] = {
     "desk": desk.measure,
     "http": http.measure,
     "jobs": jobs.measure,
 }
+"""Every measure by its command's name. Called without arguments it measures the usual size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,31 +37,45 @@ class Machine:
     python: str
 
 
-def run_bench(names: tuple[str, ...], json_file: Path | None) -> int:
-    """Run the named measures (none: all) and show what they found."""
-    console = Console()
-    figures: list[Figure] = []
-    for name in names or tuple(MEASURES):
-        with console.status(f"measuring {name} ..."):
-            figures += MEASURES[name]()
+def run_one(name: str, json_file: Path | None, **sizes: int) -> int:
+    """Run one measure and show what it found; in JSON its numbers stand at the top."""
+    findings = _measured(name, **sizes)
+    _show(findings.figures, json_file, {**sizes, **findings.numbers})
+    return 0
+
+
+def run_all(json_file: Path | None) -> int:
+    """Run every measure at its usual size; in JSON each has its numbers under its name."""
+    found = {name: _measured(name) for name in MEASURES}
+    figures = [figure for findings in found.values() for figure in findings.figures]
+    _show(figures, json_file, {name: findings.numbers for name, findings in found.items()})
+    return 0
+
+
+def _measured(name: str, **sizes: int) -> Findings:
+    with Console(stderr=True).status(f"measuring {name} ..."):
+        return MEASURES[name](**sizes)
+
+
+def _show(figures: Sequence[Figure], json_file: Path | None, numbers: Mapping[str, Any]) -> None:
     machine = Machine(
         os.cpu_count() or 1,
         round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         platform.platform(),
         platform.python_version(),
     )
-    console.print(_table(figures, machine))
+    Console().print(_table(figures, machine))
     if json_file is not None:
         json_file.parent.mkdir(parents=True, exist_ok=True)
         document = {
+            **numbers,
             "machine": asdict(machine),
             "figures": [{**asdict(figure), "met": figure.met} for figure in figures],
         }
         json_file.write_text(json.dumps(document, indent=2) + "\n")
-    return 0
 
 
-def _table(figures: list[Figure], machine: Machine) -> Table:
+def _table(figures: Sequence[Figure], machine: Machine) -> Table:
     table = Table(
         title=f"{machine.cores} cores, {machine.memory_gib} GiB, Python {machine.python}",
         title_justify="left",

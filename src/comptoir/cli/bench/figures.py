@@ -1,6 +1,6 @@
 """A figure: the median of several runs, the goal it is held to, and what stands beside it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -34,6 +34,14 @@ class Figure:
         return f"{'<=' if self.at_most else '>='} {self.goal:,.4g}"
 
 
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What one measure found: figures for people, numbers by name for programs."""
+
+    figures: Sequence[Figure]
+    numbers: Mapping[str, float]
+
+
 def figure(
     what: str,
     unit: str,
@@ -44,3 +52,8 @@ def figure(
 ) -> Figure:
     """The figure of several runs."""
     return Figure(what, unit, median(runs), min(runs), max(runs), len(runs), goal, at_most, beside)
+
+
+def percentile(sorted_values: Sequence[float], per_thousand: int) -> float:
+    """The value below which so many thousandths of the others lie."""
+    return sorted_values[min(len(sorted_values) - 1, len(sorted_values) * per_thousand // 1_000)]

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from dataclasses import asdict
 
-from comptoir.cli.bench.figures import Figure, figure
+from comptoir.cli.bench.figures import Figure, Findings, figure
 from comptoir.cli.bench.load import Load, Measured
 from comptoir.cli.bench.server import Server, open_for_business, running_server
 
@@ -16,7 +16,7 @@ LEASES = 10_000
 NODES = 3_072
 
 
-def measure() -> list[Figure]:
+def measure() -> Findings:
     """Requests a second, pages a second, megabytes."""
     with running_server() as server:
         url = f"http://127.0.0.1:{server.port}"
@@ -39,11 +39,17 @@ def measure() -> list[Figure]:
         page = Load(server.port, "/v1/leases?limit=50", key, "", CONNECTIONS, SECONDS)
         read = [_run(page) for _ in range(RUNS)]
         memory = server.resident_mb()
-    return [
-        _rate("durable lease requests over HTTP, 64 connections", written, 1_000),
-        _rate("a page of 50 out of 10,000 leases", read, 500),
-        figure("control plane with 10,000 leases, resident", "MB", [memory], 200, True),
-    ]
+    requests = _rate("durable lease requests over HTTP, 64 connections", written, 1_000)
+    pages = _rate("a page of 50 out of 10,000 leases", read, 500)
+    held = figure("control plane with 10,000 leases, resident", "MB", [memory], 200, True)
+    return Findings(
+        [requests, pages, held],
+        {
+            "leases_per_s": requests.median,
+            "pages_per_s": pages.median,
+            "resident_mb": memory,
+        },
+    )
 
 
 def _rate(what: str, runs: list[Measured], goal: float) -> Figure:

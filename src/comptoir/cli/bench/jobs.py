@@ -2,7 +2,7 @@
 
 import time
 
-from comptoir.cli.bench.figures import Figure, figure
+from comptoir.cli.bench.figures import Findings, figure
 from comptoir.cli.bench.server import open_for_business, running_server
 from comptoir.client import Client
 
@@ -10,7 +10,7 @@ RUNS = 9
 PATIENCE_S = 20.0
 
 
-def measure() -> list[Figure]:
+def measure() -> Findings:
     """Seconds from submitting a job to its first sight running; the sandbox included."""
     with running_server() as server:
         url = f"http://127.0.0.1:{server.port}"
@@ -27,7 +27,8 @@ def measure() -> list[Figure]:
                     break
                 time.sleep(0.002)
             waits.append(time.perf_counter() - started)
-    return [figure("submitted to running on an idle node", "s", waits, 1.0, True)]
+    found = figure("submitted to running on an idle node", "s", waits, 1.0, True)
+    return Findings([found], {"submitted_to_running_s": found.median})
 
 
 def _started(customer: Client, job_id: str) -> bool:

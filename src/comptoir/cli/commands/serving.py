@@ -73,19 +73,3 @@ def demo(cli: Session, once: bool, report: Path | None, data: Path | None, port:
     About a minute. The exit code is 0 only if every check in it held.
     """
     return int(server_room("comptoir.cli.demo").run_demo(once, report, data, port))
-
-
-@leaf("bench", "comptoir bench", "comptoir bench http --json bench/results/http.json", online=False)
-@click.argument("measures", nargs=-1, type=click.Choice(["desk", "http", "jobs"]))
-@click.option(
-    "--json",
-    "json_file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the figures and the machine as JSON too.",
-)
-def bench(cli: Session, measures: tuple[str, ...], json_file: Path | None) -> int:
-    """Measure the desk, the HTTP API and jobs on this machine; all of them if none is named.
-
-    Medians of several runs, each beside its goal. About a minute and a half.
-    """
-    return int(server_room("comptoir.cli.bench").run_bench(measures, json_file))

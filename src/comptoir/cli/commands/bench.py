@@ -1,0 +1,73 @@
+"""`bench`: measure this machine. Each measure is a command; without one, all of them run."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from comptoir.cli.lazy import Group, Session, leaf
+from comptoir.cli.server_extra import server_room
+
+F = TypeVar("F", bound=Callable[..., Any])
+_ROOM = "comptoir.cli.bench"
+JSON_FILE = click.option(
+    "--json",
+    "json_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the figures and the machine as JSON too.",
+)
+
+
+def nodes_option(default: int) -> Callable[[F], F]:
+    """The option that says how large a fleet is measured."""
+    return click.option(
+        "--nodes",
+        type=click.IntRange(8, 1_000_000),
+        default=default,
+        show_default=True,
+        help="Nodes of 8 accelerators in the fleet.",
+    )
+
+
+@click.group("bench", cls=Group, invoke_without_command=True, no_args_is_help=False)
+@JSON_FILE
+@click.pass_context
+def bench(ctx: click.Context, json_file: Path | None) -> int:
+    """Measure this machine: what is named, or everything.
+
+    Medians of several runs, each beside its goal. Everything takes some minutes.
+    """
+    if ctx.invoked_subcommand is None:
+        return int(server_room(_ROOM).run_all(json_file))
+    if json_file is not None:
+        raise click.UsageError(f"--json belongs after {ctx.invoked_subcommand}")
+    return 0
+
+
+@leaf(
+    "desk",
+    "comptoir bench desk",
+    "comptoir bench desk --nodes 76800 --json desk.json",
+    group=bench,
+    online=False,
+)
+@nodes_option(3_072)
+@JSON_FILE
+def desk(cli: Session, nodes: int, json_file: Path | None) -> int:
+    """Durable lease requests of 64 clients in process, beside bare rows."""
+    return int(server_room(_ROOM).run_one("desk", json_file, nodes=nodes))
+
+
+@leaf("http", "comptoir bench http --json http.json", group=bench, online=False)
+@JSON_FILE
+def http(cli: Session, json_file: Path | None) -> int:
+    """Lease requests and pages of a list over HTTP from 64 connections, and memory."""
+    return int(server_room(_ROOM).run_one("http", json_file))
+
+
+@leaf("jobs", "comptoir bench jobs --json jobs.json", group=bench, online=False)
+@JSON_FILE
+def jobs(cli: Session, json_file: Path | None) -> int:
+    """How long a job waits from submitted to running on an idle node."""
+    return int(server_room(_ROOM).run_one("jobs", json_file))
