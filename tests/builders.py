@@ -27,10 +27,17 @@ from comptoir.leases.lease import Lease, LeaseClass, Shape
 from comptoir.metering.usage import Measure
 from comptoir.store.opening import create_tables, sqlite_engine
 from comptoir.store.sql_store import SqlStore
-from comptoir.tenants.parties import Actor, Role, Tenant, TenantKind
+from comptoir.tenants.parties import Actor, Role, Tenant, TenantKind, TenantState
+from comptoir.units.ids import RateCardId, TenantId
 
 START_MS = 1_790_000_000_000
 HOUR_MS = 3_600_000
+
+
+def a_tenant(name: str, kind: TenantKind = TenantKind.ENTERPRISE, **more: object) -> Tenant:
+    """A tenant that no desk knows."""
+    state, card = TenantState.ACTIVE, RateCardId("rc")
+    return Tenant(TenantId(name), name, name, kind, state, card, 0, **more)  # type: ignore[arg-type]
 
 
 @dataclass
@@ -96,7 +103,7 @@ class Book:
             self.price(lease_class, price_nanos, kind)
 
     def supply(
-        self, *accelerators: int, kind: str = "cpu-core", engine: str = "local", **dates: int
+        self, *accelerators: int, kind: str = "cpu-core", engine: str = "local", **more: object
     ) -> None:
         """An inbound lease with one node for each number of accelerators."""
         known = len(self.desk.book.nodes)
@@ -104,9 +111,7 @@ class Book:
             NewNode(f"node-{known + n}", count, 1 << 30, engine)
             for n, count in enumerate(accelerators)
         )
-        self.desk.call(
-            "declare_supply", DeclareSupply("owned", kind, nodes, **dates), self.operator
-        )
+        self.desk.call("declare_supply", DeclareSupply("owned", kind, nodes, **more), self.operator)
 
     def tenant(self, slug: str, kind: TenantKind = TenantKind.ENTERPRISE) -> Tenant:
         """A tenant."""

@@ -21,12 +21,13 @@ from comptoir.ledger.entries import Account, Entry, Posting, Unit
 from comptoir.metering.usage import Measure
 from comptoir.store.mapping import field_names
 from comptoir.store.opening import create_tables, postgres_engine, sqlite_engine, writer_lock
-from comptoir.store.schema import Exact, Json, Word
+from comptoir.store.schema import Exact, Json, Recurring, Word
 from comptoir.store.sql_store import SqlStore
 from comptoir.store.tables import APPEND_ONLY, MAPPED
 from comptoir.tenants.parties import Role, TenantKind
 from comptoir.units.errors import Unavailable
 from comptoir.units.ids import LeaseId, RateId
+from comptoir.units.recurrence import parse_recurrence
 from tests.builders import SeededEntropy, ToldClock
 from tests.servers.postgres import PostgresServer
 
@@ -41,6 +42,8 @@ MAKERS: dict[str, Any] = {
     "lines": (LINE,),
     "data": {"numbers": [1, 2], "word": ODD_TEXT, "none": None},
     "starts_at_ms": 1,
+    "grants": ("erc", "nsf-2026"),
+    "selling_windows": (parse_recurrence("weekdays 20:00 to 08:00 Europe/Paris"),),
 }
 JSON_OF = {"command": ("python", ODD_TEXT), "environment": (("NAME", ODD_TEXT),), "paths": ("/a",)}
 
@@ -57,7 +60,7 @@ def extreme(name: str, nulls: bool) -> Any:
             made = None
         elif isinstance(kind, Word):
             made = list(kind.values)[-1]
-        elif isinstance(kind, Json):
+        elif isinstance(kind, Json | Recurring):
             made = MAKERS.get(field.name, JSON_OF.get(field.name))
         elif isinstance(kind, Exact):
             made = -(10**60 - 1)

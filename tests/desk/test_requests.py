@@ -131,8 +131,8 @@ def test_nothing_is_promised_past_the_end_of_supply(book: Book) -> None:
     book.price_all()
     book.supply(2, ends_at_ms=START_MS + HOUR_MS)
     acme = book.tenant("acme")
-    beyond = book.lease(acme, LeaseClass.RESERVED, 1, ends_at_ms=START_MS + 2 * HOUR_MS)
-    assert beyond.state is LeaseState.WAITING
+    with pytest.raises(Refused, match="supply_ends_first"):
+        book.lease(acme, LeaseClass.RESERVED, 1, ends_at_ms=START_MS + HOUR_MS + 1)
     open_ended = book.lease(acme, ON_DEMAND, 1, notice_s=60)
     book.turn()
     assert book.now(open_ended).state is LeaseState.ACTIVE

@@ -28,6 +28,7 @@ from comptoir.placement.check import check_plan
 from comptoir.placement.plan import plan_lease
 from comptoir.units.errors import Refused
 from comptoir.units.ids import AllocationId, InboundLeaseId, LeaseId, NodeId, TenantId, UserId
+from tests.builders import a_tenant
 
 KINDS = ("cpu-core", "h100-sxm")
 
@@ -70,10 +71,11 @@ class World:
             self.now_ms, LeaseState.WAITING, self.now_ms,
         )  # fmt: skip
         self.put(self.leases, self.snapshot.feed_lease, lease)
-        plan = planned(self.snapshot, request_of(lease, self.now_ms), self.now_ms)
+        request = request_of(lease, a_tenant(tenant), self.now_ms)
+        plan = planned(self.snapshot, request, self.now_ms)
         if plan is None:
             return
-        check_plan(self.snapshot, request_of(lease, self.now_ms), plan, self.now_ms)
+        check_plan(self.snapshot, request, plan, self.now_ms)
         for reclaim in plan.reclaims:
             for allocation in self.standing(reclaim.lease_id):
                 ends = min(reclaim.until_ms, allocation.ends_at_ms or reclaim.until_ms)

@@ -12,6 +12,7 @@ from operator import attrgetter
 from typing import Any, cast
 
 from comptoir.units.money import format_micros, format_price
+from comptoir.units.recurrence import format_recurrence
 from comptoir.units.time import format_instant
 
 Encoder = Callable[[Any], dict[str, Any]]
@@ -53,6 +54,7 @@ _EXACT: dict[str, Rule] = {
     "price_nanos": ("price_per_accelerator_hour", format_price),
     "cost_nanos": ("cost_per_accelerator_hour", format_price),
     "environment": ("environment", dict),
+    "selling_windows": ("selling_windows", lambda windows: [*map(format_recurrence, windows)]),
 }
 
 

@@ -84,6 +84,13 @@ _PARTIES = (
         _T.Tenant,
     ),
     Route(
+        "PUT",
+        "/v1/tenants/{tenant}/eligibility",
+        parties.set_eligibility,
+        Permission.TENANTS_WRITE,
+        _T.Tenant,
+    ),
+    Route(
         "GET", "/v1/tenants/{tenant}/quotas", parties.list_quotas, Permission.READ, ListOf[_T.Quota]
     ),
     Route(

@@ -50,9 +50,9 @@ class Supply:
 
         Args:
             declaration: `name`, `kind`, `nodes` (each with `name` and `accelerators`, and
-                if wished `memory_bytes`, `engine`, `site`, `cluster`, `pod`, `rack`), and
-                if wished `partner`, `starts_at`, `ends_at`, `cost_per_accelerator_hour`,
-                `currency`.
+                if wished `memory_bytes`, `cpus`, `engine`, `site`, `cluster`, `pod`, `rack`),
+                and if wished `partner`, `starts_at`, `ends_at`, `cost_per_accelerator_hour`,
+                `currency`, `sold_to`, `selling_windows`, `grant`, `residency`.
         """
         path = path_of("supply")
         return cast(InboundLease, self._transport.write("POST", path, declaration))

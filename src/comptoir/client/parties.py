@@ -16,10 +16,24 @@ class Tenants:
         self._transport = transport
 
     def create(
-        self, slug: str, name: str, kind: str = "enterprise", rate_card: str | None = None
+        self,
+        slug: str,
+        name: str,
+        kind: str = "enterprise",
+        rate_card: str | None = None,
+        *,
+        grants: Sequence[str] = (),
+        residency: str | None = None,
     ) -> Tenant:
         """Make a tenant: a `team`, an `enterprise` or a `researcher`."""
-        body = {"slug": slug, "name": name, "kind": kind, "rate_card": rate_card}
+        body = {
+            "slug": slug,
+            "name": name,
+            "kind": kind,
+            "rate_card": rate_card,
+            "grants": [*grants] or None,
+            "residency": residency,
+        }
         return cast(Tenant, self._transport.write("POST", path_of("tenants"), body))
 
     def list(self) -> Iterator[Tenant]:
@@ -37,6 +51,14 @@ class Tenants:
     def resume(self, tenant: str) -> Tenant:
         """End its suspension."""
         return cast(Tenant, self._transport.write("POST", path_of("tenants", tenant, "resume")))
+
+    def set_eligibility(
+        self, tenant: str, grants: Sequence[str] | None = None, residency: str | None = None
+    ) -> Tenant:
+        """Which grants it holds and where its data must stay; None leaves it as it is."""
+        body = {"grants": None if grants is None else [*grants], "residency": residency}
+        path = path_of("tenants", tenant, "eligibility")
+        return cast(Tenant, self._transport.write("PUT", path, body))
 
     def quotas(self, tenant: str) -> Iterator[Quota]:
         """Its quotas; a kind without one is not limited."""

@@ -19,6 +19,8 @@ class Tenant(TypedDict):
     state: str
     rate_card_id: str
     created_at: str
+    grants: list[str]
+    residency: str
 
 
 class Quota(TypedDict):
@@ -85,6 +87,7 @@ class Node(TypedDict):
     pod: str
     rack: str
     state: str
+    cpus: int
 
 
 class InboundLease(TypedDict):
@@ -99,6 +102,10 @@ class InboundLease(TypedDict):
     cost_per_accelerator_hour: str
     currency: str
     state: str
+    sold_to: str
+    selling_windows: list[str]
+    grant: str
+    residency: str
 
 
 class Runtime(TypedDict):
@@ -137,6 +144,7 @@ class Lease(TypedDict):
     reason: str
     reclaimed_for: str | None
     reclaims: int
+    residency: str
 
 
 class Allocation(TypedDict):

@@ -42,6 +42,7 @@ class Leases:
         on_reclaim: str | None = None,
         name: str | None = None,
         tenant: str | None = None,
+        residency: str | None = None,
     ) -> Lease:
         """Ask for accelerators; the answer is `scheduled` or `waiting`.
 
@@ -56,9 +57,10 @@ class Leases:
             on_reclaim: What a reclaimed lease does next: `wait` (the default) or `end`.
             name: For people.
             tenant: For house users: whose lease, by id or slug.
+            residency: Where its data must stay: "FR", "US-VA", "EU".
 
         Raises:
-            Refused: quota, shape, class, price.
+            Refused: quota, shape, class, price, a condition of the supply.
         """
         body = {
             "kind": kind,
@@ -71,6 +73,7 @@ class Leases:
             "on_reclaim": on_reclaim,
             "name": name,
             "tenant": tenant,
+            "residency": residency,
         }
         return cast(Lease, self._transport.write("POST", path_of("leases"), body))
 

@@ -12,6 +12,7 @@ from comptoir.desk.agenda import Agenda
 from comptoir.desk.ports import Loaded
 from comptoir.desk.tables import Index, Journal, Table
 from comptoir.fleet.nodes import Node, NodeState
+from comptoir.fleet.topology import Fabric
 from comptoir.leases.allocation import Allocation
 from comptoir.leases.inbound import InboundLease, InboundState
 from comptoir.leases.jobs import FINAL_JOB_STATES, Attempt, Job, JobState, Runtime
@@ -98,6 +99,9 @@ class Memory:
             "inbound_lease", lambda r: r.id, journal, snapshot.feed_inbound
         )
         self.nodes = Table[NodeId, Node]("node", lambda r: r.id, journal, snapshot.feed_node)
+        self.fabrics = Table[tuple[str, str], Fabric](
+            "fabric", lambda r: (r.site, r.cluster), journal
+        )
         self.runtimes = Table[RuntimeId, Runtime]("runtime", lambda r: r.id, journal)
         self.leases = Table[LeaseId, Lease]("lease", lambda r: r.id, journal, snapshot.feed_lease)
         self.allocations = Table[AllocationId, Allocation](
@@ -115,8 +119,8 @@ class Memory:
         )
         self.all_tables: tuple[Table, ...] = (  # type: ignore[type-arg]
             self.rate_cards, self.rates, self.tenants, self.quotas, self.users, self.keys,
-            self.inbound, self.nodes, self.runtimes, self.leases, self.allocations, self.jobs,
-            self.attempts, self.accruals, self.balances, self.series, self.billing_marks,
+            self.inbound, self.nodes, self.fabrics, self.runtimes, self.leases, self.allocations,
+            self.jobs, self.attempts, self.accruals, self.balances, self.series, self.billing_marks,
         )  # fmt: skip
         self._index()
         self._keep_agenda()

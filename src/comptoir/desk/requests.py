@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 from comptoir.desk.engine_port import Observation
+from comptoir.fleet.conditions import OPEN, Conditions
+from comptoir.fleet.nodes import NewNode as NewNode
 from comptoir.leases.lease import LeaseClass, OnReclaim, Shape
 from comptoir.metering.usage import Measure
 from comptoir.tenants.parties import Key, Role, TenantKind
@@ -29,6 +31,8 @@ class CreateTenant:
     name: str
     kind: TenantKind
     rate_card_id: RateCardId | None = None
+    grants: tuple[str, ...] = ()
+    residency: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,15 @@ class SetQuota:
     tenant_id: TenantId
     kind: str
     accelerators: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetEligibility:
+    """Which grants a tenant holds, and where its data must stay; None leaves it as it is."""
+
+    tenant_id: TenantId
+    grants: tuple[str, ...] | None = None
+    residency: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,20 +101,6 @@ class KeyRef:
 
 
 @dataclass(frozen=True, slots=True)
-class NewNode:
-    """A node that an inbound lease brings."""
-
-    name: str
-    accelerators: int
-    memory_bytes: int = 0
-    engine: str = ""
-    site: str = "site-1"
-    cluster: str = "a"
-    pod: str = "pod-1"
-    rack: str = "rack-1"
-
-
-@dataclass(frozen=True, slots=True)
 class DeclareSupply:
     """An inbound lease and the nodes that it brings."""
 
@@ -113,6 +112,7 @@ class DeclareSupply:
     ends_at_ms: int | None = None
     cost_nanos: int = 0
     currency: str = "USD"
+    conditions: Conditions = OPEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +175,10 @@ class RateRef:
 
 @dataclass(frozen=True, slots=True)
 class RequestLease:
-    """k accelerators of a kind. `tenant_id` is for house users; a tenant's user has its own."""
+    """k accelerators of a kind. `tenant_id` is for house users; a tenant's user has its own.
+
+    `residency` is where its data must stay, beside what the tenant requires anyway.
+    """
 
     kind: str
     accelerators: int
@@ -187,6 +190,7 @@ class RequestLease:
     on_reclaim: OnReclaim = OnReclaim.WAIT
     name: str = ""
     tenant_id: TenantId | None = None
+    residency: str = ""
 
 
 @dataclass(frozen=True, slots=True)

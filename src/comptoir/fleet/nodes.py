@@ -20,7 +20,8 @@ class Node:
     """A machine with accelerators of one kind; its place, smallest last.
 
     `engine` names what runs work on it; empty means that leases are handed over
-    whole and jobs are not Comptoir's.
+    whole and jobs are not Comptoir's. `memory_bytes` and `cpus` are the node's own, beside
+    its accelerators; 0 is not stated.
     """
 
     id: NodeId
@@ -35,3 +36,19 @@ class Node:
     pod: str
     rack: str
     state: NodeState
+    cpus: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NewNode:
+    """A node that an inbound lease brings."""
+
+    name: str
+    accelerators: int
+    memory_bytes: int = 0
+    engine: str = ""
+    site: str = "site-1"
+    cluster: str = "a"
+    pod: str = "pod-1"
+    rack: str = "rack-1"
+    cpus: int = 0

@@ -1,9 +1,11 @@
-"""Inbound leases: supply, owned or rented, with its dates and its cost."""
+"""Inbound leases: supply, owned or rented, with its dates, its cost and its conditions."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
+from comptoir.fleet.conditions import OPEN, Conditions, SoldTo
 from comptoir.units.ids import InboundLeaseId
+from comptoir.units.recurrence import Recurrence
 
 
 class InboundState(StrEnum):
@@ -18,7 +20,8 @@ class InboundLease:
     """Capacity we hold. `partner` is "owned" for a lease from ourselves.
 
     `cost_nanos` is the exact cost per accelerator-hour, depreciation and power or the
-    partner's rate, in nanos of `currency`.
+    partner's rate, in nanos of `currency`. The last four are its conditions, as
+    `fleet/conditions.py` says them.
     """
 
     id: InboundLeaseId
@@ -30,3 +33,16 @@ class InboundLease:
     cost_nanos: int
     currency: str
     state: InboundState
+    sold_to: SoldTo = SoldTo.EVERYBODY
+    selling_windows: tuple[Recurrence, ...] = ()
+    grant: str = ""
+    residency: str = ""
+
+    @property
+    def conditions(self) -> Conditions:
+        """What it asks of whoever stands on it; `OPEN` itself if nothing."""
+        if self.sold_to is SoldTo.EVERYBODY and not (
+            self.selling_windows or self.grant or self.residency
+        ):
+            return OPEN
+        return Conditions(self.sold_to, self.selling_windows, self.grant, self.residency)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from comptoir.tenants.parties import Tenant
 from comptoir.units.errors import invariant
 from comptoir.units.ids import LeaseId, TenantId, UserId
 from comptoir.units.time import Window
@@ -65,6 +66,7 @@ class Reason(StrEnum):
     JOB_FINISHED = "job_finished"
     TENANT_SUSPENDED = "tenant_suspended"
     SUPPLY_ENDED = "supply_ended"
+    SELLING_WINDOW_END = "selling_window_end"
     WINDOW_PASSED = "window_passed"
     NODE_DRAINED = "node_drained"
 
@@ -90,7 +92,8 @@ class Lease:
     `starts_at_ms` is the earliest start asked for and `ends_at_ms` the end (None:
     open-ended). `notice_s` is how long a stop is announced. While `reclaiming`,
     `stop_at_ms` is when its jobs were told and `kill_at_ms` when its time is over: its
-    billing ends there at the latest.
+    billing ends there at the latest. `residency` is where its data must stay, beside what
+    its tenant requires; empty is anywhere.
     """
 
     id: LeaseId
@@ -115,6 +118,7 @@ class Lease:
     reason: Reason = Reason.NONE
     reclaimed_for: LeaseId | None = None
     reclaims: int = 0
+    residency: str = ""
 
     @property
     def window(self) -> Window:
@@ -140,7 +144,10 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class LeaseRequest:
-    """What placement is asked: the lease's own facts, without its state."""
+    """What placement is asked: the lease's own facts, without its state.
+
+    `grants` are its tenant's; `residency` is every place within which it must stay.
+    """
 
     lease_id: LeaseId
     tenant_id: TenantId
@@ -150,10 +157,12 @@ class LeaseRequest:
     shape: Shape
     window: Window
     notice_s: int
+    grants: frozenset[str] = frozenset()
+    residency: tuple[str, ...] = ()
 
 
-def request_of(lease: Lease, now_ms: int) -> LeaseRequest:
-    """The request that `lease` makes of placement at `now_ms`: it starts now or later."""
+def request_of(lease: Lease, tenant: Tenant, now_ms: int) -> LeaseRequest:
+    """The request that its tenant's `lease` makes of placement at `now_ms`: now or later."""
     return LeaseRequest(
         lease.id,
         lease.tenant_id,
@@ -163,4 +172,6 @@ def request_of(lease: Lease, now_ms: int) -> LeaseRequest:
         lease.shape,
         Window(max(lease.starts_at_ms, now_ms), lease.ends_at_ms),
         lease.notice_s,
+        frozenset(tenant.grants),
+        tuple(filter(None, dict.fromkeys((lease.residency, tenant.residency)))),
     )

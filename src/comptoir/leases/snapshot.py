@@ -13,8 +13,9 @@ from collections.abc import Container, Iterable, Iterator
 from comptoir.fleet.kinds import CATALOGUE, Tenancy
 from comptoir.fleet.nodes import Node, NodeState
 from comptoir.leases.allocation import Allocation
+from comptoir.leases.eligible import sellable_until, unmet_condition
 from comptoir.leases.inbound import InboundLease, InboundState
-from comptoir.leases.lease import Lease, Shape
+from comptoir.leases.lease import Lease, LeaseRequest, Shape
 from comptoir.units.ids import AllocationId, InboundLeaseId, LeaseId, NodeId
 from comptoir.units.time import Window
 
@@ -119,24 +120,31 @@ class Snapshot:
             and standing_window(other, now_ms).overlaps(window)
         ]
 
-    def promise_end(self, node: Node, window: Window) -> tuple[bool, int | None]:
-        """Whether `window` may be promised on a node, and until when it then is.
+    def promise_end(
+        self, node: Node, request: LeaseRequest, window: Window
+    ) -> tuple[bool, int | None]:
+        """Whether `window` may be promised to a request on a node, and until when it then is.
 
         Nothing new is promised on a node that is not in service, and nothing past the end
         of the inbound lease: a bounded window must
-        fit; an open-ended one is promised up to that end.
+        fit; an open-ended one is promised up to that end. The same holds of the windows in
+        which the inbound lease may be sold.
         """
         inbound = self.inbound[node.inbound_lease_id]
+        conditions = inbound.conditions
+        if unmet_condition(conditions, request, window) is not None:
+            return False, None
+        end_ms = sellable_until(conditions, request, window)[1]
         if not self._placeable(node):
             return False, None
         if inbound.state is not InboundState.ACTIVE or inbound.starts_at_ms > window.start_ms:
             return False, None
         if inbound.ends_at_ms is None:
-            return True, window.end_ms
+            return True, end_ms
         if inbound.ends_at_ms <= window.start_ms:
             return False, None
         if window.end_ms is None:
-            return True, inbound.ends_at_ms
+            return True, min(inbound.ends_at_ms, end_ms or inbound.ends_at_ms)
         return window.end_ms <= inbound.ends_at_ms, window.end_ms
 
     def total(self, kind: str) -> int:

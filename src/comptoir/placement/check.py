@@ -5,6 +5,7 @@ common ground: the simulator's auditor reads the rows instead); a plan that brea
 is a bug in the planner and stops the desk.
 """
 
+from comptoir.fleet.conditions import REGIONS
 from comptoir.fleet.kinds import CATALOGUE, Tenancy
 from comptoir.fleet.nodes import NodeState
 from comptoir.leases.inbound import InboundState
@@ -25,6 +26,7 @@ def check_plan(snapshot: Snapshot, request: LeaseRequest, plan: Plan, now_ms: in
     """
     _check_gang(snapshot, request, plan)
     _check_supply(snapshot, plan)
+    _check_conditions(snapshot, request, plan)
     _check_victims(snapshot, request, plan, now_ms)
     _check_nobody_displaced(snapshot, request, plan, now_ms)
 
@@ -60,6 +62,30 @@ def _check_supply(snapshot: Snapshot, plan: Plan) -> None:
         promised_end = _ENDLESS if part.ends_at_ms is None else part.ends_at_ms
         invariant(promised_end <= supply_end, f"promised past the end of {inbound.id}")
         invariant(promised_end > plan.starts_at_ms, "an allocation ends before it starts")
+
+
+def _check_conditions(snapshot: Snapshot, request: LeaseRequest, plan: Plan) -> None:
+    sold = request.lease_class.value != "internal"
+    for part in plan.allocations:
+        inbound = snapshot.inbound[snapshot.nodes[part.node_id].inbound_lease_id]
+        invariant(not (sold and inbound.sold_to.value == "internal"), f"{inbound.id} is not sold")
+        invariant(
+            inbound.grant in ("", *request.grants), f"{inbound.id} is for grant {inbound.grant}"
+        )
+        country = inbound.residency[:2]
+        for required in request.residency:
+            invariant(
+                required in (inbound.residency, country) or country in REGIONS.get(required, ()),
+                f"{inbound.id} is in {inbound.residency or 'no stated place'}, not in {required}",
+            )
+        if not sold or not inbound.selling_windows:
+            continue
+        invariant(part.ends_at_ms is not None, f"{inbound.id} is sold in windows, without an end")
+        at_ms = plan.starts_at_ms
+        while at_ms < (part.ends_at_ms or 0):
+            held = [w for r in inbound.selling_windows if (w := r.holding(at_ms)) is not None]
+            invariant(bool(held), f"promised while {inbound.id} may not be sold")
+            at_ms = max(window.end_ms or 0 for window in held)
 
 
 def _check_victims(snapshot: Snapshot, request: LeaseRequest, plan: Plan, now_ms: int) -> None:

@@ -109,7 +109,7 @@ def plan_free(snapshot: Snapshot, request: LeaseRequest, now_ms: int) -> Plan | 
     return Plan(
         request.lease_id,
         request.window.start_ms,
-        _promised(snapshot, request.window, chosen),
+        _promised(snapshot, request, request.window, chosen),
         (),
         "free accelerators, in the tightest place that holds them all",
     )
@@ -229,7 +229,7 @@ def _take(
 
 def _may_stand(snapshot: Snapshot, request: LeaseRequest, node: Node) -> bool:
     """Whether supply and tenancy allow this tenant on this node over this window."""
-    if not snapshot.promise_end(node, request.window)[0]:
+    if not snapshot.promise_end(node, request, request.window)[0]:
         return False
     if CATALOGUE[node.kind].tenancy is Tenancy.SANDBOXED_SHARED:
         return True
@@ -237,11 +237,13 @@ def _may_stand(snapshot: Snapshot, request: LeaseRequest, node: Node) -> bool:
 
 
 def _promised(
-    snapshot: Snapshot, window: Window, chosen: dict[NodeId, list[int]]
+    snapshot: Snapshot, request: LeaseRequest, window: Window, chosen: dict[NodeId, list[int]]
 ) -> tuple[PlannedAllocation, ...]:
     return tuple(
         PlannedAllocation(
-            node_id, tuple(indexes), snapshot.promise_end(snapshot.nodes[node_id], window)[1]
+            node_id,
+            tuple(indexes),
+            snapshot.promise_end(snapshot.nodes[node_id], request, window)[1],
         )
         for node_id, indexes in sorted(chosen.items())
     )
@@ -311,7 +313,7 @@ def _cheapest_cover(
     return cost, Plan(
         request.lease_id,
         window.start_ms,
-        _promised(snapshot, window, chosen),
+        _promised(snapshot, request, window, chosen),
         reclaims,
         f"no {request.accelerators} free: the cheapest reclaimable leases give way",
     )
@@ -338,7 +340,7 @@ def _fit_without(
     shared = CATALOGUE[request.kind].tenancy is Tenancy.SANDBOXED_SHARED
     offered: list[tuple[NodeId, list[int]]] = []
     for node in nodes:
-        if not snapshot.promise_end(node, window)[0]:
+        if not snapshot.promise_end(node, request, window)[0]:
             continue
         others = [a for a in snapshot.standing_on(node.id) if a.lease_id not in gone]
         if not shared and any(a.tenant_id != request.tenant_id for a in others):

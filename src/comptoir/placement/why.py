@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from comptoir.leases.lease import STRENGTH, Lease, LeaseState, request_of
+from comptoir.leases.lease import STRENGTH, Lease, LeaseState
 from comptoir.leases.snapshot import Snapshot
 from comptoir.units.ids import LeaseId
 from comptoir.units.time import Window
@@ -75,7 +75,9 @@ def queue_key(lease: Lease) -> tuple[int, int, LeaseId]:
 
 
 def _best_place(snapshot: Snapshot, lease: Lease, now_ms: int) -> tuple[str, int, list[Coming]]:
-    window = request_of(lease, now_ms).window if _still_open(lease, now_ms) else Window(now_ms)
+    still_open = lease.ends_at_ms is None or lease.ends_at_ms > now_ms
+    starts_at_ms = max(lease.starts_at_ms, now_ms)
+    window = Window(starts_at_ms, lease.ends_at_ms) if still_open else Window(now_ms)
     best: tuple[int, str, list[Coming]] = (-1, "nowhere", [])
     for place, node_ids in snapshot.places(lease.kind, lease.shape).items():
         nodes = [snapshot.nodes[node_id] for node_id in node_ids]
@@ -90,10 +92,6 @@ def _best_place(snapshot: Snapshot, lease: Lease, now_ms: int) -> tuple[str, int
             coming.sort(key=lambda item: (item.at_ms, item.lease_id))
             best = (free, "/".join(part for part in place if part), coming[:16])
     return best[1], max(best[0], 0), best[2]
-
-
-def _still_open(lease: Lease, now_ms: int) -> bool:
-    return lease.ends_at_ms is None or lease.ends_at_ms > now_ms
 
 
 def _sentence(lease: Lease, free: int, ahead: int, expected: int | None) -> str:

@@ -23,8 +23,8 @@ STATE_EDGES = {
     "reclaiming": {"waiting", "ended"},
 }
 GUARANTEED = {"internal", "reserved", "on_demand"}
-MAY_BE_SHORT = {"window_end"}
-"""The reason whose instant everybody knew."""
+MAY_BE_SHORT = {"window_end", "selling_window_end"}
+"""The reasons whose instant everybody knew."""
 
 
 def space_problems(rows: sqlite3.Connection) -> Iterator[str]:
@@ -41,6 +41,7 @@ def space_problems(rows: sqlite3.Connection) -> Iterator[str]:
     yield from _strangers_on_a_node(allocations, nodes)
     yield from _gangs(allocations, leases, nodes)
     yield from _supply(rows, allocations, nodes)
+    yield from _conditions(rows, allocations, leases)
     yield from _edges(histories, leases)
     yield from _notices(histories, leases, allocations)
     yield from _jobs(rows, leases)
@@ -116,6 +117,36 @@ def _supply(rows: sqlite3.Connection, allocations: list[dict], nodes: dict) -> I
             yield f"{a['id']} was handed over before {supply['id']} began"
         if a["fenced_at_ms"] is None and supply["state"] == "ended":
             yield f"{a['id']} stands on {supply['id']}, which has ended"
+
+
+def _conditions(rows: sqlite3.Connection, allocations: list[dict], leases: dict) -> Iterator[str]:  # type: ignore[type-arg]
+    """Nobody stands where a condition of the supply keeps it out, or past a selling window."""
+    inbound = {row["id"]: row for row in rows.execute("SELECT * FROM inbound_lease")}
+    tenants = {row["id"]: row for row in rows.execute("SELECT * FROM tenant")}
+    for a in allocations:
+        supply, lease = inbound[a["inbound_lease_id"]], leases[a["lease_id"]]
+        where = f"{a['id']} of {lease['id']} on {supply['id']}"
+        if supply["grant"] and supply["grant"] not in tenants[lease["tenant_id"]]["grants"]:
+            yield f"{where}, without the grant {supply['grant']}"
+        if lease["residency"] and not supply["residency"].startswith("FR"):
+            yield f"{where}, which is in {supply['residency'] or 'no stated place'}"
+        if lease["lease_class"] == "internal":
+            continue
+        if supply["sold_to"] != "everybody":
+            yield f"{where}, which is not sold"
+        if json.loads(supply["selling_windows"]) and a["delivered_from_ms"] is not None:
+            yield from _past_window(a, where)
+
+
+def _past_window(a: dict, where: str) -> Iterator[str]:  # type: ignore[type-arg]
+    """The workload's windows: the first 25 minutes of every hour."""
+    opened_ms = a["delivered_from_ms"] // 3_600_000 * 3_600_000
+    closes_ms = opened_ms + 25 * 60_000
+    if a["delivered_from_ms"] >= closes_ms:
+        yield f"{where}, handed over while it may not be sold"
+    ends = [a["delivered_until_ms"], a["ends_at_ms"]]
+    if any(end is not None and end > closes_ms for end in ends):
+        yield f"{where}, past the end of the selling window"
 
 
 def _histories(rows: sqlite3.Connection) -> dict[str, list[tuple[int, str, dict]]]:  # type: ignore[type-arg]

@@ -27,6 +27,7 @@ from comptoir.desk.requests import (
     ProposeRate,
     RateRef,
 )
+from comptoir.fleet.conditions import OPEN, Conditions
 from comptoir.leases.lease import LeaseClass
 from comptoir.metering.usage import Measure
 from comptoir.simulation.clock import START_MS, SeededEntropy, VirtualClock
@@ -34,6 +35,7 @@ from comptoir.store.opening import create_tables, sqlite_engine
 from comptoir.store.sql_store import SqlStore
 from comptoir.tenants.parties import SYSTEM, Role, TenantKind
 from comptoir.units.ids import RateCardId, UserId
+from comptoir.units.recurrence import parse_recurrence
 
 PRICES = {
     "cpu-core": (9_999_999_937, Measure.DELIVERED),
@@ -41,6 +43,13 @@ PRICES = {
     "mi300x": (1_930_000_011, Measure.BUSY),
 }
 """Kind -> nanos per accelerator-hour, and what is billed: one kind bills telemetry."""
+
+SELLING_WINDOWS = tuple(
+    parse_recurrence(f"daily {hour:02d}:00 to {hour:02d}:25 UTC") for hour in range(24)
+)
+"""Short and many, so that schedules meet their ends: the first 25 minutes of every hour."""
+
+IN_WINDOWS = Conditions(selling_windows=SELLING_WINDOWS, residency="FR")
 
 TENANTS = (
     ("ranking", TenantKind.TEAM, "list"),
@@ -115,9 +124,14 @@ def _open_book(desk: Desk) -> None:
             "create_tenant", CreateTenant(slug, slug.title(), tenant_kind, cards[card_name].id)
         )
         desk.call("create_user", CreateUser(slug, (Role.TENANT_ADMIN,), tenant.id))
-    desk.call("declare_supply", DeclareSupply("cores", "cpu-core", _nodes("c", (4, 3), "sim")))
-    desk.call("declare_supply", DeclareSupply("pods", "h100-sxm", _nodes("g", (4, 4), "")))
-    desk.call("declare_supply", DeclareSupply("amd", "mi300x", _nodes("m", (4, 4), "sim")))
+    for name, kind, nodes, conditions in (
+        ("cores", "cpu-core", _nodes("c", (4,), "sim"), OPEN),
+        ("hours", "cpu-core", _nodes("h", (3,), "sim"), IN_WINDOWS),
+        ("pods", "h100-sxm", _nodes("g", (4, 4), ""), Conditions(residency="FR")),
+        ("amd", "mi300x", _nodes("m", (4, 4), "sim"), OPEN),
+    ):
+        supply = DeclareSupply(name, kind, nodes, conditions=conditions)
+        desk.call("declare_supply", supply)
 
 
 def _nodes(prefix: str, sizes: tuple[int, ...], engine: str) -> tuple[NewNode, ...]:

@@ -25,21 +25,24 @@ from comptoir.desk.requests import (
     RecordUsage,
     ReportedUsage,
     RequestLease,
+    SetEligibility,
     SetQuota,
     SubmitJob,
     TenantRef,
 )
+from comptoir.fleet.conditions import Conditions, SoldTo
 from comptoir.leases.lease import Lease, LeaseClass, LeaseState, OnReclaim, Shape
 from comptoir.metering.usage import Measure
 from comptoir.pricing.rates import RateState
 from comptoir.simulation.clock import VirtualClock
-from comptoir.simulation.template import PRICES
+from comptoir.simulation.template import PRICES, SELLING_WINDOWS
 from comptoir.tenants.parties import Actor, Tenant
 from comptoir.units.errors import ComptoirError
 from comptoir.units.time import month_start_ms
 
 KINDS = tuple(PRICES)
 NOTICES_S = (0, 1, 5, 30, 120)
+GRANT = "nsf-2026"
 
 
 @dataclass(slots=True)
@@ -83,6 +86,7 @@ class Workload:
             (self._extend, 7), (self._cancel_job, 4), (self._usage, 10), (self._invoice, 5),
             (self._propose, 3), (self._approve, 4), (self._drain, 3), (self._declare, 2),
             (self._end_supply, 2), (self._suspend, 2), (self._resume, 3), (self._quota, 1),
+            (self._grant, 1),
         )  # fmt: skip
 
     def batch(self, book: Memory, most: int) -> list[Asked]:
@@ -134,6 +138,7 @@ class Workload:
             notice_s=rng.choice((None, *NOTICES_S)),
             on_reclaim=rng.choice((OnReclaim.WAIT, OnReclaim.WAIT, OnReclaim.END)),
             name=key,
+            residency=rng.choice(("",) * 8 + ("EU", "FR")),
         )
         return self._ask("request_lease", request, tenant.slug, key)
 
@@ -253,7 +258,13 @@ class Workload:
             )
             for n in range(rng.randint(1, 2))
         )  # fmt: skip
-        request = DeclareSupply(key, kind, nodes, "partner", starts, ends, 10**9, "USD")
+        conditions = Conditions(
+            rng.choice((SoldTo.EVERYBODY, SoldTo.EVERYBODY, SoldTo.INTERNAL)),
+            rng.choice(((), (), SELLING_WINDOWS)),
+            rng.choice(("", "", "", GRANT)),
+            rng.choice(("", "", "FR", "FR-IDF", "US")),
+        )
+        request = DeclareSupply(key, kind, nodes, "partner", starts, ends, 10**9, "USD", conditions)
         return self._ask("declare_supply", request, "operator", key)
 
     def _end_supply(self, book: Memory) -> Asked | None:
@@ -262,6 +273,11 @@ class Workload:
         inbound = self._rng.choice(list(book.inbound))
         ends = self._rng.choice((None, self._clock.now_ms() + 45_000))
         return self._ask("end_supply", EndSupply(inbound.id, ends), "operator")
+
+    def _grant(self, book: Memory) -> Asked:
+        """A grant, once recorded, is kept: the auditor asks who holds it at the end."""
+        request = SetEligibility(self._tenant(book).id, (GRANT,))
+        return self._ask("set_eligibility", request, "operator")
 
     def _suspend(self, book: Memory) -> Asked:
         return self._ask("suspend_tenant", TenantRef(self._tenant(book).id), "operator")

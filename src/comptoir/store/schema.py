@@ -24,6 +24,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Dialect
 
+from comptoir.units.recurrence import Recurrence, format_recurrence, parse_recurrence
+
 metadata = MetaData()
 
 
@@ -76,6 +78,19 @@ class Word(TypeDecorator[StrEnum]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | None:
         return None if value is None else self._by_text[value]
+
+
+class Recurring(TypeDecorator[tuple[Recurrence, ...]]):
+    """Recurring windows, as a JSON list of the words that say them."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: tuple[Recurrence, ...] | None, dialect: Dialect) -> str:
+        return json.dumps([format_recurrence(recurrence) for recurrence in value or ()])
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[Recurrence, ...]:
+        return tuple(parse_recurrence(text) for text in json.loads(value or "[]"))
 
 
 def _frozen(value: Any) -> Any:

@@ -137,6 +137,7 @@ def _live() -> dict[str, Any]:
             tables.node.c.state != NodeState.RETIRED,
             tables.node.c.id.in_(select(allocation.node_id).where(unsettled)),
         ),
+        "fabric": None,
         "runtime": None,
         "lease": or_(
             lease.state.not_in(sorted(FINAL)),

@@ -16,7 +16,9 @@ from comptoir.billing.accruals import Accrual
 from comptoir.billing.invoices import Invoice, InvoiceKind, InvoiceLine
 from comptoir.desk.memory import Balance, BillingMark, Series
 from comptoir.desk.ports import Event, StoredAnswer
+from comptoir.fleet.conditions import SoldTo
 from comptoir.fleet.nodes import Node, NodeState
+from comptoir.fleet.topology import Fabric
 from comptoir.leases.allocation import Allocation
 from comptoir.leases.inbound import InboundLease, InboundState
 from comptoir.leases.jobs import Attempt, AttemptState, Job, JobState, Runtime
@@ -35,6 +37,7 @@ from comptoir.pricing.rates import Rate, RateCard, RateState
 from comptoir.store.schema import (
     Exact,
     Mapped,
+    Recurring,
     _flag,
     _id,
     _int,
@@ -87,6 +90,8 @@ tenant = Table(
     _word("state", TenantState),
     _text("rate_card_id"),
     _ms("created_at_ms"),
+    _json("grants"),
+    _text("residency"),
     UniqueConstraint("slug"),
 )
 quota = Table(
@@ -128,6 +133,10 @@ inbound_lease = Table(
     _ms("cost_nanos"),
     _text("currency"),
     _word("state", InboundState),
+    _word("sold_to", SoldTo),
+    Column("selling_windows", Recurring, nullable=False),
+    _text("grant"),
+    _text("residency"),
 )
 node = Table(
     "node",
@@ -144,7 +153,18 @@ node = Table(
     _text("pod"),
     _text("rack"),
     _word("state", NodeState),
+    _int("cpus"),
     CheckConstraint("accelerators > 0", name="node_has_accelerators"),
+)
+fabric = Table(
+    "fabric",
+    metadata,
+    _id("site"),
+    _id("cluster"),
+    _text("name"),
+    _int("gbps"),
+    _text("between_racks"),
+    _text("between_pods"),
 )
 runtime = Table(
     "runtime",
@@ -181,6 +201,7 @@ lease = Table(
     _word("reason", Reason),
     _text("reclaimed_for", null=True),
     _int("reclaims"),
+    _text("residency"),
     CheckConstraint("accelerators > 0", name="lease_has_accelerators"),
     CheckConstraint("ends_at_ms IS NULL OR ends_at_ms > starts_at_ms", name="lease_window"),
     Index("lease_by_request", "requested_at_ms", "id"),
@@ -424,6 +445,7 @@ MAPPED: dict[str, Mapped] = {
     "key": Mapped(key, Key, {}),
     "inbound_lease": Mapped(inbound_lease, InboundLease, {}),
     "node": Mapped(node, Node, {}),
+    "fabric": Mapped(fabric, Fabric, {}),
     "runtime": Mapped(runtime, Runtime, {}),
     "lease": Mapped(lease, Lease, {}),
     "allocation": Mapped(allocation, Allocation, {}),

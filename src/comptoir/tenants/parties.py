@@ -41,7 +41,8 @@ HOUSE_ROLES = frozenset({Role.OPERATOR, Role.FINANCE, Role.SALES, Role.APPROVER,
 class Tenant:
     """An internal team or a customer.
 
-    `slug` is lower-case and unique; it names the tenant's invoice series.
+    `slug` is lower-case and unique; it names the tenant's invoice series. `grants` open
+    grant-funded supply to it; `residency` is where all its data must stay (empty: anywhere).
     """
 
     id: TenantId
@@ -51,6 +52,8 @@ class Tenant:
     state: TenantState
     rate_card_id: RateCardId
     created_at_ms: int
+    grants: tuple[str, ...] = ()
+    residency: str = ""
 
     @property
     def is_internal(self) -> bool:

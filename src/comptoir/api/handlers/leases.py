@@ -31,6 +31,7 @@ async def request_lease(ask: Ask, body: shapes.LeaseBody) -> Response:
         on_reclaim=body.on_reclaim,
         name=body.name,
         tenant_id=None if body.tenant is None else TenantId(body.tenant),
+        residency=body.residency,
     )
     return await ask.do("request_lease", request, status=201)
 

@@ -41,7 +41,9 @@ async def create_tenant(ask: Ask, body: shapes.TenantBody) -> Response:
     card = None if body.rate_card is None else rate_card_id(ask, body.rate_card)
     return await ask.do(
         "create_tenant",
-        requests.CreateTenant(body.slug, body.name, body.kind, card),
+        requests.CreateTenant(
+            body.slug, body.name, body.kind, card, tuple(body.grants), body.residency
+        ),
         status=201,
     )
 
@@ -64,6 +66,13 @@ async def suspend_tenant(ask: Ask, tenant: Id) -> Response:
 async def resume_tenant(ask: Ask, tenant: Id) -> Response:
     """The tenant may lease again."""
     return await ask.do("resume_tenant", requests.TenantRef(TenantId(tenant)))
+
+
+async def set_eligibility(ask: Ask, tenant: Id, body: shapes.EligibilityBody) -> Response:
+    """Record the grants that a tenant holds and where its data must stay."""
+    grants = None if body.grants is None else tuple(body.grants)
+    request = requests.SetEligibility(TenantId(tenant), grants, body.residency)
+    return await ask.do("set_eligibility", request)
 
 
 async def set_quota(ask: Ask, tenant: Id, kind: Id, body: shapes.QuotaBody) -> Response:

@@ -11,6 +11,7 @@ from comptoir.api.encoding import encode
 from comptoir.api.shapes import supply as shapes
 from comptoir.api.words import Id, Pages, Word
 from comptoir.desk import requests
+from comptoir.fleet.conditions import Conditions
 from comptoir.fleet.kinds import CATALOGUE
 from comptoir.fleet.nodes import NodeState
 from comptoir.leases.inbound import InboundState
@@ -32,7 +33,7 @@ async def declare_supply(ask: Ask, body: shapes.SupplyBody) -> Response:
     nodes = tuple(
         requests.NewNode(
             node.name, node.accelerators, node.memory_bytes, node.engine, node.site,
-            node.cluster, node.pod, node.rack,
+            node.cluster, node.pod, node.rack, node.cpus,
         )
         for node in given.nodes
     )  # fmt: skip
@@ -45,6 +46,7 @@ async def declare_supply(ask: Ask, body: shapes.SupplyBody) -> Response:
         given.ends_at,
         given.cost_per_accelerator_hour,
         body.currency,
+        Conditions(body.sold_to, tuple(given.selling_windows), body.grant, body.residency),
     )
     return await ask.do("declare_supply", request, status=201)
 

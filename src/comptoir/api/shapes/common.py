@@ -18,6 +18,7 @@ from pydantic_core import PydanticCustomError
 
 from comptoir.units.errors import Invalid
 from comptoir.units.money import check_currency, parse_price
+from comptoir.units.recurrence import parse_recurrence
 from comptoir.units.time import parse_instant
 
 T = TypeVar("T")
@@ -85,12 +86,23 @@ LongIn = Annotated[
     WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,19}$", "examples": ["3600000"]}),
 ]
 """A 64-bit quantity as a decimal string."""
+RecurrenceIn = Annotated[
+    str,
+    StringConstraints(max_length=200),
+    AfterValidator(_judged(parse_recurrence)),
+    WithJsonSchema(
+        {"type": "string", "maxLength": 200, "examples": ["weekdays 20:00 to 08:00 Europe/Paris"]}
+    ),
+]
+"""A recurring window in words; a `Recurrence` after validation."""
 CurrencyIn = Annotated[
     str, StringConstraints(max_length=8), AfterValidator(_judged(check_currency))
 ]
 Named = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern="^[A-Za-z0-9._-]+$")]
 """An id, or a slug where the words say so."""
 Line = Annotated[str, StringConstraints(max_length=200)]
+Residency = Annotated[str, StringConstraints(max_length=16), Field(examples=["FR"])]
+"""A country, a part of one, or a region; empty is anywhere, or not stated."""
 Count = Annotated[StrictInt, Field(ge=0, le=MOST_INT)]
 Positive = Annotated[StrictInt, Field(ge=1, le=MOST_INT)]
 Flag = StrictBool

@@ -15,6 +15,7 @@ from comptoir.api.shapes.common import (
     Long,
     Named,
     Positive,
+    Residency,
 )
 from comptoir.api.shapes.supply import Variables
 from comptoir.leases.jobs import AttemptState, JobState
@@ -34,6 +35,7 @@ class LeaseBody(Body):
     on_reclaim: OnReclaim = OnReclaim.WAIT
     name: Line = ""
     tenant: Named | None = None
+    residency: Residency = ""
 
 
 class ExtendBody(Body):
@@ -67,6 +69,7 @@ class Lease(Answer):
     reason: Reason
     reclaimed_for: str | None
     reclaims: int
+    residency: str
 
 
 class Allocation(Answer):

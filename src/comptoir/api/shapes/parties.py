@@ -4,18 +4,35 @@ from typing import Annotated
 
 from pydantic import Field
 
-from comptoir.api.shapes.common import Answer, Body, Count, Instant, InstantIn, Line, Named
+from comptoir.api.shapes.common import (
+    Answer,
+    Body,
+    Count,
+    Instant,
+    InstantIn,
+    Line,
+    Named,
+    Residency,
+)
+from comptoir.desk.operations.tenants import MOST_GRANTS
 from comptoir.tenants.parties import Role, TenantKind, TenantState
 from comptoir.tenants.permissions import Permission
 
+Grants = Annotated[list[Line], Field(max_length=MOST_GRANTS)]
+
 
 class TenantBody(Body):
-    """A new tenant. `rate_card`: an id or a name; left out, the book's first card."""
+    """A new tenant. `rate_card`: an id or a name; left out, the book's first card.
+
+    `grants` open grant-funded supply to it; its leases stay in `residency`.
+    """
 
     slug: Line = Field(examples=["acme"])
     name: Line = Field(examples=["Acme Robotics"])
     kind: TenantKind
     rate_card: Named | None = None
+    grants: Grants = Field(default_factory=list)
+    residency: Residency = ""
 
 
 class Tenant(Answer):
@@ -28,6 +45,15 @@ class Tenant(Answer):
     state: TenantState
     rate_card_id: str
     created_at: Instant
+    grants: list[str]
+    residency: str
+
+
+class EligibilityBody(Body):
+    """Which grants a tenant holds, and where its data must stay; left out, as it is."""
+
+    grants: Grants | None = None
+    residency: Residency | None = None
 
 
 class QuotaBody(Body):

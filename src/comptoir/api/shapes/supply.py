@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints
 from comptoir.api.shapes.common import (
     Answer,
     Body,
+    Count,
     Currency,
     CurrencyIn,
     Decimal,
@@ -17,7 +18,10 @@ from comptoir.api.shapes.common import (
     LongIn,
     Positive,
     PriceIn,
+    RecurrenceIn,
+    Residency,
 )
+from comptoir.fleet.conditions import MOST_SELLING_WINDOWS, SoldTo
 from comptoir.fleet.kinds import Tenancy
 from comptoir.fleet.nodes import NodeState
 from comptoir.leases.inbound import InboundState
@@ -56,10 +60,15 @@ class NodeBody(Body):
     cluster: Line = "a"
     pod: Line = "pod-1"
     rack: Line = "rack-1"
+    cpus: Count = 0
 
 
 class SupplyBody(Body):
-    """An inbound lease and its nodes."""
+    """An inbound lease, its nodes, and its conditions.
+
+    `selling_windows`: when it may be sold to customers; left out, always. `grant`: only
+    tenants that hold it. `residency`: the country, part of one, or region that it is in.
+    """
 
     name: Line
     kind: Line = Field(examples=["cpu-core"])
@@ -69,6 +78,12 @@ class SupplyBody(Body):
     ends_at: InstantIn | None = None
     cost_per_accelerator_hour: PriceIn = "0"
     currency: CurrencyIn = "USD"
+    sold_to: SoldTo = SoldTo.EVERYBODY
+    selling_windows: Annotated[list[RecurrenceIn], Field(max_length=MOST_SELLING_WINDOWS)] = Field(
+        default_factory=list
+    )
+    grant: Line = ""
+    residency: Residency = ""
 
 
 class EndSupplyBody(Body):
@@ -89,6 +104,10 @@ class Supply(Answer):
     cost_per_accelerator_hour: Decimal
     currency: Currency
     state: InboundState
+    sold_to: SoldTo
+    selling_windows: list[str]
+    grant: str
+    residency: str
 
 
 class Node(Answer):
@@ -106,6 +125,7 @@ class Node(Answer):
     pod: str
     rack: str
     state: NodeState
+    cpus: int
 
 
 class Place(Answer):

@@ -46,6 +46,7 @@ def lease() -> None:
 )
 @click.option("--name", help="For people.")
 @click.option("--tenant", metavar="TENANT", help="For house users: whose lease.")
+@click.option("--residency", metavar="CODE", help="Where its data must stay: FR, US-VA, EU.")
 def request(
     cli: Session,
     lease_class: str | None,
@@ -202,6 +203,8 @@ def _fields(cli: Session, found: Lease) -> list[tuple[str, str]]:
         ("notice", f"{duration(found['notice_s'])}, then on reclaim: {found['on_reclaim']}"),
         ("tenant", found["tenant_id"]),
     ]
+    if found["residency"]:
+        fields.append(("stays in", found["residency"]))
     if found["state"] == "waiting":
         fields.append(("next", f"comptoir lease why {found['id']}"))
     if found["kill_at"] and found["state"] == "reclaiming":

@@ -10,6 +10,8 @@ from comptoir.cli.lazy import Group, Session, leaf
 from comptoir.client.records import InboundLease
 from comptoir.units.errors import Invalid
 
+SOLD_TO = click.Choice(["everybody", "internal"])
+
 
 @click.group("supply", cls=Group)
 def supply() -> None:
@@ -20,6 +22,8 @@ def supply() -> None:
     "declare",
     "comptoir supply declare lab --kind cpu-core --nodes 2 --accelerators-per-node 8 "
     "--engine local --cost 0.01",
+    "comptoir supply declare nights --kind h100-sxm --accelerators-per-node 8 "
+    "--selling-window 'weekdays 20:00 to 08:00 Europe/Paris' --residency FR",
     "comptoir supply declare --file supply.toml",
     group=supply,
 )
@@ -40,6 +44,17 @@ def supply() -> None:
 @click.option("--currency", default="USD", help="Of the cost.")
 @click.option("--starts", type=Instant(), help="An instant or +2h; now if not said.")
 @click.option("--ends", type=Instant(), help="An instant or +48h; open-ended if not said.")
+@click.option("--cpus", type=click.IntRange(0), default=0, help="CPUs of a node.")
+@click.option("--sold-to", type=SOLD_TO, help="Who may have it; everybody if not said.")
+@click.option(
+    "--selling-window",
+    "selling_windows",
+    multiple=True,
+    metavar="WHEN",
+    help="When it may be sold: 'weekdays 20:00 to 08:00 Europe/Paris'; repeatable.",
+)
+@click.option("--grant", metavar="NAME", help="Only for tenants that hold this grant.")
+@click.option("--residency", metavar="CODE", help="Where it is: FR, US-VA, EU.")
 @click.option(
     "--file",
     "declaration",
@@ -105,7 +120,7 @@ def _from_flags(name: str | None, **flags: Any) -> dict[str, Any]:
     node = {
         "accelerators": flags["accelerators_per_node"],
         "memory_bytes": str(flags["memory_gib"] << 30),
-        **{field: flags[field] for field in ("engine", "site", "cluster", "pod", "rack")},
+        **{field: flags[field] for field in ("cpus", "engine", "site", "cluster", "pod", "rack")},
     }
     return {
         "name": name,
@@ -116,6 +131,10 @@ def _from_flags(name: str | None, **flags: Any) -> dict[str, Any]:
         "currency": flags["currency"],
         "starts_at": flags["starts"],
         "ends_at": flags["ends"],
+        "sold_to": flags["sold_to"],
+        "selling_windows": [*flags["selling_windows"]] or None,
+        "grant": flags["grant"],
+        "residency": flags["residency"],
     }
 
 
@@ -144,4 +163,10 @@ def _show(cli: Session, found: InboundLease, headline: str) -> None:
         ("cost", f"{cost} per accelerator-hour"),
         ("state", found["state"]),
     ]
-    cli.record(found, headline, fields)
+    conditions = [
+        ("sold to", "internal teams only" if found["sold_to"] == "internal" else ""),
+        ("sold", " and ".join(found["selling_windows"])),
+        ("grant", found["grant"]),
+        ("in", found["residency"]),
+    ]
+    cli.record(found, headline, [*fields, *(field for field in conditions if field[1])])

@@ -34,9 +34,21 @@ def quota() -> None:
     help="A team is charged back, the others are invoiced.",
 )
 @click.option("--rate-card", metavar="NAME", help="Its prices; by default the book's first card.")
-def create(cli: Session, slug: str, name: str | None, kind: str, rate_card: str | None) -> None:
+@click.option("--grant", "grants", multiple=True, help="A grant that it holds; repeatable.")
+@click.option("--residency", metavar="CODE", help="Where all its data stays: FR, US-VA, EU.")
+def create(
+    cli: Session,
+    slug: str,
+    name: str | None,
+    kind: str,
+    rate_card: str | None,
+    grants: tuple[str, ...],
+    residency: str | None,
+) -> None:
     """Make a tenant. SLUG is lower-case and names its invoice series."""
-    made = cli.client.tenants.create(slug, name or slug, kind, rate_card)
+    made = cli.client.tenants.create(
+        slug, name or slug, kind, rate_card, grants=grants, residency=residency
+    )
     _show(cli, made, f"created tenant {made['slug']} ({made['id']})")
 
 
@@ -82,6 +94,27 @@ def resume(cli: Session, tenant_named: str) -> None:
     _show(cli, found, f"resumed {found['slug']}")
 
 
+@leaf(
+    "eligibility",
+    "comptoir tenant eligibility acme --grant nsf-2026 --residency EU",
+    "comptoir tenant eligibility acme --no-grants",
+    group=tenant,
+)
+@click.argument("tenant_named", metavar="TENANT")
+@click.option("--grant", "grants", multiple=True, help="All the grants it holds; repeatable.")
+@click.option("--no-grants", is_flag=True, help="It holds none.")
+@click.option("--residency", metavar="CODE", help="Where all its data stays; '' is anywhere.")
+def eligibility(
+    cli: Session, tenant_named: str, grants: tuple[str, ...], no_grants: bool, residency: str | None
+) -> None:
+    """Say which grants a tenant holds and where its data must stay."""
+    if no_grants and grants:
+        raise click.UsageError("give --grant or --no-grants, not both")
+    held = () if no_grants else grants or None
+    found = cli.client.tenants.set_eligibility(tenant_named, held, residency)
+    _show(cli, found, f"{found['slug']} may stand where its grants and residency allow")
+
+
 @leaf("set", "comptoir quota set acme cpu-core 16", group=quota)
 @click.argument("tenant_named", metavar="TENANT")
 @click.argument("kind")
@@ -113,5 +146,7 @@ def _show(cli: Session, found: Tenant, headline: str) -> None:
             ("state", found["state"]),
             ("rate card", found["rate_card_id"]),
             ("since", cli.times.when(found["created_at"])),
+            *([("grants", ", ".join(found["grants"]))] if found["grants"] else []),
+            *([("stays in", found["residency"])] if found["residency"] else []),
         ],
     )

@@ -47,6 +47,7 @@ OPERATIONS: dict[str, Operation] = {
         Operation("create_tenant", Permission.TENANTS_WRITE, tenants.create_tenant),
         Operation("suspend_tenant", Permission.TENANTS_SUSPEND, tenants.suspend_tenant),
         Operation("resume_tenant", Permission.TENANTS_SUSPEND, tenants.resume_tenant),
+        Operation("set_eligibility", Permission.TENANTS_WRITE, tenants.set_eligibility),
         Operation("set_quota", Permission.TENANTS_WRITE, tenants.set_quota),
         Operation("create_user", Permission.USERS_WRITE, users.create_user),
         Operation("disable_user", Permission.USERS_WRITE, users.disable_user),

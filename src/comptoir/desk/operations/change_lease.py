@@ -6,7 +6,7 @@ from comptoir.desk.operations.request_lease import judge_quota
 from comptoir.desk.operations.taking_back import begin_stop, drop_promise, fence
 from comptoir.desk.requests import ExtendLease, LeaseRef
 from comptoir.desk.transaction import Transaction
-from comptoir.leases.lease import FINAL, Lease, LeaseState, Reason
+from comptoir.leases.lease import FINAL, Lease, LeaseState, Reason, request_of
 from comptoir.placement.why import Why, why
 from comptoir.units.errors import Conflict, Invalid, Refused
 from comptoir.units.time import LATEST_MS, MS_PER_S, Window, check_instant, format_instant
@@ -92,6 +92,7 @@ def extend_lease(tx: Transaction, request: ExtendLease) -> Lease:
     longer_lease = replace(lease, ends_at_ms=request.ends_at_ms)
     judge_quota(tx, longer_lease, tx.book.tenants[lease.tenant_id])
     window = longer_lease.window
+    asked = request_of(longer_lease, tx.book.tenants[lease.tenant_id], tx.now_ms)
     for allocation in tx.book.allocations_of(lease.id):
         if allocation.fenced_at_ms is not None:
             continue
@@ -101,7 +102,7 @@ def extend_lease(tx: Transaction, request: ExtendLease) -> Lease:
             sooner = min(request.ends_at_ms, allocation.ends_at_ms or request.ends_at_ms)
             tx.book.allocations.put(replace(allocation, ends_at_ms=sooner))
             continue
-        promised, _ = tx.book.snapshot.promise_end(node, longer)
+        promised, _ = tx.book.snapshot.promise_end(node, asked, longer)
         in_the_way = tx.book.snapshot.in_the_way(allocation, longer, tx.now_ms)
         if in_the_way or not promised:
             raise Refused(

@@ -4,8 +4,10 @@ from dataclasses import replace
 
 from comptoir.desk.requests import RequestLease
 from comptoir.desk.transaction import Transaction
+from comptoir.fleet.conditions import check_residency
 from comptoir.fleet.kinds import check_kind
 from comptoir.leases.allocation import Allocation
+from comptoir.leases.eligible import eligible
 from comptoir.leases.lease import (
     Lease,
     LeaseClass,
@@ -41,12 +43,15 @@ def request_lease(tx: Transaction, request: RequestLease) -> Lease:
         Invalid: `unknown_kind`, `out_of_range`, `end_before_start`, `start_in_the_past`,
             `notice_too_long`.
         Refused: `tenant_suspended`, `class_not_allowed`, `quota_exceeded`, `no_rate`,
-            `too_many_leases`, and those of `placement.plan.refuse_impossible`.
+            `too_many_leases`, and those of `leases.eligible` and of
+            `placement.plan.refuse_impossible`.
     """
     tenant = tx.acting_tenant(request.tenant_id)
     lease = _judge_words(tx, request, tenant)
     _judge_tenant(tx, lease, tenant)
-    refuse_impossible(tx.book.snapshot, request_of(lease, tx.now_ms))
+    asked = request_of(lease, tenant, tx.now_ms)
+    refuse_impossible(tx.book.snapshot, asked)
+    eligible(tx.book.inbound, asked)
     tx.book.leases.put(lease)
     tx.emit(
         "lease.requested",
@@ -63,8 +68,13 @@ def request_lease(tx: Transaction, request: RequestLease) -> Lease:
 
 
 def place(tx: Transaction, lease: Lease) -> Lease | None:
-    """Promise a waiting lease its accelerators, if placement finds them."""
-    request = request_of(lease, tx.now_ms)
+    """Promise a waiting lease its accelerators, if placement finds them.
+
+    Raises:
+        Refused: those of `leases.eligible` and of `placement.plan.refuse_impossible`.
+    """
+    request = request_of(lease, tx.book.tenants[lease.tenant_id], tx.now_ms)
+    eligible(tx.book.inbound, request)
     plan = plan_lease(tx.book.snapshot, request, tx.now_ms)
     if plan is None:
         return None
@@ -154,6 +164,7 @@ def _judge_words(tx: Transaction, request: RequestLease, tenant: Tenant) -> Leas
         requested_at_ms=tx.now_ms,
         state=LeaseState.WAITING,
         state_since_ms=tx.now_ms,
+        residency=check_residency("residency", request.residency),
     )
 
 

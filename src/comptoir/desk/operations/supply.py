@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 from comptoir.desk.operations.taking_back import drop_promise
-from comptoir.desk.requests import DeclareSupply, EndSupply, NewNode, NodeRef
+from comptoir.desk.requests import DeclareSupply, EndSupply, NodeRef
 from comptoir.desk.transaction import Transaction
+from comptoir.fleet.conditions import MOST_SELLING_WINDOWS, check_grant, check_residency
 from comptoir.fleet.kinds import check_kind
-from comptoir.fleet.nodes import Node, NodeState
+from comptoir.fleet.nodes import NewNode, Node, NodeState
 from comptoir.leases.allocation import Allocation
 from comptoir.leases.inbound import InboundLease, InboundState
 from comptoir.leases.lease import LeaseState, Reason
@@ -20,6 +21,7 @@ from comptoir.units.time import MS_PER_S, Window, check_instant, format_instant
 MOST_NODES_A_SUPPLY = 20_000
 MOST_ACCELERATORS_A_NODE = 1_024
 MOST_MEMORY_BYTES = 1 << 50
+MOST_CPUS = 65_536
 
 
 def declare_supply(tx: Transaction, request: DeclareSupply) -> InboundLease:
@@ -37,6 +39,8 @@ def declare_supply(tx: Transaction, request: DeclareSupply) -> InboundLease:
     starts = tx.now_ms if request.starts_at_ms is None else request.starts_at_ms
     window = Window(starts, request.ends_at_ms)
     check_count("nodes", len(request.nodes), 1, MOST_NODES_A_SUPPLY)
+    conditions = request.conditions
+    check_count("selling_windows", len(conditions.selling_windows), 0, MOST_SELLING_WINDOWS)
     inbound = InboundLease(
         InboundLeaseId(tx.new_id("il")),
         check_text("name", request.name, 1, 100),
@@ -47,6 +51,10 @@ def declare_supply(tx: Transaction, request: DeclareSupply) -> InboundLease:
         request.cost_nanos,
         check_currency(request.currency),
         InboundState.ACTIVE,
+        conditions.sold_to,
+        conditions.selling_windows,
+        check_grant("grant", conditions.grant),
+        check_residency("residency", conditions.residency),
     )
     tx.book.inbound.put(inbound)
     for new in request.nodes:
@@ -84,6 +92,7 @@ def _add_node(tx: Transaction, inbound: InboundLease, new: NewNode) -> None:
             check_text("pod", new.pod, 1, 64),
             check_text("rack", new.rack, 1, 64),
             NodeState.IN_SERVICE,
+            check_count("cpus", new.cpus, 0, MOST_CPUS),
         )
     )
 

@@ -11,11 +11,12 @@ from dataclasses import replace
 from comptoir.desk.metered import meter_allocation, meter_attempt
 from comptoir.desk.transaction import Transaction
 from comptoir.leases.allocation import Allocation
+from comptoir.leases.eligible import sellable_until
 from comptoir.leases.jobs import AttemptState, Job, JobState
-from comptoir.leases.lease import Lease, LeaseState, OnReclaim, Reason
+from comptoir.leases.lease import Lease, LeaseState, OnReclaim, Reason, request_of
 from comptoir.units.time import Window
 
-COMES_BACK = frozenset({Reason.STRONGER_REQUEST, Reason.SUPPLY_ENDED})
+COMES_BACK = frozenset({Reason.STRONGER_REQUEST, Reason.SUPPLY_ENDED, Reason.SELLING_WINDOW_END})
 
 
 def comes_back(lease: Lease, now_ms: int) -> bool:
@@ -46,12 +47,17 @@ def drop_promise(tx: Transaction, lease: Lease, state: LeaseState, reason: Reaso
 def _spare(tx: Transaction, victim: Lease) -> None:
     """A lease that was to give way, and was not told yet, stays: until the next promise."""
     snapshot = tx.book.snapshot
+    request = request_of(victim, tx.book.tenants[victim.tenant_id], tx.now_ms)
     before: Allocation | None = None
     for allocation in tx.book.allocations_of(victim.id):
         if allocation.fenced_at_ms is not None:
             continue
-        end = tx.book.inbound[allocation.inbound_lease_id].ends_at_ms
-        if victim.ends_at_ms is not None:
+        inbound = tx.book.inbound[allocation.inbound_lease_id]
+        end = inbound.ends_at_ms
+        if victim.ends_at_ms is None:
+            _, sold_until = sellable_until(inbound.conditions, request, Window(tx.now_ms))
+            end = min((e for e in (end, sold_until) if e is not None), default=None)
+        else:
             end = victim.ends_at_ms if end is None else min(end, victim.ends_at_ms)
         for other in snapshot.in_the_way(allocation, Window(allocation.starts_at_ms), tx.now_ms):
             if end is None or other.starts_at_ms < end:

@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 from comptoir.desk.operations.taking_back import begin_stop, drop_promise
-from comptoir.desk.requests import CreateTenant, SetQuota, TenantRef
+from comptoir.desk.requests import CreateTenant, SetEligibility, SetQuota, TenantRef
 from comptoir.desk.transaction import Transaction
+from comptoir.fleet.conditions import check_residency
 from comptoir.fleet.kinds import check_kind
 from comptoir.leases.lease import LeaseState, Reason
 from comptoir.tenants.parties import Quota, Tenant, TenantState
@@ -15,6 +16,7 @@ from comptoir.units.text import check_count, check_slug, check_text
 from comptoir.units.time import MS_PER_S
 
 MOST_ACCELERATORS = 10_000_000
+MOST_GRANTS = 64
 MOST_NOTICE_S = 60
 """The longest notice that a suspended tenant's work still gets."""
 
@@ -40,10 +42,34 @@ def create_tenant(tx: Transaction, request: CreateTenant) -> Tenant:
         TenantState.ACTIVE,
         card_id,
         tx.now_ms,
+        _grants(request.grants),
+        check_residency("residency", request.residency),
     )
     tx.book.tenants.put(tenant)
     tx.emit("tenant.created", tenant.id, tenant.id, slug=slug, kind=tenant.kind)
     return tenant
+
+
+def set_eligibility(tx: Transaction, request: SetEligibility) -> Tenant:
+    """Record the grants a tenant holds and where its data must stay; what stands, stands.
+
+    Raises:
+        Invalid: `bad_slug`, `bad_residency`, `out_of_range`.
+    """
+    tenant = tx.tenant(request.tenant_id)
+    grants = tenant.grants if request.grants is None else _grants(request.grants)
+    residency = tenant.residency if request.residency is None else request.residency
+    changed = replace(tenant, grants=grants, residency=check_residency("residency", residency))
+    if changed != tenant:
+        tx.book.queue_tried_at = -1  # who waits may stand elsewhere now
+        tx.emit("tenant.eligibility_set", tenant.id, tenant.id, grants=grants, residency=residency)
+        tx.book.tenants.put(changed)
+    return changed
+
+
+def _grants(names: tuple[str, ...]) -> tuple[str, ...]:
+    check_count("grants", len(names), 0, MOST_GRANTS)
+    return tuple(sorted({check_slug("grant", name) for name in names}))
 
 
 def _oldest_card(tx: Transaction) -> RateCardId:

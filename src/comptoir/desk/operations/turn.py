@@ -26,12 +26,13 @@ from comptoir.desk.operations.taking_back import (
 from comptoir.desk.requests import Turn
 from comptoir.desk.transaction import Transaction
 from comptoir.leases.allocation import Allocation
-from comptoir.leases.inbound import InboundState
+from comptoir.leases.inbound import InboundLease, InboundState
 from comptoir.leases.jobs import Attempt, AttemptState, Job, JobState
 from comptoir.leases.lease import Lease, LeaseState, Reason
 from comptoir.placement.why import queue_key
 from comptoir.units.errors import Refused
 from comptoir.units.ids import AttemptId, id_number
+from comptoir.units.recurrence import next_opening
 from comptoir.units.time import MS_PER_S, Window
 
 MOST_PLANS_A_TURN = 200
@@ -70,11 +71,19 @@ def _close_supply(tx: Transaction) -> None:
             continue
         tx.book.queue_tried_at = -1
         if inbound.ends_at_ms is None or inbound.ends_at_ms > tx.now_ms:
-            agenda.remind(inbound_id, inbound.ends_at_ms)
+            agenda.remind(inbound_id, _next_change_ms(inbound, tx.now_ms))
         elif supply_is_free(tx, inbound):
             close_supply(tx, inbound)
         else:
             agenda.remind(inbound_id, tx.now_ms)
+
+
+def _next_change_ms(inbound: InboundLease, now_ms: int) -> int | None:
+    """When it ends, or before that may be sold again."""
+    opening = next_opening(inbound.selling_windows, now_ms + 1)
+    if opening is None:
+        return inbound.ends_at_ms
+    return min(opening.start_ms, inbound.ends_at_ms or opening.start_ms)
 
 
 def _announce_due_ends(look: Look) -> None:
@@ -92,11 +101,11 @@ def _announce_due_ends(look: Look) -> None:
         if done >= look.request.most:
             look.leave(lease)
             continue
-        reason = _reason(lease, min(ends))
+        reason = _reason(tx, lease, min(ends))
         if reason is Reason.WINDOW_END and min(ends) > tx.now_ms and _idle(tx, lease):
             continue  # nobody to tell, and a sold window is the holder's to its end
         done += 1
-        if reason is Reason.WINDOW_END:
+        if reason in (Reason.WINDOW_END, Reason.SELLING_WINDOW_END):
             kill_at = max(min(ends), tx.now_ms)
         else:  # announced late (the desk was down): the notice is whole, the bill is not
             kill_at = max(min(ends), tx.now_ms + notice_ms)
@@ -112,10 +121,22 @@ def _on_engines(tx: Transaction, lease: Lease) -> bool:
     return all(tx.book.nodes[a.node_id].engine for a in tx.book.allocations_of(lease.id))
 
 
-def _reason(lease: Lease, end_ms: int) -> Reason:
+def _reason(tx: Transaction, lease: Lease, end_ms: int) -> Reason:
     if lease.ends_at_ms is not None and end_ms >= lease.ends_at_ms:
         return Reason.WINDOW_END
-    return Reason.STRONGER_REQUEST if lease.reclaimed_for else Reason.SUPPLY_ENDED
+    return Reason.STRONGER_REQUEST if lease.reclaimed_for else _supply_reason(tx, lease, end_ms)
+
+
+def _supply_reason(tx: Transaction, lease: Lease, end_ms: int) -> Reason:
+    """Which bound of the supply a promise has come to: its end, or that of a selling window."""
+    ending = [
+        inbound
+        for allocation in tx.book.allocations_of(lease.id)
+        if allocation.ends_at_ms == end_ms
+        and (inbound := tx.book.inbound[allocation.inbound_lease_id]).selling_windows
+        and inbound.ends_at_ms != end_ms
+    ]
+    return Reason.SELLING_WINDOW_END if ending else Reason.SUPPLY_ENDED
 
 
 def _fence_finished(look: Look) -> None:
@@ -151,8 +172,9 @@ def _deliver(look: Look) -> None:
         if lease.starts_at_ms > tx.now_ms:
             continue
         promised = [a for a in tx.book.allocations_of(lease.id) if a.fenced_at_ms is None]
-        if any(a.ends_at_ms is not None and a.ends_at_ms <= tx.now_ms for a in promised):
-            drop_promise(tx, lease, LeaseState.WAITING, Reason.SUPPLY_ENDED)
+        over = [a.ends_at_ms for a in promised if a.ends_at_ms and a.ends_at_ms <= tx.now_ms]
+        if over:
+            drop_promise(tx, lease, LeaseState.WAITING, _supply_reason(tx, lease, over[0]))
             continue
         if all(_free_now(tx, allocation) for allocation in promised):
             _activate(tx, lease, promised)
