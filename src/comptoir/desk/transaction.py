@@ -47,6 +47,19 @@ class Transaction:
             ),
         )
 
+    def emit_lease(self, type: str, lease: Lease, **data: Any) -> None:
+        """Append an event of a lease, with the words by which its holder knows it."""
+        self.emit(
+            type,
+            lease.id,
+            lease.tenant_id,
+            kind=lease.kind,
+            accelerators=lease.accelerators,
+            lease_class=lease.lease_class,
+            name=lease.name,
+            **data,
+        )
+
     def append(self, table: str, value: Any) -> None:
         """Append a row to an append-only table."""
         self.book.journal.append(table, value)

@@ -112,7 +112,7 @@ def extend_lease(tx: Transaction, request: ExtendLease) -> Lease:
                 "choose an earlier end, or request another lease",
             )
         tx.book.allocations.put(replace(allocation, ends_at_ms=request.ends_at_ms))
-    tx.emit("lease.extended", lease.id, lease.tenant_id, ends_at_ms=request.ends_at_ms)
+    tx.emit_lease("lease.extended", lease, ends_at_ms=request.ends_at_ms)
     return tx.book.leases.put(replace(lease, ends_at_ms=request.ends_at_ms))
 
 

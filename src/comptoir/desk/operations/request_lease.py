@@ -53,15 +53,7 @@ def request_lease(tx: Transaction, request: RequestLease) -> Lease:
     refuse_impossible(tx.book.snapshot, asked)
     eligible(tx.book.inbound, asked)
     tx.book.leases.put(lease)
-    tx.emit(
-        "lease.requested",
-        lease.id,
-        tenant.id,
-        kind=lease.kind,
-        accelerators=lease.accelerators,
-        lease_class=lease.lease_class,
-        shape=lease.shape,
-    )
+    tx.emit_lease("lease.requested", lease, shape=lease.shape)
     if _somebody_is_ahead(tx, lease):
         return lease
     return place(tx, lease) or lease
@@ -90,10 +82,9 @@ def _commit_plan(tx: Transaction, lease: Lease, plan: Plan) -> Lease:
             if allocation.fenced_at_ms is None:
                 end = min(reclaim.until_ms, allocation.ends_at_ms or reclaim.until_ms)
                 tx.book.allocations.put(replace(allocation, ends_at_ms=end))
-        tx.emit(
+        tx.emit_lease(
             "lease.reclaim_planned",
-            victim.id,
-            victim.tenant_id,
+            victim,
             until_ms=reclaim.until_ms,
             notice_s=victim.notice_s,
             reclaimed_for=lease.id,
@@ -122,11 +113,11 @@ def _commit_plan(tx: Transaction, lease: Lease, plan: Plan) -> Lease:
             reclaimed_for=None,
         )
     )
-    tx.emit(
+    tx.emit_lease(
         "lease.scheduled",
-        lease.id,
-        lease.tenant_id,
+        lease,
         starts_at_ms=plan.starts_at_ms,
+        ends_at_ms=lease.ends_at_ms,
         nodes=[part.node_id for part in plan.allocations],
         why=plan.why,
     )

@@ -40,7 +40,7 @@ def drop_promise(tx: Transaction, lease: Lease, state: LeaseState, reason: Reaso
         _spare(tx, victim)
     if state is not LeaseState.WAITING:
         _cancel_queued_jobs(tx, moved)
-    tx.emit(f"lease.{state}", lease.id, lease.tenant_id, reason=reason)
+    tx.emit_lease(f"lease.{state}", lease, reason=reason)
     return moved
 
 
@@ -66,7 +66,7 @@ def _spare(tx: Transaction, victim: Lease) -> None:
         tx.book.allocations.put(replace(allocation, ends_at_ms=end))
     reclaimed_for = before.lease_id if before else None
     tx.book.leases.put(replace(victim, reclaimed_for=reclaimed_for))
-    tx.emit("lease.reclaim_dropped", victim.id, victim.tenant_id, reclaimed_for=reclaimed_for)
+    tx.emit_lease("lease.reclaim_dropped", victim, reclaimed_for=reclaimed_for)
 
 
 def begin_stop(tx: Transaction, lease: Lease, reason: Reason, kill_at_ms: int) -> Lease:
@@ -94,13 +94,13 @@ def begin_stop(tx: Transaction, lease: Lease, reason: Reason, kill_at_ms: int) -
             kill_at_ms=kill_at_ms,
         )
     )
-    tx.emit(
+    tx.emit_lease(
         "lease.reclaiming",
-        lease.id,
-        lease.tenant_id,
+        lease,
         reason=reason,
         kill_at_ms=kill_at_ms,
         notice_s=lease.notice_s,
+        comes_back=comes_back(moved, kill_at_ms),
         reclaimed_for=lease.reclaimed_for,
     )
     return moved
@@ -131,7 +131,7 @@ def fence(tx: Transaction, lease: Lease) -> Lease:
     )
     if not back:
         _cancel_queued_jobs(tx, moved)
-    tx.emit(f"lease.{state}", lease.id, lease.tenant_id, reason=lease.reason)
+    tx.emit_lease(f"lease.{state}", lease, reason=lease.reason)
     return moved
 
 

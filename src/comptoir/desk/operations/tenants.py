@@ -90,7 +90,7 @@ def suspend_tenant(tx: Transaction, request: TenantRef) -> Tenant:
                 begin_stop(tx, lease, Reason.TENANT_SUSPENDED, kill_at)
             case LeaseState.RECLAIMING:  # it was to come back: now it ends
                 tx.book.leases.put(replace(lease, reason=Reason.TENANT_SUSPENDED))
-    tx.emit("tenant.suspended", tenant.id, tenant.id)
+    tx.emit("tenant.suspended", tenant.id, tenant.id, slug=tenant.slug)
     return tx.book.tenants.put(replace(tenant, state=TenantState.SUSPENDED))
 
 
@@ -99,7 +99,7 @@ def resume_tenant(tx: Transaction, request: TenantRef) -> Tenant:
     tenant = tx.tenant(request.tenant_id)
     if tenant.state is TenantState.ACTIVE:
         return tenant
-    tx.emit("tenant.resumed", tenant.id, tenant.id)
+    tx.emit("tenant.resumed", tenant.id, tenant.id, slug=tenant.slug)
     return tx.book.tenants.put(replace(tenant, state=TenantState.ACTIVE))
 
 

@@ -201,11 +201,12 @@ def _activate(tx: Transaction, lease: Lease, promised: list[Allocation]) -> None
             activated_at_ms=lease.activated_at_ms or tx.now_ms,
         )
     )
-    tx.emit(
+    tx.emit_lease(
         "lease.active",
-        lease.id,
-        lease.tenant_id,
+        lease,
         nodes=[allocation.node_id for allocation in promised],
+        ends_at_ms=lease.ends_at_ms,
+        notice_s=lease.notice_s,
     )
 
 

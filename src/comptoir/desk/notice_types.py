@@ -1,0 +1,167 @@
+"""The types of notices: one line for each event that people and machines are told of.
+
+To add one: emit the event with its numbers, and describe it here: what it says, what to do
+next, and its fields. The feed, webhooks, mails and the JSON Schema follow from this table
+(`python -m comptoir.desk.notices` writes the schema again). A change that an old reader would
+misunderstand (a field that is gone, or means something else) raises the type's `version`; a
+new field does not.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Schema = Mapping[str, Any]
+Fields = Mapping[str, Schema]
+
+WORD: Schema = {"type": "string"}
+WORDS: Schema = {"type": "array", "items": {"type": "string"}}
+COUNT: Schema = {"type": "integer"}
+FLAG: Schema = {"type": "boolean"}
+INSTANT: Schema = {"type": "string", "format": "date-time"}
+LONG: Schema = {"type": "string", "pattern": "^-?[0-9]+$"}
+MONEY: Schema = {"type": "string", "pattern": r"^-?[0-9]+\.[0-9]{2,6}$"}
+
+
+def maybe(schema: Schema) -> Schema:
+    """A field that may be null."""
+    return {**schema, "type": [schema["type"], "null"]}
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeType:
+    """What a notice of one type says.
+
+    Args:
+        says: One line, made from the notice's subject and its numbers.
+        next: What the reader can do about it, made in the same way.
+        fields: The event's numbers that the notice carries, by the event's own names; they
+            leave under the names of `units/wire.py`. House-only numbers are left out for
+            tenants, all others are always there.
+        version: Raised when an old reader would misunderstand.
+    """
+
+    says: str
+    next: str
+    fields: Fields
+    version: int = 1
+
+
+_LEASE: Fields = {"kind": WORD, "accelerators": COUNT, "lease_class": WORD, "name": WORD}
+_SIZE = "{subject} ({accelerators:,} x {kind}, {lease_class})"
+_SHOW = "comptoir lease show {subject}"
+_WHY = "comptoir lease why {subject}"
+_JOB: Fields = {"lease": WORD, "exit_code": maybe(COUNT), "attempts": COUNT, "detail": WORD}
+_RECLAIM: Fields = {"reclaimed_for": maybe(WORD), "why": WORD, "cost_accelerator_ms": LONG}
+_PLACES: Fields = {"nodes": WORDS, "ends_at_ms": maybe(INSTANT)}
+
+NOTICE_TYPES: dict[str, NoticeType] = {
+    # A lease from its promise to its end.
+    "lease.scheduled": NoticeType(
+        f"{_SIZE} is promised, and starts at {{starts_at}}",
+        f"it starts by itself; {_SHOW}",
+        {**_LEASE, **_PLACES, "starts_at_ms": INSTANT, "why": WORD},
+    ),
+    "lease.active": NoticeType(
+        f"{_SIZE} has its accelerators",
+        "put work on it: comptoir job submit {subject} -- COMMAND",
+        {**_LEASE, **_PLACES, "notice_s": COUNT},
+    ),
+    "lease.extended": NoticeType(
+        f"{_SIZE} now ends at {{ends_at}}", _SHOW, {**_LEASE, "ends_at_ms": INSTANT}
+    ),
+    "lease.reclaim_planned": NoticeType(
+        f"{_SIZE} will be taken back at {{until}} at the latest, after its {{notice_s:,}} s notice",
+        f"save your work often from now on; {_SHOW}",
+        {**_LEASE, **_RECLAIM, "until_ms": INSTANT, "notice_s": COUNT},
+    ),
+    "lease.reclaim_dropped": NoticeType(
+        f"{_SIZE} stays: it is not taken back after all",
+        _SHOW,
+        {**_LEASE, "reclaimed_for": maybe(WORD)},
+    ),
+    "lease.reclaiming": NoticeType(
+        f"{_SIZE} is being taken back ({{reason}}); everything on it is ended at {{kill_at}}",
+        f"save your work within {{notice_s:,}} s; {_SHOW}",
+        {
+            **_LEASE,
+            "reason": WORD,
+            "kill_at_ms": INSTANT,
+            "notice_s": COUNT,
+            "comes_back": FLAG,
+            "reclaimed_for": maybe(WORD),
+        },
+    ),
+    "lease.waiting": NoticeType(
+        f"{_SIZE} waits for accelerators again ({{reason}})", _WHY, {**_LEASE, "reason": WORD}
+    ),
+    "lease.ended": NoticeType(
+        f"{_SIZE} has ended ({{reason}})",
+        "its files are kept: comptoir job list --lease {subject}",
+        {**_LEASE, "reason": WORD},
+    ),
+    "lease.cancelled": NoticeType(
+        f"{_SIZE} was cancelled ({{reason}})", "request another", {**_LEASE, "reason": WORD}
+    ),
+    "lease.refused": NoticeType(
+        f"{_SIZE} was not placed in time and is refused ({{reason}})",
+        "request it for another window, or in a wider shape",
+        {**_LEASE, "reason": WORD},
+    ),
+    "lease.broken": NoticeType(
+        f"{_SIZE} is broken: what was promised could not be kept ({{reason}})",
+        "it is credited without your asking; request another",
+        {**_LEASE, "reason": WORD},
+    ),
+    # Jobs.
+    "job.succeeded": NoticeType(
+        "{subject} succeeded on {lease}", "comptoir job pull {subject}", _JOB
+    ),
+    "job.failed": NoticeType(
+        "{subject} failed on {lease} (exit code {exit_code}): {detail}",
+        "comptoir job logs {subject}",
+        _JOB,
+    ),
+    "job.cancelled": NoticeType(
+        "{subject} was cancelled on {lease}: {detail}", "comptoir job show {subject}", _JOB
+    ),
+    # Nodes and supply: the house's.
+    "node.draining": NoticeType(
+        "{subject} ({name}) is given nothing new", "comptoir fleet resume {subject}", {"name": WORD}
+    ),
+    "node.in_service": NoticeType(
+        "{subject} ({name}) is in service again", "comptoir fleet nodes", {"name": WORD}
+    ),
+    "supply.end_set": NoticeType(
+        "{subject} ends at {ends_at}: what stands on it is off by then",
+        "comptoir supply show {subject}",
+        {"ends_at_ms": INSTANT},
+    ),
+    "supply.ended": NoticeType(
+        "{subject} has ended and its nodes have left",
+        "comptoir supply list",
+        {"ends_at_ms": maybe(INSTANT)},
+    ),
+    # Tenants and money.
+    "tenant.suspended": NoticeType(
+        "{slug} is suspended: its leases are taken back", "ask the operator", {"slug": WORD}
+    ),
+    "tenant.resumed": NoticeType(
+        "{slug} may lease again", "comptoir lease request --help", {"slug": WORD}
+    ),
+    "quota.set": NoticeType(
+        "the quota is now {accelerators:,} x {kind}",
+        "comptoir quota show {subject}",
+        {"kind": WORD, "accelerators": COUNT},
+    ),
+    "invoice.issued": NoticeType(
+        "invoice {number} of {total} {currency} was issued",
+        "comptoir invoice show {number}",
+        {"number": WORD, "total_micros": MONEY, "currency": WORD},
+    ),
+    "chargeback.issued": NoticeType(
+        "chargeback statement {number} of {total} {currency} was issued",
+        "comptoir invoice show {number}",
+        {"number": WORD, "total_micros": MONEY, "currency": WORD},
+    ),
+}
