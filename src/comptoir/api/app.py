@@ -1,4 +1,7 @@
-"""The app: the table of routes behind the guard, problems for every no, headers for safety."""
+"""The app: the table of routes behind the guard, problems for every no, headers for safety.
+
+From outside in: `Outermost`, the fast door (`fast.py`), FastAPI.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +11,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import comptoir
 from comptoir.api import problems
-from comptoir.api.door import PERMISSION, Door, GuardedRoute, Limits
+from comptoir.api.door import PERMISSION, Door, Limits
+from comptoir.api.fast import FastDoor
+from comptoir.api.guard import GuardedRoute
 from comptoir.api.openapi import describe
 from comptoir.api.routes import ROUTES, Route
 from comptoir.desk.engine_port import Engine
@@ -31,7 +36,7 @@ def create_app(
     version: str = comptoir.__version__,
     limits: Limits | None = None,
     spool_directory: str | None = None,
-) -> FastAPI:
+) -> ASGIApp:
     """The HTTP API over one trading post.
 
     Args:
@@ -43,7 +48,7 @@ def create_app(
         spool_directory: Where uploads wait until they are unpacked.
     """
     app = bare_app(version)
-    app.state.door = Door(
+    app.state.door = door = Door(
         queue,
         views,
         engines,
@@ -51,7 +56,7 @@ def create_app(
         limits=limits or Limits(),
         spool_directory=spool_directory,
     )
-    return app
+    return Outermost(FastDoor(app, door, ROUTES))
 
 
 def bare_app(version: str = comptoir.__version__) -> FastAPI:
@@ -67,7 +72,6 @@ def bare_app(version: str = comptoir.__version__) -> FastAPI:
         _add(app, route)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     problems.install(app)
-    app.add_middleware(Outermost)
     return app
 
 
@@ -102,13 +106,15 @@ class Outermost:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started = False
+        started = ended = False
 
         async def send_safely(message: Message) -> None:
-            nonlocal started
+            nonlocal started, ended
             if message["type"] == "http.response.start":
                 started = True
                 message["headers"] = [*message.get("headers", ()), *_HEADERS]
+            else:
+                ended = not message.get("more_body", False)
             await send(message)
 
         try:
@@ -117,6 +123,7 @@ class Outermost:
             problems.log.error(
                 "%s %s failed: %s", scope["method"], scope["path"], error, exc_info=error
             )
-            if started:
+            if not started:
+                await problems.internal_error()(scope, receive, send_safely)
+            elif not ended:
                 raise
-            await problems.internal_error()(scope, receive, send_safely)

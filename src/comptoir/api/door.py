@@ -1,30 +1,28 @@
-"""The door itself: who asks, may they, how their words reach the desk and the views.
+"""The door itself: what the routes share, and how a caller's words reach desk and views.
 
-`GuardedRoute` authenticates, checks the route's permission and bounds the body before
-anything of the body is read. `Asking` is what a handler works with.
+`Asking` is what a handler works with; `guard.py` makes one of each request that may pass.
 """
 
 import asyncio
 import re
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request, Response
-from fastapi.routing import APIRoute
 
 from comptoir.api.encoding import dump, encode
 from comptoir.api.pages import PageCache, ask_for, encode_page
 from comptoir.api.problems import PROBLEM_JSON, encode_problem
-from comptoir.desk.desk import Call, Desk, Idempotency, digest
+from comptoir.desk.desk import Call, Desk, Idempotency
 from comptoir.desk.engine_port import Engine
 from comptoir.desk.queue import DeskQueue
 from comptoir.store.views.reading import Ask as PageAsk
 from comptoir.store.views.reading import Page, Views
 from comptoir.tenants.parties import Actor, Tenant
-from comptoir.tenants.permissions import Permission, not_found, require
-from comptoir.units.errors import ComptoirError, Invalid, Unauthenticated, invariant
+from comptoir.tenants.permissions import not_found
+from comptoir.units.errors import ComptoirError, Invalid
 from comptoir.units.ids import TenantId
 
 T = TypeVar("T")
@@ -34,7 +32,6 @@ JSON = "application/json"
 PERMISSION = "x-comptoir-permission"
 PUBLIC = "public"
 READ_THREADS = 4
-_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _SAFE_WORD = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -204,69 +201,6 @@ def said(body: Any, status: int = 200, headers: Mapping[str, str] | None = None)
     return Response(dump(body), status, dict(headers or {}), media_type=JSON)
 
 
-class GuardedRoute(APIRoute):
-    """A route that lets nobody in before it knows them, and reads no more than it must."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """FastAPI's handler behind the guard."""
-        handle = super().get_route_handler()
-        declared = (self.openapi_extra or {}).get(PERMISSION)
-        invariant(declared is not None, f"{self.path} declares no permission")
-        reads_body = self.body_field is not None
-        permission = None if declared == PUBLIC else Permission(str(declared))
-
-        async def guarded(request: Request) -> Response:
-            door: Door = request.app.state.door
-            if permission is None:
-                return await handle(request)
-            secret = bearer(request)
-            actor = door.desk.authenticate(secret)
-            require(actor, permission)
-            body = b""
-            if reads_body:
-                body = await read_body(request, door.limits.body_bytes)
-                request._body = body  # FastAPI then reads this and no more of the stream
-            idempotency = None
-            if request.method != "GET":
-                idempotency = _idempotency(request, body)
-            request.state.asking = Asking(door, actor, secret, idempotency)
-            return await handle(request)
-
-        return guarded
-
-
-def bearer(request: Request) -> str:
-    """The API key of a request.
-
-    Raises:
-        Unauthenticated: `key_missing`.
-    """
-    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not secret.strip():
-        raise Unauthenticated(
-            "key_missing", "this needs an API key", "send Authorization: Bearer ck_..."
-        )
-    return secret.strip()
-
-
-async def read_body(request: Request, most_bytes: int) -> bytes:
-    """The whole body, if it is JSON and not too large.
-
-    Raises:
-        Invalid: `body_too_large` or `not_json`.
-    """
-    chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > most_bytes:
-            raise too_large("body_too_large", most_bytes)
-        chunks.append(chunk)
-    kind = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
-    if size and kind != JSON and not (kind.startswith("application/") and kind.endswith("+json")):
-        raise Invalid("not_json", f"the body is {kind[:100]!r}", f"send it as {JSON}")
-    return b"".join(chunks)
-
-
 def too_large(code: str, most_bytes: int) -> Invalid:
     """A body over its limit."""
     return Invalid(
@@ -277,25 +211,11 @@ def too_large(code: str, most_bytes: int) -> Invalid:
     )
 
 
-def _idempotency(request: Request, body: bytes) -> Idempotency | None:
-    key = request.headers.get("idempotency-key")
-    if key is None:
-        return None
-    if not _IDEMPOTENCY_KEY.fullmatch(key):
-        raise Invalid(
-            "bad_idempotency_key",
-            "an idempotency key is 1 to 255 printable ASCII characters without spaces",
-            "use a UUID",
-        )
-    asked = request.scope.get("raw_path") or request.scope["path"].encode()
-    query = request.scope.get("query_string", b"")
-    return Idempotency(key, digest(request.method.encode(), asked, query, body))
-
-
-async def _asking(request: Request) -> Asking:
+async def give_asking(request: Request) -> Asking:
+    """The `Asking` that the guard made."""
     asking: Asking = request.state.asking
     return asking
 
 
-Ask = Annotated[Asking, Depends(_asking)]
+Ask = Annotated[Asking, Depends(give_asking)]
 """What a handler declares to be given its `Asking`."""

@@ -152,12 +152,21 @@ def _from_framework(error: HTTPException) -> ComptoirError:
             return Invalid("malformed_json", "the body cannot be read as JSON")
 
 
+def answer_to(error: ComptoirError | InvariantBroken, method: str, path: str) -> Response:
+    """What a handler raised, as its caller hears it."""
+    if isinstance(error, ComptoirError):
+        return problem_response(error)
+    log.critical("%s %s broke an invariant", method, path, exc_info=error)
+    return internal_error()
+
+
 def install(app: FastAPI) -> None:
     """Make problems of everything that the routes raise."""
 
     @app.exception_handler(ComptoirError)
-    async def _known(_request: Request, error: ComptoirError) -> Response:
-        return problem_response(error)
+    @app.exception_handler(InvariantBroken)
+    async def _ours(request: Request, error: ComptoirError | InvariantBroken) -> Response:
+        return answer_to(error, request.method, request.url.path)
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(_request: Request, error: RequestValidationError) -> Response:
@@ -167,7 +176,6 @@ def install(app: FastAPI) -> None:
     async def _framework(_request: Request, error: HTTPException) -> Response:
         return problem_response(_from_framework(error), error.headers)
 
-    @app.exception_handler(InvariantBroken)
-    async def _bug(request: Request, error: InvariantBroken) -> Response:
-        log.critical("%s %s broke an invariant", request.method, request.url.path, exc_info=error)
-        return internal_error()
+    @app.exception_handler(Exception)
+    async def _bug(_request: Request, _error: Exception) -> Response:
+        return internal_error()  # the framework raises it again, and `Outermost` logs it

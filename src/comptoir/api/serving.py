@@ -11,7 +11,7 @@ import socket
 from pathlib import Path
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from comptoir.units.errors import Conflict, Invalid
 
@@ -20,7 +20,7 @@ BACKLOG = 1_024
 
 
 def serve(
-    app: FastAPI,
+    app: ASGIApp,
     host: str,
     port: int,
     *,
@@ -39,7 +39,7 @@ def serve(
 
 
 def make_server(
-    app: FastAPI,
+    app: ASGIApp,
     host: str,
     port: int,
     *,

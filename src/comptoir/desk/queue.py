@@ -12,7 +12,8 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 
 from comptoir.desk.desk import Call, Desk, Outcome
 from comptoir.desk.requests import Turn
@@ -48,8 +49,11 @@ class TurnFailing:
 
 @dataclass(slots=True)
 class _Waiting:
+    """A call and who hears its outcome: a thread, or an event loop (`loop` says which)."""
+
     call: Call
-    done: Future[Outcome] = field(default_factory=Future)
+    done: Future[Outcome] | asyncio.Future[Outcome]
+    loop: asyncio.AbstractEventLoop | None = None
 
 
 class DeskQueue:
@@ -111,7 +115,12 @@ class DeskQueue:
             Unavailable: `queue_full`, `disk_full` or `stopping`.
             Conflict: `in_flight`: the same idempotency key is being worked on.
         """
-        waiting = _Waiting(call)
+        done: Future[Outcome] = Future()
+        self._put(_Waiting(call, done))
+        return done
+
+    def _put(self, waiting: _Waiting) -> None:
+        call = waiting.call
         frees = call.operation in FREEING
         if not frees and self.desk.store.short_of_room():
             raise Unavailable(
@@ -142,7 +151,6 @@ class DeskQueue:
                 self._in_flight.add(key)
             self._waiting.append(waiting)
             self._wake.notify()
-        return waiting.done
 
     def depth(self) -> int:
         """How many calls wait for the next batch."""
@@ -154,7 +162,10 @@ class DeskQueue:
 
     async def ask(self, call: Call) -> Outcome:
         """Queue a call from an event loop and await its outcome."""
-        return await asyncio.wrap_future(self.put(call))
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[Outcome] = loop.create_future()
+        self._put(_Waiting(call, done, loop))
+        return await done
 
     def _run(self) -> None:
         last_turn = 0.0
@@ -187,9 +198,11 @@ class DeskQueue:
 
     def _work(self, batch: list[_Waiting], with_turn: bool) -> bool:
         """Run one batch; returns whether another turn is wanted at once."""
-        # From here on a caller that goes away cannot cancel: its answer would else be set on a
+        # From here on a thread that goes away cannot cancel: its answer would else be set on a
         # future that is cancelled in that very moment, and the error would end this thread.
-        heard_by = [waiting.done.set_running_or_notify_cancel() for waiting in batch]
+        for waiting in batch:
+            if isinstance(waiting.done, Future):
+                waiting.done.set_running_or_notify_cancel()
         calls = [waiting.call for waiting in batch]
         if with_turn:
             calls.append(self._turn)
@@ -206,9 +219,7 @@ class DeskQueue:
                 if waiting.call.idempotency is not None:
                     key = (waiting.call.actor.user_id, waiting.call.idempotency.key)
                     self._in_flight.discard(key)
-        for waiting, is_heard, outcome in zip(batch, heard_by, outcomes, strict=False):
-            if is_heard:
-                waiting.done.set_result(outcome)
+        _tell(batch, outcomes)
         if batch or with_turn:
             for heard in self._listeners:
                 heard()
@@ -226,6 +237,27 @@ class DeskQueue:
         self.turn_failing = TurnFailing(error.code, error.message, since_ms)
         if before is None or before.message != error.message:
             log.error("the book does not turn: %s", error)
+
+
+def _tell(batch: list[_Waiting], outcomes: list[Outcome]) -> None:
+    """Give every caller its outcome: a thread at once, an event loop all of its own together."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Outcome], Outcome]]] = {}
+    for waiting, outcome in zip(batch, outcomes, strict=False):
+        if isinstance(waiting.done, asyncio.Future):
+            assert waiting.loop is not None
+            by_loop.setdefault(waiting.loop, []).append((waiting.done, outcome))
+        elif not waiting.done.cancelled():
+            waiting.done.set_result(outcome)
+    for loop, told in by_loop.items():
+        with suppress(RuntimeError):  # it is closed: nobody there hears anything any more
+            loop.call_soon_threadsafe(_tell_here, told)
+
+
+def _tell_here(told: list[tuple[asyncio.Future[Outcome], Outcome]]) -> None:
+    """In the loop's own thread, where a caller that has gone has cancelled its future."""
+    for done, outcome in told:
+        if not done.done():
+            done.set_result(outcome)
 
 
 def _broken(error: Exception) -> ComptoirError:

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from fastapi import FastAPI
 from rich.console import Console
+from starlette.types import ASGIApp
 
 from comptoir.api.app import create_app
 from comptoir.api.serving import make_server, pick_port
@@ -82,7 +82,7 @@ def _retire(post: TradingPost) -> None:
 
 
 @contextmanager
-def _serving(app: FastAPI, port: int) -> Iterator[None]:
+def _serving(app: ASGIApp, port: int) -> Iterator[None]:
     """The API on a thread of its own, until the block ends."""
     server = make_server(app, HOST, port)
     thread = threading.Thread(target=server.run, name="api", daemon=True)
