@@ -16,10 +16,11 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from comptoir.cli.bench import desk, http, jobs
+from comptoir.cli.bench import calendar, desk, http, jobs
 from comptoir.cli.bench.figures import Figure, Findings
 
 MEASURES: dict[str, Callable[..., Findings]] = {
+    "calendar": calendar.measure,
     "desk": desk.measure,
     "http": http.measure,
     "jobs": jobs.measure,

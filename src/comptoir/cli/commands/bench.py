@@ -59,6 +59,20 @@ def desk(cli: Session, nodes: int, json_file: Path | None) -> int:
     return int(server_room(_ROOM).run_one("desk", json_file, nodes=nodes))
 
 
+@leaf("calendar", "comptoir bench calendar --json calendar.json", group=bench, online=False)
+@click.option(
+    "--reservations",
+    type=click.IntRange(100, 1_000_000),
+    default=100_000,
+    show_default=True,
+    help="Windows promised in the year.",
+)
+@JSON_FILE
+def calendar(cli: Session, reservations: int, json_file: Path | None) -> int:
+    """When are k accelerators free for so long? A year of one pool, 97 % full."""
+    return int(server_room(_ROOM).run_one("calendar", json_file, reservations=reservations))
+
+
 @leaf("http", "comptoir bench http --json http.json", group=bench, online=False)
 @JSON_FILE
 def http(cli: Session, json_file: Path | None) -> int:
