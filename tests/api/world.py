@@ -31,6 +31,7 @@ from comptoir.desk.engine_port import (
     LogPage,
     Observation,
     StartOrder,
+    StopNotice,
 )
 from comptoir.desk.queue import DeskQueue
 from comptoir.desk.requests import Opening
@@ -52,6 +53,7 @@ class FakeEngine:
         self.links: dict[str, set[str]] = {}
         self.logs: dict[str, bytearray] = {}
         self.running: dict[str, Observation] = {}
+        self.told: dict[str, StopNotice] = {}
 
     def health(self) -> EngineHealth:
         return EngineHealth(True, notes=("a fake",))
@@ -78,6 +80,10 @@ class FakeEngine:
         self.running[attempt_id] = Observation(
             seen.attempt_id, AttemptSight.EXITED, seen.started_at_ms, now, exit_code
         )
+
+    def tell(self, attempt_id: str, notice: StopNotice) -> None:
+        if attempt_id in self.running:
+            self.told[attempt_id] = notice
 
     def stop(self, attempt_id: str) -> None:
         if self.running.get(attempt_id, None) is not None:

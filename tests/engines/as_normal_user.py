@@ -1,9 +1,11 @@
 """Run by test_a_normal_user_gets_the_same_walls under another user, without pytest."""
 
+import json
 import os
 import sys
 from pathlib import Path
 
+from comptoir.desk.engine_port import StopKind, StopNotice
 from tests.engines.local_world import FORK_STORM, World, eventually
 
 
@@ -29,10 +31,14 @@ def check(world: World) -> None:
     assert end.exit_code == 7, log
     assert "secret\n" not in log, log
 
-    order = world.shell("trap 'exit 9' TERM; touch up; while :; do sleep 0.02; done")
+    script = "trap 'cat $COMPTOIR_NOTICE_FILE; exit 9' TERM; touch up; while :; do sleep 0.02; done"
+    order = world.shell(script)
     assert eventually(lambda: world.has_file(order, "up"))
+    told = StopNotice(StopKind.CANCEL, "why", order.lease_id, order.job_id, 1, 1, 2, False)
+    world.engine.tell(order.attempt_id, told)
     world.engine.stop(order.attempt_id)
     assert world.end(order).exit_code == 9
+    assert json.loads(world.log(order)) == told.document()
 
     hog = "b = [bytearray(30 << 20) for _ in range(9)]; import time; time.sleep(20)"
     order = world.start("/usr/bin/python3", "-c", hog, memory_bytes=64 << 20)

@@ -10,11 +10,19 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from comptoir.desk.engine_port import AttemptSight, Engine, Observation, StartOrder
+from comptoir.desk.engine_port import (
+    AttemptSight,
+    Engine,
+    Observation,
+    StartOrder,
+    StopKind,
+    StopNotice,
+)
 from comptoir.desk.memory import Memory
+from comptoir.desk.operations.taking_back import COMES_BACK, comes_back
 from comptoir.desk.requests import Observed
 from comptoir.leases.jobs import Attempt, AttemptState, Job
-from comptoir.leases.lease import Lease
+from comptoir.leases.lease import Lease, LeaseState
 from comptoir.units.errors import ComptoirError, Unavailable
 from comptoir.units.ids import AttemptId
 
@@ -36,6 +44,7 @@ class EngineLoop:
         self._submit = submit
         self._told: dict[AttemptId, tuple[int, Observation]] = {}
         self._asked_to_stop: set[AttemptId] = set()
+        self._told_jobs: dict[AttemptId, StopNotice] = {}
 
     def step(self, now_ms: int) -> bool:
         """Give the orders that are due, then observe; returns whether anything happened."""
@@ -58,6 +67,7 @@ class EngineLoop:
         for attempt_id in forgotten:
             self._told.pop(attempt_id, None)
             self._asked_to_stop.discard(attempt_id)
+            self._told_jobs.pop(attempt_id, None)
         return True
 
     def _order(self, attempts: list[Attempt], now_ms: int) -> list[tuple[AttemptId, str]]:
@@ -69,6 +79,7 @@ class EngineLoop:
                 if attempt.kill_at_ms is not None and attempt.kill_at_ms <= now_ms:
                     self._engine.kill(attempt.id)
                 elif attempt.stop_at_ms is not None and attempt.stop_at_ms <= now_ms:
+                    self._tell(attempt)
                     self._stop(attempt)
                 if attempt.state is AttemptState.STARTING:
                     self._start(attempt)
@@ -77,6 +88,23 @@ class EngineLoop:
             except ComptoirError as error:
                 refused.append((attempt.id, f"{error.code}: {error.message}"))
         return refused
+
+    def _tell(self, attempt: Attempt) -> None:
+        """Let the job read why, before the signal and whenever it changes.
+
+        A job that cannot be told is signalled all the same: its notice runs.
+        """
+        lease = self._book().leases.get(attempt.lease_id)
+        notice = None if lease is None else stop_notice(attempt, lease)
+        if notice is None or self._told_jobs.get(attempt.id) == notice:
+            return
+        try:
+            self._engine.tell(attempt.id, notice)
+        except Unavailable as error:
+            log.warning("%s cannot be told of its end: %s", attempt.id, error.message)
+            return
+        if attempt.state is AttemptState.RUNNING:
+            self._told_jobs[attempt.id] = notice
 
     def _stop(self, attempt: Attempt) -> None:
         """One SIGTERM is enough, unless the call failed or this side has been restarted."""
@@ -126,6 +154,28 @@ class EngineLoop:
         for attempt_id in ended:
             self._told.pop(attempt_id, None)
         return done
+
+
+def stop_notice(attempt: Attempt, lease: Lease) -> StopNotice | None:
+    """What the job of an attempt that is to stop is told; None while it is not."""
+    if attempt.stop_at_ms is None or attempt.kill_at_ms is None:
+        return None
+    if lease.state is not LeaseState.RECLAIMING:
+        kind, reason = StopKind.CANCEL, "job_cancelled"
+    elif lease.reason in COMES_BACK:
+        kind, reason = StopKind.RECLAIM, str(lease.reason)
+    else:
+        kind, reason = StopKind.ENDING, str(lease.reason)
+    return StopNotice(
+        kind=kind,
+        reason=reason,
+        lease_id=attempt.lease_id,
+        job_id=attempt.job_id,
+        attempt_number=attempt.number,
+        told_at_ms=attempt.stop_at_ms,
+        kill_at_ms=attempt.kill_at_ms,
+        resumes=kind is StopKind.RECLAIM and comes_back(lease, attempt.kill_at_ms),
+    )
 
 
 class _StoppedBeforeStart(ComptoirError):

@@ -9,9 +9,10 @@ call may arrive twice.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from comptoir.units.ids import AttemptId, JobId, LeaseId, NodeId, TenantId
+from comptoir.units.wire import instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,55 @@ class Observation:
     """Why the engine itself ended it: "out of memory (1 GiB)", "work directory over 1 GiB"."""
 
 
+class StopKind(StrEnum):
+    """Why a job is stopped, in a word that its code can branch on."""
+
+    RECLAIM = "reclaim"
+    """Its accelerators are taken back for somebody else, or leave with their supply."""
+    ENDING = "ending"
+    """Its lease ends: the window is over, or its holder or the operator has ended it."""
+    CANCEL = "cancel"
+    """The job alone was cancelled; its lease goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopNotice:
+    """What a job is told before it is signalled, where it finds it by itself.
+
+    `resumes`: its lease waits for accelerators again and the job will run once more, in the
+    same directory: a checkpoint will be found.
+    """
+
+    kind: StopKind
+    reason: str
+    lease_id: LeaseId
+    job_id: JobId
+    attempt_number: int
+    told_at_ms: int
+    kill_at_ms: int
+    resumes: bool
+
+    @property
+    def notice_s(self) -> int:
+        """Whole seconds from the telling to the end."""
+        return max(self.kill_at_ms - self.told_at_ms, 0) // 1_000
+
+    def document(self) -> dict[str, Any]:
+        """The notice as JSON: the words of docs/local-engine.md."""
+        return {
+            "version": 1,
+            "kind": self.kind,
+            "reason": self.reason,
+            "lease": self.lease_id,
+            "job": self.job_id,
+            "attempt": self.attempt_number,
+            "told_at": instant(self.told_at_ms),
+            "kill_at": instant(self.kill_at_ms),
+            "notice_s": self.notice_s,
+            "resumes": self.resumes,
+        }
+
+
 @dataclass(frozen=True, slots=True)
 class FileEntry:
     """One file of a lease's directory; `path` is relative and uses `/`."""
@@ -132,6 +182,16 @@ class Engine(Protocol):
         Raises:
             Unavailable: the engine cannot start work now; nothing was started.
             Refused: this order can never run here (a mount that does not exist).
+        """
+        ...
+
+    def tell(self, attempt_id: AttemptId, notice: StopNotice) -> None:
+        """Put a notice where the job finds it, whole or not at all; it replaces the last one.
+
+        The job knows the place as `COMPTOIR_NOTICE_FILE`. Unknown or ended attempts: nothing.
+
+        Raises:
+            Unavailable: `disk`: it could not be written.
         """
         ...
 

@@ -14,12 +14,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from comptoir.desk.desk import Desk
+from comptoir.desk.engine_port import StopNotice
 from comptoir.simulation.audit_memory import memory_problems
 from comptoir.simulation.audit_money import money_problems
 from comptoir.simulation.audit_space import space_problems
 from comptoir.simulation.sim_engine import Run
 from comptoir.simulation.template import BookPlace
 from comptoir.simulation.workload import Asked
+from comptoir.units.ids import AttemptId
 
 NAMED = {"request_lease": "lease", "submit_job": "job", "declare_supply": "inbound_lease"}
 
@@ -30,6 +32,8 @@ class Facts:
 
     asked: Mapping[str, Asked]
     runs: list[Run]
+    told: Mapping[AttemptId, StopNotice]
+    untold: list[AttemptId]
     now_ms: int
     clocks_agree: bool
 
@@ -44,6 +48,7 @@ def audit(place: BookPlace, desk: Desk, facts: Facts) -> list[str]:
             *_event_problems(rows),
             *_promise_problems(rows, facts),
             *_engine_problems(rows, facts),
+            *_told_problems(rows, facts),
             *memory_problems(desk),
         ]
     finally:
@@ -133,3 +138,16 @@ def _engine_problems(rows: sqlite3.Connection, facts: Facts) -> Iterator[str]:
             fenced is not None and min(run.ends_at_ms, facts.now_ms) > fenced
         ):
             yield f"{row['id']} ran outside the time its accelerators were handed over"
+
+
+def _told_problems(rows: sqlite3.Connection, facts: Facts) -> Iterator[str]:
+    """No job is signalled before it could read why; what it reads is what the book says."""
+    for attempt_id in facts.untold:
+        yield f"{attempt_id} was signalled and had been told nothing"
+    for attempt_id, notice in facts.told.items():
+        row = rows.execute(
+            "SELECT job_id, lease_id, number, stop_at_ms FROM attempt WHERE id = ?", (attempt_id,)
+        ).fetchone()
+        said = (notice.job_id, notice.lease_id, notice.attempt_number, notice.told_at_ms)
+        if row is None or tuple(row) != said:
+            yield f"{attempt_id} was told {said}, the book says {row and tuple(row)}"

@@ -111,6 +111,8 @@ class Schedule:
         facts = Facts(
             {asked.key: asked for asked in self._asked},
             list(self._engine.history.values()),
+            self._engine.told,
+            self._engine.untold,
             self._clock.true_ms,
             clocks_agree=not self._skewed,
         )

@@ -17,6 +17,7 @@ from comptoir.desk.engine_port import (
     LogPage,
     Observation,
     StartOrder,
+    StopNotice,
 )
 from comptoir.simulation.clock import VirtualClock
 from comptoir.simulation.faults import Faults
@@ -48,6 +49,10 @@ class SimEngine:
         self._known: dict[AttemptId, Run] = {}
         self.history: dict[AttemptId, Run] = {}
         """Every attempt that ever ran, for the auditor."""
+        self.told: dict[AttemptId, StopNotice] = {}
+        self.untold: list[AttemptId] = []
+        """Attempts that were signalled without having been told why, for the auditor."""
+        self._told_in_vain: set[AttemptId] = set()
 
     # Before and after every call: the faults.
 
@@ -92,10 +97,21 @@ class SimEngine:
             self._known[order.attempt_id] = self.history[order.attempt_id] = run
         self._after(phase)
 
+    def tell(self, attempt_id: AttemptId, notice: StopNotice) -> None:
+        """See the port."""
+        self._told_in_vain.add(attempt_id)
+        phase = self._before()
+        if attempt_id in self._known:
+            self.told[attempt_id] = notice
+        self._after(phase)
+        self._told_in_vain.discard(attempt_id)
+
     def stop(self, attempt_id: AttemptId) -> None:
         """See the port."""
         phase = self._before()
         run = self._known.get(attempt_id)
+        if run is not None and attempt_id not in {*self.told, *self._told_in_vain}:
+            self.untold.append(attempt_id)
         now = self._clock.true_ms
         if run is not None and now < run.ends_at_ms and run.order.command[3] != "ignore":
             ends = now + int(run.order.command[4])

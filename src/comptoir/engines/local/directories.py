@@ -44,6 +44,10 @@ class Directories:
         """An attempt's records."""
         return self.attempts / plain(attempt_id)
 
+    def told(self, attempt_id: str) -> Path:
+        """What an attempt's job is told; the sandbox shows it, so every user may look in."""
+        return self.attempt(attempt_id) / "told"
+
     def lease(self, lease_id: str) -> Path:
         """All of a lease."""
         return self.leases / plain(lease_id)

@@ -31,6 +31,7 @@ from comptoir.desk.engine_port import (
     LogPage,
     Observation,
     StartOrder,
+    StopNotice,
 )
 from comptoir.engines.local import archive as archives
 from comptoir.engines.local import files, mounts, seccomp
@@ -150,6 +151,8 @@ class LocalEngine:
                 shim_order = self._shim_order(order, secrets)
                 self._check_cores_are_free(shim_order)
                 directory.mkdir(mode=0o700, exist_ok=True)
+                self.directories.told(order.attempt_id).mkdir(exist_ok=True)
+                self.directories.told(order.attempt_id).chmod(0o755)  # whatever the umask is
                 records.write_record(str(directory), records.ORDER, shim_order, durable=True)
                 self._spawn(directory)
             except OSError as error:
@@ -173,6 +176,7 @@ class LocalEngine:
             mounts=shown,
             work=str(work),
             work_bytes=self.settings.work_directory_bytes,
+            told=str(self.directories.told(order.attempt_id)),
             log=str(self.directories.log(order.lease_id, order.attempt_id)),
             log_bytes=self.settings.log_bytes,
             memory_bytes=order.memory_bytes,
@@ -259,6 +263,19 @@ class LocalEngine:
             os.close(answer)
             if writer >= 0:
                 os.close(writer)
+
+    def tell(self, attempt_id: AttemptId, notice: StopNotice) -> None:
+        """Put a notice where the job finds it."""
+        attempt = self.attempt(attempt_id)
+        if attempt is None or attempt.observe().sight != AttemptSight.RUNNING:
+            return
+        told = self.directories.told(attempt_id)
+        try:
+            records.write_record(str(told), records.NOTICE, notice.document(), mode=0o644)
+        except FileNotFoundError:
+            return  # started by a version that had no place for it, or forgotten meanwhile
+        except OSError as error:
+            raise Unavailable("disk", f"the notice cannot be written: {error}") from error
 
     def stop(self, attempt_id: AttemptId) -> None:
         """Send SIGTERM to the job's own process."""

@@ -6,6 +6,7 @@ Every attempt has a directory:
     lock         held by the shim while it lives; taken once to claim the attempt
     shim.json    the claim: the shim's identity and the start
     job.json     the identity of the sandbox's first process
+    told/        what the job is told before it is stopped; it sees this directory, read-only
     busy         busy microseconds so far, sampled when there is no cgroup
     exit.json    the end, written whole or not at all
 
@@ -25,6 +26,7 @@ ORDER, LOCK, CLAIM, JOB, BUSY, EXIT = (
     "busy",
     "exit.json",
 )
+NOTICE = "notice.json"
 
 
 class CgroupPlace(TypedDict):
@@ -46,6 +48,7 @@ class Order(TypedDict):
     mounts: list[str]
     work: str
     work_bytes: int
+    told: str
     log: str
     log_bytes: int
     memory_bytes: int
@@ -151,13 +154,16 @@ def signal_process(identity: Identity, number: int, boot: str) -> bool:
     return True
 
 
-def write_record(directory: str, name: str, value: object, durable: bool = False) -> None:
+def write_record(
+    directory: str, name: str, value: object, durable: bool = False, mode: int = 0o600
+) -> None:
     """Write a record whole or not at all; `durable` survives a power cut."""
     path = os.path.join(directory, name)
     temporary = f"{path}.{os.getpid()}.tmp"
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
+            os.fchmod(file.fileno(), mode)
             json.dump(value, file)
             file.flush()
             if durable:

@@ -9,14 +9,18 @@ import ctypes
 import os
 import resource
 import signal
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from . import stage
 from .cgroup import Cgroup
-from .records import Order
+from .records import NOTICE, Order
 
 WORK = "/lease"
 """Where a job finds its lease's directory; also its HOME."""
+
+TOLD = "/run/comptoir"
+NOTICE_FILE = f"{TOLD}/{NOTICE}"
+"""Where a job finds what it is told before it is stopped. It cannot write there."""
 
 _USER = 1000
 _PASSWD = "job:x:1000:1000:job:/lease:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n"
@@ -44,6 +48,14 @@ _OPEN_FILES = 4096
 _PR_SET_PDEATHSIG = 1
 
 
+class Places(NamedTuple):
+    """Directories of an order as the process that becomes the sandbox sees them."""
+
+    work: str
+    told: str
+    mounts: list[str]
+
+
 def job_environment(order: Order) -> dict[str, str]:
     """What the engine says about the place, then what the order says."""
     environment = {
@@ -55,18 +67,18 @@ def job_environment(order: Order) -> dict[str, str]:
     }
     environment |= {name: str(len(order["cores"])) for name in _THREAD_VARIABLES}
     environment |= dict(order["environment"])
+    environment["COMPTOIR_NOTICE_FILE"] = NOTICE_FILE
     return environment
 
 
 def arguments(
-    order: Order, work: str, mounts: list[str], status: int, seccomp: int, files: tuple[int, int]
+    order: Order, places: Places, status: int, seccomp: int, files: tuple[int, int]
 ) -> list[str]:
     """The arguments of bubblewrap for an order.
 
     Args:
         order: What to run.
-        work: Where the work directory is now, as this process sees it.
-        mounts: Where the order's mounts are now, in the order's sequence.
+        places: Where its directories are now, as this process sees them.
         status: Descriptor for bubblewrap's own reports.
         seccomp: Descriptor of the system call filter.
         files: Descriptors of the sandbox's passwd and group files.
@@ -90,9 +102,10 @@ def arguments(
     given += ["--ro-bind-data", str(files[1]), "/etc/group"]
     given += ["--proc", "/proc", "--dev", "/dev"]
     given += ["--size", scratch, "--tmpfs", "/tmp", "--size", scratch, "--tmpfs", "/dev/shm"]
-    for source, target in zip(mounts, order["mounts"], strict=True):
+    for source, target in zip(places.mounts, order["mounts"], strict=True):
         given += ["--ro-bind", source, target]
-    given += ["--bind", work, WORK, "--remount-ro", "/", "--chdir", WORK]
+    given += ["--ro-bind", places.told, TOLD]
+    given += ["--bind", places.work, WORK, "--remount-ro", "/", "--chdir", WORK]
     return [*given, "--json-status-fd", str(status), "--seccomp", str(seccomp)]
 
 
@@ -132,10 +145,11 @@ def become(order: Order, cgroup: Cgroup, output: int, status: int, parent: int) 
     _limit(resource.RLIMIT_FSIZE, order["work_bytes"] + 4096)
     if not cgroup.has("memory"):
         _limit(resource.RLIMIT_DATA, order["memory_bytes"])
-    work, mounts = order["work"], order["mounts"]
+    places = Places(order["work"], order["told"], order["mounts"])
     uid = order["uid"]
     if uid is not None:
-        work, mounts = stage.build(order["stage"], work, mounts)
+        shown = stage.build(order["stage"], places.work, [places.told, *places.mounts])
+        places = Places(shown[0], shown[1], shown[2:])
         os.setgroups([])
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
@@ -150,7 +164,7 @@ def become(order: Order, cgroup: Cgroup, output: int, status: int, parent: int) 
     for handle in (status, seccomp):
         os.set_inheritable(handle, True)
     files = _in_memory("passwd", _PASSWD.encode()), _in_memory("group", _GROUP.encode())
-    given = arguments(order, work, mounts, status, seccomp, files)
+    given = arguments(order, places, status, seccomp, files)
     text = b"".join(os.fsencode(argument) + b"\0" for argument in given)
     options = _in_memory("arguments", text)
     command = list(order["command"])

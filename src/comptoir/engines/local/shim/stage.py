@@ -39,16 +39,16 @@ def mount(source: str, target: str, kind: str | None, flags: int, options: str =
     _check(int(result), f"mount {target}")
 
 
-def build(place: str, work: str, mounts: list[str]) -> tuple[str, list[str]]:
+def build(place: str, work: str, mounts: list[str]) -> list[str]:
     """Show the work directory and the mounts beneath `place`, for this process only.
 
     Args:
         place: An existing directory that every user can reach.
         work: The work directory; it must not be a link.
-        mounts: Runtime directories.
+        mounts: Directories that the sandbox will show read-only.
 
     Returns:
-        Where the work directory and each of the mounts are now.
+        Where the work directory is now, then each of the mounts.
 
     Raises:
         OSError: not permitted, or one of them does not exist.
@@ -67,4 +67,4 @@ def build(place: str, work: str, mounts: list[str]) -> tuple[str, list[str]]:
         mount(f"/proc/self/fd/{source}", target, None, _MS_BIND | _MS_REC)
         os.close(source)
         shown.append(target)
-    return shown[0], shown[1:]
+    return shown
