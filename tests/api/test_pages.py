@@ -3,6 +3,7 @@
 import base64
 import json
 
+from comptoir.api.pages import WrittenRows
 from tests.api.world import World
 
 
@@ -96,3 +97,21 @@ def test_the_feed_follows_in_order_and_ends_where_the_book_does(world: World) ->
         path = f"/v1/events?after=5&limit=50&cursor={page['next_cursor']}"
     assert seqs == list(range(6, 6 + len(seqs)))
     assert auditor.get("/v1/events?limit=1").ok()["items"][0]["seq"] >= seqs[-1]
+
+
+def test_a_row_is_written_again_only_when_it_has_changed() -> None:
+    rows, written = WrittenRows(), []
+
+    def write(row: tuple[object, ...]) -> bytes:
+        written.append(row)
+        return repr(row).encode()
+
+    for row in (("ls_1", "active"), ("ls_1", "active"), ("ls_1", "ended"), ("ls_2", "ended")):
+        assert rows.write(row, False, write) == repr(row).encode()
+    assert written == [("ls_1", "active"), ("ls_1", "ended"), ("ls_2", "ended")]
+
+
+def test_what_was_written_for_the_house_is_not_given_to_a_tenant() -> None:
+    rows = WrittenRows()
+    assert rows.write(("ls_1",), True, lambda _: b"all of it") == b"all of it"
+    assert rows.write(("ls_1",), False, lambda _: b"its part") == b"its part"

@@ -24,6 +24,8 @@ from comptoir.store.opening import create_tables, postgres_engine, sqlite_engine
 from comptoir.store.schema import Exact, Json, Recurring, Word
 from comptoir.store.sql_store import SqlStore
 from comptoir.store.tables import APPEND_ONLY, MAPPED
+from comptoir.store.views import Views, lists
+from comptoir.store.views.reading import Ask
 from comptoir.tenants.parties import Role, TenantKind
 from comptoir.units.errors import Unavailable
 from comptoir.units.ids import LeaseId, RateId
@@ -237,6 +239,52 @@ def test_lookups_find_what_is_asked_and_no_more(store: SqlStore) -> None:
     assert store.find_usage("other", ["e1"]) == {}
     assert store.forget_answers(450) == 450
     assert len(store.find_answers([("us_1", f"k{n}") for n in range(900)])) == 450
+
+
+FILTERS: list[dict[str, Any]] = [
+    {},
+    {"tenant_id": "tn_1"},
+    {"tenant_id": "tn_none"},
+    {"states": (LeaseState.ACTIVE,)},
+    {"states": (LeaseState.ACTIVE, LeaseState.WAITING), "lease_class": LeaseClass.SPOT},
+    {"tenant_id": "tn_0", "states": tuple(LeaseState), "kind": "mi300x"},
+]
+
+
+@pytest.mark.parametrize("filters", FILTERS, ids=str)
+def test_pages_of_leases_hold_what_is_asked_newest_first(
+    store: SqlStore, filters: dict[str, Any]
+) -> None:
+    states, classes = list(LeaseState), list(LeaseClass)
+    leases = [
+        replace(
+            extreme("lease", nulls=bool(n % 2)),
+            id=LeaseId(f"ls_{n:02}"),
+            tenant_id=f"tn_{n % 3}",
+            requested_at_ms=n // 2,
+            state=states[n % len(states)],
+            lease_class=classes[n % len(classes)],
+            kind=("h100-sxm", "mi300x")[n % 2],
+        )
+        for n in range(24)
+    ]
+    store.commit(changes(rows={"lease": leases}))
+    views = Views(store.engine)
+
+    def wanted(lease: Any) -> bool:
+        return all(
+            lease.state in value if name == "states" else getattr(lease, name) == value
+            for name, value in filters.items()
+        )
+
+    expected = sorted(filter(wanted, leases), key=lambda x: (x.requested_at_ms, x.id), reverse=True)
+    found, after = [], None
+    for _ in range(20):
+        page = lists.leases(views, Ask(3, after), **filters)
+        found += [lists.lease_of(views, row) for row in page.items]
+        if (after := page.next_key) is None:
+            break
+    assert found == expected
 
 
 @pytest.mark.parametrize("odd", ["", "nope", "nul\0", "lone\ud800", ODD_TEXT, "x" * 10_000])

@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Depends, Request, Response
 
 from comptoir.api.encoding import dump, encode
-from comptoir.api.pages import PageCache, ask_for, encode_page
+from comptoir.api.pages import PageCache, WrittenRows, ask_for, write_page
 from comptoir.api.problems import PROBLEM_JSON, encode_problem
 from comptoir.desk.desk import Call, Desk, Idempotency
 from comptoir.desk.engine_port import Engine
@@ -63,6 +63,7 @@ class Door:
     """Threads for engines' files and logs, so that slow disks do not hold up reads."""
     streams: int = 0
     pages: PageCache = field(default_factory=PageCache)
+    rows: WrittenRows = field(default_factory=WrittenRows)
 
     @property
     def desk(self) -> Desk:
@@ -130,13 +131,14 @@ class Asking:
         asked: "Paging",
         query: Callable[..., Page[Any]],
         says: Says | None = None,
+        writes: Callable[[Any], bytes] | None = None,
         kept: bool = False,
         **filters: Any,
     ) -> Response:
         """A page of a list; `name` binds its cursors to the list.
 
-        `kept`: the page depends on nothing but its filters and the committed book, so the
-        same bytes serve until the next commit.
+        An item is said by `says`, or written by `writes`. `kept`: the page depends on nothing
+        but its filters and the committed book, so the same bytes serve until the next commit.
         """
         desk, pages = self.door.desk, self.door.pages
         version = -1 if desk.broken or not kept else desk.book.version
@@ -148,7 +150,9 @@ class Asking:
         views = self.door.views
 
         def read() -> bytes:
-            return dump(encode_page(name, query(views, ask, **filters), saying))
+            page = query(views, ask, **filters)
+            write = writes or (lambda item: dump(saying(item)))
+            return write_page(name, map(write, page.items), page.next_key)
 
         loop = asyncio.get_running_loop()
         body = await loop.run_in_executor(self.door.readers, read)

@@ -1,16 +1,21 @@
-"""Cursors: where a list goes on, as an opaque word bound to the list that gave it."""
+"""Pages of lists on the wire, what is kept of them, and cursors: where a list goes on.
+
+A cursor is an opaque word bound to the list that gave it.
+"""
 
 import base64
 import binascii
 import json
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
-from comptoir.store.views.reading import Ask, Key, Page
+from comptoir.store.views.reading import Ask, Key
 from comptoir.units.errors import Invalid
+from comptoir.units.wire import dump
 
 MOST_CURSOR_LETTERS = 1_024
 MOST_PAGES_KEPT = 128
+MOST_ROWS_KEPT = 4_096
 
 
 class PageCache:
@@ -37,6 +42,28 @@ class PageCache:
         self._pages[key] = page
 
 
+class WrittenRows:
+    """Rows already written out, good while the row is the same. Safe from any thread.
+
+    A page under steady writes is new each time, but most of its rows are not.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, bool], tuple[Hashable, bytes]] = {}
+
+    def write(self, row: tuple[Any, ...], house: bool, write: Callable[[Any], bytes]) -> bytes:
+        """A row, whose first column is its id, as the house or a tenant sees it."""
+        key = (row[0], house)
+        kept = self._kept.get(key)
+        if kept is not None and kept[0] == row:
+            return kept[1]
+        written = write(row)
+        if len(self._kept) >= MOST_ROWS_KEPT:
+            self._kept.clear()
+        self._kept[key] = row, written
+        return written
+
+
 def ask_for(list_name: str, limit: int, cursor: str | None) -> Ask:
     """Which piece of a list the caller wants.
 
@@ -46,15 +73,10 @@ def ask_for(list_name: str, limit: int, cursor: str | None) -> Ask:
     return Ask(limit, None if cursor is None else _open(list_name, cursor))
 
 
-def encode_page(
-    list_name: str, page: Page[Any], encode: Callable[[Any], dict[str, Any]]
-) -> dict[str, Any]:
-    """A page and the cursor of the next one."""
-    key = page.next_key
-    return {
-        "items": [encode(item) for item in page.items],
-        "next_cursor": None if key is None else _seal(list_name, key),
-    }
+def write_page(list_name: str, items: Iterable[bytes], next_key: Key | None) -> bytes:
+    """A page of written items, and the cursor of the next one."""
+    cursor = dump(None if next_key is None else _seal(list_name, next_key))
+    return b'{"items":[%s],"next_cursor":%s}' % (b",".join(items), cursor)
 
 
 def _seal(list_name: str, key: Key) -> str:

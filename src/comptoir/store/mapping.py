@@ -76,7 +76,7 @@ class Prepared:
         return row if self._positional else dict(zip(self._names, row, strict=True))
 
 
-def from_row(mapped: Mapped, row: Row[Any]) -> Any:
+def from_row(mapped: Mapped, row: Row[Any] | tuple[Any, ...]) -> Any:
     """The value that a row holds; the row has the value's columns in order."""
     if not mapped.rebuild:
         return mapped.value(*row)

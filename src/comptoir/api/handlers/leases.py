@@ -5,13 +5,14 @@ from typing import Annotated, Any
 from fastapi import Query, Response
 
 from comptoir.api.door import Ask, Asking, said
-from comptoir.api.encoding import encode, instant
+from comptoir.api.encoding import dump, encode, instant
 from comptoir.api.shapes import leases as shapes
 from comptoir.api.words import Id, Pages, Word
 from comptoir.desk import requests
 from comptoir.leases.lease import Lease, LeaseClass, LeaseState
 from comptoir.placement.why import Why
 from comptoir.store.views import lists
+from comptoir.store.views.prepared import DriverRow
 from comptoir.units.ids import LeaseId, TenantId
 
 States = Annotated[list[LeaseState], Query(description="Repeat for several.")]
@@ -45,10 +46,16 @@ async def list_leases(
     lease_class: LeaseClass | None = None,
 ) -> Response:
     """Leases, newest request first."""
+    door, house = ask.door, ask.house
+
+    def write(row: DriverRow) -> bytes:
+        return dump(ask.encode(lists.lease_of(door.views, row)))
+
     return await ask.page(
         "leases",
         pages,
         lists.leases,
+        writes=lambda row: door.rows.write(row, house, write),
         kept=True,
         tenant_id=ask.of_tenant(tenant),
         states=tuple(state),

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 
 from comptoir.cli.bench.figures import Figure, Findings, figure
@@ -29,14 +30,17 @@ def measure() -> Findings:
         page = Load(server.port, "/v1/leases?limit=50", post.key, "", CONNECTIONS, SECONDS)
         read = [_run(page) for _ in range(RUNS)]
         memory = server.resident_mb()
+        beside = [_run_beside_writers(page, post) for _ in range(RUNS)]
     requests = _rate("durable lease requests over HTTP, 64 connections", written, 1_000)
     pages = _rate("a page of 50 out of 10,000 leases", read, 500)
+    steady = _rate("the same while 8 connections request leases", beside, 500)
     held = figure("control plane with 10,000 leases, resident", "MB", [memory], 200, True)
     return Findings(
-        [requests, pages, held],
+        [requests, pages, steady, held],
         {
             "leases_per_s": requests.median,
             "pages_per_s": pages.median,
+            "pages_per_s_under_writes": steady.median,
             "resident_mb": memory,
         },
     )
@@ -80,6 +84,15 @@ def _fill(server: Server, post: Load) -> None:
     while sum(server.client.status()["leases"].values()) < LEASES:
         if _run(little).per_second == 0:
             return
+
+
+def _run_beside_writers(page: Load, post: Load) -> Measured:
+    """Pages while the book changes all the time, so that none can be kept."""
+    with ThreadPoolExecutor(1) as beside:
+        writers = beside.submit(_run, replace(post, connections=8))
+        measured = _run(page)
+        writers.result()
+    return measured
 
 
 def _run(load: Load) -> Measured:

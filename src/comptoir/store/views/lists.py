@@ -1,9 +1,10 @@
 """Lists: one function a list. `tenant_id` None means of every tenant."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import Dialect, or_, select
 
 from comptoir.billing.invoices import Invoice
 from comptoir.desk.ports import Event
@@ -16,6 +17,7 @@ from comptoir.metering.usage import Measure, UsageEvent
 from comptoir.pricing.charges import Charge
 from comptoir.pricing.rates import Rate, RateCard, RateState
 from comptoir.store import tables as t
+from comptoir.store.views.prepared import DriverRow, PreparedPages
 from comptoir.store.views.reading import Ask, Page, Views, equal
 from comptoir.tenants.parties import Key, Quota, Tenant, User
 
@@ -113,16 +115,22 @@ def leases(
     states: Sequence[LeaseState] = (),
     kind: str | None = None,
     lease_class: LeaseClass | None = None,
-) -> Page[Lease]:
-    """Outbound leases, newest request first."""
-    c = t.lease.c
-    wanted = (
-        equal(c.tenant_id, tenant_id),
-        c.state.in_(states) if states else None,
-        equal(c.kind, kind),
-        equal(c.lease_class, lease_class),
-    )
-    return views.page("lease", ask, *wanted, keys=("requested_at_ms", "id"))
+) -> Page[DriverRow]:
+    """Outbound leases, newest request first, as rows: `lease_of` makes a lease of one."""
+    filters = {"tenant_id": tenant_id, "state": states, "kind": kind, "lease_class": lease_class}
+    return _lease_pages(views.engine.dialect).page(views, ask, filters)
+
+
+def lease_of(views: Views, row: DriverRow) -> Lease:
+    """The lease of a row."""
+    found = _lease_pages(views.engine.dialect).value(row)
+    assert isinstance(found, Lease)
+    return found
+
+
+@cache
+def _lease_pages(dialect: Dialect) -> PreparedPages:
+    return PreparedPages(dialect, "lease", ("requested_at_ms", "id"))
 
 
 def allocations(views: Views, lease_id: str) -> list[Allocation]:

@@ -90,7 +90,7 @@ class Views:
         columns = [MAPPED[table].table.c[key] for key in keys]
         statement = self._select(table, conditions)
         if ask.after is not None:
-            _check_key(ask.after, columns)
+            check_key(ask.after, columns)
             place = tuple_(*columns), tuple_(*ask.after)
             statement = statement.where(
                 place[0] < place[1] if newest_first else place[0] > place[1]
@@ -114,7 +114,12 @@ def equal(column: Any, value: Any) -> Condition:
     return None if value is None else column == value
 
 
-def _check_key(key: Key, columns: Sequence[Any]) -> None:
+def check_key(key: Key, columns: Sequence[Any]) -> None:
+    """Let a key pass that fits its columns.
+
+    Raises:
+        Invalid: `bad_cursor`.
+    """
     fits = len(key) == len(columns) and all(
         isinstance(part, column.type.python_type) and not isinstance(part, bool)
         for part, column in zip(key, columns, strict=True)
