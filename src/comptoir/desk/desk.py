@@ -154,6 +154,7 @@ class Desk:
             if self._unsettled:
                 self.reload()
             now_ms = self.now_ms()
+            self.book.snapshot.advance(now_ms)
             answers = self._known_answers(calls)
         except Unavailable as error:
             return [Outcome(error=error) for _ in calls]

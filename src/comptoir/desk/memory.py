@@ -17,8 +17,8 @@ from comptoir.leases.allocation import Allocation
 from comptoir.leases.inbound import InboundLease, InboundState
 from comptoir.leases.jobs import FINAL_JOB_STATES, Attempt, Job, JobState, Runtime
 from comptoir.leases.lease import FINAL, Lease, LeaseClass, LeaseState
-from comptoir.leases.snapshot import Snapshot
 from comptoir.ledger.entries import Account, Unit
+from comptoir.placement.snapshot import Snapshot
 from comptoir.pricing.rates import Rate, RateCard, RateState
 from comptoir.tenants.parties import Key, Quota, Tenant, User
 from comptoir.units.ids import (
@@ -190,6 +190,7 @@ class Memory:
         """Fill an empty memory with what the store holds."""
         self.version, self.counter = loaded.version, loaded.counter
         self.last_seq = dict(loaded.last_seq)
+        self.snapshot.advance(loaded.last_at_ms)
         for table in self.all_tables:
             for row in loaded.rows.get(table.name, ()):
                 table.load(row)

@@ -2,6 +2,6 @@
 
 Invariants: no accelerator is promised twice in one instant; a gang is whole or
 absent; states move along the allowed edges only; nothing is promised past the end
-of the inbound lease it stands on. Neighbours: `placement` reads the snapshot and
+of the inbound lease it stands on. Neighbours: `placement` reads it and
 proposes; the desk commits.
 """

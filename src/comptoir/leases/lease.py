@@ -130,6 +130,16 @@ class Lease:
         """Whether a stronger request may take it back with notice."""
         return self.lease_class is LeaseClass.SPOT
 
+    @property
+    def strength(self) -> int:
+        """How strong its claim is: what is reclaimed is strictly weaker than who claims."""
+        return STRENGTH[self.lease_class]
+
+    @property
+    def reclaimable_from_ms(self) -> int:
+        """From when on an active lease may be reclaimed: it has run long enough by then."""
+        return self.state_since_ms
+
     def moved(self, state: LeaseState, now_ms: int, **fields: object) -> "Lease":
         """The lease in its next state.
 
@@ -147,6 +157,7 @@ class LeaseRequest:
     """What placement is asked: the lease's own facts, without its state.
 
     `grants` are its tenant's; `residency` is every place within which it must stay.
+    `preferred_shape` is tried first and is narrower than the shape that is required.
     """
 
     lease_id: LeaseId
@@ -159,6 +170,12 @@ class LeaseRequest:
     notice_s: int
     grants: frozenset[str] = frozenset()
     residency: tuple[str, ...] = ()
+    preferred_shape: Shape | None = None
+
+    @property
+    def strength(self) -> int:
+        """How strong a claim it makes."""
+        return STRENGTH[self.lease_class]
 
 
 def request_of(lease: Lease, tenant: Tenant, now_ms: int) -> LeaseRequest:

@@ -10,8 +10,8 @@ from comptoir.fleet.kinds import CATALOGUE, Tenancy
 from comptoir.fleet.nodes import NodeState
 from comptoir.leases.inbound import InboundState
 from comptoir.leases.lease import STRENGTH, LeaseRequest, LeaseState
-from comptoir.leases.snapshot import Snapshot
 from comptoir.placement.plan import Plan
+from comptoir.placement.snapshot import Snapshot
 from comptoir.units.errors import invariant
 
 _ENDLESS = 1 << 62
@@ -89,11 +89,10 @@ def _check_conditions(snapshot: Snapshot, request: LeaseRequest, plan: Plan) -> 
 
 
 def _check_victims(snapshot: Snapshot, request: LeaseRequest, plan: Plan, now_ms: int) -> None:
+    seen: set[str] = set()
     for reclaim in plan.reclaims:
         lease = snapshot.leases[reclaim.lease_id]
-        invariant(
-            lease.lease_class.value == "spot", f"{lease.id} is {lease.lease_class}: guaranteed"
-        )
+        invariant(lease.reclaimable, f"{lease.id} is {lease.lease_class}: guaranteed")
         invariant(
             STRENGTH[lease.lease_class] < STRENGTH[request.lease_class],
             f"{lease.id} is not weaker than {request.lease_id}",
@@ -103,6 +102,12 @@ def _check_victims(snapshot: Snapshot, request: LeaseRequest, plan: Plan, now_ms
             reclaim.until_ms - now_ms >= lease.notice_s * 1000,
             f"{lease.id} would get less than its notice of {lease.notice_s} s",
         )
+        invariant(
+            reclaim.until_ms >= lease.reclaimable_from_ms,
+            f"{lease.id} would not run as long as it was promised to",
+        )
+        invariant(lease.id not in seen, f"{lease.id} is reclaimed twice")
+        seen.add(lease.id)
 
 
 def _check_nobody_displaced(
@@ -112,14 +117,11 @@ def _check_nobody_displaced(
     for part in plan.allocations:
         node = snapshot.nodes[part.node_id]
         wanted = set(part.accelerators)
+        exclusive = CATALOGUE[node.kind].tenancy is Tenancy.EXCLUSIVE_NODE
         my_end = _ENDLESS if part.ends_at_ms is None else part.ends_at_ms
         for other in snapshot.standing_on(part.node_id):
-            if CATALOGUE[node.kind].tenancy is Tenancy.EXCLUSIVE_NODE:
-                invariant(
-                    other.tenant_id == request.tenant_id or other.lease_id in until,
-                    f"{node.id} would hold two tenants",
-                )
-            if not wanted & set(other.accelerators):
+            stranger = exclusive and other.tenant_id != request.tenant_id
+            if not stranger and not wanted & set(other.accelerators):
                 continue
             end = _ENDLESS if other.ends_at_ms is None else other.ends_at_ms
             if other.lease_id in until:
@@ -127,4 +129,9 @@ def _check_nobody_displaced(
             elif other.delivered_from_ms is not None:
                 end = max(end, now_ms + 1)
             apart = end <= plan.starts_at_ms or other.starts_at_ms >= my_end
-            invariant(apart, f"{node.id}: {other.lease_id} stands where {plan.lease_id} would")
+            invariant(
+                apart,
+                f"{node.id} would hold two tenants at once, {other.lease_id} and {plan.lease_id}"
+                if stranger
+                else f"{node.id}: {other.lease_id} stands where {plan.lease_id} would",
+            )

@@ -1,24 +1,42 @@
 """The planner. This file decides where a lease stands and **which leases are reclaimed**.
 
-Order of trying: free accelerators, tightest place first; then, for a request that is
-stronger than what stands there, the cheapest set of reclaimable leases. A plan is a
+Order of trying, in the pools that the request may use:
+
+1. untouched accelerators, tightest place first: the kernel's bucket lists (`kernel_find.py`);
+2. accelerators that are free over the window though something stands there before or after
+   it (`windows.py`);
+3. for a request that is stronger than what stands there, the soonest and cheapest set of
+   reclaimable leases (`reclaim.py`).
+
+A node, rack, pod or cluster lies in one pool; only a site combines its pools. A plan is a
 proposal: it changes nothing until the desk commits it, and `check.py` reads it first.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from comptoir.fleet.kinds import CATALOGUE, Tenancy
-from comptoir.fleet.nodes import Node
-from comptoir.leases.allocation import Allocation
-from comptoir.leases.lease import STRENGTH, Lease, LeaseRequest, LeaseState, Shape
-from comptoir.leases.snapshot import Place, Snapshot, standing_window
-from comptoir.units.errors import Refused
+from comptoir.leases.lease import LeaseRequest, Shape
+from comptoir.placement import windows
+from comptoir.placement.kernel_find import ON_CLUSTER
+from comptoir.placement.pools import Pool, PoolKey
+from comptoir.placement.reclaim import (
+    LEVELS,
+    CostOf,
+    Cover,
+    cheapest_cover,
+    free_without,
+    lost_accelerator_ms,
+)
+from comptoir.placement.snapshot import Snapshot, promised_until
+from comptoir.units.errors import Refused, invariant
 from comptoir.units.ids import LeaseId, NodeId
-from comptoir.units.time import MS_PER_S, Window
+from comptoir.units.time import Window
 
-MOST_PLACES_FOR_RECLAIM = 64
-MOST_SECOND_THOUGHTS = 16
+MayFit = Callable[[PoolKey, LeaseRequest], bool]
+"""A cheap no: False if a pool cannot have enough free over the request's window."""
+
+Chosen = list[tuple[Pool, NodeId, int]]
+"""Nodes and how many accelerators of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +50,16 @@ class PlannedAllocation:
 
 @dataclass(frozen=True, slots=True)
 class PlannedReclaim:
-    """A lease to be taken back so that its accelerators are free at `until_ms`."""
+    """A lease to be taken back so that its accelerators are free at `until_ms`.
+
+    `cost` is what was compared: accelerator-ms of lost work, or what `cost_of` said.
+    """
 
     lease_id: LeaseId
     until_ms: int
     cost_accelerator_ms: int
     why: str
+    cost: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +73,33 @@ class Plan:
     why: str
 
 
-def plan_lease(snapshot: Snapshot, request: LeaseRequest, now_ms: int) -> Plan | None:
+def plan_lease(
+    snapshot: Snapshot,
+    request: LeaseRequest,
+    now_ms: int,
+    *,
+    eligible: Collection[PoolKey] | None = None,
+    may_fit: MayFit | None = None,
+    cost_of: CostOf = lost_accelerator_ms,
+) -> Plan | None:
     """Where `request` can stand, or None: it has to wait.
+
+    Args:
+        eligible: The pools that the request may use; None is all of its kind.
+        may_fit: The calendar's cheap no, asked of each pool before free accelerators are
+            looked for.
+        cost_of: What it costs to take a lease back, an integer.
 
     Raises:
         Refused: `kind_not_in_fleet`, `fleet_too_small` or `shape_impossible`: it could not
             stand here even on an empty fleet.
     """
     refuse_impossible(snapshot, request)
-    return plan_free(snapshot, request, now_ms) or plan_reclaim(snapshot, request, now_ms)
+    snapshot.advance(now_ms)
+    pools = _pools(snapshot, request, eligible)
+    return plan_free(snapshot, request, now_ms, pools, may_fit) or plan_reclaim(
+        snapshot, request, now_ms, pools, cost_of
+    )
 
 
 def refuse_impossible(snapshot: Snapshot, request: LeaseRequest) -> None:
@@ -101,256 +141,213 @@ def refuse_impossible(snapshot: Snapshot, request: LeaseRequest) -> None:
         )
 
 
-def plan_free(snapshot: Snapshot, request: LeaseRequest, now_ms: int) -> Plan | None:
+def plan_free(
+    snapshot: Snapshot,
+    request: LeaseRequest,
+    now_ms: int,
+    pools: list[Pool],
+    may_fit: MayFit | None = None,
+) -> Plan | None:
     """A plan on accelerators that are free over the whole window, tightest place first."""
-    chosen = _untouched(snapshot, request) or _free_over_window(snapshot, request, now_ms)
-    if chosen is None:
+    roomy = [pool for pool in pools if may_fit is None or may_fit(pool.key, request)]
+    shapes = [request.shape]
+    if request.preferred_shape is not None:
+        shapes.insert(0, request.preferred_shape)
+    for shape in shapes:
+        chosen = _untouched(request, shape, roomy)
+        if chosen:
+            parts = [(pool, id, pool.untouched(id, count)) for pool, id, count in chosen]
+        else:
+            chosen = _over_window(snapshot, request, shape, roomy, now_ms)
+            parts = [
+                (pool, id, _free_on(snapshot, request, id, now_ms)[:count])
+                for pool, id, count in chosen
+            ]
+        if parts:
+            return Plan(
+                request.lease_id,
+                request.window.start_ms,
+                _promised(request, request.window, parts),
+                (),
+                "free accelerators, in the tightest place that holds them all",
+            )
+    return None
+
+
+def plan_reclaim(
+    snapshot: Snapshot,
+    request: LeaseRequest,
+    now_ms: int,
+    pools: list[Pool],
+    cost_of: CostOf = lost_accelerator_ms,
+) -> Plan | None:
+    """The soonest plan that takes back weaker, reclaimable leases; of equals the cheapest."""
+    found = cheapest_cover(snapshot, request, pools, now_ms, cost_of)
+    if found is None:
         return None
+    cover, second = found
+    window = Window(cover.start_ms, request.window.end_ms)
+    why = f"no {request.accelerators} free: the cheapest reclaimable leases give way"
+    if second is not None:
+        why += f", at a cost of {cover.cost:,}; in the next best place it is {second.cost:,}"
+        if second.start_ms > cover.start_ms:
+            why += f", {second.start_ms - cover.start_ms:,} ms later"
     return Plan(
         request.lease_id,
-        request.window.start_ms,
-        _promised(snapshot, request, request.window, chosen),
-        (),
-        "free accelerators, in the tightest place that holds them all",
+        cover.start_ms,
+        _promised(request, window, _freed(snapshot, request, cover, window, now_ms)),
+        tuple(_reclaim(snapshot, cover, victim, now_ms) for victim in cover.victims),
+        why,
     )
 
 
-def plan_reclaim(snapshot: Snapshot, request: LeaseRequest, now_ms: int) -> Plan | None:
-    """The soonest plan that takes back weaker, reclaimable leases; of equals the cheapest."""
-    best: tuple[int, int, Plan] | None = None
-    tried = 0
-    for node_ids in snapshot.places(request.kind, request.shape).values():
-        nodes = [snapshot.nodes[node_id] for node_id in node_ids]
-        victims = _victims(snapshot, request, nodes)
-        within = sum(lease.accelerators for lease in victims)
-        if not victims or within + _most_free(nodes, snapshot) < request.accelerators:
-            continue
-        tried += 1
-        if tried > MOST_PLACES_FOR_RECLAIM:
-            break
-        found = _cheapest_cover(snapshot, request, nodes, victims, now_ms)
-        if found is not None:
-            cost, plan = found
-            if best is None or (plan.starts_at_ms, cost) < best[:2]:
-                best = (plan.starts_at_ms, cost, plan)
-    return best[2] if best else None
-
-
-def _most_free(nodes: list[Node], snapshot: Snapshot) -> int:
-    """At most so many accelerators of these nodes could be free without any reclaim."""
-    return sum(
-        node.accelerators
-        if any(_passes(a) for a in snapshot.standing_on(node.id))
-        else len(snapshot.untouched(node.id))
-        for node in nodes
-    )
-
-
-def _passes(allocation: Allocation) -> bool:
-    """Whether it will end by itself, or has yet to start."""
-    return allocation.ends_at_ms is not None or allocation.delivered_from_ms is None
-
-
-def _untouched(snapshot: Snapshot, request: LeaseRequest) -> dict[NodeId, list[int]] | None:
-    """Accelerators on which nothing stands at all: no windows to compare."""
-    if request.shape is Shape.NODE:
-        for node in snapshot.nodes_by_untouched(request.kind, request.accelerators):
-            if _may_stand(snapshot, request, node):
-                return {node.id: sorted(snapshot.untouched(node.id))[: request.accelerators]}
-        return None
-    places = [
-        (snapshot.place_untouched(request.kind, request.shape, place), place)
-        for place in snapshot.places(request.kind, request.shape)
+def _pools(
+    snapshot: Snapshot, request: LeaseRequest, eligible: Collection[PoolKey] | None
+) -> list[Pool]:
+    """The pools that a request may use over its window, the one with the least free first."""
+    pools = [
+        pool
+        for pool in snapshot.pools_of(request.kind)
+        if (eligible is None or pool.key in eligible)
+        and promised_until(pool.key, request, request.window)[0]
     ]
-    for free, place in sorted(places):
-        if free < request.accelerators:
-            continue
-        node_ids = snapshot.places(request.kind, request.shape)[place]
-        chosen = _take(
-            request.accelerators,
-            (
-                (node.id, sorted(snapshot.untouched(node.id)))
-                for node in snapshot.freest_first(request.kind, node_ids)
-                if _may_stand(snapshot, request, node)
-            ),
-        )
-        if chosen is not None:
-            return chosen
-    return None
+    return sorted(pools, key=lambda pool: pool.room_for(pool.owner_of(request.tenant_id)))
 
 
-def _free_over_window(
-    snapshot: Snapshot, request: LeaseRequest, now_ms: int
-) -> dict[NodeId, list[int]] | None:
-    """As above, counting too what ends before the window or starts after it."""
-    if not snapshot.partial_nodes(request.kind):
-        return None
-    fits: list[tuple[int, Place, dict[NodeId, list[int]]]] = []
-    for place, node_ids in snapshot.places(request.kind, request.shape).items():
-        free = {
-            node.id: snapshot.free_over(node, request.window, now_ms)
-            for node in map(snapshot.nodes.__getitem__, node_ids)
-            if _may_stand(snapshot, request, node)
-        }
-        count = sum(map(len, free.values()))
-        if count >= request.accelerators:
-            fits.append((count, place, free))
-    for _, _, free in sorted(fits, key=lambda fit: fit[:2]):
-        chosen = _take(request.accelerators, _freest_first(free.items()))
-        if chosen is not None:
-            return chosen
-    return None
+def _untouched(request: LeaseRequest, shape: Shape, pools: list[Pool]) -> Chosen:
+    """Accelerators on which nothing stands at all: no windows to compare."""
+    for level in range(LEVELS[shape] + 1):
+        for pool in pools:
+            found = pool.find(level, request.accelerators, pool.owner_of(request.tenant_id))
+            if found:
+                return [(pool, node_id, count) for node_id, count in found]
+    if shape is Shape.SITE and len(pools) > 1:
+        return _untouched_in_site(request, pools)
+    return []
 
 
-def _freest_first(
-    offered: Iterable[tuple[NodeId, list[int]]],
-) -> list[tuple[NodeId, list[int]]]:
-    """Nodes with what is free on them, most first, then by id."""
-    return sorted(offered, key=lambda item: (-len(item[1]), item[0]))
-
-
-def _take(
-    wanted: int, offered: Iterable[tuple[NodeId, list[int]]]
-) -> dict[NodeId, list[int]] | None:
-    """Whole nodes first, so that a gang leaves the fewest nodes broken; None if short.
-
-    `offered` comes freest first; no more of it is looked at than is needed.
-    """
-    chosen: dict[NodeId, list[int]] = {}
-    for node_id, free in offered:
-        if wanted == 0:
-            break
-        part = free[:wanted]
+def _untouched_in_site(request: LeaseRequest, pools: list[Pool]) -> Chosen:
+    """As above, from several pools of a site: of the sites that hold it, the tightest."""
+    best: tuple[int, str, list[tuple[int, Pool]]] | None = None
+    for site in sorted({pool.key.site for pool in pools}):
+        rooms = [
+            (pool.room_for(pool.owner_of(request.tenant_id)), pool)
+            for pool in pools
+            if pool.key.site == site
+        ]
+        total = sum(room for room, _ in rooms)
+        if total >= request.accelerators and (best is None or total < best[0]):
+            best = total, site, rooms
+    if best is None:
+        return []
+    chosen: Chosen = []
+    missing = request.accelerators
+    for room, pool in sorted(best[2], key=lambda item: -item[0]):
+        part = min(room, missing)
         if part:
-            chosen[node_id] = part
-            wanted -= len(part)
-    return chosen if wanted == 0 else None
+            found = pool.find(ON_CLUSTER, part, pool.owner_of(request.tenant_id))
+            chosen += [(pool, node_id, count) for node_id, count in found]
+            missing -= part
+    return chosen
 
 
-def _may_stand(snapshot: Snapshot, request: LeaseRequest, node: Node) -> bool:
-    """Whether supply and tenancy allow this tenant on this node over this window."""
-    if not snapshot.promise_end(node, request, request.window)[0]:
-        return False
-    if CATALOGUE[node.kind].tenancy is Tenancy.SANDBOXED_SHARED:
-        return True
-    return all(a.tenant_id == request.tenant_id for a in snapshot.standing_on(node.id))
+def _over_window(
+    snapshot: Snapshot, request: LeaseRequest, shape: Shape, pools: list[Pool], now_ms: int
+) -> Chosen:
+    """Accelerators on which something stands, but not during the window."""
+    if not any(windows.something_passes(pool, request.window, now_ms) for pool in pools):
+        return []
+    best: tuple[int, Pool, windows.Counts, windows.Counts, int] | None = None
+    free: dict[str, list[tuple[Pool, windows.Counts]]] = {}
+    for pool in pools:
+        counts = windows.available(
+            pool,
+            request.tenant_id,
+            request.window,
+            now_ms,
+            lambda node_id: len(_free_on(snapshot, request, node_id, now_ms)),
+        )
+        free.setdefault(pool.key.site, []).append((pool, counts))
+        places = windows.places_of(pool, shape)
+        found = windows.tightest(counts, places, request.accelerators)
+        if found is not None and (best is None or found[0] < best[0]):
+            best = found[0], pool, counts, places, found[1]
+    if best is not None:
+        _, pool, counts, places, place = best
+        taken = windows.taken_from(pool, counts, places, place, request.accelerators)
+        return [(pool, node_id, count) for node_id, count in taken]
+    if shape is Shape.SITE:
+        for site in free.values():
+            if sum(int(counts.sum()) for _, counts in site) >= request.accelerators:
+                return _from_site(request, site)
+    return []
+
+
+def _from_site(request: LeaseRequest, site: list[tuple[Pool, windows.Counts]]) -> Chosen:
+    """A gang from several pools, the roomiest first."""
+    chosen: Chosen = []
+    missing = request.accelerators
+    for pool, counts in sorted(site, key=lambda item: -int(item[1].sum())):
+        part = min(int(counts.sum()), missing)
+        places = windows.places_of(pool, Shape.SITE)
+        taken = windows.taken_from(pool, counts, places, 0, part)
+        chosen += [(pool, node_id, count) for node_id, count in taken]
+        missing -= part
+    return chosen
+
+
+def _freed(
+    snapshot: Snapshot, request: LeaseRequest, cover: Cover, window: Window, now_ms: int
+) -> list[tuple[Pool, NodeId, list[int]]]:
+    """The accelerators that a request gets in a place once the victims are gone."""
+    site: list[tuple[Pool, windows.Counts]] = []
+
+    def free_on(node_id: NodeId) -> list[int]:
+        return free_without(snapshot, request, node_id, cover.victims, window, now_ms)
+
+    for part in cover.parts:
+        pool = part.pool
+        if not promised_until(pool.key, request, window)[0]:
+            continue
+        counts = windows.available(
+            pool, request.tenant_id, window, now_ms, lambda node_id: len(free_on(node_id))
+        )
+        for victim in cover.victims:
+            for allocation in snapshot.allocations_of[victim].values():
+                if allocation.fenced_at_ms is None and allocation.node_id in pool.handles:
+                    row = pool.row_of(allocation.node_id)
+                    counts[row] = len(free_on(allocation.node_id))
+        site.append((pool, windows.within(pool, counts, part.level, part.place)))
+    missing = request.accelerators
+    chosen: list[tuple[Pool, NodeId, list[int]]] = []
+    for pool, node_id, count in _from_site(request, site):
+        chosen.append((pool, node_id, free_on(node_id)[:count]))
+        missing -= len(chosen[-1][2])
+    invariant(missing == 0, f"the cover for {request.lease_id} is short of {missing}")
+    return chosen
+
+
+def _free_on(snapshot: Snapshot, request: LeaseRequest, node_id: NodeId, now_ms: int) -> list[int]:
+    return free_without(snapshot, request, node_id, (), request.window, now_ms)
 
 
 def _promised(
-    snapshot: Snapshot, request: LeaseRequest, window: Window, chosen: dict[NodeId, list[int]]
+    request: LeaseRequest, window: Window, parts: list[tuple[Pool, NodeId, list[int]]]
 ) -> tuple[PlannedAllocation, ...]:
     return tuple(
-        PlannedAllocation(
-            node_id,
-            tuple(indexes),
-            snapshot.promise_end(snapshot.nodes[node_id], request, window)[1],
-        )
-        for node_id, indexes in sorted(chosen.items())
+        PlannedAllocation(node_id, tuple(indexes), promised_until(pool.key, request, window)[1])
+        for pool, node_id, indexes in sorted(parts, key=lambda part: part[1])
     )
 
 
-def _victims(snapshot: Snapshot, request: LeaseRequest, nodes: list[Node]) -> list[Lease]:
-    found: dict[LeaseId, Lease] = {}
-    for node in nodes:
-        for allocation in snapshot.standing_on(node.id):
-            lease = snapshot.leases[allocation.lease_id]
-            if (
-                lease.reclaimable
-                and lease.state is LeaseState.ACTIVE
-                and STRENGTH[lease.lease_class] < STRENGTH[request.lease_class]
-                and lease.id != request.lease_id
-            ):
-                found[lease.id] = lease
-    return list(found.values())
-
-
-def _cheapest_cover(
-    snapshot: Snapshot,
-    request: LeaseRequest,
-    nodes: list[Node],
-    victims: list[Lease],
-    now_ms: int,
-) -> tuple[int, Plan] | None:
-    """Victims by notice, then by cost per accelerator, until the gang fits; the needless go.
-
-    The shortest sufficient beginning of that order is found by halving: each look reads
-    every allocation of the place, so there must be few of them.
-    """
-    end_ms = request.window.end_ms
-    ordered = sorted(
-        (x for x in victims if end_ms is None or now_ms + x.notice_s * MS_PER_S < end_ms),
-        key=lambda x: (x.notice_s, _cost(x, now_ms) / x.accelerators, x.id),
-    )
-    low, high = 1, len(ordered)
-    fit = _fit_without(snapshot, request, nodes, ordered, now_ms) if ordered else None
-    if fit is None:
-        return None
-    while low < high:
-        middle = (low + high) // 2
-        smaller = _fit_without(snapshot, request, nodes, ordered[:middle], now_ms)
-        if smaller is None:
-            low = middle + 1
-        else:
-            high, fit = middle, smaller
-    taken = ordered[:high]
-    by_cost = sorted(taken, key=lambda lease: -_cost(lease, now_ms))
-    for lease in by_cost[:MOST_SECOND_THOUGHTS]:
-        fewer = [other for other in taken if other.id != lease.id]
-        smaller = _fit_without(snapshot, request, nodes, fewer, now_ms) if fewer else None
-        if smaller is not None:
-            taken, fit = fewer, smaller
-    window, chosen = fit
-    cost = sum(_cost(lease, now_ms) for lease in taken)
-    reclaims = tuple(
-        PlannedReclaim(
-            lease.id,
-            window.start_ms,
-            _cost(lease, now_ms),
-            f"{lease.lease_class}, reclaimable, loses the least running time",
-        )
-        for lease in taken
-    )
-    return cost, Plan(
-        request.lease_id,
-        window.start_ms,
-        _promised(snapshot, request, window, chosen),
-        reclaims,
-        f"no {request.accelerators} free: the cheapest reclaimable leases give way",
-    )
-
-
-def _cost(lease: Lease, now_ms: int) -> int:
-    """Accelerator-milliseconds lost at most: all since it started, the whole gang's."""
-    return lease.accelerators * (now_ms - (lease.activated_at_ms or now_ms))
-
-
-def _fit_without(
-    snapshot: Snapshot,
-    request: LeaseRequest,
-    nodes: list[Node],
-    victims: list[Lease],
-    now_ms: int,
-) -> tuple[Window, dict[NodeId, list[int]]] | None:
-    notice_ms = max(lease.notice_s for lease in victims) * MS_PER_S
-    start = max(request.window.start_ms, now_ms + notice_ms)
-    if request.window.end_ms is not None and start >= request.window.end_ms:
-        return None
-    window = Window(start, request.window.end_ms)
-    gone = {lease.id for lease in victims}
-    shared = CATALOGUE[request.kind].tenancy is Tenancy.SANDBOXED_SHARED
-    offered: list[tuple[NodeId, list[int]]] = []
-    for node in nodes:
-        if not snapshot.promise_end(node, request, window)[0]:
-            continue
-        others = [a for a in snapshot.standing_on(node.id) if a.lease_id not in gone]
-        if not shared and any(a.tenant_id != request.tenant_id for a in others):
-            continue
-        taken = {
-            index
-            for a in others
-            if standing_window(a, now_ms).overlaps(window)
-            for index in a.accelerators
-        }
-        offered.append((node.id, [i for i in range(node.accelerators) if i not in taken]))
-    chosen = _take(request.accelerators, _freest_first(offered))
-    return None if chosen is None else (window, chosen)
+def _reclaim(snapshot: Snapshot, cover: Cover, victim: LeaseId, now_ms: int) -> PlannedReclaim:
+    """A victim, and why it and not another."""
+    lease, cost = snapshot.leases[victim], cover.costs[victim]
+    why = f"{lease.lease_class}, reclaimable; taking it back costs {cost:,}"
+    if victim not in cover.second_best:
+        why += f" of {cover.cost:,} in all, the least that frees enough there"
+    elif (without := cover.second_best[victim]) is None:
+        why += ", and without it not enough can be freed there"
+    else:
+        why += f"; all together cost {cover.cost:,}, and without it {without:,}"
+    return PlannedReclaim(victim, cover.start_ms, lost_accelerator_ms(lease, now_ms), why, cost)

@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 
-from comptoir.leases.lease import STRENGTH, Lease, LeaseState
-from comptoir.leases.snapshot import Snapshot
+from comptoir.leases.lease import STRENGTH, Lease, LeaseState, Shape
+from comptoir.placement.snapshot import Place, Snapshot, place_of
+from comptoir.placement.windows import available, ending, places_of, roomiest
 from comptoir.units.ids import LeaseId
 from comptoir.units.time import Window
+
+MOST_COMING = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,22 +78,35 @@ def queue_key(lease: Lease) -> tuple[int, int, LeaseId]:
 
 
 def _best_place(snapshot: Snapshot, lease: Lease, now_ms: int) -> tuple[str, int, list[Coming]]:
+    """The place of the lease's shape with the most free for its tenant, and what ends there."""
     still_open = lease.ends_at_ms is None or lease.ends_at_ms > now_ms
     starts_at_ms = max(lease.starts_at_ms, now_ms)
     window = Window(starts_at_ms, lease.ends_at_ms) if still_open else Window(now_ms)
     best: tuple[int, str, list[Coming]] = (-1, "nowhere", [])
-    for place, node_ids in snapshot.places(lease.kind, lease.shape).items():
-        nodes = [snapshot.nodes[node_id] for node_id in node_ids]
-        free = sum(len(snapshot.free_over(node, window, now_ms)) for node in nodes)
+    by_site: dict[Place, tuple[int, list[Coming]]] = {}
+    for pool in snapshot.pools_of(lease.kind):
+        counts = available(
+            pool, lease.tenant_id, window, now_ms,
+            lambda id: len(snapshot.free_for(lease.tenant_id, snapshot.nodes[id], window, now_ms)),
+        )  # fmt: skip
+        places = places_of(pool, lease.shape)
+        found = roomiest(pool, counts, places)
+        if found is None:
+            continue
+        free, place, row = found
+        coming = [
+            Coming(end_ms, pool.lease_ids[of], size)
+            for end_ms, of, size in ending(pool, places, place, MOST_COMING)
+            if pool.lease_ids[of] != lease.id
+        ]
+        where = place_of(snapshot.nodes[pool.ids[row]], lease.shape)
+        if lease.shape is Shape.SITE:
+            beside = by_site.get(where, (0, []))
+            free += beside[0]
+            coming = sorted(coming + beside[1], key=lambda c: (c.at_ms, c.lease_id))[:MOST_COMING]
+            by_site[where] = (free, coming)
         if free > best[0]:
-            coming = [
-                Coming(a.ends_at_ms, a.lease_id, len(a.accelerators))
-                for node in nodes
-                for a in snapshot.standing_on(node.id)
-                if a.ends_at_ms is not None and a.lease_id != lease.id
-            ]
-            coming.sort(key=lambda item: (item.at_ms, item.lease_id))
-            best = (free, "/".join(part for part in place if part), coming[:16])
+            best = (free, "/".join(part for part in where if part), coming)
     return best[1], max(best[0], 0), best[2]
 
 

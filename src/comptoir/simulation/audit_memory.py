@@ -1,7 +1,6 @@
 """The audit of memory: what the desk holds is what a fresh desk would read from its store."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from comptoir.desk.desk import Desk
 from comptoir.desk.memory import Memory
@@ -31,19 +30,12 @@ def memory_problems(desk: Desk) -> Iterator[str]:
 
 def _snapshot_problems(running: Memory, fresh: Memory) -> Iterator[str]:
     """The snapshot fed change by change is the snapshot built at once."""
-    for name in (
-        "nodes", "leases", "inbound", "allocations_of", "_standing", "_untouched", "_by_free",
-        "_partial", "_places", "_place_free",
-    ):  # fmt: skip
-        one = _plain(getattr(running.snapshot, name))
-        other = _plain(getattr(fresh.snapshot, name))
-        if one != other:
-            yield f"snapshot.{name}: fed {one}, built {other}"
-
-
-def _plain(value: Any) -> Any:
-    """Without empty groups, which mean the same as none."""
-    if isinstance(value, dict):
-        plain = {key: _plain(item) for key, item in value.items()}
-        return {key: item for key, item in plain.items() if item not in ({}, set(), 0)}
-    return value
+    now_ms = max(running.snapshot.now_ms, fresh.snapshot.now_ms)
+    for snapshot in (running.snapshot, fresh.snapshot):
+        snapshot.advance(now_ms)
+    one, other = running.snapshot.contents(), fresh.snapshot.contents()
+    for name, fed in one.items():
+        built = other[name]
+        for key in {*fed, *built}:
+            if fed.get(key) != built.get(key):
+                yield f"snapshot.{name} {key}: fed {fed.get(key)}, built {built.get(key)}"

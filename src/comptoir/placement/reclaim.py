@@ -1,0 +1,328 @@
+"""Which leases give way to a stronger claim: the soonest cover, of equals the cheapest.
+
+Who may be a victim is the lease's own word (`Lease.reclaimable`), and only if its claim is
+strictly weaker, it is active, and it has run as long as it was promised to: so nobody is
+reclaimed by whom it could reclaim, and reclaim never loops. What a victim costs is the work
+it loses, its whole gang's, wherever it stands.
+
+Places of the request's shape are ranked by counters, and the best are read exactly
+(`kernel_reclaim.py`): in each, the soonest start at which enough can be free, then the
+cheapest victims for it (`kernel_cover.py`). Bound: MOST_UNITS places with a cover, MOST_TRIED
+in all; a place of more than MOST_NODES nodes is looked at pod by pod if the gang fits in one.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from comptoir.fleet.nodes import NodeState
+from comptoir.leases.lease import Lease, LeaseRequest, Shape
+from comptoir.placement import kernel as k
+from comptoir.placement.kernel_find import ON_CLUSTER, ON_NODE, ON_POD, ON_RACK
+from comptoir.placement.kernel_reclaim import MOST_TRIED, MOST_UNITS, RECORD
+from comptoir.placement.pools import ENDLESS, Pool, mask_of, rank_of
+from comptoir.placement.snapshot import Snapshot, promised_until, standing_window
+from comptoir.units.ids import LeaseId, NodeId
+from comptoir.units.time import MS_PER_S, Window
+
+MOST_NODES = 4_096
+MOST_SECOND_BEST = 8
+"""For so many victims, the dearest first, it is worked out what their place costs without them."""
+
+LEVELS = {
+    Shape.NODE: ON_NODE,
+    Shape.RACK: ON_RACK,
+    Shape.POD: ON_POD,
+    Shape.CLUSTER: ON_CLUSTER,
+    Shape.SITE: ON_CLUSTER,
+}
+CostOf = Callable[[Lease, int], int]
+"""What taking a lease back at an instant costs, whole gang: an integer in the caller's unit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A place, or one pool's part of it."""
+
+    pool: Pool
+    level: int
+    place: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """The victims of one place. `start_ms`: when their accelerators are free."""
+
+    start_ms: int
+    cost: int
+    victims: tuple[LeaseId, ...]
+    parts: tuple[Part, ...]
+    costs: dict[LeaseId, int]
+    second_best: dict[LeaseId, int | None]
+
+
+def lost_accelerator_ms(lease: Lease, now_ms: int) -> int:
+    """Work lost by taking a lease back: all since it was last handed over; and one for the act."""
+    return lease.accelerators * max(0, now_ms - lease.state_since_ms) + 1
+
+
+def cheapest_cover(
+    snapshot: Snapshot, request: LeaseRequest, pools: list[Pool], now_ms: int, cost_of: CostOf
+) -> tuple[Cover, Cover | None] | None:
+    """The best cover among the promising places, and the next best one's; or None."""
+    best: Cover | None = None
+    second: Cover | None = None
+    found = 0
+    for tried, parts in enumerate(_units(request, pools, now_ms), 1):
+        cover = _Unit(snapshot, request, parts, now_ms, cost_of).cover()
+        if cover is not None:
+            found += 1
+            if best is None or (cover.start_ms, cover.cost) < (best.start_ms, best.cost):
+                best, second = cover, best
+            elif second is None or (cover.start_ms, cover.cost) < (second.start_ms, second.cost):
+                second = cover
+        if found >= MOST_UNITS or tried >= MOST_TRIED:
+            break
+    if best is None:
+        return None
+    unit = _Unit(snapshot, request, best.parts, now_ms, cost_of)
+    return unit.explained(best), second
+
+
+def _units(request: LeaseRequest, pools: list[Pool], now_ms: int) -> Iterator[tuple[Part, ...]]:
+    """Places that might be freed, the most promising first."""
+    level = LEVELS[request.shape]
+    sites: dict[str, list[Pool]] = {}
+    for pool in pools:
+        sites.setdefault(pool.key.site, []).append(pool)
+    if request.shape is Shape.SITE:
+        for site in sites.values():
+            if len(site) > 1 and sum(len(pool.handles) for pool in site) <= MOST_NODES:
+                yield tuple(Part(pool, ON_CLUSTER, 0) for pool in site)
+    ranked: list[tuple[int, int, int, int]] = []
+    for number, pool in enumerate(pools):
+        for at in _levels(pool, level):
+            ranked += [
+                (at, score, number, place)
+                for score, place in pool.backend.candidates(
+                    pool.settled(), at, request.accelerators, request.strength, now_ms
+                )
+            ]
+    for at, _, number, place in sorted(ranked):
+        pool = pools[number]
+        if at != ON_NODE:
+            yield (Part(pool, at, place),)
+            continue
+        for _, node in pool.backend.nodes_of_rack(
+            pool.tables, place, request.accelerators, request.strength, now_ms
+        )[:MOST_UNITS]:
+            yield (Part(pool, ON_NODE, node),)
+    if request.shape is Shape.SITE:
+        for site in sites.values():
+            if len(site) > 1 and sum(len(pool.handles) for pool in site) > MOST_NODES:
+                yield tuple(Part(pool, ON_CLUSTER, 0) for pool in site)
+
+
+def _levels(pool: Pool, level: int) -> tuple[int, ...]:
+    """At which levels a pool is looked at: of a large one, the pods before the whole."""
+    if level == ON_CLUSTER and len(pool.handles) > MOST_NODES:
+        return ON_POD, ON_CLUSTER
+    return (level,)
+
+
+class _Unit:
+    """One place before one request: what of it is free, and what could be, at an instant."""
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        request: LeaseRequest,
+        parts: tuple[Part, ...],
+        now_ms: int,
+        cost_of: CostOf,
+    ) -> None:
+        self._snapshot = snapshot
+        self._request = request
+        self._parts = parts
+        self._now_ms = now_ms
+        self._cost_of = cost_of
+
+    def cover(self) -> Cover | None:
+        """The soonest start at which enough can be free, and the cheapest victims for it."""
+        starts = self._starts()
+        low, high = 0, len(starts) - 1
+        while low < high:  # what can be free at one start can be at every later one
+            middle = (low + high) // 2
+            if self._enough(starts[middle]):
+                high = middle
+            else:
+                low = middle + 1
+        if not starts or not self._enough(starts[low]):
+            return None
+        start_ms = starts[low]
+        free, records, victims = self._read(start_ms)
+        costs = [self._cost_of(self._snapshot.leases[v], self._now_ms) for v in victims]
+        missing = self._request.accelerators - free
+        chosen = self._chosen(records, costs, missing) if missing > 0 else []
+        if missing > 0 and not chosen:
+            return None
+        return Cover(
+            start_ms,
+            sum(costs[number] for number in chosen),
+            tuple(victims[number] for number in chosen),
+            self._parts,
+            {victims[number]: costs[number] for number in chosen},
+            {},
+        )
+
+    def explained(self, cover: Cover) -> Cover:
+        """The cover with what the place would cost without each of its dearest victims."""
+        free, records, victims = self._read(cover.start_ms)
+        costs = [self._cost_of(self._snapshot.leases[v], self._now_ms) for v in victims]
+        missing = self._request.accelerators - free
+        second_best: dict[LeaseId, int | None] = {}
+        for victim in sorted(cover.victims, key=lambda v: -cover.costs[v])[:MOST_SECOND_BEST]:
+            others = _without(records, victims.index(victim))
+            chosen = self._chosen(others, costs, missing) if others else []
+            second_best[victim] = sum(costs[number] for number in chosen) if chosen else None
+        return Cover(
+            cover.start_ms, cover.cost, cover.victims, cover.parts, cover.costs, second_best
+        )
+
+    def _chosen(self, records: list[int], costs: list[int], missing: int) -> list[int]:
+        backend = self._parts[0].pool.backend
+        return list(backend.cover(backend.seq(records), backend.seq(costs), missing))
+
+    def _enough(self, start_ms: int) -> bool:
+        free, records, _ = self._read(start_ms)
+        return free + sum(records[2::RECORD]) >= self._request.accelerators
+
+    def _starts(self) -> list[int]:
+        """The instants at which victims' accelerators may be free, by their notices."""
+        request, leases = self._request, self._snapshot.leases
+        _, _, victims = self._read(request.window.start_ms, every_notice=True)
+        return sorted(
+            {
+                max(request.window.start_ms, self._now_ms + leases[v].notice_s * MS_PER_S)
+                for v in victims
+            }
+        )
+
+    def _read(
+        self, start_ms: int, every_notice: bool = False
+    ) -> tuple[int, list[int], list[LeaseId]]:
+        """What is free from `start_ms` on, the records of what could be, and whose they are."""
+        request, now_ms = self._request, self._now_ms
+        end_ms = request.window.end_ms
+        if end_ms is not None and start_ms >= end_ms:
+            return 0, [], []
+        window = Window(start_ms, end_ms)
+        notice_ms = ENDLESS if every_notice else start_ms - now_ms
+        free, records = 0, []
+        numbers: dict[LeaseId, int] = {}
+        for part in self._parts:
+            pool = part.pool
+            if not promised_until(pool.key, request, window)[0]:
+                continue
+            more: list[int] = []
+            free += pool.backend.gather(
+                pool.settled(),
+                part.level,
+                part.place,
+                pool.owner_of(request.tenant_id),
+                request.strength,
+                (start_ms, ENDLESS if end_ms is None else end_ms, now_ms),
+                notice_ms,
+                more,
+            )
+            for at in range(0, len(more), RECORD):
+                if more[at] < 0:
+                    node_id = pool.ids[more[at + 1] // k.NODE_ROW]
+                    left, found = self._look_at(node_id, window, notice_ms)
+                    free += left
+                else:
+                    found = [(pool.lease_ids[more[at] // k.LEASE_ROW], more[at + 2], more[at + 3])]
+                for lease_id, size, together in found:
+                    number = numbers.setdefault(lease_id, len(numbers))
+                    records += [
+                        number,
+                        len(self._parts) * more[at + 1] + self._parts.index(part),
+                        size,
+                        together,
+                    ]
+        return free, records, list(numbers)
+
+    def _look_at(
+        self, node_id: NodeId, window: Window, notice_ms: int
+    ) -> tuple[int, list[tuple[LeaseId, int, int]]]:
+        """A node on which promises follow each other, accelerator by accelerator."""
+        snapshot, request, now_ms = self._snapshot, self._request, self._now_ms
+        node = snapshot.nodes[node_id]
+        shared = snapshot.pool_of(node_id).shared
+        blocked, together, masks = 0, 0, dict[LeaseId, int]()
+        for other in snapshot.standing_on(node_id):
+            if not standing_window(other, now_ms).overlaps(window):
+                continue
+            foreign = not shared and other.tenant_id != request.tenant_id
+            together |= foreign
+            lease = snapshot.leases[other.lease_id]
+            if self._may_go(lease, window, notice_ms):
+                masks[lease.id] = masks.get(lease.id, 0) | mask_of(other.accelerators)
+            elif foreign:
+                return 0, []
+            else:
+                blocked |= mask_of(other.accelerators)
+        free = (1 << node.accelerators) - 1 & ~blocked
+        for mask in masks.values():
+            free &= ~mask
+        found = [(v, (mask & ~blocked).bit_count(), together) for v, mask in masks.items()]
+        if together and found:
+            first, size, _ = found[0]
+            found[0] = (first, size + free.bit_count(), together)
+            return 0, found
+        return free.bit_count(), found
+
+    def _may_go(self, lease: Lease, window: Window, notice_ms: int) -> bool:
+        own_notice_ms = lease.notice_s * MS_PER_S
+        return (
+            rank_of(lease) < self._request.strength
+            and own_notice_ms <= notice_ms
+            and lease.reclaimable_from_ms <= max(window.start_ms, self._now_ms + own_notice_ms)
+        )
+
+
+def _without(records: list[int], victim: int) -> list[int]:
+    """The records of a place in which a victim stays: what comes only with it goes too."""
+    kept_by = {
+        records[at + 1]
+        for at in range(0, len(records), RECORD)
+        if records[at] == victim and records[at + 3]
+    }
+    return [
+        value
+        for at in range(0, len(records), RECORD)
+        if records[at] != victim and records[at + 1] not in kept_by
+        for value in records[at : at + RECORD]
+    ]
+
+
+def free_without(
+    snapshot: Snapshot,
+    request: LeaseRequest,
+    node_id: NodeId,
+    victims: Iterable[LeaseId],
+    window: Window,
+    now_ms: int,
+) -> list[int]:
+    """Accelerators of a node that are free for a request over a window once victims are gone."""
+    node, gone = snapshot.nodes[node_id], set(victims)
+    if node.state is not NodeState.IN_SERVICE:
+        return []
+    exclusive = not snapshot.pool_of(node_id).shared
+    taken = 0
+    for other in snapshot.standing_on(node_id):
+        if other.lease_id in gone or not standing_window(other, now_ms).overlaps(window):
+            continue
+        if exclusive and other.tenant_id != request.tenant_id:
+            return []
+        taken |= mask_of(other.accelerators)
+    return [index for index in range(node.accelerators) if not taken >> index & 1]

@@ -1,0 +1,354 @@
+"""The snapshot: what placement reads. The book's rows, and the pools that index them.
+
+The desk feeds it every change of a node, a lease, an inbound lease or an allocation
+(and feeds the reverse change to undo), so that it is always the book as it stands.
+Only allocations that are not yet fenced stand on an accelerator. The rows answer exactly what
+stands on one node; the flat tables of `pools.py` answer where there is room, at a cost that
+does not grow with the fleet. Supply that has yet to begin has a pool of its own: `advance`
+joins it to the others when its time has come.
+"""
+
+import heapq
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from comptoir.fleet.kinds import CATALOGUE, Tenancy
+from comptoir.fleet.nodes import Node, NodeState
+from comptoir.leases.allocation import Allocation
+from comptoir.leases.eligible import sellable_until, unmet_condition
+from comptoir.leases.inbound import InboundLease, InboundState
+from comptoir.leases.lease import Lease, LeaseRequest, Shape
+from comptoir.placement.backend import PLAIN, Backend
+from comptoir.placement.kernel import GUARANTEED
+from comptoir.placement.pools import Pool, PoolKey, rank_of
+from comptoir.units.ids import AllocationId, InboundLeaseId, LeaseId, NodeId, TenantId
+from comptoir.units.time import Window
+
+Place = tuple[str, ...]
+
+_DEPTH = {Shape.SITE: 1, Shape.CLUSTER: 2, Shape.POD: 3, Shape.RACK: 4, Shape.NODE: 5}
+
+
+def place_of(node: Node, shape: Shape) -> Place:
+    """Where a node is, down to `shape`: (site, cluster, pod, rack, node name)."""
+    return (node.site, node.cluster, node.pod, node.rack, node.name)[: _DEPTH[shape]]
+
+
+class Snapshot:
+    """The book as placement sees it. Read-only to placement; written by the desk alone."""
+
+    def __init__(self, backend: Backend = PLAIN) -> None:
+        self.nodes: dict[NodeId, Node] = {}
+        self.leases: dict[LeaseId, Lease] = {}
+        self.inbound: dict[InboundLeaseId, InboundLease] = {}
+        self.allocations_of: dict[LeaseId, dict[AllocationId, Allocation]] = defaultdict(dict)
+        self.pools: dict[PoolKey, Pool] = {}
+        self.version = 0
+        """Counts changes of capacity: a plan that failed at one version fails at it again."""
+        self._backend = backend
+        self._standing: dict[NodeId, dict[AllocationId, Allocation]] = {}
+        self._pool_of: dict[NodeId, Pool] = {}
+        self._nodes_of: dict[InboundLeaseId, dict[NodeId, None]] = defaultdict(dict)
+        self.now_ms = 0
+        """The latest instant that it was told."""
+        self._beginnings: list[tuple[int, int, PoolKey]] = []
+        """Pools whose supply has yet to begin, by when it does."""
+        self._begun = 0
+        self._capacities: dict[tuple[str, Shape], tuple[int, int]] = {}
+
+    # What placement asks.
+
+    def standing_on(self, node_id: NodeId) -> Iterable[Allocation]:
+        """Allocations on a node that are not yet fenced."""
+        return self._standing.get(node_id, {}).values()
+
+    def pools_of(self, kind: str) -> list[Pool]:
+        """The pools of a kind, in a fixed order."""
+        return [pool for key, pool in self.pools.items() if key.kind == kind]
+
+    def pool_of(self, node_id: NodeId) -> Pool:
+        """The pool in which a node is."""
+        return self._pool_of[node_id]
+
+    def free_over(self, node: Node, window: Window, now_ms: int) -> list[int]:
+        """Accelerators of `node` on which nothing stands during `window`.
+
+        What is delivered and not fenced stands at least until after `now_ms`.
+        """
+        taken: set[int] = set()
+        for allocation in self.standing_on(node.id):
+            if standing_window(allocation, now_ms).overlaps(window):
+                taken.update(allocation.accelerators)
+        return [index for index in range(node.accelerators) if index not in taken]
+
+    def free_for(self, tenant: TenantId, node: Node, window: Window, now_ms: int) -> list[int]:
+        """As `free_over`; none where tenants do not share nodes and another is there then."""
+        if CATALOGUE[node.kind].tenancy is Tenancy.EXCLUSIVE_NODE and any(
+            other.tenant_id != tenant and standing_window(other, now_ms).overlaps(window)
+            for other in self.standing_on(node.id)
+        ):
+            return []
+        return self.free_over(node, window, now_ms)
+
+    def in_the_way(self, mine: Allocation, window: Window, now_ms: int) -> list[Allocation]:
+        """What keeps `mine` from standing where it is during `window`.
+
+        Whatever stands on one of its accelerators then; and on a node that tenants do not
+        share, whatever another tenant has there then.
+        """
+        held = set(mine.accelerators)
+        kind = self.nodes[mine.node_id].kind
+        exclusive = CATALOGUE[kind].tenancy is Tenancy.EXCLUSIVE_NODE
+        return [
+            other
+            for other in self.standing_on(mine.node_id)
+            if other.id != mine.id
+            and (
+                held.intersection(other.accelerators)
+                or (exclusive and other.tenant_id != mine.tenant_id)
+            )
+            and standing_window(other, now_ms).overlaps(window)
+        ]
+
+    def promise_end(
+        self, node: Node, request: LeaseRequest, window: Window
+    ) -> tuple[bool, int | None]:
+        """Whether `window` may be promised to a request on a node, and until when it then is.
+
+        Nothing new is promised on a node that is not in service; see `promised_until`.
+        """
+        inbound = self.inbound[node.inbound_lease_id]
+        if not self._placeable(node) or inbound.state is not InboundState.ACTIVE:
+            return False, None
+        return promised_until(inbound, request, window)
+
+    def total(self, kind: str) -> int:
+        """Accelerators of a kind in service."""
+        return self._capacity(kind, Shape.SITE)[0]
+
+    def largest_place(self, kind: str, shape: Shape) -> int:
+        """Accelerators of the largest place of a shape, in service, free or not."""
+        return self._capacity(kind, shape)[1]
+
+    def _capacity(self, kind: str, shape: Shape) -> tuple[int, int]:
+        """Accelerators in all places of a shape and in the largest; kept until a node changes.
+
+        A place lies in one pool, but a site, which may combine its pools.
+        """
+        kept = self._capacities.get((kind, shape))
+        if kept is None:
+            sizes: dict[tuple[object, Place], int] = defaultdict(int)
+            for pool in self.pools_of(kind):
+                within = None if shape is Shape.SITE else pool.key
+                for node in map(self.nodes.__getitem__, pool.handles):
+                    if self._placeable(node):
+                        sizes[within, place_of(node, shape)] += node.accelerators
+            kept = sum(sizes.values()), max(sizes.values(), default=0)
+            self._capacities[kind, shape] = kept
+        return kept
+
+    def contents(self) -> dict[str, dict[Any, Any]]:
+        """All that placement reads: two snapshots of one book, at one instant, say the same."""
+        return {
+            "nodes": self.nodes,
+            "leases": self.leases,
+            "inbound": self.inbound,
+            "allocations": self.allocations_of,
+            "standing": self._standing,
+            "pools": {key: pool.contents() for key, pool in self.pools.items()},
+        }
+
+    # What the desk feeds in.
+
+    def advance(self, now_ms: int) -> None:
+        """Supply that has begun by now is like any other."""
+        self.now_ms = max(self.now_ms, now_ms)
+        while self._beginnings and self._beginnings[0][0] <= self.now_ms:
+            key = heapq.heappop(self._beginnings)[2]
+            pool = self.pools.get(key)
+            if pool is not None:
+                for node in [self.nodes[node_id] for node_id in pool.handles]:
+                    self._move(node)
+
+    def feed_inbound(self, old: InboundLease | None, new: InboundLease | None) -> None:
+        """An inbound lease was put or taken away."""
+        inbound = new or old
+        assert inbound is not None
+        if new is not None:
+            self.inbound[new.id] = new
+        else:
+            self.inbound.pop(inbound.id, None)
+        if old is not None and new is not None and _terms(old) != _terms(new):
+            for node_id in list(self._nodes_of.get(new.id, ())):
+                self._move(self.nodes[node_id])
+        self.version += 1
+
+    def feed_lease(self, old: Lease | None, new: Lease | None) -> None:
+        """A lease was put or taken away."""
+        if new is None:
+            assert old is not None
+            self.leases.pop(old.id, None)
+            return
+        self.leases[new.id] = new
+        if old is not None and rank_of(old) == rank_of(new) == GUARANTEED:
+            return
+        for pool in {
+            id(pool): pool
+            for allocation in self.allocations_of.get(new.id, {}).values()
+            if (pool := self._pool_of.get(allocation.node_id)) is not None
+        }.values():
+            pool.change_lease(new)
+
+    def feed_node(self, old: Node | None, new: Node | None) -> None:
+        """A node was put or taken away."""
+        self._capacities.clear()
+        self.version += 1
+        if old is not None and new is not None and _where(old) == _where(new):
+            self.nodes[new.id] = new
+            pool = self._pool_of[new.id]
+            pool.set_open(pool.handles[new.id], self._placeable(new))
+            return
+        if old is not None:
+            self._leave(old)
+            self._nodes_of[old.inbound_lease_id].pop(old.id, None)
+            self.nodes.pop(old.id, None)
+        if new is not None:
+            self.nodes[new.id] = new
+            self._nodes_of[new.inbound_lease_id][new.id] = None
+            self._enter(new)
+
+    def feed_allocation(self, old: Allocation | None, new: Allocation | None) -> None:
+        """An allocation was put or taken away."""
+        allocation = new or old
+        assert allocation is not None
+        if new is None:
+            self.allocations_of[allocation.lease_id].pop(allocation.id, None)
+            if not self.allocations_of[allocation.lease_id]:
+                del self.allocations_of[allocation.lease_id]
+        else:
+            self.allocations_of[new.lease_id][new.id] = new
+        was = old is not None and old.fenced_at_ms is None
+        is_now = new is not None and new.fenced_at_ms is None
+        if not (was or is_now):
+            return
+        pool = self._pool_of[allocation.node_id]
+        standing = self._standing.setdefault(allocation.node_id, {})
+        if was and is_now:
+            assert old is not None and new is not None
+            standing[new.id] = new
+            if old.accelerators == new.accelerators:
+                if _promise(old) != _promise(new):
+                    pool.set_window(new)
+                    self.version += 1
+                return
+        if was:
+            assert old is not None
+            standing.pop(old.id, None)
+            pool.free(old, standing.values())
+        if is_now:
+            assert new is not None
+            standing[new.id] = new
+            pool.hold(new, self.leases.get(new.lease_id))
+        if not standing:
+            del self._standing[allocation.node_id]
+        self.version += 1
+
+    # The pools.
+
+    @staticmethod
+    def _placeable(node: Node) -> bool:
+        return node.state is NodeState.IN_SERVICE
+
+    def _key(self, node: Node) -> PoolKey:
+        inbound = self.inbound[node.inbound_lease_id]
+        starts = inbound.starts_at_ms if inbound.starts_at_ms > self.now_ms else 0
+        return PoolKey(
+            node.kind, node.site, node.cluster, starts, inbound.ends_at_ms, inbound.conditions
+        )
+
+    def _enter(self, node: Node) -> None:
+        """Put a node, and what stands on it, into its pool."""
+        key = self._key(node)
+        pool = self.pools.get(key)
+        if pool is None:
+            pool = self.pools[key] = Pool(key, self._backend)
+            if key.starts_at_ms:
+                self._begun += 1
+                heapq.heappush(self._beginnings, (key.starts_at_ms, self._begun, key))
+        self._pool_of[node.id] = pool
+        pool.add_node(node, self._placeable(node))
+        for allocation in self.standing_on(node.id):
+            pool.hold(allocation, self.leases.get(allocation.lease_id))
+
+    def _leave(self, node: Node) -> None:
+        """Take a node, and what stands on it, out of its pool; an empty pool goes."""
+        pool = self._pool_of.pop(node.id)
+        left = list(self.standing_on(node.id))
+        while left:
+            pool.free(left.pop(), left)
+        pool.remove_node(node)
+        if not pool.handles:
+            del self.pools[pool.key]
+
+    def _move(self, node: Node) -> None:
+        """The supply of a node has other terms: it may belong to another pool."""
+        if self._key(node) != self._pool_of[node.id].key:
+            self._capacities.clear()
+            self._leave(node)
+            self._enter(node)
+            self.version += 1
+
+
+def promised_until(
+    supply: InboundLease | PoolKey, request: LeaseRequest, window: Window
+) -> tuple[bool, int | None]:
+    """Whether supply may be promised to a request over a window, and until when it then is.
+
+    Nothing is promised past the end of the inbound lease: a bounded window must fit; an
+    open-ended one is promised up to that end. The same holds of the windows in which the
+    inbound lease may be sold.
+    """
+    if unmet_condition(supply.conditions, request, window) is not None:
+        return False, None
+    if supply.starts_at_ms > window.start_ms:
+        return False, None
+    end_ms = sellable_until(supply.conditions, request, window)[1]
+    if supply.ends_at_ms is None:
+        return True, end_ms
+    if supply.ends_at_ms <= window.start_ms:
+        return False, None
+    if window.end_ms is None:
+        return True, min(supply.ends_at_ms, end_ms or supply.ends_at_ms)
+    return window.end_ms <= supply.ends_at_ms, window.end_ms
+
+
+def standing_window(allocation: Allocation, now_ms: int) -> Window:
+    """When an unfenced allocation stands: past its promise too, until it is fenced."""
+    end = allocation.ends_at_ms
+    if end is not None and allocation.delivered_from_ms is not None:
+        end = max(end, now_ms + 1)
+    if end is not None and end <= allocation.starts_at_ms:
+        end = allocation.starts_at_ms + 1
+    return Window(allocation.starts_at_ms, end)
+
+
+def _terms(inbound: InboundLease) -> tuple[object, ...]:
+    """What decides to which pool the nodes of an inbound lease belong."""
+    return inbound.starts_at_ms, inbound.ends_at_ms, inbound.conditions
+
+
+def _where(node: Node) -> tuple[object, ...]:
+    """What decides where a node is in its pool, and how large it is there."""
+    return (
+        node.inbound_lease_id, node.kind, node.site, node.cluster, node.pod, node.rack,
+        node.accelerators,
+    )  # fmt: skip
+
+
+def _promise(allocation: Allocation) -> tuple[int, int | None, bool]:
+    return (
+        allocation.starts_at_ms,
+        allocation.ends_at_ms,
+        allocation.delivered_from_ms is None,
+    )

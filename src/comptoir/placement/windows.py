@@ -1,0 +1,140 @@
+"""Accelerators that are free over a window though something stands there before or after it.
+
+The kernel finds what is untouched. This looks at what passes: holdings that end by themselves or
+have yet to start, a packed table of one row each, compared with the window at once. Counts are
+exact while one thing stands on each accelerator; a node where several do, or several tenants at
+different times, is looked at by its rows. Neighbours: `pools.py` owns the table, `plan.py` asks
+after the kernel has found nothing.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from comptoir.leases.lease import Shape
+from comptoir.placement import kernel as k
+from comptoir.placement.kernel_find import ON_CLUSTER, ON_NODE, ON_RACK
+from comptoir.placement.pools import ENDLESS, Pool
+from comptoir.units.ids import NodeId, TenantId
+from comptoir.units.time import Window
+
+Counts = np.ndarray[Any, np.dtype[np.int64]]
+FreeOn = Callable[[NodeId], int]
+"""How many accelerators of a node are free over the window, by its rows."""
+
+
+def something_passes(pool: Pool, window: Window, now_ms: int) -> bool:
+    """Whether anything that stands in a pool at some time leaves a window free."""
+    return bool(_gone(pool, window, now_ms)[1].any())
+
+
+def available(pool: Pool, tenant: TenantId, window: Window, now_ms: int, free_on: FreeOn) -> Counts:
+    """By row number, what each node of a pool has free for a tenant over a window."""
+    rows, gone = _gone(pool, window, now_ms)
+    node = np.frombuffer(pool.node, np.int32).reshape(-1, k.NODE_ROW)
+    gains = np.zeros(len(node), np.int64)
+    np.add.at(gains, rows[gone, k.W_NODE] // k.NODE_ROW, rows[gone, k.W_SIZE])
+    free = node[:, k.FREE] + gains
+    usable = node[:, k.LIST] != k.CLOSED
+    odd = {n // k.NODE_ROW for n in pool.doubled}
+    if not pool.shared:
+        owner = node[:, k.OWNER]
+        mine = (owner == k.NOBODY) | (owner == pool.owner_of(tenant))
+        usable &= mine | (free == node[:, k.SIZE])
+        odd.update(np.flatnonzero(owner == k.MIXED).tolist())
+    counts = np.where(usable, free, 0)
+    for row in odd:
+        if gains[row] and node[row, k.LIST] != k.CLOSED:
+            counts[row] = free_on(pool.ids[row])
+    return counts
+
+
+def _gone(pool: Pool, window: Window, now_ms: int) -> tuple[Counts, np.ndarray[Any, Any]]:
+    """What passes in a pool, and which of it does not stand during a window."""
+    rows = np.frombuffer(pool.window, np.int64)[: pool.meta[k.WINDOWS]].reshape(-1, k.WINDOW_ROW)
+    over = rows[:, k.W_END] <= window.start_ms
+    if window.start_ms <= now_ms:
+        over &= rows[:, k.W_START] >= 0  # what is handed over and not fenced stands now
+    end_ms = ENDLESS if window.end_ms is None else window.end_ms
+    return rows, over | (rows[:, k.W_START] >= end_ms)
+
+
+def places_of(pool: Pool, shape: Shape) -> Counts:
+    """By row number, the place of each node at a shape, counted from 0."""
+    node = np.frombuffer(pool.node, np.int32).reshape(-1, k.NODE_ROW)
+    if shape is Shape.NODE:
+        return np.arange(len(node), dtype=np.int64)
+    if shape in (Shape.CLUSTER, Shape.SITE):
+        return np.zeros(len(node), np.int64)
+    racks = node[:, k.RACK].astype(np.int64)
+    if shape is Shape.RACK:
+        return racks // k.RACK_ROW
+    rack = np.frombuffer(pool.rack, np.int64)
+    pods: Counts = rack[racks + k.POD] // k.POD_ROW
+    return pods
+
+
+def within(pool: Pool, counts: Counts, level: int, place: int) -> Counts:
+    """Counts of a place alone, by the kernel's level and handle."""
+    if level == ON_CLUSTER:
+        return counts
+    if level == ON_NODE:
+        rows, place = places_of(pool, Shape.NODE), place // k.NODE_ROW
+    elif level == ON_RACK:
+        rows, place = places_of(pool, Shape.RACK), place // k.RACK_ROW
+    else:
+        rows, place = places_of(pool, Shape.POD), place // k.POD_ROW
+    return np.where(rows == place, counts, 0)
+
+
+def roomiest(pool: Pool, counts: Counts, places: Counts) -> tuple[int, int, int] | None:
+    """(free, place, one of its rows) of the place with the most free; None: no node in service."""
+    node = np.frombuffer(pool.node, np.int32).reshape(-1, k.NODE_ROW)
+    opened = np.flatnonzero(node[:, k.LIST] != k.CLOSED)
+    if not len(opened):
+        return None
+    totals = np.bincount(places, weights=counts).astype(np.int64)
+    row = int(opened[np.argmax(totals[places[opened]])])
+    return int(totals[places[row]]), int(places[row]), row
+
+
+def ending(pool: Pool, places: Counts, place: int, most: int) -> list[tuple[int, int, int]]:
+    """(end, lease row, accelerators) of what ends by itself in a place, the soonest first."""
+    rows, _ = _gone(pool, Window(0), 0)
+    here = rows[(places[rows[:, k.W_NODE] // k.NODE_ROW] == place) & (rows[:, k.W_END] < ENDLESS)]
+    first = here[np.argsort(here[:, k.W_END], kind="stable")[:most]]
+    return [
+        (end_ms, pool.holding[holding + k.OF] // k.LEASE_ROW, size)
+        for holding, _, size, _, end_ms in first.tolist()
+    ]
+
+
+def tightest(counts: Counts, places: Counts, wanted: int) -> tuple[int, int] | None:
+    """(free, place) of the tightest place that has so much free, or None."""
+    totals = np.bincount(places, weights=counts).astype(np.int64)
+    fits = np.flatnonzero(totals >= wanted)
+    if not len(fits):
+        return None
+    place = int(fits[np.argmin(totals[fits])])
+    return int(totals[place]), place
+
+
+def taken_from(
+    pool: Pool, counts: Counts, places: Counts, place: int, wanted: int
+) -> list[tuple[NodeId, int]]:
+    """(node, accelerators) pairs of a place, freest node first; the last is the tightest."""
+    rows = np.flatnonzero((places == place) & (counts > 0))
+    order = rows[np.lexsort((rows, -counts[rows]))].tolist()
+    chosen: list[tuple[NodeId, int]] = []
+    while wanted > 0:
+        row = order.pop(0)
+        if counts[row] >= wanted:
+            for other in order:
+                if counts[other] < wanted:
+                    break
+                row = other
+        part = min(int(counts[row]), wanted)
+        chosen.append((pool.ids[row], part))
+        wanted -= part
+    return chosen
