@@ -24,6 +24,7 @@ RateCardId = NewType("RateCardId", str)
 RateId = NewType("RateId", str)
 AccrualId = NewType("AccrualId", str)
 InvoiceId = NewType("InvoiceId", str)
+EntitlementId = NewType("EntitlementId", str)
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _BITS_PER_LETTER = 5

@@ -1,0 +1,240 @@
+"""Lending: of one kind at one instant, who uses what, what is idle, and who lends to whom.
+
+Whoever uses more than its own takes first what the house has given to nobody, then what is
+idle of others, nearest in the tree first; lenders equally near lend in proportion to what they
+can. Limits bound it. Invariants: loans add up to what was asked as far as anybody has it idle;
+nobody lends more than it has idle. `tests/tenants` compares it with a plain model.
+"""
+
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from comptoir.tenants.entitlements import ROOT, Entitlement, Holder, entitled, own_part
+from comptoir.units.ids import TenantId
+
+Uses = Mapping[TenantId, Mapping[str, int]]
+"""What each team uses of the kind, by site."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a holder stands, in accelerators. What a group has not shared out is its own idle.
+
+    `lent` is what of its idle others use; `may_lend` and `may_borrow` are how much more.
+    """
+
+    holder: Holder
+    parent: Holder
+    entitled: int
+    used: int
+    own: int
+    borrowed: int
+    idle: int
+    lent: int
+    may_lend: int
+    may_borrow: int
+
+
+@dataclass(frozen=True, slots=True)
+class Loan:
+    """Accelerators that a borrower uses of a lender's idle; `ROOT` lends what is nobody's."""
+
+    lender: Holder
+    borrower: Hashable
+    accelerators: int
+
+
+@dataclass(slots=True)
+class _Branch:
+    """A holder with what hangs below it, and what was lent so far."""
+
+    holder: Holder
+    parent: Holder
+    is_team: bool = False
+    entitled: int = 0
+    shared_out: int = 0
+    used: int = 0
+    own: int = 0
+    lend_limit: int | None = None
+    borrow_limit: int | None = None
+    lent: int = 0
+    lent_outside: int = 0
+    members: "list[_Branch]" = field(default_factory=list)
+
+    @property
+    def idle(self) -> int:
+        """Its entitlement without what its members have and what it uses itself."""
+        return max(self.entitled - self.shared_out - (self.own if self.is_team else 0), 0)
+
+    @property
+    def free(self) -> int:
+        """What of its idle nobody uses."""
+        return self.idle - self.lent
+
+    @property
+    def can_lend(self) -> int:
+        """What it and its members could still lend to the world outside it."""
+        amount = sum(self.offers.values())
+        if self.lend_limit is not None:
+            amount = min(amount, self.lend_limit - self.lent_outside)
+        return max(amount, 0)
+
+    @property
+    def offers(self) -> dict[Holder, int]:
+        """Where that would come from: itself, and its members."""
+        return {self.holder: self.free, **{m.holder: m.can_lend for m in self.members}}
+
+
+class Lending:
+    """The tree of one kind at one instant; `lend` serves one borrower after the other.
+
+    Args:
+        rows: The kind's entitlements in force.
+        uses: What each team uses, by site; teams without an entitlement too.
+        unentitled: Accelerators that are nobody's: those supplied, less all entitlements.
+        instant_ms: When.
+    """
+
+    def __init__(
+        self, rows: Sequence[Entitlement], uses: Uses, unentitled: int, instant_ms: int
+    ) -> None:
+        self._root = _Branch(ROOT, ROOT, entitled=max(unentitled, 0))
+        self._branches: dict[Holder, _Branch] = {ROOT: self._root}
+        for row in sorted(rows, key=lambda row: (row.holder, row.id)):
+            self._add(row)
+        for team in sorted(uses):
+            self._branches.setdefault(Holder(team), _Branch(Holder(team), ROOT, is_team=True))
+        for branch in list(self._branches.values())[1:]:
+            above = self._branches.get(branch.parent, self._root)
+            above.members.append(branch)
+            if above is not self._root:
+                above.shared_out += branch.entitled
+        for team, by_site in uses.items():
+            own = own_part(entitled(rows, Holder(team), instant_ms), by_site)
+            for branch in self._path(Holder(team)):
+                branch.used += sum(by_site.values())
+                branch.own += own
+
+    def _add(self, row: Entitlement) -> None:
+        known = self._branches.get(row.holder)
+        if known is None:
+            is_team = row.tenant_id is not None
+            known = _Branch(row.holder, Holder(row.parent), is_team, lend_limit=0, borrow_limit=0)
+            self._branches[row.holder] = known
+        known.entitled += row.accelerators
+        known.lend_limit = _sum(known.lend_limit, row.lend_limit)
+        known.borrow_limit = _sum(known.borrow_limit, row.borrow_limit)
+
+    # What can be asked.
+
+    def holders(self) -> list[Holder]:
+        """Every team and group."""
+        return [holder for holder in self._branches if holder != ROOT]
+
+    def position(self, holder: Holder) -> Position:
+        """A holder's numbers, after the loans so far."""
+        branch = self._branches[holder]
+        return Position(
+            holder, branch.parent, branch.entitled, branch.used, branch.own,
+            branch.used - branch.own, branch.idle, branch.lent, branch.can_lend,
+            self.may_borrow(holder),
+        )  # fmt: skip
+
+    def may_borrow(self, holder: Holder) -> int:
+        """How many more accelerators a team may use above its own entitlement.
+
+        A group's limit bounds what its members together use above the group's entitlement.
+        """
+        if holder not in self._branches:
+            return self.can_lend
+        most = sum(sum(offers.values()) for _, offers in self._steps(holder))
+        for branch in self._path(holder):
+            if branch.borrow_limit is not None:
+                above_its_own = max(branch.used - branch.entitled, 0)
+                most = min(most, branch.borrow_limit - above_its_own)
+        return max(most, 0)
+
+    @property
+    def can_lend(self) -> int:
+        """How many more accelerators an outsider may use, of nobody's and of idle ones."""
+        return self._root.can_lend
+
+    @property
+    def kept(self) -> int:
+        """Accelerators that must stay free, because their holders do not lend them."""
+        return sum(branch.free for branch in self._branches.values()) - self._root.can_lend
+
+    # Lending.
+
+    def lend(self, borrower: Hashable, accelerators: int, holder: Holder = ROOT) -> list[Loan]:
+        """Find accelerators for a borrower: a team by its `holder`, else an outsider.
+
+        What stands there already is lent even beyond a limit that was set since; what nobody
+        has idle is not lent.
+        """
+        loans: dict[Holder, int] = {}
+        for above, offers in self._steps(holder):
+            amount = min(accelerators, sum(offers.values()))
+            self._take(above, offers, amount, loans)
+            accelerators -= amount
+        free = {branch.holder: branch.free for branch in self._branches.values()}
+        for lender, part in share_out(min(accelerators, sum(free.values())), free).items():
+            self._book(lender, part, loans)
+        return [Loan(lender, borrower, part) for lender, part in loans.items()]
+
+    def _steps(self, holder: Holder) -> Iterator[tuple[_Branch, dict[Holder, int]]]:
+        """Whom to ask, nearest first: the house for what is nobody's, then up the tree."""
+        yield self._root, {ROOT: self._root.free}
+        path = self._path(holder)
+        below = None if holder == ROOT else path.pop(0)
+        for above in path:
+            offers = {m.holder: m.can_lend for m in above.members if m is not below}
+            if above is not self._root:
+                offers[above.holder] = above.free
+            yield above, offers
+            below = above
+
+    def _take(
+        self, above: _Branch, offers: dict[Holder, int], amount: int, loans: dict[Holder, int]
+    ) -> None:
+        for lender, part in share_out(amount, offers).items():
+            if lender == above.holder:
+                self._book(lender, part, loans)
+            elif part:
+                member = self._branches[lender]
+                inside = member.offers
+                member.lent_outside += part
+                self._take(member, inside, part, loans)
+
+    def _book(self, lender: Holder, part: int, loans: dict[Holder, int]) -> None:
+        if part:
+            self._branches[lender].lent += part
+            loans[lender] = loans.get(lender, 0) + part
+
+    def _path(self, holder: Holder) -> list[_Branch]:
+        """The holder, the groups that it is in, and the house at last."""
+        path = [self._branches[holder]]
+        while path[-1] is not self._root:
+            path.append(self._branches.get(path[-1].parent, self._root))
+        return path
+
+
+def share_out(amount: int, most: Mapping[Holder, int]) -> dict[Holder, int]:
+    """`amount` in proportion to `most`, whole, at most `most` each; it must fit.
+
+    What rounding down leaves goes to the largest remainders, of equals to the first name.
+    """
+    total = sum(most.values())
+    if amount <= 0 or total <= 0:
+        return {}
+    parts = {holder: amount * part // total for holder, part in most.items()}
+    left = amount - sum(parts.values())
+    order = sorted(most, key=lambda holder: (-(amount * most[holder] % total), holder))
+    for holder in order[:left]:
+        parts[holder] += 1
+    return parts
+
+
+def _sum(one: int | None, other: int | None) -> int | None:
+    """Limits of rows add up, as what they limit does; no bound with anything is no bound."""
+    return None if one is None or other is None else one + other
