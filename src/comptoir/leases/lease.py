@@ -94,6 +94,10 @@ class Lease:
     `stop_at_ms` is when its jobs were told and `kill_at_ms` when its time is over: its
     billing ends there at the latest. `residency` is where its data must stay, beside what
     its tenant requires; empty is anywhere.
+
+    `lent`: an on-demand lease that stands on the idle entitlement of a team; `borrowed`: a
+    team's use above its own entitlement; `recall`: a sold window whose contract lets it be
+    called back. Each may be taken back, once it has run `minimum_runtime_s` (`claims.py`).
     """
 
     id: LeaseId
@@ -119,6 +123,10 @@ class Lease:
     reclaimed_for: LeaseId | None = None
     reclaims: int = 0
     residency: str = ""
+    lent: bool = False
+    borrowed: bool = False
+    recall: bool = False
+    minimum_runtime_s: int = 0
 
     @property
     def window(self) -> Window:
@@ -127,8 +135,8 @@ class Lease:
 
     @property
     def reclaimable(self) -> bool:
-        """Whether a stronger request may take it back with notice."""
-        return self.lease_class is LeaseClass.SPOT
+        """Whether some stronger request may take it back with notice."""
+        return self.lease_class is LeaseClass.SPOT or self.lent or self.borrowed or self.recall
 
     @property
     def strength(self) -> int:
@@ -171,6 +179,7 @@ class LeaseRequest:
     grants: frozenset[str] = frozenset()
     residency: tuple[str, ...] = ()
     preferred_shape: Shape | None = None
+    borrowed: bool = False
 
     @property
     def strength(self) -> int:
@@ -191,4 +200,5 @@ def request_of(lease: Lease, tenant: Tenant, now_ms: int) -> LeaseRequest:
         lease.notice_s,
         frozenset(tenant.grants),
         tuple(filter(None, dict.fromkeys((lease.residency, tenant.residency)))),
+        borrowed=lease.borrowed,
     )

@@ -111,6 +111,27 @@ def shortage(has: Mapping[str, int], wants: Mapping[str, int]) -> int:
     return max(at_sites, in_all, 0)
 
 
+def needed_at(rows: Iterable[Entitlement], instant_ms: int) -> dict[str, int]:
+    """What must be had at each site for all entitlements at an instant, and in all (`ANYWHERE`).
+
+    A group needs at a site what it has there, or what its members have there if that is more.
+    """
+    standing = in_force(rows, instant_ms)
+    needs: dict[str, int] = defaultdict(int)
+    for site in {row.site for row in standing} - {ANYWHERE}:
+        needs[site] = _needed(standing, ROOT, site)
+    needs[ANYWHERE] = sum(row.accelerators for row in standing if row.parent == ROOT)
+    return dict(needs)
+
+
+def _needed(standing: Sequence[Entitlement], above: Holder, site: str) -> int:
+    total = 0
+    for holder in {row.holder for row in standing if row.parent == above}:
+        own = sum(r.accelerators for r in standing if r.holder == holder and r.site == site)
+        total += max(own, _needed(standing, holder, site))
+    return total
+
+
 def check_tree(rows: Sequence[Entitlement], since_ms: int) -> None:
     """Let the rows of one kind pass if they are a tree, and no group is shared out twice over.
 

@@ -140,6 +140,11 @@ class Lending:
             self.may_borrow(holder),
         )  # fmt: skip
 
+    def own_left(self, holder: Holder) -> int:
+        """What of its own a team does not use."""
+        branch = self._branches.get(holder)
+        return 0 if branch is None else max(branch.entitled - branch.own, 0)
+
     def may_borrow(self, holder: Holder) -> int:
         """How many more accelerators a team may use above its own entitlement.
 

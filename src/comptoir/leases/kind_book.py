@@ -1,0 +1,240 @@
+"""The book of one kind that has entitlements: supplied, entitled, sold for good, used, over time.
+
+What is sold for good is counted in whole nodes where customers get whole nodes. Invariant,
+kept by admission (`grounds.py`): at no instant is more sold for good than is supplied and not
+entitled. So a team can always get what it is entitled to, by taking back what may be taken
+back. `headroom.py` feeds it; the arithmetic of lending is `tenants.lending`'s.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+
+from comptoir.fleet.kinds import CATALOGUE, Tenancy
+from comptoir.fleet.nodes import Node
+from comptoir.leases.allocation import Allocation
+from comptoir.leases.claims import Ground, ground_of
+from comptoir.leases.inbound import InboundLease, InboundState
+from comptoir.leases.lease import Lease
+from comptoir.tenants.entitlements import (
+    ANYWHERE,
+    Entitlement,
+    Holder,
+    changes,
+    entitled,
+    in_force,
+    needed_at,
+    own_part,
+)
+from comptoir.tenants.lending import Lending
+from comptoir.units.ids import AllocationId, EntitlementId, InboundLeaseId, NodeId, TenantId
+from comptoir.units.steps import Steps
+from comptoir.units.time import Window
+
+Span = tuple[int, int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Filed:
+    """What an allocation was counted as, so that exactly that can be taken away again."""
+
+    ground: Ground
+    tenant_id: TenantId
+    starts_at_ms: int
+    ends_at_ms: int | None
+    accelerators: int
+
+
+class KindBook:
+    """One kind that has entitlements: its sums over time."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.rows: dict[EntitlementId, Entitlement] = {}
+        self.supplied: dict[str, Steps] = defaultdict(Steps)
+        self.unentitled: dict[str, Steps] = defaultdict(Steps)
+        """By site and `ANYWHERE`: supplied, less entitled."""
+        self.room: dict[str, Steps] = defaultdict(Steps)
+        """The same, less sold for good."""
+        self.uses: dict[tuple[Ground, TenantId], dict[str, Steps]] = defaultdict(
+            lambda: defaultdict(Steps)
+        )
+        self.taken: dict[Ground, Steps] = defaultdict(Steps)
+        """Accelerators by ground; what is sold for good in whole nodes."""
+        self._whole_nodes = CATALOGUE[kind].tenancy is Tenancy.EXCLUSIVE_NODE
+        self._brought: dict[InboundLeaseId, dict[str, int]] = defaultdict(dict)
+        self._filed: dict[AllocationId, _Filed] = {}
+        self._sold_on: dict[NodeId, dict[AllocationId, _Filed]] = defaultdict(dict)
+        self._set_aside: list[tuple[str, Span, int]] = []
+
+    # What is asked.
+
+    def governs(self, now_ms: int) -> bool:
+        """Whether an entitlement is in force or will be."""
+        return any(row.ends_at_ms is None or row.ends_at_ms > now_ms for row in self.rows.values())
+
+    def in_force(self, instant_ms: int) -> list[Entitlement]:
+        """The rows in force at an instant."""
+        return in_force(self.rows.values(), instant_ms)
+
+    def sites(self) -> list[str]:
+        """The sites at which the kind was ever supplied."""
+        return sorted(site for site in self.supplied if site != ANYWHERE)
+
+    def fits_own(self, team: TenantId, accelerators: int, site: str, instant_ms: int) -> bool:
+        """Whether so many more, at a site, stand whole on a team's own entitlement."""
+        uses = self.used(Ground.OWN, team, instant_ms)
+        uses[site] = uses.get(site, 0) + accelerators
+        mine = entitled(self.rows.values(), Holder(team), instant_ms)
+        return own_part(mine, uses) == sum(uses.values())
+
+    def lowest_room(self, site: str, window: Window) -> tuple[int, int]:
+        """How much may still be sold for good over a window at a site, and when it is least."""
+        return min(self.room[place].lowest(window) for place in {site, ANYWHERE})
+
+    def used(self, ground: Ground, team: TenantId, instant_ms: int) -> dict[str, int]:
+        """What a team uses on one ground at an instant, by site."""
+        sites = self.uses.get((ground, team), {})
+        return {site: steps.at(instant_ms) for site, steps in sites.items()}
+
+    def lending(self, instant_ms: int, with_spot: bool = True) -> Lending:
+        """Who uses, lends and could lend what at an instant, all that stands taken in."""
+        rows = self.in_force(instant_ms)
+        uses: dict[TenantId, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+        for (_, team), sites in self.uses.items():
+            for site, steps in sites.items():
+                uses[team][site] += steps.at(instant_ms)
+        given = sum(row.accelerators for row in rows if not row.parent)
+        unentitled = self.supplied[ANYWHERE].at(instant_ms) - given
+        found = Lending(rows, uses, unentitled, instant_ms)
+        found.lend(Ground.SOLD, self.taken[Ground.SOLD].at(instant_ms))
+        for team in sorted(uses):
+            found.lend(team, found.position(Holder(team)).borrowed, Holder(team))
+        for ground in (Ground.LENT, Ground.RECALL, *([Ground.SPOT] if with_spot else [])):
+            found.lend(ground, self.taken[ground].at(instant_ms))
+        return found
+
+    def limited(self, instant_ms: int) -> bool:
+        """Whether anybody limits what it lends or borrows."""
+        rows = self.in_force(instant_ms)
+        return any(r.lend_limit is not None or r.borrow_limit is not None for r in rows)
+
+    def extra(self, node: Node, accelerators: int, window: Window) -> int:
+        """How much more would be sold for good by selling accelerators of a node."""
+        if not self._whole_nodes:
+            return accelerators
+        for filed in self._sold_on[node.id].values():
+            end_ms = filed.ends_at_ms
+            lasts = end_ms is None or (window.end_ms is not None and end_ms >= window.end_ms)
+            if lasts and filed.starts_at_ms <= window.start_ms:
+                return 0
+        return node.accelerators
+
+    # What is fed.
+
+    def put_row(self, row: Entitlement) -> None:
+        """An entitlement is put in, or given another end."""
+        self.rows[row.id] = row
+        self._set_entitled_aside()
+
+    def drop_row(self, row: Entitlement) -> None:
+        """An entitlement is taken out."""
+        del self.rows[row.id]
+        self._set_entitled_aside()
+
+    def _set_entitled_aside(self) -> None:
+        """Work out again what is entitled over time, at each site and in all."""
+        for site, span, amount in self._set_aside:
+            self._add_room(site, span, amount)
+        rows = list(self.rows.values())
+        instants = [*changes(rows, 0), None]
+        self._set_aside = [
+            (site, (start, end), amount)
+            for start, end in pairwise(instants)
+            if start is not None
+            for site, amount in needed_at(rows, start).items()
+        ]
+        for site, span, amount in self._set_aside:
+            self._add_room(site, span, -amount)
+
+    def _add_room(self, site: str, span: Span, amount: int) -> None:
+        self.unentitled[site].add(*span, amount)
+        self.room[site].add(*span, amount)
+
+    def bring(self, inbound: InboundLease, site: str, accelerators: int) -> None:
+        """Accelerators of an inbound lease come into service, or leave it if negative."""
+        brought = self._brought[inbound.id]
+        brought[site] = brought.get(site, 0) + accelerators
+        self._supply(inbound, site, accelerators)
+
+    def move_supply(self, old: InboundLease | None, new: InboundLease | None) -> None:
+        """An inbound lease has other dates, or another state."""
+        for inbound, sign in ((old, -1), (new, 1)):
+            if inbound is not None:
+                for site, accelerators in self._brought[inbound.id].items():
+                    self._supply(inbound, site, sign * accelerators)
+
+    def _supply(self, inbound: InboundLease, site: str, accelerators: int) -> None:
+        if inbound.state is InboundState.ACTIVE:
+            span = inbound.starts_at_ms, inbound.ends_at_ms
+            for place in (site, ANYWHERE):
+                self.supplied[place].add(*span, accelerators)
+                self._add_room(place, span, accelerators)
+
+    def file(self, allocation: Allocation, lease: Lease, node: Node) -> None:
+        """Count an allocation as what its lease is now, and no more as what it was."""
+        self.unfile(allocation.id, node)
+        starts = 0 if allocation.delivered_from_ms is not None else allocation.starts_at_ms
+        filed = _Filed(
+            ground_of(lease), lease.tenant_id, starts, allocation.ends_at_ms,
+            len(allocation.accelerators),
+        )  # fmt: skip
+        self._filed[allocation.id] = filed
+        self._count(allocation.id, filed, node, 1)
+
+    def unfile(self, allocation_id: AllocationId, node: Node) -> None:
+        """Take out what an allocation was counted as."""
+        filed = self._filed.pop(allocation_id, None)
+        if filed is not None:
+            self._count(allocation_id, filed, node, -1)
+
+    def _count(self, id: AllocationId, filed: _Filed, node: Node, sign: int) -> None:
+        span, amount = (filed.starts_at_ms, filed.ends_at_ms), sign * filed.accelerators
+        if filed.ground in (Ground.OWN, Ground.BORROWED):
+            self.uses[filed.ground, filed.tenant_id][node.site].add(*span, amount)
+        if filed.ground is not Ground.SOLD:
+            self.taken[filed.ground].add(*span, amount)
+            return
+        sold = self._sold_on[node.id]
+        self._sell(node, sold, -1)
+        if sign > 0:
+            sold[id] = filed
+        else:
+            del sold[id]
+        self._sell(node, sold, 1)
+
+    def _sell(self, node: Node, sold: dict[AllocationId, _Filed], sign: int) -> None:
+        """Count what is sold for good of a node: all of it while any of it is, or slot by slot."""
+        spans: list[tuple[int, int | None, int]]
+        if self._whole_nodes:
+            spans = [(*span, node.accelerators) for span in _union(sold.values())]
+        else:
+            spans = [(s.starts_at_ms, s.ends_at_ms, s.accelerators) for s in sold.values()]
+        for starts, ends, accelerators in spans:
+            self.taken[Ground.SOLD].add(starts, ends, sign * accelerators)
+            for place in (node.site, ANYWHERE):
+                self.room[place].add(starts, ends, -sign * accelerators)
+
+
+def _union(spans: Iterable[_Filed]) -> list[Span]:
+    """The instants that any of the spans covers, as spans that do not touch."""
+    found: list[Span] = []
+    for span in sorted(spans, key=lambda s: s.starts_at_ms):
+        starts, ends = span.starts_at_ms, span.ends_at_ms
+        if found and (found[-1][1] is None or starts <= found[-1][1]):
+            first, last = found[-1]
+            found[-1] = (first, None if last is None or ends is None else max(last, ends))
+        else:
+            found.append((starts, ends))
+    return found

@@ -1,0 +1,51 @@
+"""Steps add up as a plain list of spans does, and forget what was taken away."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from comptoir.units.steps import Steps
+from comptoir.units.time import Window
+
+instants = st.integers(0, 12)
+spans = st.lists(
+    st.tuples(instants, st.one_of(st.none(), instants), st.integers(-3, 3)), max_size=8
+)
+
+
+def filled(of: list[tuple[int, int | None, int]]) -> Steps:
+    steps = Steps()
+    for span in of:
+        steps.add(*span)
+    return steps
+
+
+def plain(of: list[tuple[int, int | None, int]], instant: int) -> int:
+    return sum(
+        amount for start, end, amount in of if start <= instant and (end is None or instant < end)
+    )
+
+
+@given(spans, instants)
+def test_the_sum_at_an_instant_is_that_of_the_spans_over_it(
+    of: list[tuple[int, int | None, int]], instant: int
+) -> None:
+    assert filled(of).at(instant) == plain(of, instant)
+
+
+@given(spans, instants, st.one_of(st.none(), st.integers(1, 8)))
+def test_the_lowest_of_a_window_is_the_first_of_its_instants_that_is_so_low(
+    of: list[tuple[int, int | None, int]], start: int, length: int | None
+) -> None:
+    end = None if length is None else start + length
+    sums = [(plain(of, instant), instant) for instant in range(start, end or 30)]
+    assert filled(of).lowest(Window(start, end)) == min(sums)
+
+
+@given(spans, spans)
+def test_what_is_taken_away_leaves_no_trace(
+    kept: list[tuple[int, int | None, int]], gone: list[tuple[int, int | None, int]]
+) -> None:
+    steps = filled(kept + gone)
+    for start, end, amount in gone:
+        steps.add(start, end, -amount)
+    assert (steps._times, steps._deltas) == (filled(kept)._times, filled(kept)._deltas)
