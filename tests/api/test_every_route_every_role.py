@@ -28,6 +28,7 @@ UNKNOWN = "zz_0000"
 
 def concrete(path: str, **ids: str) -> str:
     names = ("lease", "job", "tenant", "user", "node", "supply", "runtime", "card", "rate", "key")
+    names += ("entitlement", "lease_class")
     given = {**dict.fromkeys((*names, "invoice"), UNKNOWN), "kind": KIND, "path": "a", **ids}
     return path.replace("{path:path}", "{path}").format(**given)
 

@@ -11,7 +11,18 @@ from typing import Any
 from pydantic import BaseModel
 
 from comptoir.api.door import PUBLIC
-from comptoir.api.handlers import files, jobs, leases, money, parties, rates, status, supply
+from comptoir.api.handlers import (
+    entitlements,
+    files,
+    jobs,
+    leases,
+    money,
+    parties,
+    rates,
+    status,
+    supply,
+)
+from comptoir.api.shapes import entitlements as entitlement_shapes
 from comptoir.api.shapes import leases as lease_shapes
 from comptoir.api.shapes import money as money_shapes
 from comptoir.api.shapes import parties as party_shapes
@@ -39,7 +50,8 @@ class Route:
         return PUBLIC if self.permission is None else str(self.permission)
 
 
-_L, _M, _T, _S = lease_shapes, money_shapes, party_shapes, supply_shapes
+_E, _L, _M = entitlement_shapes, lease_shapes, money_shapes
+_T, _S = party_shapes, supply_shapes
 
 _LEASES = (
     Route(
@@ -139,6 +151,47 @@ _PARTIES = (
     Route("POST", "/v1/keys/{key}/revoke", parties.revoke_key, Permission.READ, _T.Key),
 )
 
+_ENTITLEMENTS = (
+    Route(
+        "POST",
+        "/v1/entitlements",
+        entitlements.set_entitlement,
+        Permission.ENTITLEMENTS_WRITE,
+        _E.Entitlement,
+        201,
+    ),
+    Route(
+        "GET",
+        "/v1/entitlements",
+        entitlements.list_entitlements,
+        Permission.READ,
+        ListOf[_E.Entitlement],
+    ),
+    Route(
+        "GET",
+        "/v1/entitlements/{entitlement}",
+        entitlements.get_entitlement,
+        Permission.READ,
+        _E.Entitlement,
+    ),
+    Route(
+        "POST",
+        "/v1/entitlements/{entitlement}/end",
+        entitlements.end_entitlement,
+        Permission.ENTITLEMENTS_WRITE,
+        _E.Entitlement,
+    ),
+    Route("GET", "/v1/shares", entitlements.list_shares, Permission.READ, _E.Shares),
+    Route("GET", "/v1/policy", entitlements.show_policy, Permission.READ, _E.Policy),
+    Route(
+        "PUT",
+        "/v1/policy/{lease_class}",
+        entitlements.set_policy,
+        Permission.ENTITLEMENTS_WRITE,
+        _E.ClassPolicy,
+    ),
+)
+
 _SUPPLY = (
     Route("GET", "/v1/kinds", supply.list_kinds, Permission.READ, ListOf[_S.Kind]),
     Route("GET", "/v1/fleet", supply.get_fleet, Permission.READ_HOUSE, _S.Fleet),
@@ -215,4 +268,4 @@ _MONEY = (
 )
 
 # The busiest first: routes are tried in order.
-ROUTES: tuple[Route, ...] = (*_LEASES, *_PARTIES, *_SUPPLY, *_MONEY)
+ROUTES: tuple[Route, ...] = (*_LEASES, *_PARTIES, *_ENTITLEMENTS, *_SUPPLY, *_MONEY)

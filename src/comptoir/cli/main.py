@@ -43,6 +43,8 @@ SECTIONS = {
         "user": (f"{_AT}.users:user", "People and programs that act."),
         "key": (f"{_AT}.users:key", "API keys."),
         "quota": (f"{_AT}.tenants:quota", "How much a tenant may hold."),
+        "entitlement": (f"{_AT}.entitlements:entitlement", "What teams have, lend and borrow."),
+        "policy": (f"{_AT}.entitlements:policy", "Notice, minimum runtime, ageing by class."),
         "fleet": (f"{_AT}.fleet:fleet", "Nodes and accelerator kinds."),
         "supply": (f"{_AT}.supply:supply", "Capacity that is owned or rented."),
         "runtime": (f"{_AT}.runtimes:runtime", "Read-only environments for jobs."),

@@ -18,6 +18,7 @@ from typing import Any, cast
 from comptoir.client.account_records import Event
 from comptoir.client.accounts import Invoices, Ledger, RateCards, Usage
 from comptoir.client.capacity import Fleet, Runtimes, Supply
+from comptoir.client.entitlements import Entitlements, Policy
 from comptoir.client.following import Lost, Moved, Place, Said, follow
 from comptoir.client.parties import PAGE, Keys, Tenants, Users
 from comptoir.client.profiles import resolve
@@ -65,6 +66,8 @@ class Client:
         self.supply = Supply(self._transport)
         self.runtimes = Runtimes(self._transport)
         self.rate_cards = RateCards(self._transport)
+        self.entitlements = Entitlements(self._transport)
+        self.policy = Policy(self._transport)
         self.leases = Leases(self._transport)
         self.jobs = Jobs(self._transport)
         self.usage = Usage(self._transport)

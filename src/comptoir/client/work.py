@@ -43,6 +43,7 @@ class Leases:
         name: str | None = None,
         tenant: str | None = None,
         residency: str | None = None,
+        recall: bool | None = None,
     ) -> Lease:
         """Ask for accelerators; the answer is `scheduled` or `waiting`.
 
@@ -58,6 +59,7 @@ class Leases:
             name: For people.
             tenant: For house users: whose lease, by id or slug.
             residency: Where its data must stay: "FR", "US-VA", "EU".
+            recall: For house users: a sold window that may be called back with its notice.
 
         Raises:
             Refused: quota, shape, class, price, a condition of the supply.
@@ -74,6 +76,7 @@ class Leases:
             "name": name,
             "tenant": tenant,
             "residency": residency,
+            "recall": recall,
         }
         return cast(Lease, self._transport.write("POST", path_of("leases"), body))
 

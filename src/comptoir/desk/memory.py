@@ -17,14 +17,18 @@ from comptoir.leases.allocation import Allocation
 from comptoir.leases.inbound import InboundLease, InboundState
 from comptoir.leases.jobs import FINAL_JOB_STATES, Attempt, Job, JobState, Runtime
 from comptoir.leases.lease import FINAL, Lease, LeaseClass, LeaseState
+from comptoir.leases.policy import DEFAULTS, ClassPolicy
 from comptoir.ledger.entries import Account, Unit
+from comptoir.placement.headroom import Headroom
 from comptoir.placement.snapshot import Snapshot
 from comptoir.pricing.rates import Rate, RateCard, RateState
+from comptoir.tenants.entitlements import Entitlement, Holder
 from comptoir.tenants.parties import Key, Quota, Tenant, User
 from comptoir.units.ids import (
     AccrualId,
     AllocationId,
     AttemptId,
+    EntitlementId,
     InboundLeaseId,
     JobId,
     KeyId,
@@ -63,12 +67,22 @@ class BillingMark:
     invoiced_until_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class LendingMark:
+    """Up to when a team has been credited for what it lent of a kind."""
+
+    tenant_id: TenantId
+    kind: str
+    settled_until_ms: int
+
+
 class Memory:
     """All live tables, their indexes, and the snapshot that placement reads."""
 
     def __init__(self) -> None:
         self.journal = journal = Journal()
         self.snapshot = snapshot = Snapshot()
+        self.headroom = headroom = Headroom(snapshot)
         self.version = 0
         self.counter = 0
         self.last_seq: dict[str, int] = {}
@@ -86,6 +100,7 @@ class Memory:
         self.agenda = Agenda[LeaseId]()
         """The leases that the next turn looks at."""
         self.supply_agenda = Agenda[InboundLeaseId]()
+        self.entitlement_agenda = Agenda[EntitlementId]()
 
         self.rate_cards = Table[RateCardId, RateCard]("rate_card", lambda r: r.id, journal)
         self.rates = Table[RateId, Rate]("rate", lambda r: r.id, journal)
@@ -95,20 +110,7 @@ class Memory:
         )
         self.users = Table[UserId, User]("user", lambda r: r.id, journal)
         self.keys = Table[KeyId, Key]("key", lambda r: r.id, journal)
-        self.inbound = Table[InboundLeaseId, InboundLease](
-            "inbound_lease", lambda r: r.id, journal, snapshot.feed_inbound
-        )
-        self.nodes = Table[NodeId, Node]("node", lambda r: r.id, journal, snapshot.feed_node)
-        self.fabrics = Table[tuple[str, str], Fabric](
-            "fabric", lambda r: (r.site, r.cluster), journal
-        )
-        self.runtimes = Table[RuntimeId, Runtime]("runtime", lambda r: r.id, journal)
-        self.leases = Table[LeaseId, Lease]("lease", lambda r: r.id, journal, snapshot.feed_lease)
-        self.allocations = Table[AllocationId, Allocation](
-            "allocation", lambda r: r.id, journal, snapshot.feed_allocation
-        )
-        self.jobs = Table[JobId, Job]("job", lambda r: r.id, journal)
-        self.attempts = Table[AttemptId, Attempt]("attempt", lambda r: r.id, journal)
+        self._make_lease_tables(journal, snapshot, headroom)
         self.accruals = Table[AccrualId, Accrual]("accrual", lambda r: r.id, journal)
         self.balances = Table[tuple[Account, Unit], Balance](
             "balance", lambda r: (r.account, r.unit), journal
@@ -117,13 +119,49 @@ class Memory:
         self.billing_marks = Table[TenantId, BillingMark](
             "billing_mark", lambda r: r.tenant_id, journal
         )
+        self._make_entitlement_tables(journal)
         self.all_tables: tuple[Table, ...] = (  # type: ignore[type-arg]
             self.rate_cards, self.rates, self.tenants, self.quotas, self.users, self.keys,
             self.inbound, self.nodes, self.fabrics, self.runtimes, self.leases, self.allocations,
             self.jobs, self.attempts, self.accruals, self.balances, self.series, self.billing_marks,
+            self.entitlements, self.policies, self.lending_marks,
         )  # fmt: skip
         self._index()
         self._keep_agenda()
+
+    def _make_lease_tables(self, journal: Journal, snapshot: Snapshot, headroom: Headroom) -> None:
+        """What placement reads hears of changes first, what counts it hears after."""
+        self.inbound = Table[InboundLeaseId, InboundLease](
+            "inbound_lease", lambda r: r.id, journal, snapshot.feed_inbound, headroom.feed_inbound
+        )
+        self.nodes = Table[NodeId, Node](
+            "node", lambda r: r.id, journal, snapshot.feed_node, headroom.feed_node
+        )
+        self.fabrics = Table[tuple[str, str], Fabric](
+            "fabric", lambda r: (r.site, r.cluster), journal
+        )
+        self.runtimes = Table[RuntimeId, Runtime]("runtime", lambda r: r.id, journal)
+        self.leases = Table[LeaseId, Lease](
+            "lease", lambda r: r.id, journal, snapshot.feed_lease, headroom.feed_lease
+        )
+        self.allocations = Table[AllocationId, Allocation](
+            "allocation",
+            lambda r: r.id,
+            journal,
+            snapshot.feed_allocation,
+            headroom.feed_allocation,
+        )
+        self.jobs = Table[JobId, Job]("job", lambda r: r.id, journal)
+        self.attempts = Table[AttemptId, Attempt]("attempt", lambda r: r.id, journal)
+
+    def _make_entitlement_tables(self, journal: Journal) -> None:
+        self.entitlements = Table[EntitlementId, Entitlement](
+            "entitlement", lambda r: r.id, journal, self.headroom.feed_entitlement
+        )
+        self.policies = Table[LeaseClass, ClassPolicy]("policy", lambda r: r.lease_class, journal)
+        self.lending_marks = Table[tuple[TenantId, str], LendingMark](
+            "lending_mark", lambda r: (r.tenant_id, r.kind), journal
+        )
 
     def _keep_agenda(self) -> None:
         """Every change of a lease, or of what hangs on it, brings it before the next turn."""
@@ -133,6 +171,7 @@ class Memory:
         self.attempts.feed(lambda old, new: self._touch(old or new, "lease_id"))
         self.jobs.feed(lambda old, new: self._touch(old or new, "lease_id"))
         self.inbound.feed(lambda old, new: self.supply_agenda.touch((old or new).id))  # type: ignore[union-attr]
+        self.entitlements.feed(lambda old, new: self.entitlement_agenda.touch((old or new).id))  # type: ignore[union-attr]
 
     def _touch(self, row: Any, field: str) -> None:
         self.agenda.touch(getattr(row, field))
@@ -162,6 +201,7 @@ class Memory:
         self.leases_by_tenant = Index[TenantId, Lease](
             self.leases, lambda x: None if x.state in FINAL else x.tenant_id
         )
+        self.lent_leases = Index[str, Lease](self.leases, lambda x: x.kind if x.lent else None)
         self.queued_jobs = Index[LeaseId, Job](
             self.jobs, lambda j: j.lease_id if j.state is JobState.QUEUED else None
         )
@@ -173,6 +213,10 @@ class Memory:
         )
         self.nodes_by_name = Index[str, Node](
             self.nodes, lambda n: None if n.state is NodeState.RETIRED else n.name
+        )
+        self.entitlements_by_kind = Index[str, Entitlement](self.entitlements, lambda e: e.kind)
+        self.entitlements_by_holder = Index[Holder, Entitlement](
+            self.entitlements, lambda e: e.holder
         )
         self.open_accruals = Index[tuple[LeaseId, RateId, int, bool], Accrual](
             self.accruals,
@@ -200,6 +244,10 @@ class Memory:
         """The next number of an append-only table."""
         self.last_seq[table] = self.last_seq.get(table, 0) + 1
         return self.last_seq[table]
+
+    def policy(self, lease_class: LeaseClass) -> ClassPolicy:
+        """What the operator has settled for a class, or the default."""
+        return self.policies.get(lease_class) or DEFAULTS[lease_class]
 
     def allocations_of(self, lease_id: LeaseId) -> list[Allocation]:
         """The allocations of a lease that are not settled yet."""

@@ -10,6 +10,7 @@ from comptoir.metering.usage import Measure
 from comptoir.tenants.parties import Key, Role, TenantKind
 from comptoir.units.ids import (
     AttemptId,
+    EntitlementId,
     InboundLeaseId,
     JobId,
     KeyId,
@@ -58,6 +59,52 @@ class SetEligibility:
     tenant_id: TenantId
     grants: tuple[str, ...] | None = None
     residency: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetEntitlement:
+    """Accelerators of a kind for a team (`tenant_id`) or a `group`, out of a `parent` group's.
+
+    Limits of None are no limits; `starts_at_ms` None is now, an end of None is none.
+    """
+
+    kind: str
+    accelerators: int
+    tenant_id: TenantId | None = None
+    group: str = ""
+    parent: str = ""
+    site: str = ""
+    starts_at_ms: int | None = None
+    ends_at_ms: int | None = None
+    lend_limit: int | None = None
+    borrow_limit: int | None = None
+    lender_share_bps: int = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class EndEntitlement:
+    """End an entitlement at an instant (None: now)."""
+
+    entitlement_id: EntitlementId
+    ends_at_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainEntitlements:
+    """Who has, uses, lends and borrows what now; of one tenant, of one kind, or of all."""
+
+    tenant_id: TenantId | None = None
+    kind: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetPolicy:
+    """Settle how leases of a class are treated from now on; None leaves a setting as it is."""
+
+    lease_class: LeaseClass
+    notice_s: int | None = None
+    minimum_runtime_s: int | None = None
+    ageing_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +224,8 @@ class RateRef:
 class RequestLease:
     """k accelerators of a kind. `tenant_id` is for house users; a tenant's user has its own.
 
-    `residency` is where its data must stay, beside what the tenant requires anyway.
+    `residency` is where its data must stay, beside what the tenant requires anyway. `recall`
+    is for house users: a sold window that its contract lets be called back with its notice.
     """
 
     kind: str
@@ -191,6 +239,7 @@ class RequestLease:
     name: str = ""
     tenant_id: TenantId | None = None
     residency: str = ""
+    recall: bool = False
 
 
 @dataclass(frozen=True, slots=True)

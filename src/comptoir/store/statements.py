@@ -150,4 +150,7 @@ def _live() -> dict[str, Any]:
         "balance": None,
         "series": None,
         "billing_mark": None,
+        "lending_mark": None,
+        "entitlement": None,
+        "policy": None,
     }

@@ -14,7 +14,7 @@ from sqlalchemy import (
 
 from comptoir.billing.accruals import Accrual
 from comptoir.billing.invoices import Invoice, InvoiceKind, InvoiceLine
-from comptoir.desk.memory import Balance, BillingMark, Series
+from comptoir.desk.memory import Balance, BillingMark, LendingMark, Series
 from comptoir.desk.ports import Event, StoredAnswer
 from comptoir.fleet.conditions import SoldTo
 from comptoir.fleet.nodes import Node, NodeState
@@ -30,10 +30,12 @@ from comptoir.leases.lease import (
     Reason,
     Shape,
 )
+from comptoir.leases.policy import ClassPolicy
 from comptoir.ledger.entries import Account, Entry, Posting, Unit
 from comptoir.metering.usage import Measure, UsageEvent
 from comptoir.pricing.charges import Charge
 from comptoir.pricing.rates import Rate, RateCard, RateState
+from comptoir.store.entitlement_tables import class_policy, entitlement, lending_mark
 from comptoir.store.schema import (
     Exact,
     Mapped,
@@ -47,6 +49,7 @@ from comptoir.store.schema import (
     _word,
     metadata,
 )
+from comptoir.tenants.entitlements import Entitlement
 from comptoir.tenants.parties import Key, Quota, Role, Tenant, TenantKind, TenantState, User
 from comptoir.units.ids import RateId
 
@@ -202,6 +205,10 @@ lease = Table(
     _text("reclaimed_for", null=True),
     _int("reclaims"),
     _text("residency"),
+    _flag("lent"),
+    _flag("borrowed"),
+    _flag("recall"),
+    _int("minimum_runtime_s"),
     CheckConstraint("accelerators > 0", name="lease_has_accelerators"),
     CheckConstraint("ends_at_ms IS NULL OR ends_at_ms > starts_at_ms", name="lease_window"),
     Index("lease_by_request", "requested_at_ms", "id"),
@@ -455,10 +462,13 @@ MAPPED: dict[str, Mapped] = {
     "balance": Mapped(balance, Balance, {}),
     "series": Mapped(series, Series, {}),
     "billing_mark": Mapped(billing_mark, BillingMark, {}),
+    "lending_mark": Mapped(lending_mark, LendingMark, {}),
+    "entitlement": Mapped(entitlement, Entitlement, {}),
+    "policy": Mapped(class_policy, ClassPolicy, {}),
     "event": Mapped(event, Event, {}),
     "usage": Mapped(usage, UsageEvent, {}),
     "charge": Mapped(charge, Charge, {}),
     "invoice": Mapped(invoice, Invoice, {"lines": _lines}),
     "answer": Mapped(answer, StoredAnswer, {}),
 }
-__all__ = ["APPEND_ONLY", "MAPPED", "Account", "Entry", "Posting", "Unit", "book"]
+__all__ = ["APPEND_ONLY", "MAPPED", "Account", "Entry", "Posting", "Unit", "book", "entitlement"]

@@ -98,6 +98,7 @@ class Lending:
     def __init__(
         self, rows: Sequence[Entitlement], uses: Uses, unentitled: int, instant_ms: int
     ) -> None:
+        self.loans: list[Loan] = []
         self._root = _Branch(ROOT, ROOT, entitled=max(unentitled, 0))
         self._branches: dict[Holder, _Branch] = {ROOT: self._root}
         for row in sorted(rows, key=lambda row: (row.holder, row.id)):
@@ -150,14 +151,19 @@ class Lending:
 
         A group's limit bounds what its members together use above the group's entitlement.
         """
+        return self.borrow_bound(holder)[0]
+
+    def borrow_bound(self, holder: Holder) -> tuple[int, Holder]:
+        """How many more a team may borrow, and whose borrow limit says so (`ROOT`: nobody's)."""
         if holder not in self._branches:
-            return self.can_lend
-        most = sum(sum(offers.values()) for _, offers in self._steps(holder))
+            return self.can_lend, ROOT
+        most, whose = sum(sum(offers.values()) for _, offers in self._steps(holder)), ROOT
         for branch in self._path(holder):
             if branch.borrow_limit is not None:
-                above_its_own = max(branch.used - branch.entitled, 0)
-                most = min(most, branch.borrow_limit - above_its_own)
-        return max(most, 0)
+                left = branch.borrow_limit - max(branch.used - branch.entitled, 0)
+                if left < most:
+                    most, whose = left, branch.holder
+        return max(most, 0), whose
 
     @property
     def can_lend(self) -> int:
@@ -185,7 +191,9 @@ class Lending:
         free = {branch.holder: branch.free for branch in self._branches.values()}
         for lender, part in share_out(min(accelerators, sum(free.values())), free).items():
             self._book(lender, part, loans)
-        return [Loan(lender, borrower, part) for lender, part in loans.items()]
+        made = [Loan(lender, borrower, part) for lender, part in loans.items()]
+        self.loans += made
+        return made
 
     def _steps(self, holder: Holder) -> Iterator[tuple[_Branch, dict[Holder, int]]]:
         """Whom to ask, nearest first: the house for what is nobody's, then up the tree."""

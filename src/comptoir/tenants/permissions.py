@@ -16,6 +16,7 @@ class Permission(StrEnum):
     TENANTS_SUSPEND = "tenants_suspend"
     USERS_WRITE = "users_write"
     KEYS_ISSUE = "keys_issue"
+    ENTITLEMENTS_WRITE = "entitlements_write"
     FLEET_WRITE = "fleet_write"
     LEASES_WRITE = "leases_write"
     USAGE_WRITE = "usage_write"
@@ -35,6 +36,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.TENANTS_SUSPEND,
             _P.USERS_WRITE,
             _P.KEYS_ISSUE,
+            _P.ENTITLEMENTS_WRITE,
             _P.FLEET_WRITE,
             _P.LEASES_WRITE,
             _P.USAGE_WRITE,

@@ -33,6 +33,7 @@ async def request_lease(ask: Ask, body: shapes.LeaseBody) -> Response:
         name=body.name,
         tenant_id=None if body.tenant is None else TenantId(body.tenant),
         residency=body.residency,
+        recall=body.recall,
     )
     return await ask.do("request_lease", request, status=201)
 

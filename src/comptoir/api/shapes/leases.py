@@ -23,7 +23,7 @@ from comptoir.leases.lease import LeaseClass, LeaseState, OnReclaim, Reason, Sha
 
 
 class LeaseBody(Body):
-    """A request for accelerators. `tenant` is for house users; others have their own."""
+    """A request for accelerators. `tenant` and `recall` are for house users."""
 
     kind: Line = Field(examples=["cpu-core"])
     accelerators: Positive
@@ -36,6 +36,7 @@ class LeaseBody(Body):
     name: Line = ""
     tenant: Named | None = None
     residency: Residency = ""
+    recall: Flag = False
 
 
 class ExtendBody(Body):
@@ -45,7 +46,10 @@ class ExtendBody(Body):
 
 
 class Lease(Answer):
-    """An outbound lease. `reclaimed_for` is null to tenants."""
+    """An outbound lease. `reclaimed_for` is null to tenants.
+
+    `lent`, `borrowed` and `recall` say why it may be taken back, after its minimum runtime.
+    """
 
     id: str
     tenant_id: str
@@ -69,6 +73,10 @@ class Lease(Answer):
     reason: Reason
     reclaimed_for: str | None
     reclaims: int
+    lent: bool
+    borrowed: bool
+    recall: bool
+    minimum_runtime_s: int
     residency: str
 
 

@@ -46,6 +46,7 @@ def lease() -> None:
 )
 @click.option("--name", help="For people.")
 @click.option("--tenant", metavar="TENANT", help="For house users: whose lease.")
+@click.option("--recall", is_flag=True, default=None, help="For house users: it may be recalled.")
 @click.option("--residency", metavar="CODE", help="Where its data must stay: FR, US-VA, EU.")
 def request(
     cli: Session,
@@ -203,6 +204,8 @@ def _fields(cli: Session, found: Lease) -> list[tuple[str, str]]:
         ("notice", f"{duration(found['notice_s'])}, then on reclaim: {found['on_reclaim']}"),
         ("tenant", found["tenant_id"]),
     ]
+    if ground := _reclaimable(found):
+        fields.append(("stands on", ground))
     if found["residency"]:
         fields.append(("stays in", found["residency"]))
     if found["state"] == "waiting":
@@ -212,3 +215,14 @@ def _fields(cli: Session, found: Lease) -> list[tuple[str, str]]:
     if found["reclaims"]:
         fields.append(("reclaimed", f"{found['reclaims']} times"))
     return fields
+
+
+def _reclaimable(found: Lease) -> str:
+    """Why others may take it back, besides its being spot."""
+    least = duration(found["minimum_runtime_s"])
+    when = f"may be taken back with {duration(found['notice_s'])} notice once it has run {least}"
+    if found["lent"]:
+        return f"what a team lends: {when}"
+    if found["borrowed"]:
+        return f"more than its team is entitled to: {when}"
+    return f"a recall clause: {when}" if found["recall"] else ""

@@ -10,6 +10,8 @@ from typing import Any
 
 from comptoir.desk.operations import (
     change_lease,
+    entitlements,
+    explain_entitlements,
     housekeeping,
     issue_invoice,
     observe,
@@ -49,6 +51,12 @@ OPERATIONS: dict[str, Operation] = {
         Operation("resume_tenant", Permission.TENANTS_SUSPEND, tenants.resume_tenant),
         Operation("set_eligibility", Permission.TENANTS_WRITE, tenants.set_eligibility),
         Operation("set_quota", Permission.TENANTS_WRITE, tenants.set_quota),
+        Operation("set_entitlement", Permission.ENTITLEMENTS_WRITE, entitlements.set_entitlement),
+        Operation("end_entitlement", Permission.ENTITLEMENTS_WRITE, entitlements.end_entitlement),
+        Operation(
+            "explain_entitlements", Permission.READ, explain_entitlements.explain_entitlements
+        ),
+        Operation("set_policy", Permission.ENTITLEMENTS_WRITE, entitlements.set_policy),
         Operation("create_user", Permission.USERS_WRITE, users.create_user),
         Operation("disable_user", Permission.USERS_WRITE, users.disable_user),
         Operation("issue_key", Permission.KEYS_ISSUE, users.issue_key),

@@ -15,24 +15,18 @@ from comptoir.leases.lease import (
     Reason,
     request_of,
 )
+from comptoir.leases.policy import MOST_NOTICE_S
 from comptoir.placement.check import check_plan
 from comptoir.placement.plan import Plan, plan_lease, refuse_impossible
 from comptoir.placement.why import queue_key
 from comptoir.pricing.rates import rate_at
 from comptoir.tenants.parties import Tenant, TenantState
-from comptoir.units.errors import Invalid, Refused
+from comptoir.units.errors import Forbidden, Invalid, Refused
 from comptoir.units.ids import AllocationId, LeaseId
 from comptoir.units.text import check_count, check_text
 from comptoir.units.time import LATEST_MS, MS_PER_S, Window, check_instant, format_instant
 
 MOST_ACCELERATORS = 10_000_000
-MOST_NOTICE_S = {
-    LeaseClass.INTERNAL: 86_400,
-    LeaseClass.RESERVED: 86_400,
-    LeaseClass.ON_DEMAND: 86_400,
-    LeaseClass.SPOT: 600,  # who buys what can be taken back cannot make that take for ever
-}
-DEFAULT_NOTICE_S = 30
 MOST_LIVE_LEASES_A_TENANT = 100_000
 
 
@@ -41,7 +35,8 @@ def request_lease(tx: Transaction, request: RequestLease) -> Lease:
 
     Raises:
         Invalid: `unknown_kind`, `out_of_range`, `end_before_start`, `start_in_the_past`,
-            `notice_too_long`.
+            `notice_too_long`, `recall_of_what`.
+        Forbidden: `recall_by_house`.
         Refused: `tenant_suspended`, `class_not_allowed`, `quota_exceeded`, `no_rate`,
             `too_many_leases`, and those of `leases.eligible` and of
             `placement.plan.refuse_impossible`.
@@ -150,23 +145,44 @@ def _judge_words(tx: Transaction, request: RequestLease, tenant: Tenant) -> Leas
         shape=request.shape,
         starts_at_ms=window.start_ms,
         ends_at_ms=window.end_ms,
-        notice_s=_notice_s(request, window),
+        notice_s=_notice_s(tx, request, window),
         on_reclaim=request.on_reclaim,
         requested_at_ms=tx.now_ms,
         state=LeaseState.WAITING,
         state_since_ms=tx.now_ms,
         residency=check_residency("residency", request.residency),
+        recall=_recall(tx, request),
+        minimum_runtime_s=tx.book.policy(request.lease_class).minimum_runtime_s,
     )
 
 
-def _notice_s(request: RequestLease, window: Window) -> int:
+def _recall(tx: Transaction, request: RequestLease) -> bool:
+    """The recall clause: of a sold window only, and the house's to agree with the customer."""
+    if not request.recall:
+        return False
+    if request.lease_class is not LeaseClass.RESERVED:
+        raise Invalid(
+            "recall_of_what",
+            f"a recall clause belongs to a sold window, not to {request.lease_class}",
+            "use --class reserved, or leave the clause out",
+        )
+    if tx.actor.tenant_id is not None:
+        raise Forbidden(
+            "recall_by_house",
+            "a recall clause is agreed with the house, which puts it in the lease",
+            "ask sales",
+        )
+    return True
+
+
+def _notice_s(tx: Transaction, request: RequestLease, window: Window) -> int:
     """The notice asked for, or the default: never as long as the window itself."""
     most = MOST_NOTICE_S[request.lease_class]
     length_s = most + 1
     if window.end_ms is not None:
         length_s = (window.end_ms - window.start_ms) // MS_PER_S
     if request.notice_s is None:
-        return min(DEFAULT_NOTICE_S, length_s // 2)
+        return min(tx.book.policy(request.lease_class).notice_s, length_s // 2)
     notice_s = check_count("notice_s", request.notice_s, 0, most)
     if notice_s >= max(length_s, 1):
         raise Invalid(

@@ -19,6 +19,7 @@ from comptoir.pricing.rates import Rate, RateCard, RateState
 from comptoir.store import tables as t
 from comptoir.store.views.prepared import DriverRow, PreparedPages
 from comptoir.store.views.reading import Ask, Page, Views, equal
+from comptoir.tenants.entitlements import Entitlement
 from comptoir.tenants.parties import Key, Quota, Tenant, User
 
 MOST_PARTS = 20_000
@@ -36,6 +37,15 @@ def quotas(views: Views, ask: Ask, tenant_id: str) -> Page[Quota]:
     return views.page(
         "quota", ask, t.quota.c.tenant_id == tenant_id, keys=("kind",), newest_first=False
     )
+
+
+def entitlements(
+    views: Views, ask: Ask, tenant_id: str | None = None, kind: str | None = None
+) -> Page[Entitlement]:
+    """Entitlements of teams and groups, latest start first."""
+    c = t.entitlement.c
+    wanted = equal(c.tenant_id, tenant_id), equal(c.kind, kind)
+    return views.page("entitlement", ask, *wanted, keys=("starts_at_ms", "id"))
 
 
 def users(

@@ -13,7 +13,7 @@ from comptoir.leases.claims import ground_of
 from comptoir.leases.inbound import InboundLease
 from comptoir.leases.kind_book import KindBook
 from comptoir.leases.lease import Lease
-from comptoir.leases.snapshot import Snapshot
+from comptoir.placement.snapshot import Snapshot
 from comptoir.tenants.entitlements import Entitlement
 
 
