@@ -117,15 +117,16 @@ class ClassPolicy(TypedDict):
 
 
 class AcceleratorKind(TypedDict):
-    """A type of chip with its facts."""
+    """A type of chip with its facts and their sources; one that was not found is None."""
 
     name: str
     maker: str
-    memory_bytes: str
-    power_watts: int
-    interconnect_domain: int
+    memory_bytes: str | None
+    power_watts: int | None
+    interconnect_domain: int | None
     tenancy: str
-    source: str
+    announced: bool
+    sources: dict[str, str]
 
 
 class Node(TypedDict):

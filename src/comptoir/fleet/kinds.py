@@ -1,8 +1,13 @@
-"""Accelerator kinds: types of chip with the facts that placement and prices rest on."""
+"""Accelerator kinds: types of chip with the facts that placement and prices rest on.
+
+The facts themselves, each with its source, are in `catalogue.py`. A fact that was not found
+is None, never a guess.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
+from comptoir.fleet.catalogue import FACTS, Facts
 from comptoir.units.errors import Invalid
 
 
@@ -15,53 +20,50 @@ class Tenancy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AcceleratorKind:
-    """A type of chip. `interconnect_domain`: accelerators joined at full bandwidth."""
+    """A type of chip.
+
+    Args:
+        name: How it is asked for: "h100-sxm".
+        maker: Who makes it.
+        memory_bytes: Its own memory; None: not found, or it has none of its own.
+        power_watts: The most it draws; None: not found.
+        interconnect_domain: How many are joined at the chips' own full bandwidth (NVLink,
+            ICI, one chassis); None: not found. What a network joins is the fleet's to say:
+            a pod.
+        tenancy: Whether two tenants may share a node of it.
+        announced: It was announced, and is not known to be in service.
+        sources: Where each fact is from: (fact, source); see `catalogue.py`.
+    """
 
     name: str
     maker: str
-    memory_bytes: int
-    power_watts: int
-    interconnect_domain: int
+    memory_bytes: int | None
+    power_watts: int | None
+    interconnect_domain: int | None
     tenancy: Tenancy
-    source: str
+    announced: bool
+    sources: tuple[tuple[str, str], ...]
 
 
-_GB = 10**9
-CATALOGUE: dict[str, AcceleratorKind] = {
-    kind.name: kind
-    for kind in (
-        AcceleratorKind(
-            "cpu-core", "any", 0, 0, 1, Tenancy.SANDBOXED_SHARED, "a core of a machine's own CPU"
-        ),
-        AcceleratorKind(
-            "h100-sxm",
-            "NVIDIA",
-            80 * _GB,
-            700,
-            8,
-            Tenancy.EXCLUSIVE_NODE,
-            "NVIDIA H100 datasheet, SXM5",
-        ),
-        AcceleratorKind(
-            "mi300x",
-            "AMD",
-            192 * _GB,
-            750,
-            8,
-            Tenancy.EXCLUSIVE_NODE,
-            "AMD Instinct MI300X datasheet",
-        ),
-        AcceleratorKind(
-            "mtia-v2",
-            "Meta",
-            128 * _GB,
-            90,
-            72,
-            Tenancy.EXCLUSIVE_NODE,
-            "Meta, next-generation MTIA, April 2024",
-        ),
+def _kind(name: str, facts: Facts) -> AcceleratorKind:
+    sourced = {
+        "memory_bytes": facts.memory_bytes,
+        "power_watts": facts.watts,
+        "interconnect_domain": facts.domain,
+    }
+    return AcceleratorKind(
+        name,
+        facts.maker,
+        facts.memory_bytes[0],
+        facts.watts[0],
+        facts.domain[0],
+        Tenancy.SANDBOXED_SHARED if facts.shared else Tenancy.EXCLUSIVE_NODE,
+        facts.announced,
+        tuple((fact, source) for fact, (_, source) in sourced.items()),
     )
-}
+
+
+CATALOGUE: dict[str, AcceleratorKind] = {name: _kind(name, facts) for name, facts in FACTS.items()}
 
 
 def check_kind(name: str) -> str:

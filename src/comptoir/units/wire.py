@@ -36,12 +36,13 @@ def money(micros: int) -> str:
 _EXACT: dict[str, Rule] = {
     "accelerator_ms": ("accelerator_ms", str),
     "busy_ms": ("busy_accelerator_ms", str),
-    "memory_bytes": ("memory_bytes", str),
+    "memory_bytes": ("memory_bytes", _maybe(str)),
     "size_bytes": ("size_bytes", str),
     "numerator": ("numerator", str),
     "price_nanos": ("price_per_accelerator_hour", format_price),
     "cost_nanos": ("cost_per_accelerator_hour", format_price),
     "environment": ("environment", dict),
+    "sources": ("sources", dict),
     "selling_windows": ("selling_windows", lambda windows: [*map(format_recurrence, windows)]),
 }
 

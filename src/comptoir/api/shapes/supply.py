@@ -38,15 +38,20 @@ Variables = Annotated[
 
 
 class Kind(Answer):
-    """A type of accelerator."""
+    """A type of accelerator; a fact that was not found is null.
+
+    A source begins with `P` (the maker's own word), `S` (press or analysts), `T` (a third
+    party's copy), `=` (arithmetic) or `-` (not found).
+    """
 
     name: str
     maker: str
-    memory_bytes: Long
-    power_watts: int
-    interconnect_domain: int
+    memory_bytes: Long | None
+    power_watts: int | None
+    interconnect_domain: int | None
     tenancy: Tenancy
-    source: str
+    announced: bool
+    sources: dict[str, str]
 
 
 class NodeBody(Body):

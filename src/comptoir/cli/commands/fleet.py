@@ -47,16 +47,17 @@ def nodes(cli: Session) -> None:
 
 @leaf("kinds", "comptoir fleet kinds", group=fleet)
 def kinds(cli: Session) -> None:
-    """List the accelerator kinds of the catalogue, with their facts."""
-    from comptoir.cli.output import Column, count, text
+    """List the accelerator kinds of the catalogue. --json has the source of each fact."""
+    from comptoir.cli.output import Column, text
 
     columns = [
         text("name"),
         text("maker"),
-        Column("memory", lambda row: _gigabytes(int(row["memory_bytes"])), right=True),
-        Column("power", lambda row: f"{row['power_watts']:,} W", right=True),
-        count("domain", "interconnect_domain"),
+        Column("memory", lambda row: _fact(row["memory_bytes"], 10**9, " GB"), right=True),
+        Column("power", lambda row: _fact(row["power_watts"], 1, " W"), right=True),
+        Column("domain", lambda row: _fact(row["interconnect_domain"], 1, ""), right=True),
         text("tenancy"),
+        Column("note", lambda row: "announced" if row["announced"] else ""),
     ]
     cli.table(cli.client.fleet.kinds(), columns, "kinds")
 
@@ -86,8 +87,9 @@ def _places(places: list[dict[str, Any]], above: str) -> Iterator[dict[str, Any]
                 yield {"place": name, "nodes": place["nodes"], **held}
 
 
-def _gigabytes(size_bytes: int) -> str:
-    return f"{size_bytes // 10**9:,} GB" if size_bytes else "-"
+def _fact(value: Any, unit: int, suffix: str) -> str:
+    """A fact with its unit; a hyphen if it was not found."""
+    return "-" if value is None else f"{int(value) // unit:,}{suffix}"
 
 
 def _show(cli: Session, node: Node) -> None:
