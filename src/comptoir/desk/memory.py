@@ -208,6 +208,9 @@ class Memory:
         self.live_attempts = Index[LeaseId, Attempt](
             self.attempts, lambda a: None if a.over else a.lease_id
         )
+        self.inbound_by_name = Index[str, InboundLease](
+            self.inbound, lambda x: x.name if x.state is InboundState.ACTIVE else None
+        )
         self.nodes_by_inbound = Index[InboundLeaseId, Node](
             self.nodes, lambda n: None if n.state is NodeState.RETIRED else n.inbound_lease_id
         )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from comptoir.desk.engine_port import Observation
 from comptoir.fleet.conditions import OPEN, Conditions
+from comptoir.fleet.files import FleetFile
 from comptoir.fleet.nodes import NewNode as NewNode
 from comptoir.leases.lease import LeaseClass, OnReclaim, Shape
 from comptoir.metering.usage import Measure
@@ -160,6 +161,46 @@ class DeclareSupply:
     cost_nanos: int = 0
     currency: str = "USD"
     conditions: Conditions = OPEN
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyFleet:
+    """Declare all that a fleet file says, or with `dry_run` say what that would change."""
+
+    file: FleetFile
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedLease:
+    """What came of one inbound lease of a file: `declare` or `unchanged`; no id in a dry run."""
+
+    name: str
+    kind: str
+    action: str
+    inbound_lease_id: InboundLeaseId | None
+    nodes: int
+    accelerators: int
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedFabric:
+    """What came of one cluster of a file: `set`, `change` or `unchanged`."""
+
+    site: str
+    cluster: str
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class FleetApplied:
+    """The answer to `ApplyFleet`; the counts are of what is new."""
+
+    dry_run: bool
+    leases: tuple[AppliedLease, ...]
+    clusters: tuple[AppliedFabric, ...]
+    nodes: int
+    accelerators: int
 
 
 @dataclass(frozen=True, slots=True)

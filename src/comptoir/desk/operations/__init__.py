@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from comptoir.desk.operations import (
+    apply_fleet,
     change_lease,
     entitlements,
     explain_entitlements,
@@ -62,6 +63,7 @@ OPERATIONS: dict[str, Operation] = {
         Operation("issue_key", Permission.KEYS_ISSUE, users.issue_key),
         Operation("revoke_key", Permission.READ, users.revoke_key),
         Operation("declare_supply", Permission.FLEET_WRITE, supply.declare_supply),
+        Operation("apply_fleet", Permission.FLEET_WRITE, apply_fleet.apply_fleet),
         Operation("end_supply", Permission.FLEET_WRITE, supply.end_supply),
         Operation("drain_node", Permission.FLEET_WRITE, supply.drain_node),
         Operation("resume_node", Permission.FLEET_WRITE, supply.resume_node),

@@ -6,6 +6,12 @@ from comptoir.desk.operations.taking_back import drop_promise
 from comptoir.desk.requests import DeclareSupply, EndSupply, NodeRef
 from comptoir.desk.transaction import Transaction
 from comptoir.fleet.conditions import MOST_SELLING_WINDOWS, check_grant, check_residency
+from comptoir.fleet.files import (
+    MOST_ACCELERATORS_A_NODE,
+    MOST_CPUS,
+    MOST_MEMORY_BYTES,
+    MOST_NODES,
+)
 from comptoir.fleet.kinds import check_kind
 from comptoir.fleet.nodes import NewNode, Node, NodeState
 from comptoir.leases.allocation import Allocation
@@ -17,11 +23,6 @@ from comptoir.units.ids import InboundLeaseId, NodeId
 from comptoir.units.money import MOST_PRICE_NANOS, check_currency
 from comptoir.units.text import check_count, check_text
 from comptoir.units.time import MS_PER_S, Window, check_instant, format_instant
-
-MOST_NODES_A_SUPPLY = 20_000
-MOST_ACCELERATORS_A_NODE = 1_024
-MOST_MEMORY_BYTES = 1 << 50
-MOST_CPUS = 65_536
 
 
 def declare_supply(tx: Transaction, request: DeclareSupply) -> InboundLease:
@@ -38,7 +39,7 @@ def declare_supply(tx: Transaction, request: DeclareSupply) -> InboundLease:
     check_count("cost", request.cost_nanos, 0, MOST_PRICE_NANOS)
     starts = tx.now_ms if request.starts_at_ms is None else request.starts_at_ms
     window = Window(starts, request.ends_at_ms)
-    check_count("nodes", len(request.nodes), 1, MOST_NODES_A_SUPPLY)
+    check_count("nodes", len(request.nodes), 1, MOST_NODES)
     conditions = request.conditions
     check_count("selling_windows", len(conditions.selling_windows), 0, MOST_SELLING_WINDOWS)
     inbound = InboundLease(

@@ -1,0 +1,154 @@
+"""Reading a file that people wrote: its tables field by field, and every problem with its line.
+
+Used for fleet files; the values themselves are judged by `fields.py`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from comptoir.fleet.toml_lines import Path
+from comptoir.units.errors import Invalid
+
+MOST_PROBLEMS = 20
+_REQUIRED = object()
+Judge = Callable[[str, Any], Any]
+"""How one value is judged: (its field, the value) -> what it means; or `Invalid`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with a file, and where."""
+
+    line: int
+    field: str
+    code: str
+    message: str
+    next: str
+
+
+class Reading:
+    """The problems of one file, as they are found."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.problems: list[Problem] = []
+        self.lines: dict[Path, int] = {}
+
+    def line_of(self, path: Path) -> int:
+        """The line of a value, or of the nearest thing around it that has one."""
+        while path and path not in self.lines:
+            path = path[:-1]
+        return self.lines.get(path, 1)
+
+    def add(self, path: Path, error: Invalid) -> None:
+        """Remember what is wrong with the value at a path."""
+        field = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in path).lstrip(".")
+        self.problems.append(
+            Problem(self.line_of(path), field, error.code, error.message, error.next)
+        )
+
+    def raise_problems(self) -> None:
+        """Say no, if there is a reason.
+
+        Raises:
+            Invalid: the first problem, with all of them in its facts.
+        """
+        if not self.problems:
+            return
+        told = sorted(self.problems, key=lambda problem: problem.line)[:MOST_PROBLEMS]
+        first, more = told[0], len(self.problems) - 1
+        also = f" (and {more} more)" if more else ""
+        raise Invalid(
+            first.code,
+            ": ".join(filter(None, (f"{self.file}:{first.line}", first.field, first.message)))
+            + also,
+            first.next,
+            {
+                "file": self.file,
+                "line": first.line,
+                "field": first.field,
+                "problems": [
+                    {"line": p.line, "field": p.field, "code": p.code, "message": p.message}
+                    for p in told
+                ],
+            },
+        )
+
+
+class Table:
+    """One table of a file: its fields are taken one by one, what is left is unknown."""
+
+    def __init__(self, reading: Reading, path: Path, values: Any) -> None:
+        self.reading, self.path = reading, path
+        self.sound = isinstance(values, dict)
+        self._values: dict[str, Any] = values if isinstance(values, dict) else {}
+        self._known: list[str] = []
+        if not self.sound:
+            reading.add(path, bad_value(values, "a table"))
+
+    def take(self, name: str, judge: Judge, default: Any = _REQUIRED) -> Any:
+        """A field, judged; the default where it is not said, None where it is wrong."""
+        self._known.append(name)
+        if name not in self._values:
+            if default is _REQUIRED:
+                self._wrong(
+                    (),
+                    Invalid("fleet_missing_field", f"{name} is missing", f"add a line: {name} = "),
+                )
+                return None
+            return default
+        try:
+            return judge(name, self._values[name])
+        except Invalid as error:
+            self._wrong((name,), error)
+            return None
+
+    def tables(self, name: str, needed: bool, most: int) -> "list[Table]":
+        """An array of tables."""
+        self._known.append(name)
+        found = self._values.get(name, [])
+        if not isinstance(found, list):
+            self._wrong((name,), bad_value(found, f"an array of tables: write [[{name}]]"))
+            return []
+        if (needed and not found) or len(found) > most:
+            bounds = f"1 to {most:,}" if needed else f"at most {most:,}"
+            error = Invalid(
+                "fleet_missing_field",
+                f"it has {len(found):,} {name} tables, there must be {bounds}",
+                f"write [[{name}]]",
+            )
+            self._wrong((name,) if found else (), error)
+            return []
+        return [Table(self.reading, (*self.path, name, n), one) for n, one in enumerate(found)]
+
+    def close(self) -> bool:
+        """Name the fields that nobody knows; whether all of the table is sound."""
+        for name in self._values:
+            if name in self._known:
+                continue
+            near = get_close_matches(name, self._known, 1)
+            self._wrong(
+                (name,),
+                Invalid(
+                    "fleet_unknown_field",
+                    f"{name} is not a field here",
+                    f"did you mean {near[0]}?" if near else f"there are {', '.join(self._known)}",
+                ),
+            )
+        return self.sound
+
+    def wrong(self, name: str, error: Invalid) -> None:
+        """Something that is wrong with a field that was read."""
+        self._wrong((name,) if name in self._values else (), error)
+
+    def _wrong(self, under: Path, error: Invalid) -> None:
+        self.sound = False
+        self.reading.add((*self.path, *under), error)
+
+
+def bad_value(value: Any, wanted: str) -> Invalid:
+    """A value of another type than its field has."""
+    shown = "a table" if isinstance(value, dict) else f"{value!r:.40}"
+    return Invalid("fleet_bad_value", f"{shown} is not {wanted}", "see docs/operate/fleet.md")
