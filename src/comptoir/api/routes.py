@@ -195,6 +195,7 @@ _ENTITLEMENTS = (
 _SUPPLY = (
     Route("GET", "/v1/kinds", supply.list_kinds, Permission.READ, ListOf[_S.Kind]),
     Route("GET", "/v1/fleet", supply.get_fleet, Permission.READ_HOUSE, _S.Fleet),
+    Route("POST", "/v1/fleet/apply", supply.apply_fleet, Permission.FLEET_WRITE, _S.FleetApplied),
     Route("GET", "/v1/nodes", supply.list_nodes, Permission.READ_HOUSE, ListOf[_S.Node]),
     Route("GET", "/v1/nodes/{node}", supply.get_node, Permission.READ_HOUSE, _S.Node),
     Route("POST", "/v1/nodes/{node}/drain", supply.drain_node, Permission.FLEET_WRITE, _S.Node),

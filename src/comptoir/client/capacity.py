@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from comptoir.client.parties import PAGE
-from comptoir.client.records import AcceleratorKind, InboundLease, Node, Runtime
+from comptoir.client.records import AcceleratorKind, FleetApplied, InboundLease, Node, Runtime
 from comptoir.client.transport import Transport, path_of
 
 
@@ -14,9 +14,28 @@ class Fleet:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    def show(self) -> dict[str, Any]:
-        """What there is, and how much of it is leased and free, by kind and place."""
-        return cast(dict[str, Any], self._transport.get(path_of("fleet")))
+    def show(self, level: str = "rack") -> dict[str, Any]:
+        """What there is, and how much of it is leased and free, by kind and place.
+
+        Args:
+            level: The smallest places shown: `site`, `cluster`, `pod` or `rack`.
+        """
+        return cast(dict[str, Any], self._transport.get(path_of("fleet"), level=level))
+
+    def apply(self, file: str, text: str, *, dry_run: bool = False) -> FleetApplied:
+        """Declare all that a fleet file says, in one act; again, it changes nothing.
+
+        Args:
+            file: The file's name, for what is said about it.
+            text: Its TOML; see docs/operate/fleet.md.
+            dry_run: Only say what it would change.
+
+        Raises:
+            Invalid: with the line and the field.
+            Conflict: the book says otherwise.
+        """
+        body = {"file": file, "text": text, "dry_run": dry_run}
+        return cast(FleetApplied, self._transport.write("POST", path_of("fleet", "apply"), body))
 
     def kinds(self) -> Iterator[AcceleratorKind]:
         """The catalogue of accelerator kinds."""

@@ -165,6 +165,35 @@ class InboundLease(TypedDict):
     residency: str
 
 
+class AppliedLease(TypedDict):
+    """What came of one inbound lease of a fleet file: `declare` or `unchanged`."""
+
+    name: str
+    kind: str
+    action: str
+    inbound_lease_id: str | None
+    nodes: int
+    accelerators: int
+
+
+class AppliedFabric(TypedDict):
+    """What came of one cluster of a fleet file: `set`, `change` or `unchanged`."""
+
+    site: str
+    cluster: str
+    action: str
+
+
+class FleetApplied(TypedDict):
+    """What a fleet file changed, or would change."""
+
+    dry_run: bool
+    nodes: int
+    accelerators: int
+    leases: list[AppliedLease]
+    clusters: list[AppliedFabric]
+
+
 class Runtime(TypedDict):
     """A read-only environment that the operator declares."""
 

@@ -5,6 +5,7 @@ is None, never a guess.
 """
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import StrEnum
 
 from comptoir.fleet.catalogue import FACTS, Facts
@@ -73,9 +74,10 @@ def check_kind(name: str) -> str:
         Invalid: `unknown_kind`.
     """
     if name not in CATALOGUE:
+        near = get_close_matches(name.lower(), CATALOGUE, 3, 0.5)
         raise Invalid(
             "unknown_kind",
-            f"{name!r} is not an accelerator kind of this catalogue",
-            f"use one of {', '.join(CATALOGUE)}",
+            f"{name[:64]!r} is not an accelerator kind of this catalogue",
+            f"use {' or '.join(near)}, or " * bool(near) + "see `comptoir fleet kinds`",
         )
     return name

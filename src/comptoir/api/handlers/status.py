@@ -75,10 +75,10 @@ def _engines(door: Door, house: bool) -> list[dict[str, Any]]:
 
 async def _house_kinds(ask: Asking) -> list[dict[str, Any]]:
     sums: dict[str, list[int]] = {}
-    for rack in await ask.read(totals.places):
-        held = sums.setdefault(rack.kind, [0, 0])
-        held[0] += rack.accelerators
-        held[1] += rack.allocated
+    for site in await ask.read(totals.places, "site"):
+        held = sums.setdefault(site.kind, [0, 0])
+        held[0] += site.accelerators
+        held[1] += site.allocated
     return [
         {
             "kind": kind,

@@ -1,10 +1,10 @@
 """Kinds, inbound leases, nodes, the fleet by place, runtimes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import groupby
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from fastapi import Response
+from fastapi import Query, Response
 
 from comptoir.api.door import Ask, said
 from comptoir.api.encoding import encode
@@ -14,11 +14,16 @@ from comptoir.desk import requests
 from comptoir.fleet.conditions import Conditions
 from comptoir.fleet.kinds import CATALOGUE
 from comptoir.fleet.nodes import NodeState
+from comptoir.fleet.read_file import read_fleet_file
 from comptoir.leases.inbound import InboundState
 from comptoir.leases.jobs import Runtime
 from comptoir.store.views import lists, totals
 from comptoir.store.views.totals import PlaceTotal
 from comptoir.units.ids import InboundLeaseId, NodeId, RuntimeId
+
+Level = Annotated[
+    Literal["site", "cluster", "pod", "rack"], Query(description="The smallest places shown.")
+]
 
 
 async def list_kinds(ask: Ask) -> Response:
@@ -95,10 +100,28 @@ async def resume_node(ask: Ask, node: Id) -> Response:
     return await ask.do("resume_node", requests.NodeRef(NodeId(node)))
 
 
-async def get_fleet(ask: Ask) -> Response:
-    """The fleet by site, cluster, pod and rack, with what is allocated and free."""
-    racks = await ask.read(totals.places)
-    return said({"kinds": _kinds(racks), "sites": _places(racks, 0)})
+async def get_fleet(ask: Ask, level: Level = "rack") -> Response:
+    """The fleet by place down to a level, with what is handed over, free, out of service.
+
+    A fleet of very many places is summed up a level higher than was asked for.
+    """
+    found = await ask.read(totals.places, level)
+    clusters = await ask.read(totals.fabrics)
+    deepest = totals.LEVELS[len(found[0].place) - 1] if found else level
+    return said(
+        {
+            "level": deepest,
+            "kinds": _kinds(found),
+            "sites": _places(found, 0),
+            "clusters": [ask.encode(fabric) for fabric in clusters],
+        }
+    )
+
+
+async def apply_fleet(ask: Ask, body: shapes.FleetBody) -> Response:
+    """Declare all that a fleet file says in one act, or say what that would change."""
+    file = await ask.work(read_fleet_file, body.file, body.text)
+    return await ask.do("apply_fleet", requests.ApplyFleet(file, body.dry_run), _applied)
 
 
 async def declare_runtime(ask: Ask, body: shapes.RuntimeBody) -> Response:
@@ -127,35 +150,50 @@ def _runtime(house: bool, runtime: Runtime) -> dict[str, Any]:
     return shown if house else {**shown, "paths": None, "environment": None}
 
 
-_LEVELS = ("site", "cluster", "pod", "rack")
+def _applied(done: requests.FleetApplied) -> dict[str, Any]:
+    return {
+        "dry_run": done.dry_run,
+        "nodes": done.nodes,
+        "accelerators": done.accelerators,
+        "leases": [encode(lease, house=True) for lease in done.leases],
+        "clusters": [encode(cluster, house=True) for cluster in done.clusters],
+    }
 
 
-def _places(racks: Iterable[PlaceTotal], level: int) -> list[dict[str, Any]]:
-    """The places of one level and those inside; `racks` come in order of place."""
-    if level == len(_LEVELS):
+def _places(found: Sequence[PlaceTotal], level: int) -> list[dict[str, Any]]:
+    """The places of one level and those inside; `found` come in order of place."""
+    if not found or level == len(found[0].place):
         return []
-    name = _LEVELS[level]
-    found = []
-    for place, inside in groupby(racks, key=lambda rack: str(getattr(rack, name))):
+    places = []
+    for name, inside in groupby(found, key=lambda total: total.place[level]):
         own = list(inside)
-        found.append(
+        places.append(
             {
-                "name": place,
-                "nodes": sum(rack.nodes for rack in own),
+                "name": name,
+                "nodes": sum(total.nodes for total in own),
                 "kinds": _kinds(own),
                 "places": _places(own, level + 1),
             }
         )
-    return found
+    return places
 
 
-def _kinds(racks: Iterable[PlaceTotal]) -> list[dict[str, Any]]:
+def _kinds(totals: Iterable[PlaceTotal]) -> list[dict[str, Any]]:
     sums: dict[str, list[int]] = {}
-    for rack in racks:
-        held = sums.setdefault(rack.kind, [0, 0])
-        held[0] += rack.accelerators
-        held[1] += rack.allocated
+    for total in totals:
+        held = sums.setdefault(total.kind, [0, 0, 0, 0])
+        held[0] += total.accelerators
+        held[1] += total.allocated
+        held[2] += total.out_of_service
+        held[3] += total.nodes
     return [
-        {"kind": kind, "accelerators": whole, "allocated": taken, "free": max(whole - taken, 0)}
-        for kind, (whole, taken) in sorted(sums.items())
+        {
+            "kind": kind,
+            "nodes": nodes,
+            "accelerators": whole,
+            "allocated": taken,
+            "out_of_service": out,
+            "free": max(whole - taken - out, 0),
+        }
+        for kind, (whole, taken, out, nodes) in sorted(sums.items())
     ]

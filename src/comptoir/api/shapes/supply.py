@@ -1,6 +1,6 @@
 """Kinds, inbound leases, nodes, places, runtimes."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -11,6 +11,7 @@ from comptoir.api.shapes.common import (
     Currency,
     CurrencyIn,
     Decimal,
+    Flag,
     Instant,
     InstantIn,
     Line,
@@ -22,6 +23,7 @@ from comptoir.api.shapes.common import (
     Residency,
 )
 from comptoir.fleet.conditions import MOST_SELLING_WINDOWS, SoldTo
+from comptoir.fleet.files import MOST_FILE_LETTERS
 from comptoir.fleet.kinds import Tenancy
 from comptoir.fleet.nodes import NodeState
 from comptoir.leases.inbound import InboundState
@@ -143,19 +145,71 @@ class Place(Answer):
 
 
 class PlaceKind(Answer):
-    """Accelerators of a kind in a place: in service or draining, and handed over now."""
+    """Accelerators of a kind in a place: handed over now, on drained or unknown nodes, free."""
 
     kind: str
+    nodes: int
     accelerators: int
     allocated: int
+    out_of_service: int
     free: int
 
 
-class Fleet(Answer):
-    """The fleet by site, cluster, pod and rack."""
+class Cluster(Answer):
+    """What joins the nodes of a cluster; an empty word or 0 is not stated."""
 
+    site: str
+    cluster: str
+    name: str
+    gbps: int
+    between_racks: str
+    between_pods: str
+
+
+class Fleet(Answer):
+    """The fleet by site, cluster, pod and rack; `level`: the smallest places shown."""
+
+    level: str
     kinds: list[PlaceKind]
     sites: list[Place]
+    clusters: list[Cluster]
+
+
+class FleetBody(Body):
+    """A fleet file: its name, for what is said about it, and its TOML."""
+
+    file: Line = Field(examples=["fleet.toml"])
+    text: Annotated[str, StringConstraints(max_length=MOST_FILE_LETTERS)]
+    dry_run: Flag = False
+
+
+class AppliedLease(Answer):
+    """What came of one inbound lease of the file; no id in a dry run."""
+
+    name: str
+    kind: str
+    action: Literal["declare", "unchanged"]
+    inbound_lease_id: str | None
+    nodes: int
+    accelerators: int
+
+
+class AppliedFabric(Answer):
+    """What came of one cluster of the file."""
+
+    site: str
+    cluster: str
+    action: Literal["set", "change", "unchanged"]
+
+
+class FleetApplied(Answer):
+    """What a fleet file changed, or would change; the counts are of what is new."""
+
+    dry_run: bool
+    nodes: int
+    accelerators: int
+    leases: list[AppliedLease]
+    clusters: list[AppliedFabric]
 
 
 class RuntimeBody(Body):

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from comptoir.cli.commands import fleet_files
 from comptoir.cli.lazy import Group, Session, leaf
 from comptoir.client.records import Node
 
@@ -14,18 +15,31 @@ def fleet() -> None:
     """Nodes and accelerator kinds."""
 
 
-@leaf("show", "comptoir fleet show", group=fleet)
-def show(cli: Session) -> None:
-    """Show accelerators by place: how many, leased and free."""
+for command in (fleet_files.check, fleet_files.apply, fleet_files.import_csv):
+    fleet.add_command(command)
+
+
+@leaf("show", "comptoir fleet show", "comptoir fleet show menlo/roce/pod-1", group=fleet)
+@click.argument("place", required=False, default="")
+@click.option("--list", "as_list", is_flag=True, help="A table of the smallest places instead.")
+def show(cli: Session, place: str, as_list: bool) -> None:
+    """Draw the fleet, or one PLACE of it: what is leased, free, out of service, and where."""
+    from comptoir.cli.fleet_map import draw
     from comptoir.cli.output import count, print_json, text
+    from comptoir.cli.session import note
 
     found = cli.client.fleet.show()
     if cli.json:
         print_json(found)
-        return
-    columns = [text("place"), text("kind"), count("nodes"), count("accelerators")]
-    columns += [count("leased", "allocated"), count("free")]
-    cli.table(_places(found["sites"], ""), columns, "nodes: declare some with `comptoir supply`")
+    elif as_list:
+        columns = [text("place"), text("kind"), count("nodes"), count("accelerators")]
+        columns += [count("leased", "allocated"), count("free"), count("out", "out_of_service")]
+        rows = [row for row in _places(found["sites"], "") if _within(row["place"], place)]
+        cli.table(rows, columns, "nodes there")
+    elif found["sites"]:
+        draw(found, place)
+    else:
+        note("no nodes: describe them with `comptoir fleet apply`")
 
 
 @leaf("nodes", "comptoir fleet nodes", group=fleet)
@@ -76,6 +90,10 @@ def resume(cli: Session, node_id: str) -> None:
     _show(cli, cli.client.fleet.resume(node_id))
 
 
+def _within(place: str, wanted: str) -> bool:
+    return place == wanted or not wanted or place.startswith(f"{wanted.rstrip('/')}/")
+
+
 def _places(places: list[dict[str, Any]], above: str) -> Iterator[dict[str, Any]]:
     """The smallest places, by their whole name."""
     for place in places:
@@ -84,7 +102,7 @@ def _places(places: list[dict[str, Any]], above: str) -> Iterator[dict[str, Any]
             yield from _places(place["places"], name)
         else:
             for held in place["kinds"]:
-                yield {"place": name, "nodes": place["nodes"], **held}
+                yield {"place": name, **held}
 
 
 def _fact(value: Any, unit: int, suffix: str) -> str:

@@ -2,29 +2,37 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, case, func, or_, select
 
 from comptoir.fleet.nodes import NodeState
+from comptoir.fleet.topology import Fabric
 from comptoir.leases.lease import LeaseClass, LeaseState
 from comptoir.metering.usage import Measure
 from comptoir.store import tables as t
 from comptoir.store.views.reading import Views, equal
 from comptoir.store.views.sums import array_length, exact_sum, whole
 
+LEVELS = ("site", "cluster", "pod", "rack")
+MOST_PLACES = 20_000
+"""Places in one answer: where there are more, they are summed up a level higher."""
+
 
 @dataclass(frozen=True, slots=True)
 class PlaceTotal:
-    """Accelerators of one kind in one rack: in service or draining, and handed over now."""
+    """Accelerators of one kind in one place: `place` is its names, the site first.
 
-    site: str
-    cluster: str
-    pod: str
-    rack: str
+    `allocated` are handed over now; `out_of_service` are on nodes that are drained or
+    unknown, and not handed over; the others are free.
+    """
+
+    place: tuple[str, ...]
     kind: str
     nodes: int
     accelerators: int
     allocated: int
+    out_of_service: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,32 +73,50 @@ def held_by(views: Views, tenant_id: str) -> dict[str, int]:
         return {kind: int(count) for kind, count in connection.execute(statement)}
 
 
-def places(views: Views) -> list[PlaceTotal]:
-    """Every rack by kind, retired nodes left out, in order of place."""
+def places(views: Views, level: str = "rack") -> list[PlaceTotal]:
+    """Every place of a level by kind, retired nodes left out, in order of place.
+
+    Where there are more than `MOST_PLACES`, of the next level up.
+    """
     n, a = t.node.c, t.allocation.c
-    where = (n.site, n.cluster, n.pod, n.rack, n.kind)
-    live = n.state.in_((NodeState.IN_SERVICE, NodeState.DRAINING))
+    columns = [n[name] for name in LEVELS[: LEVELS.index(level) + 1]]
+    where = (*columns, n.kind)
+    live, out = n.state != NodeState.RETIRED, n.state != NodeState.IN_SERVICE
     supplied = (
-        select(*where, func.count(), func.sum(n.accelerators))
+        select(*where, func.count(), *_twice(n.accelerators, out))
         .where(live)
         .group_by(*where)
         .order_by(*where)
+        .limit(MOST_PLACES + 1)
     )
     with views.reading() as connection:
-        held = func.sum(array_length(connection, a.accelerators))
-        allocated = (
-            select(*where, held)
+        rows = connection.execute(supplied).all()
+        if len(rows) > MOST_PLACES and level != "site":
+            return places(views, LEVELS[LEVELS.index(level) - 1])
+        handed_over = (
+            select(*where, *_twice(array_length(connection, a.accelerators), out))
             .join_from(t.allocation, t.node, n.id == a.node_id)
             .where(live, a.delivered_from_ms.is_not(None), a.fenced_at_ms.is_(None))
             .group_by(*where)
         )
-        taken = {tuple(row[:5]): int(row[5]) for row in connection.execute(allocated)}
-        return [
-            PlaceTotal(site, cluster, pod, rack, kind, nodes, int(held), taken.get(place, 0))
-            for *place_words, nodes, held in connection.execute(supplied)
-            for place in [tuple(place_words)]
-            for site, cluster, pod, rack, kind in [place]
-        ]
+        taken = {tuple(row[:-2]): row[-2:] for row in connection.execute(handed_over)}
+    found = []
+    for *place, kind, nodes, held, held_out in rows:
+        allocated, allocated_out = taken.get((*place, kind), (0, 0))
+        numbers = (int(nodes), int(held), int(allocated), int(held_out) - int(allocated_out))
+        found.append(PlaceTotal(tuple(place), kind, *numbers))
+    return found
+
+
+def _twice(count: ColumnElement[int], out: ColumnElement[bool]) -> tuple[Any, Any]:
+    """The sum of a count, and of that part of it that is out of service."""
+    return func.sum(count), func.sum(case((out, count), else_=0))
+
+
+def fabrics(views: Views) -> list[Fabric]:
+    """What is known of each cluster's network."""
+    c = t.fabric.c
+    return views.all("fabric", order=(c.site, c.cluster), most=MOST_PLACES)
 
 
 def usage(
