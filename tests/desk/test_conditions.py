@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from comptoir.desk.requests import ExtendLease, SetEligibility
+from comptoir.desk.requests import ExtendLease, LeaseRef, SetEligibility
 from comptoir.fleet.conditions import Conditions, SoldTo
 from comptoir.leases.lease import LeaseClass, LeaseState, Reason
 from comptoir.tenants.parties import TenantKind
@@ -45,6 +45,9 @@ def test_spot_is_taken_back_at_the_windows_end_and_comes_back_at_the_next(book: 
     assert told.kill_at_ms == MORNING
     to(book, MORNING)
     assert book.now(lease).state is LeaseState.WAITING
+    why = book.desk.call("explain_lease", LeaseRef(lease.id), book.operator)
+    assert "closed at 2026-11-27T07:00" in why.sentence
+    assert "start at 2026-11-27T19:00" in why.sentence
     to(book, NEXT_EVENING - 1)
     assert book.now(lease).state is LeaseState.WAITING
     to(book, NEXT_EVENING)
