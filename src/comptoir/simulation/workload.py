@@ -12,6 +12,7 @@ from typing import Any
 from comptoir.desk.desk import Call, Idempotency, digest
 from comptoir.desk.memory import Memory
 from comptoir.desk.requests import (
+    ApplyFleet,
     DeclareSupply,
     EndSupply,
     ExtendLease,
@@ -31,6 +32,8 @@ from comptoir.desk.requests import (
     TenantRef,
 )
 from comptoir.fleet.conditions import Conditions, SoldTo
+from comptoir.fleet.files import Block, FileLease, FleetFile, Span
+from comptoir.fleet.topology import Fabric
 from comptoir.leases.lease import Lease, LeaseClass, LeaseState, OnReclaim, Shape
 from comptoir.metering.usage import Measure
 from comptoir.pricing.rates import RateState
@@ -86,7 +89,7 @@ class Workload:
             (self._extend, 7), (self._cancel_job, 4), (self._usage, 10), (self._invoice, 5),
             (self._propose, 3), (self._approve, 4), (self._drain, 3), (self._declare, 2),
             (self._end_supply, 2), (self._suspend, 2), (self._resume, 3), (self._quota, 1),
-            (self._grant, 1),
+            (self._grant, 1), (self._apply, 1),
         )  # fmt: skip
 
     def batch(self, book: Memory, most: int) -> list[Asked]:
@@ -266,6 +269,20 @@ class Workload:
         )
         request = DeclareSupply(key, kind, nodes, "partner", starts, ends, 10**9, "USD", conditions)
         return self._ask("declare_supply", request, "operator", key)
+
+    def _apply(self, book: Memory) -> Asked:
+        """A fleet file of two inbound leases; few names, so that it often meets itself."""
+        name, kind = self._rng.choice(("north", "south")), self._rng.choice(KINDS)
+        engine = "" if kind == "h100-sxm" else "sim"
+        leases = tuple(
+            FileLease(
+                f"{name}-{n}", kind,
+                (Block(name, f"c{n}", 2, racks=Span(1, 2), memory_bytes=8 << 30, engine=engine),),
+            )
+            for n in (1, 2)
+        )  # fmt: skip
+        file = FleetFile(f"{name}.toml", leases, (Fabric(name, "c1", "RoCE"),))
+        return self._ask("apply_fleet", ApplyFleet(file, self._rng.random() < 0.2), "operator")
 
     def _end_supply(self, book: Memory) -> Asked | None:
         if not len(book.inbound):
