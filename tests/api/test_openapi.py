@@ -70,6 +70,8 @@ def test_nothing_that_the_document_allows_crashes_the_server(case: Any, fuzzed: 
         del case.headers[name]
     if case.path.endswith("/logs"):
         case.query.pop("follow", None)  # a stream of a job that never ends
+    if case.path == "/v1/feed":
+        case.query["follow"] = "false"
     case.call_and_validate(
         base_url=fuzzed.url,
         headers={"Authorization": f"Bearer {fuzzed.operator.secret}"},

@@ -17,7 +17,7 @@ from comptoir.units.errors import Conflict, NotFound, Refused, Unauthenticated
 from tests.api.world import CORES, KIND, World, open_world
 
 OPENAPI = Path(__file__).parents[2] / "openapi" / "openapi.json"
-ELSEWHERE = ("run", "follow", "pull", "read_file", "logs", "log")
+ELSEWHERE = ("run", "follow", "pull", "read_file", "logs", "log", "read")
 SPECIAL: dict[tuple[str, str], list[Any]] = {
     ("Usage", "record"): ["X", []],
     ("Supply", "declare"): [{}],
@@ -143,7 +143,8 @@ def test_events_can_be_taken_up_after_a_number(world: World) -> None:
 
 def test_every_route_has_a_method(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each operation of openapi/ is asked by some method, and nothing else is asked."""
-    asked = {("GET", "/v1/leases/X/files/X"), ("GET", "/v1/jobs/X/logs")}  # streams: see above
+    streams = ("leases/X/files/X", "jobs/X/logs", "feed")  # see above
+    asked = {("GET", f"/v1/{path}") for path in streams}
 
     def hear(method: str, path: str) -> dict[str, object]:
         asked.add((method, path))

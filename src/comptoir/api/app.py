@@ -3,7 +3,7 @@
 From outside in: `Outermost`, the fast door (`fast.py`), FastAPI.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastapi import FastAPI
@@ -36,7 +36,7 @@ def create_app(
     version: str = comptoir.__version__,
     limits: Limits | None = None,
     spool_directory: str | None = None,
-) -> ASGIApp:
+) -> "Outermost":
     """The HTTP API over one trading post.
 
     Args:
@@ -56,7 +56,7 @@ def create_app(
         limits=limits or Limits(),
         spool_directory=spool_directory,
     )
-    return Outermost(FastDoor(app, door, ROUTES))
+    return Outermost(FastDoor(app, door, ROUTES), door.feed.close)
 
 
 def bare_app(version: str = comptoir.__version__) -> FastAPI:
@@ -98,8 +98,10 @@ def _add(app: FastAPI, route: Route) -> None:
 class Outermost:
     """Puts the safety headers on every answer, and makes a problem of every bug."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, end_streams: Callable[[], None] = lambda: None) -> None:
         self._app = app
+        self.end_streams = end_streams
+        """For a server that stops: who follows is told, and the stop need not wait for them."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""

@@ -13,6 +13,7 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Depends, Request, Response
 
 from comptoir.api.encoding import dump, encode
+from comptoir.api.feed import Feed
 from comptoir.api.pages import PageCache, WrittenRows, ask_for, write_page
 from comptoir.api.problems import PROBLEM_JSON, encode_problem
 from comptoir.desk.desk import Call, Desk, Idempotency
@@ -43,6 +44,11 @@ class Limits:
     upload_bytes: int = 256 << 20
     streams: int = 256
     """Logs followed at the same time."""
+    feeds: int = 512
+    """Streams of the feed at the same time."""
+    feeds_a_tenant: int = 64
+    feed_waiting: int = 2_000
+    """Notices that may wait to be read in one stream of the feed."""
 
 
 @dataclass(slots=True)
@@ -64,6 +70,11 @@ class Door:
     streams: int = 0
     pages: PageCache = field(default_factory=PageCache)
     rows: WrittenRows = field(default_factory=WrittenRows)
+    feed: Feed = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.feed = Feed(self.limits.feed_waiting)
+        self.desk.listen(self.feed.hear)
 
     @property
     def desk(self) -> Desk:

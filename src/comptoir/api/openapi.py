@@ -72,6 +72,8 @@ def _finish(path: str, method: str, operation: dict[str, Any]) -> None:
         responses["503"] = responses["200"]
         return
     operation["security"] = [{"key": []}]
+    if path == "/v1/feed":
+        responses["200"]["content"] = {"text/event-stream": {"schema": {"type": "string"}}}
     if path.endswith(("/logs", "/files/{path}")):
         kind = "text/plain" if path.endswith("/logs") else "application/octet-stream"
         responses["200"]["content"] = {kind: _BYTES}

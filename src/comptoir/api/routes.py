@@ -17,6 +17,7 @@ from comptoir.api.handlers import (
     jobs,
     leases,
     money,
+    notices,
     parties,
     rates,
     status,
@@ -268,5 +269,14 @@ _MONEY = (
     Route("GET", "/v1/events", money.list_events, Permission.READ, ListOf[_M.Event]),
 )
 
+_NOTICES = (Route("GET", "/v1/feed", notices.follow_feed, Permission.READ, None),)
+
 # The busiest first: routes are tried in order.
-ROUTES: tuple[Route, ...] = (*_LEASES, *_PARTIES, *_ENTITLEMENTS, *_SUPPLY, *_MONEY)
+ROUTES: tuple[Route, ...] = (
+    *_LEASES,
+    *_PARTIES,
+    *_ENTITLEMENTS,
+    *_SUPPLY,
+    *_MONEY,
+    *_NOTICES,
+)

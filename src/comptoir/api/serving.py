@@ -53,7 +53,7 @@ def make_server(
         Invalid: `insecure_bind`.
     """
     refuse_insecure_bind(host, behind_proxy=behind_proxy, tls=tls_cert is not None)
-    return uvicorn.Server(
+    return _Server(
         uvicorn.Config(
             app,
             host=host,
@@ -72,6 +72,17 @@ def make_server(
             timeout_graceful_shutdown=STOP_WITHIN_S,
         )
     )
+
+
+class _Server(uvicorn.Server):
+    """Ends the streams of its app before it waits for answers to end."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop gracefully."""
+        end_streams = getattr(self.config.app, "end_streams", None)
+        if end_streams is not None:
+            end_streams()
+        await super().shutdown(sockets)
 
 
 def refuse_insecure_bind(host: str, *, behind_proxy: bool, tls: bool) -> None:

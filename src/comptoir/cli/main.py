@@ -30,6 +30,7 @@ SECTIONS = {
         "run": (f"{_AT}.run:run", "Upload this directory, lease, run a command, follow it."),
         "lease": (f"{_AT}.leases:lease", "Ask for accelerators, see why, extend, end."),
         "job": (f"{_AT}.jobs:job", "Commands on leases: submit, follow, fetch, cancel."),
+        "events": (f"{_AT}.events:events", "What happens, as notices; --follow goes on."),
     },
     "Money": {
         "usage": (f"{_AT}.accounts:usage", "Accelerator time, by measure."),

@@ -19,6 +19,7 @@ from comptoir.client.account_records import Event
 from comptoir.client.accounts import Invoices, Ledger, RateCards, Usage
 from comptoir.client.capacity import Fleet, Runtimes, Supply
 from comptoir.client.entitlements import Entitlements, Policy
+from comptoir.client.feed import Feed
 from comptoir.client.following import Lost, Moved, Place, Said, follow
 from comptoir.client.parties import PAGE, Keys, Tenants, Users
 from comptoir.client.profiles import resolve
@@ -73,6 +74,7 @@ class Client:
         self.usage = Usage(self._transport)
         self.ledger = Ledger(self._transport)
         self.invoices = Invoices(self._transport)
+        self.feed = Feed(self._transport)
 
     def health(self) -> dict[str, Any]:
         """Whether the server serves; needs no key."""

@@ -6,7 +6,7 @@ amounts of money are decimal strings beside their `currency`: nothing is a float
 server may send more fields than are named here. Money has its own: `account_records`.
 """
 
-from typing import TypedDict
+from typing import Any, TypedDict
 
 
 class Tenant(TypedDict):
@@ -338,3 +338,15 @@ class File(TypedDict):
     path: str
     size_bytes: str
     modified_at: str
+
+
+class Notice(TypedDict):
+    """What people and machines are told; `data` has `says`, `next` and the numbers."""
+
+    id: str
+    type: str
+    version: int
+    at: str
+    tenant: str | None
+    subject: str
+    data: dict[str, Any]

@@ -23,6 +23,7 @@ from comptoir.desk.ports import (
     Clock,
     CommitUnknown,
     Entropy,
+    Event,
     StaleBook,
     Store,
     StoredAnswer,
@@ -45,6 +46,10 @@ log = logging.getLogger("comptoir.desk")
 
 Encode = Callable[[Any], tuple[int, bytes]]
 """A door's way to put a value or a `ComptoirError` on the wire: (status, body)."""
+
+
+Heard = Callable[[Sequence[Event]], None]
+"""Who is told of committed events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +99,16 @@ class Desk:
         self._now_ms = 0
         self._turn_bug = ""
         self._unsettled = False
+        self._listeners: list[Heard] = []
         self.reload()
+
+    def listen(self, heard: Heard) -> None:
+        """Call `heard` with the events of every commit, in order, once they are durable.
+
+        With none at all it is called after the book was read again: what was committed in
+        between is in the store. It runs on the desk's thread; it must not block.
+        """
+        self._listeners.append(heard)
 
     def reload(self) -> None:
         """Read the live book from the store, dropping whatever memory holds."""
@@ -103,6 +117,7 @@ class Desk:
         self.book = book
         self._unsettled = False
         self._now_ms = max(self._now_ms, loaded.last_at_ms)
+        self._tell(())
 
     def now_ms(self) -> int:
         """The desk's instant: the clock's, but never earlier than what the book has seen."""
@@ -241,7 +256,17 @@ class Desk:
         book.journal.clear()
         book.publish(rows)
         book.evict_ended(rows)
+        if appended.get("event"):
+            self._tell(appended["event"])
         return None
+
+    def _tell(self, events: Sequence[Event]) -> None:
+        """What listeners do with it is their own: a failing one harms neither book nor others."""
+        for heard in self._listeners:
+            try:
+                heard(events)
+            except Exception:
+                log.exception("a listener failed")
 
     def _settle(self, changes: Changes, what: str) -> ComptoirError | None:
         """After a commit that may or may not have happened: the store knows."""

@@ -224,6 +224,36 @@ def events(
     return views.page("event", ask, *wanted, keys=("seq",), newest_first=newest_first)
 
 
+def told_events(
+    views: Views,
+    types: Sequence[str],
+    tenant_id: str | None,
+    subject: str | None,
+    after: int,
+    most: int,
+) -> list[Event]:
+    """Events of these types with a number over `after`, oldest first: what a feed goes through."""
+    c = t.event.c
+    wanted = c.type.in_(types), equal(c.tenant_id, tenant_id), equal(c.subject, subject)
+    return views.all("event", *wanted, c.seq > after, order=(c.seq,), most=most)
+
+
+def last_told_events(
+    views: Views, types: Sequence[str], tenant_id: str | None, subject: str | None, most: int
+) -> list[Event]:
+    """The newest events of these types, oldest of them first."""
+    c = t.event.c
+    wanted = c.type.in_(types), equal(c.tenant_id, tenant_id), equal(c.subject, subject)
+    return views.all("event", *wanted, order=(c.seq.desc(),), most=most)[::-1]
+
+
+def last_event_seq(views: Views) -> int:
+    """The number of the newest event; 0 in a book without any."""
+    c = t.event.c
+    newest: list[Event] = views.all("event", order=(c.seq.desc(),), most=1)
+    return newest[0].seq if newest else 0
+
+
 def find(views: Views, table: str, id: str) -> Any | None:
     """One value by its id."""
     return views.find(table, t.MAPPED[table].table.c.id == id)
