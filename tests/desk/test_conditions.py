@@ -6,7 +6,7 @@ import pytest
 
 from comptoir.desk.requests import ExtendLease, LeaseRef, SetEligibility
 from comptoir.fleet.conditions import Conditions, SoldTo
-from comptoir.leases.lease import LeaseClass, LeaseState, Reason
+from comptoir.leases.lease import LeaseClass, LeaseState, Reason, Shape
 from comptoir.tenants.parties import TenantKind
 from comptoir.units.errors import Refused
 from comptoir.units.recurrence import parse_recurrence
@@ -114,3 +114,19 @@ def test_a_tenants_residency_binds_all_its_requests(book: Book) -> None:
     assert inbound.residency == "FR"
     with pytest.raises(Refused, match="supply_residency"):
         book.lease(acme, LeaseClass.SPOT, 1, residency="US")
+
+
+def test_what_only_others_could_have_is_refused_at_once_with_the_largest_one_may(
+    book: Book,
+) -> None:
+    book.supply(24, conditions=Conditions(SoldTo.INTERNAL))
+    book.supply(8, 8)
+    acme = book.tenant("acme")
+    with pytest.raises(Refused, match="shape_impossible") as refused:
+        book.lease(acme, LeaseClass.SPOT, 9, shape=Shape.NODE)
+    assert refused.value.facts["largest"] == 8
+    with pytest.raises(Refused, match="fleet_too_small") as refused:
+        book.lease(acme, LeaseClass.SPOT, 17)
+    assert refused.value.facts["in_service"] == 16
+    team = book.tenant("ads", TenantKind.TEAM)
+    assert book.lease(team, LeaseClass.INTERNAL, 24, shape=Shape.NODE).state is LeaseState.SCHEDULED

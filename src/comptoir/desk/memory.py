@@ -211,6 +211,9 @@ class Memory:
         self.inbound_by_name = Index[str, InboundLease](
             self.inbound, lambda x: x.name if x.state is InboundState.ACTIVE else None
         )
+        self.inbound_by_kind = Index[str, InboundLease](
+            self.inbound, lambda x: x.kind if x.state is InboundState.ACTIVE else None
+        )
         self.nodes_by_inbound = Index[InboundLeaseId, Node](
             self.nodes, lambda n: None if n.state is NodeState.RETIRED else n.inbound_lease_id
         )

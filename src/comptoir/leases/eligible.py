@@ -58,6 +58,14 @@ def eligible(supply: Iterable[InboundLease], request: LeaseRequest) -> list[Inbo
 
 def unmet_condition(conditions: Conditions, request: LeaseRequest, window: Window) -> Unmet | None:
     """The first condition that a request does not meet over a window; None: it meets all."""
+    unmet = unmet_terms(conditions, request)
+    if unmet is None and not sellable_until(conditions, request, window)[0]:
+        return Unmet.SELLING_WINDOW
+    return unmet
+
+
+def unmet_terms(conditions: Conditions, request: LeaseRequest) -> Unmet | None:
+    """As above, of the conditions that no waiting changes: all but the selling windows."""
     if conditions is OPEN and not request.residency:
         return None
     sold = request.lease_class is not LeaseClass.INTERNAL
@@ -67,8 +75,6 @@ def unmet_condition(conditions: Conditions, request: LeaseRequest, window: Windo
         return Unmet.GRANT
     if not all(stays_in(conditions.residency, required) for required in request.residency):
         return Unmet.RESIDENCY
-    if not sellable_until(conditions, request, window)[0]:
-        return Unmet.SELLING_WINDOW
     return None
 
 

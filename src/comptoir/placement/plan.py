@@ -108,7 +108,7 @@ def refuse_impossible(snapshot: Snapshot, request: LeaseRequest) -> None:
     Raises:
         Refused: as `plan_lease`.
     """
-    total = snapshot.total(request.kind)
+    total = snapshot.total(request)
     facts = {"kind": request.kind, "accelerators": request.accelerators, "in_service": total}
     if total == 0:
         raise Refused(
@@ -124,12 +124,12 @@ def refuse_impossible(snapshot: Snapshot, request: LeaseRequest) -> None:
             f"ask for at most {total:,}",
             facts,
         )
-    largest = snapshot.largest_place(request.kind, request.shape)
+    largest = snapshot.largest_place(request, request.shape)
     if request.accelerators > largest:
         fits = [
             shape
             for shape in reversed(Shape)
-            if snapshot.largest_place(request.kind, shape) >= request.accelerators
+            if snapshot.largest_place(request, shape) >= request.accelerators
         ]
         wider = next((shape for shape in Shape if shape in fits), None)
         raise Refused(

@@ -16,9 +16,9 @@ from typing import Any
 from comptoir.fleet.kinds import CATALOGUE, Tenancy
 from comptoir.fleet.nodes import Node, NodeState
 from comptoir.leases.allocation import Allocation
-from comptoir.leases.eligible import sellable_until, unmet_condition
+from comptoir.leases.eligible import sellable_until, unmet_condition, unmet_terms
 from comptoir.leases.inbound import InboundLease, InboundState
-from comptoir.leases.lease import Lease, LeaseRequest, Shape
+from comptoir.leases.lease import Lease, LeaseClass, LeaseRequest, Shape
 from comptoir.placement.backend import PLAIN, Backend
 from comptoir.placement.kernel import GUARANTEED
 from comptoir.placement.pools import Pool, PoolKey, rank_of
@@ -27,6 +27,7 @@ from comptoir.units.time import Window
 
 Place = tuple[str, ...]
 
+MOST_CAPACITIES = 4_096
 _DEPTH = {Shape.SITE: 1, Shape.CLUSTER: 2, Shape.POD: 3, Shape.RACK: 4, Shape.NODE: 5}
 
 
@@ -55,7 +56,7 @@ class Snapshot:
         self._beginnings: list[tuple[int, int, PoolKey]] = []
         """Pools whose supply has yet to begin, by when it does."""
         self._begun = 0
-        self._capacities: dict[tuple[str, Shape], tuple[int, int]] = {}
+        self._capacities: dict[tuple[object, ...], tuple[int, int]] = {}
 
     # What placement asks.
 
@@ -123,29 +124,35 @@ class Snapshot:
             return False, None
         return promised_until(inbound, request, window)
 
-    def total(self, kind: str) -> int:
-        """Accelerators of a kind in service."""
-        return self._capacity(kind, Shape.SITE)[0]
+    def total(self, request: LeaseRequest) -> int:
+        """Accelerators of a request's kind in service, where its conditions are met."""
+        return self._capacity(request, Shape.SITE)[0]
 
-    def largest_place(self, kind: str, shape: Shape) -> int:
-        """Accelerators of the largest place of a shape, in service, free or not."""
-        return self._capacity(kind, shape)[1]
+    def largest_place(self, request: LeaseRequest, shape: Shape) -> int:
+        """Accelerators of the largest place of a shape that it may use, free or not."""
+        return self._capacity(request, shape)[1]
 
-    def _capacity(self, kind: str, shape: Shape) -> tuple[int, int]:
+    def _capacity(self, request: LeaseRequest, shape: Shape) -> tuple[int, int]:
         """Accelerators in all places of a shape and in the largest; kept until a node changes.
 
         A place lies in one pool, but a site, which may combine its pools.
         """
-        kept = self._capacities.get((kind, shape))
+        internal = request.lease_class is LeaseClass.INTERNAL
+        key = (request.kind, shape, internal, request.grants, request.residency)
+        kept = self._capacities.get(key)
         if kept is None:
             sizes: dict[tuple[object, Place], int] = defaultdict(int)
-            for pool in self.pools_of(kind):
+            for pool in self.pools_of(request.kind):
+                if unmet_terms(pool.key.conditions, request) is not None:
+                    continue
                 within = None if shape is Shape.SITE else pool.key
                 for node in map(self.nodes.__getitem__, pool.handles):
                     if self._placeable(node):
                         sizes[within, place_of(node, shape)] += node.accelerators
             kept = sum(sizes.values()), max(sizes.values(), default=0)
-            self._capacities[kind, shape] = kept
+            if len(self._capacities) >= MOST_CAPACITIES:
+                self._capacities.clear()
+            self._capacities[key] = kept
         return kept
 
     def contents(self) -> dict[str, dict[Any, Any]]:

@@ -86,6 +86,7 @@ class Recurrence:
         return (start, end) if start < end else None
 
 
+@lru_cache(maxsize=4_096)
 def open_until(windows: tuple[Recurrence, ...], at_ms: int, horizon_ms: int) -> int | None:
     """Until when it stays open without a break; None if it is closed at `at_ms`.
 

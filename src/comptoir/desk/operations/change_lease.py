@@ -62,7 +62,7 @@ def explain_lease(tx: Transaction, request: LeaseRef) -> Why:
     if lease.state is LeaseState.WAITING and (lease.ends_at_ms or LATEST_MS) > tx.now_ms:
         try:
             asked = request_of(lease, tx.book.tenants[lease.tenant_id], tx.now_ms)
-            eligible(tx.book.inbound, asked)
+            eligible(tx.book.inbound_by_kind.get(asked.kind), asked)
         except Refused as no:  # a condition of the supply holds it up, not who is ahead
             return replace(answer, sentence=f"{no.message}; {no.next}", expected_start_ms=None)
     return answer

@@ -45,8 +45,8 @@ def request_lease(tx: Transaction, request: RequestLease) -> Lease:
     lease = _judge_words(tx, request, tenant)
     _judge_tenant(tx, lease, tenant)
     asked = request_of(lease, tenant, tx.now_ms)
+    eligible(tx.book.inbound_by_kind.get(asked.kind), asked)
     refuse_impossible(tx.book.snapshot, asked)
-    eligible(tx.book.inbound, asked)
     tx.book.leases.put(lease)
     tx.emit_lease("lease.requested", lease, shape=lease.shape)
     if _somebody_is_ahead(tx, lease):
@@ -61,7 +61,7 @@ def place(tx: Transaction, lease: Lease) -> Lease | None:
         Refused: those of `leases.eligible` and of `placement.plan.refuse_impossible`.
     """
     request = request_of(lease, tx.book.tenants[lease.tenant_id], tx.now_ms)
-    eligible(tx.book.inbound, request)
+    eligible(tx.book.inbound_by_kind.get(request.kind), request)
     plan = plan_lease(tx.book.snapshot, request, tx.now_ms)
     if plan is None:
         return None
