@@ -28,8 +28,8 @@ UNKNOWN = "zz_0000"
 
 def concrete(path: str, **ids: str) -> str:
     names = ("lease", "job", "tenant", "user", "node", "supply", "runtime", "card", "rate", "key")
-    names += ("entitlement", "lease_class")
-    given = {**dict.fromkeys((*names, "invoice"), UNKNOWN), "kind": KIND, "path": "a", **ids}
+    names += ("entitlement", "lease_class", "invoice", "series", "setting")
+    given = {**dict.fromkeys(names, UNKNOWN), "kind": KIND, "path": "a", **ids}
     ends = "?follow=false" if path == "/v1/feed" else ""  # else it goes on for ever
     return path.replace("{path:path}", "{path}").format(**given) + ends
 
@@ -92,6 +92,7 @@ def test_another_tenants_things_look_like_things_that_are_not(world: World) -> N
     }
     bodies = {
         "/v1/leases/{lease}/extend": {"ends_at": "2099-01-01T00:00:00Z"},
+        "/v1/leases/{lease}/shrink": {"accelerators": 1},
         "/v1/tenants/{tenant}/quotas/{kind}": {"accelerators": 1},
     }
     for method, path, declared in TABLE:

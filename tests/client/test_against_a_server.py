@@ -22,6 +22,8 @@ SPECIAL: dict[tuple[str, str], list[Any]] = {
     ("Usage", "record"): ["X", []],
     ("Supply", "declare"): [{}],
     ("Leases", "upload"): ["X", [__file__]],
+    ("Holds", "make"): [{}, 60],
+    ("SeriesOfLeases", "request"): [{}, "X", "X"],
 }
 NOT_FOR_PEOPLE = {("GET", "/v1/rates")}  # a card's rates are read by card
 

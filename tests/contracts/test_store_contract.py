@@ -16,12 +16,12 @@ from comptoir.billing.invoices import Invoice, InvoiceLine
 from comptoir.desk.desk import Desk
 from comptoir.desk.ports import Changes, CommitUnknown, Event, StaleBook, StoredAnswer
 from comptoir.desk.requests import CreateTenant, Opening
-from comptoir.leases.lease import LeaseClass, LeaseState
+from comptoir.leases.lease import Alternative, LeaseClass, LeaseState, Shape
 from comptoir.ledger.entries import Account, Entry, Posting, Unit
 from comptoir.metering.usage import Measure
 from comptoir.store.mapping import field_names
 from comptoir.store.opening import create_tables, postgres_engine, sqlite_engine, writer_lock
-from comptoir.store.schema import Exact, Json, Recurring, Word
+from comptoir.store.schema import Choices, Exact, Json, Recurring, Word
 from comptoir.store.sql_store import SqlStore
 from comptoir.store.tables import APPEND_ONLY, MAPPED
 from comptoir.store.views import Views, lists
@@ -45,6 +45,7 @@ MAKERS: dict[str, Any] = {
     "data": {"numbers": [1, 2], "word": ODD_TEXT, "none": None},
     "starts_at_ms": 1,
     "grants": ("erc", "nsf-2026"),
+    "alternatives": (Alternative("h100-sxm", 8, Shape.POD), Alternative("mi300x", 9, Shape.SITE)),
     "selling_windows": (parse_recurrence("weekdays 20:00 to 08:00 Europe/Paris"),),
 }
 JSON_OF = {"command": ("python", ODD_TEXT), "environment": (("NAME", ODD_TEXT),), "paths": ("/a",)}
@@ -62,7 +63,7 @@ def extreme(name: str, nulls: bool) -> Any:
             made = None
         elif isinstance(kind, Word):
             made = list(kind.values)[-1]
-        elif isinstance(kind, Json | Recurring):
+        elif isinstance(kind, Json | Recurring | Choices):
             made = MAKERS.get(field.name, JSON_OF.get(field.name))
         elif isinstance(kind, Exact):
             made = -(10**60 - 1)

@@ -12,7 +12,9 @@ __all__ = ["amount_of", "dump", "encode", "encode_data", "instant", "money", "ru
 
 Encoder = Callable[[Any], dict[str, Any]]
 
-HIDDEN = frozenset({"secret_sha256", "busy_metered_ms", "occupied_until_ms", "forgotten"})
+HIDDEN = frozenset(
+    {"secret_sha256", "busy_metered_ms", "occupied_until_ms", "forgotten", "warned_end_ms"}
+)
 """Fields that never leave: secrets' hashes and the desk's own bookkeeping."""
 
 HOUSE_ONLY = frozenset({"inbound_lease_id", "reclaimed_for"})

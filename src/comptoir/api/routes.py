@@ -22,6 +22,7 @@ from comptoir.api.handlers import (
     rates,
     status,
     supply,
+    windows,
 )
 from comptoir.api.shapes import entitlements as entitlement_shapes
 from comptoir.api.shapes import leases as lease_shapes
@@ -29,6 +30,7 @@ from comptoir.api.shapes import money as money_shapes
 from comptoir.api.shapes import parties as party_shapes
 from comptoir.api.shapes import status as status_shapes
 from comptoir.api.shapes import supply as supply_shapes
+from comptoir.api.shapes import windows as window_shapes
 from comptoir.api.shapes.common import ListOf
 from comptoir.tenants.permissions import Permission
 
@@ -52,7 +54,7 @@ class Route:
 
 
 _E, _L, _M = entitlement_shapes, lease_shapes, money_shapes
-_T, _S = party_shapes, supply_shapes
+_T, _S, _W = party_shapes, supply_shapes, window_shapes
 
 _LEASES = (
     Route(
@@ -93,6 +95,13 @@ _LEASES = (
         _L.Lease,
         busy=True,
     ),
+    Route(
+        "POST",
+        "/v1/leases/{lease}/shrink",
+        windows.shrink_lease,
+        Permission.LEASES_WRITE,
+        _L.Lease,
+    ),
     Route("PUT", "/v1/leases/{lease}/files", files.put_files, Permission.LEASES_WRITE, _L.Uploaded),
     Route("GET", "/v1/leases/{lease}/files", files.list_files, Permission.READ, _L.Files),
     Route("GET", "/v1/leases/{lease}/files/{path:path}", files.get_file, Permission.READ, None),
@@ -101,6 +110,34 @@ _LEASES = (
     Route("GET", "/v1/jobs/{job}", jobs.get_job, Permission.READ, _L.JobDetail),
     Route("POST", "/v1/jobs/{job}/cancel", jobs.cancel_job, Permission.LEASES_WRITE, _L.Job),
     Route("GET", "/v1/jobs/{job}/logs", jobs.get_logs, Permission.READ, None),
+)
+
+_WINDOWS = (
+    Route("POST", "/v1/holds", windows.hold_capacity, Permission.LEASES_WRITE, _L.Lease, 201),
+    Route(
+        "POST",
+        "/v1/holds/{lease}/confirm",
+        windows.confirm_hold,
+        Permission.LEASES_WRITE,
+        _L.Lease,
+    ),
+    Route(
+        "POST",
+        "/v1/holds/{lease}/release",
+        windows.release_hold,
+        Permission.LEASES_WRITE,
+        _L.Lease,
+    ),
+    Route("POST", "/v1/series", windows.request_series, Permission.LEASES_WRITE, _W.Series, 201),
+    Route(
+        "POST",
+        "/v1/series/{series}/cancel",
+        windows.cancel_series,
+        Permission.LEASES_WRITE,
+        _W.Series,
+    ),
+    Route("GET", "/v1/settings", windows.list_settings, Permission.READ_HOUSE, ListOf[_W.Setting]),
+    Route("PUT", "/v1/settings/{setting}", windows.set_setting, Permission.FLEET_WRITE, _W.Setting),
 )
 
 _PARTIES = (
@@ -274,6 +311,7 @@ _NOTICES = (Route("GET", "/v1/feed", notices.follow_feed, Permission.READ, None)
 # The busiest first: routes are tried in order.
 ROUTES: tuple[Route, ...] = (
     *_LEASES,
+    *_WINDOWS,
     *_PARTIES,
     *_ENTITLEMENTS,
     *_SUPPLY,

@@ -121,6 +121,27 @@ class Duration(click.ParamType[int]):
             self.fail(f"{error.message}; {error.next}", param, ctx)
 
 
+class Way(click.ParamType[dict[str, Any]]):
+    """Another complete way to meet a request: KIND:COUNT or KIND:COUNT:SHAPE."""
+
+    name = "way"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> dict[str, Any]:
+        """The way as the API takes it."""
+        if isinstance(value, dict):
+            return value
+        kind, _, rest = str(value).partition(":")
+        count, _, shape = rest.partition(":")
+        if not kind or not count.isdecimal() or not 0 < int(count) < 2**31:
+            self.fail(
+                f"{value!r} is not a way; write it as mi300x:512 or mi300x:512:pod", param, ctx
+            )
+        way = {"kind": kind, "accelerators": int(count)}
+        return {**way, "shape": shape} if shape else way
+
+
 def money(amount: str, currency: str) -> str:
     """An amount with its currency: "$118,456.32", "-€0.87", "1,200 JPY"."""
     sign, digits = ("-", amount[1:]) if amount.startswith("-") else ("", amount)

@@ -28,7 +28,7 @@ SECTIONS = {
     },
     "Work": {
         "run": (f"{_AT}.run:run", "Upload this directory, lease, run a command, follow it."),
-        "lease": (f"{_AT}.leases:lease", "Ask for accelerators, see why, extend, end."),
+        "lease": (f"{_AT}.lease_windows:lease", "Ask for accelerators, see why, extend, end."),
         "job": (f"{_AT}.jobs:job", "Commands on leases: submit, follow, fetch, cancel."),
         "events": (f"{_AT}.events:events", "What happens, as notices; --follow goes on."),
     },
@@ -49,6 +49,7 @@ SECTIONS = {
         "fleet": (f"{_AT}.fleet:fleet", "Nodes and accelerator kinds."),
         "supply": (f"{_AT}.supply:supply", "Capacity that is owned or rented."),
         "runtime": (f"{_AT}.runtimes:runtime", "Read-only environments for jobs."),
+        "setting": (f"{_AT}.settings:setting", "What holds for the whole book."),
         "audit": (f"{_AT}.status:audit", "Who did what, in order."),
         "db": (f"{_AT}.db:db", "Upgrade, back up and restore a book."),
         "doctor": (f"{_AT}.doctor:doctor", "Check this machine, with a remedy for each finding."),

@@ -27,6 +27,7 @@ from comptoir.client.records import Job
 from comptoir.client.retry import Patience
 from comptoir.client.running import start
 from comptoir.client.transport import Transport, path_of
+from comptoir.client.windows import Holds, SeriesOfLeases, Settings
 from comptoir.client.work import Jobs, Leases
 
 
@@ -70,11 +71,14 @@ class Client:
         self.entitlements = Entitlements(self._transport)
         self.policy = Policy(self._transport)
         self.leases = Leases(self._transport)
+        self.holds = Holds(self._transport)
+        self.series = SeriesOfLeases(self._transport)
         self.jobs = Jobs(self._transport)
         self.usage = Usage(self._transport)
         self.ledger = Ledger(self._transport)
         self.invoices = Invoices(self._transport)
         self.feed = Feed(self._transport)
+        self.settings = Settings(self._transport)
 
     def health(self) -> dict[str, Any]:
         """Whether the server serves; needs no key."""

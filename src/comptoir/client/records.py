@@ -205,6 +205,14 @@ class Runtime(TypedDict):
     created_at: str
 
 
+class Alternative(TypedDict):
+    """A complete way to meet a request."""
+
+    kind: str
+    accelerators: int
+    shape: str
+
+
 class Lease(TypedDict):
     """An outbound lease and where it stands."""
 
@@ -235,6 +243,13 @@ class Lease(TypedDict):
     recall: bool
     minimum_runtime_s: int
     residency: str
+    latest_start: str | None
+    duration_s: int | None
+    preferred_shape: str | None
+    alternatives: list[Alternative]
+    series: str | None
+    hold_until: str | None
+    hold_firm: bool
 
 
 class Allocation(TypedDict):
@@ -249,6 +264,24 @@ class Allocation(TypedDict):
     delivered_from: str | None
     delivered_until: str | None
     fenced_at: str | None
+
+
+class Series(TypedDict):
+    """Leases of one recurring request, in order of time."""
+
+    series: str
+    leases: list[Lease]
+
+
+class Setting(TypedDict):
+    """What holds for the whole book; the unit is the last word of its name."""
+
+    name: str
+    value: int
+    default: int
+    smallest: int
+    largest: int
+    means: str
 
 
 class LeaseDetail(Lease):

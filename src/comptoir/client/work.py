@@ -44,6 +44,10 @@ class Leases:
         tenant: str | None = None,
         residency: str | None = None,
         recall: bool | None = None,
+        latest_start: str | None = None,
+        duration_s: int | None = None,
+        preferred_shape: str | None = None,
+        alternatives: Sequence[Mapping[str, Any]] = (),
     ) -> Lease:
         """Ask for accelerators; the answer is `scheduled` or `waiting`.
 
@@ -60,24 +64,21 @@ class Leases:
             tenant: For house users: whose lease, by id or slug.
             residency: Where its data must stay: "FR", "US-VA", "EU".
             recall: For house users: a sold window that may be called back with its notice.
+            latest_start: RFC 3339; any start up to then will do, for `duration_s` each.
+            duration_s: How long, instead of `ends_at`.
+            preferred_shape: A narrower shape, tried before `shape`.
+            alternatives: Other complete ways, in order: `kind`, `accelerators`, maybe `shape`.
 
         Raises:
             Refused: quota, shape, class, price, a condition of the supply.
         """
         body = {
-            "kind": kind,
-            "accelerators": accelerators,
-            "lease_class": lease_class,
-            "shape": shape,
-            "starts_at": starts_at,
-            "ends_at": ends_at,
-            "notice_s": notice_s,
-            "on_reclaim": on_reclaim,
-            "name": name,
-            "tenant": tenant,
-            "residency": residency,
-            "recall": recall,
-        }
+            "kind": kind, "accelerators": accelerators, "lease_class": lease_class,
+            "shape": shape, "starts_at": starts_at, "ends_at": ends_at, "notice_s": notice_s,
+            "on_reclaim": on_reclaim, "name": name, "tenant": tenant, "residency": residency,
+            "recall": recall, "latest_start": latest_start, "duration_s": duration_s,
+            "preferred_shape": preferred_shape, "alternatives": [*alternatives],
+        }  # fmt: skip
         return cast(Lease, self._transport.write("POST", path_of("leases"), body))
 
     def list(
@@ -87,6 +88,7 @@ class Leases:
         tenant: str | None = None,
         kind: str | None = None,
         lease_class: str | None = None,
+        series: str | None = None,
     ) -> Iterator[Lease]:
         """Leases, newest request first."""
         return self._transport.pages(
@@ -96,6 +98,7 @@ class Leases:
             tenant=tenant,
             kind=kind,
             lease_class=lease_class,
+            series=series,
         )
 
     def get(self, lease_id: str) -> LeaseDetail:
@@ -118,6 +121,15 @@ class Leases:
         """Move the end of a bounded lease, later or sooner."""
         path = path_of("leases", lease_id, "extend")
         return cast(Lease, self._transport.write("POST", path, {"ends_at": ends_at}))
+
+    def shrink(
+        self, lease_id: str, *, accelerators: int | None = None, nodes: Sequence[str] = ()
+    ) -> Lease:
+        """Give accelerators back early: down to a number, or the nodes that are named."""
+        body = {"accelerators": accelerators, "nodes": [*nodes]}
+        return cast(
+            Lease, self._transport.write("POST", path_of("leases", lease_id, "shrink"), body)
+        )
 
     def upload(
         self,

@@ -10,6 +10,7 @@ from typing import Any
 from comptoir.billing.accruals import Accrual
 from comptoir.desk.agenda import Agenda
 from comptoir.desk.ports import Loaded
+from comptoir.desk.settings import SETTINGS, Setting
 from comptoir.desk.tables import Index, Journal, Table
 from comptoir.fleet.nodes import Node, NodeState
 from comptoir.fleet.topology import Fabric
@@ -37,6 +38,7 @@ from comptoir.units.ids import (
     RateCardId,
     RateId,
     RuntimeId,
+    SeriesId,
     TenantId,
     UserId,
 )
@@ -74,6 +76,15 @@ class LendingMark:
     tenant_id: TenantId
     kind: str
     settled_until_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReclaimCount:
+    """How many leases on a kind were taken back for a stronger request on a UTC day."""
+
+    kind: str
+    day_ms: int
+    reclaims: int
 
 
 class Memory:
@@ -120,11 +131,13 @@ class Memory:
             "billing_mark", lambda r: r.tenant_id, journal
         )
         self._make_entitlement_tables(journal)
+        self._make_operating_tables(journal)
         self.all_tables: tuple[Table, ...] = (  # type: ignore[type-arg]
             self.rate_cards, self.rates, self.tenants, self.quotas, self.users, self.keys,
             self.inbound, self.nodes, self.fabrics, self.runtimes, self.leases, self.allocations,
             self.jobs, self.attempts, self.accruals, self.balances, self.series, self.billing_marks,
             self.entitlements, self.policies, self.lending_marks,
+            self.settings, self.reclaim_counts,
         )  # fmt: skip
         self._index()
         self._keep_agenda()
@@ -153,6 +166,12 @@ class Memory:
         )
         self.jobs = Table[JobId, Job]("job", lambda r: r.id, journal)
         self.attempts = Table[AttemptId, Attempt]("attempt", lambda r: r.id, journal)
+
+    def _make_operating_tables(self, journal: Journal) -> None:
+        self.settings = Table[str, Setting]("setting", lambda r: r.name, journal)
+        self.reclaim_counts = Table[tuple[str, int], ReclaimCount](
+            "reclaim_count", lambda r: (r.kind, r.day_ms), journal
+        )
 
     def _make_entitlement_tables(self, journal: Journal) -> None:
         self.entitlements = Table[EntitlementId, Entitlement](
@@ -198,6 +217,9 @@ class Memory:
         self.victims_of = Index[LeaseId, Lease](
             self.leases, lambda x: x.reclaimed_for if x.state is LeaseState.ACTIVE else None
         )
+        self.leases_by_series = Index[SeriesId, Lease](
+            self.leases, lambda x: None if x.state in FINAL else x.series
+        )
         self.leases_by_tenant = Index[TenantId, Lease](
             self.leases, lambda x: None if x.state in FINAL else x.tenant_id
         )
@@ -235,6 +257,11 @@ class Memory:
         self.open_accruals_by_tenant = Index[TenantId, Accrual](
             self.accruals, lambda a: a.tenant_id if a.invoice_id is None else None
         )
+
+    def setting(self, name: str) -> int:
+        """The value of a setting, as set or by default."""
+        found = self.settings.get(name)
+        return SETTINGS[name].default if found is None else found.value
 
     def load(self, loaded: Loaded) -> None:
         """Fill an empty memory with what the store holds."""

@@ -20,6 +20,7 @@ COUNT: Schema = {"type": "integer"}
 FLAG: Schema = {"type": "boolean"}
 INSTANT: Schema = {"type": "string", "format": "date-time"}
 LONG: Schema = {"type": "string", "pattern": "^-?[0-9]+$"}
+DECIMAL: Schema = {"type": "string", "pattern": r"^[0-9]+\.[0-9]{2,9}$"}
 MONEY: Schema = {"type": "string", "pattern": r"^-?[0-9]+\.[0-9]{2,6}$"}
 
 
@@ -66,6 +67,36 @@ NOTICE_TYPES: dict[str, NoticeType] = {
         f"{_SIZE} has its accelerators",
         "put work on it: comptoir job submit {subject} -- COMMAND",
         {**_LEASE, **_PLACES, "notice_s": COUNT},
+    ),
+    "lease.held": NoticeType(
+        f"{_SIZE} is kept for you until {{hold_until}}",
+        "say yes: comptoir lease confirm {subject}",
+        {
+            **_LEASE,
+            **_PLACES,
+            "starts_at_ms": INSTANT,
+            "hold_until_ms": INSTANT,
+            "hold_firm": FLAG,
+            "why": WORD,
+        },
+    ),
+    "lease.ending": NoticeType(
+        f"{_SIZE} ends at {{ends_at}}; longer costs {{per_hour}} {{currency}} an hour",
+        "comptoir lease extend {subject} --ends INSTANT (possible until: {extendable_until})",
+        {
+            **_LEASE,
+            "ends_at_ms": INSTANT,
+            "notice_s": COUNT,
+            "extendable_until_ms": maybe(INSTANT),
+            "price_nanos": DECIMAL,
+            "per_hour_micros": MONEY,
+            "currency": WORD,
+        },
+    ),
+    "lease.shrunk": NoticeType(
+        f"{_SIZE} keeps {{accelerators_left:,}}, the rest was given back",
+        _SHOW,
+        {**_LEASE, "accelerators_left": COUNT, "nodes": WORDS},
     ),
     "lease.extended": NoticeType(
         f"{_SIZE} now ends at {{ends_at}}", _SHOW, {**_LEASE, "ends_at_ms": INSTANT}

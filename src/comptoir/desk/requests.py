@@ -6,7 +6,7 @@ from comptoir.desk.engine_port import Observation
 from comptoir.fleet.conditions import OPEN, Conditions
 from comptoir.fleet.files import FleetFile
 from comptoir.fleet.nodes import NewNode as NewNode
-from comptoir.leases.lease import LeaseClass, OnReclaim, Shape
+from comptoir.leases.lease import Alternative, Lease, LeaseClass, OnReclaim, Shape
 from comptoir.metering.usage import Measure
 from comptoir.tenants.parties import Key, Role, TenantKind
 from comptoir.units.ids import (
@@ -20,9 +20,11 @@ from comptoir.units.ids import (
     RateCardId,
     RateId,
     RuntimeId,
+    SeriesId,
     TenantId,
     UserId,
 )
+from comptoir.units.recurrence import Recurrence
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +269,8 @@ class RequestLease:
 
     `residency` is where its data must stay, beside what the tenant requires anyway. `recall`
     is for house users: a sold window that its contract lets be called back with its notice.
+    With `latest_start_ms` any start up to then will do, for `duration_s` each. `alternatives`
+    are tried after the request itself, in order; one wins for the whole gang.
     """
 
     kind: str
@@ -281,6 +285,76 @@ class RequestLease:
     tenant_id: TenantId | None = None
     residency: str = ""
     recall: bool = False
+    latest_start_ms: int | None = None
+    duration_s: int | None = None
+    preferred_shape: Shape | None = None
+    alternatives: tuple[Alternative, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RequestSeries:
+    """A bounded lease for every window of a recurrence up to an instant: all, or none."""
+
+    every: Recurrence
+    until_ms: int
+    each: RequestLease
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesRef:
+    """Cancel what has not started of this series."""
+
+    series: SeriesId
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesMade:
+    """The answer to `RequestSeries` and `SeriesRef`: the occurrences, in order of time."""
+
+    series: SeriesId
+    leases: tuple[Lease, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AskOffers:
+    """When, where and at what price k accelerators could be had. `lease_class` None: each."""
+
+    kind: str
+    accelerators: int
+    duration_s: int
+    lease_class: LeaseClass | None = None
+    shape: Shape = Shape.SITE
+    starts_at_ms: int | None = None
+    latest_start_ms: int | None = None
+    tenant_id: TenantId | None = None
+    residency: str = ""
+    most: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Keep a window for `hold_s`; a soft hold gives way to any firm request."""
+
+    wanted: RequestLease
+    hold_s: int
+    firm: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ShrinkLease:
+    """Give accelerators back early: down to a number, or the nodes that are named."""
+
+    lease_id: LeaseId
+    accelerators: int | None = None
+    node_ids: tuple[NodeId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SetSetting:
+    """Set one of `desk.settings.SETTINGS`."""
+
+    name: str
+    value: int
 
 
 @dataclass(frozen=True, slots=True)

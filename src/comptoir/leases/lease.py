@@ -5,8 +5,8 @@ from enum import StrEnum
 
 from comptoir.tenants.parties import Tenant
 from comptoir.units.errors import invariant
-from comptoir.units.ids import LeaseId, TenantId, UserId
-from comptoir.units.time import Window
+from comptoir.units.ids import LeaseId, SeriesId, TenantId, UserId
+from comptoir.units.time import MS_PER_S, Window
 
 
 class LeaseClass(StrEnum):
@@ -47,6 +47,7 @@ class LeaseState(StrEnum):
     """`requested` is the instant of decision and is never stored."""
 
     WAITING = "waiting"
+    HELD = "held"
     SCHEDULED = "scheduled"
     ACTIVE = "active"
     RECLAIMING = "reclaiming"
@@ -69,11 +70,15 @@ class Reason(StrEnum):
     SELLING_WINDOW_END = "selling_window_end"
     WINDOW_PASSED = "window_passed"
     NODE_DRAINED = "node_drained"
+    HOLD_EXPIRED = "hold_expired"
+    HOLD_RELEASED = "hold_released"
+    HOLD_GAVE_WAY = "hold_gave_way"
 
 
 _S = LeaseState
 EDGES: dict[LeaseState, frozenset[LeaseState]] = {
-    _S.WAITING: frozenset({_S.SCHEDULED, _S.ACTIVE, _S.CANCELLED, _S.REFUSED}),
+    _S.WAITING: frozenset({_S.SCHEDULED, _S.HELD, _S.ACTIVE, _S.CANCELLED, _S.REFUSED}),
+    _S.HELD: frozenset({_S.SCHEDULED, _S.CANCELLED}),
     _S.SCHEDULED: frozenset({_S.ACTIVE, _S.WAITING, _S.CANCELLED, _S.BROKEN}),
     _S.ACTIVE: frozenset({_S.RECLAIMING, _S.ENDED, _S.BROKEN}),
     _S.RECLAIMING: frozenset({_S.WAITING, _S.ENDED, _S.BROKEN}),
@@ -83,6 +88,19 @@ EDGES: dict[LeaseState, frozenset[LeaseState]] = {
     _S.BROKEN: frozenset(),
 }
 FINAL = frozenset(state for state, edges in EDGES.items() if not edges)
+
+
+PROMISED = frozenset({_S.SCHEDULED, _S.HELD})
+"""States in which accelerators are promised and nothing is handed over yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """One complete way in which a request can be met; the whole gang takes it."""
+
+    kind: str
+    accelerators: int
+    shape: Shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +116,13 @@ class Lease:
     `lent`: an on-demand lease that stands on the idle entitlement of a team; `borrowed`: a
     team's use above its own entitlement; `recall`: a sold window whose contract lets it be
     called back. Each may be taken back, once it has run `minimum_runtime_s` (`claims.py`).
+    With a `latest_start_ms` the start is flexible until the lease is handed over: it lasts
+    `duration_s` from its promised start on, and while it has none `ends_at_ms` is the latest
+    end. `alternatives` are tried in order, itself among them, until it is handed over; the
+    one that wins is then its kind, accelerators and shape. `preferred_shape` is narrower
+    than `shape` and tried first. Occurrences of a recurring request share a `series`. A
+    `held` lease is a promise that waits for a yes until `hold_until_ms`; unless it is
+    `hold_firm` it gives way. `warned_end_ms` is the end of which its holder has been warned.
     """
 
     id: LeaseId
@@ -127,11 +152,55 @@ class Lease:
     borrowed: bool = False
     recall: bool = False
     minimum_runtime_s: int = 0
+    latest_start_ms: int | None = None
+    duration_s: int | None = None
+    preferred_shape: Shape | None = None
+    alternatives: tuple[Alternative, ...] = ()
+    series: SeriesId | None = None
+    hold_until_ms: int | None = None
+    hold_firm: bool = False
+    warned_end_ms: int | None = None
 
     @property
     def window(self) -> Window:
-        """The window asked for."""
-        return Window(self.starts_at_ms, self.ends_at_ms)
+        """The window asked for; once a flexible start is promised, the window promised."""
+        return Window(self.start_ms, self.ends_at_ms)
+
+    @property
+    def flexible(self) -> bool:
+        """Whether its start may still be chosen."""
+        return self.latest_start_ms is not None and self.activated_at_ms is None
+
+    @property
+    def start_ms(self) -> int:
+        """Not handed over before this instant."""
+        if self.flexible and self.scheduled_start_ms is not None:
+            return self.scheduled_start_ms
+        return self.starts_at_ms
+
+    @property
+    def waits_until_ms(self) -> int | None:
+        """The instant from which waiting is in vain."""
+        if self.flexible and self.latest_start_ms is not None:
+            return self.latest_start_ms + 1
+        return self.ends_at_ms
+
+    @property
+    def choices(self) -> tuple[Alternative, ...]:
+        """In which ways it can be met now, best first."""
+        if self.alternatives and self.activated_at_ms is None:
+            return self.alternatives
+        return (Alternative(self.kind, self.accelerators, self.shape),)
+
+    def warning_due_ms(self, lead_s: int) -> int | None:
+        """When its holder is to be warned of its end; None: it has none, or was warned of it.
+
+        The lead is at most half of what the lease lasts.
+        """
+        if self.ends_at_ms is None or self.warned_end_ms == self.ends_at_ms:
+            return None
+        lasts_ms = self.ends_at_ms - (self.activated_at_ms or self.start_ms)
+        return self.ends_at_ms - min(lead_s * MS_PER_S, max(lasts_ms, 0) // 2)
 
     @property
     def reclaimable(self) -> bool:
@@ -189,6 +258,9 @@ class LeaseRequest:
 
 def request_of(lease: Lease, tenant: Tenant, now_ms: int) -> LeaseRequest:
     """The request that its tenant's `lease` makes of placement at `now_ms`: now or later."""
+    start_ms, end_ms = max(lease.start_ms, now_ms), lease.ends_at_ms
+    if lease.flexible and lease.scheduled_start_ms is None:
+        end_ms = start_ms + (lease.duration_s or 0) * MS_PER_S
     return LeaseRequest(
         lease.id,
         lease.tenant_id,
@@ -196,9 +268,10 @@ def request_of(lease: Lease, tenant: Tenant, now_ms: int) -> LeaseRequest:
         lease.kind,
         lease.accelerators,
         lease.shape,
-        Window(max(lease.starts_at_ms, now_ms), lease.ends_at_ms),
+        Window(start_ms, end_ms),
         lease.notice_s,
         frozenset(tenant.grants),
         tuple(filter(None, dict.fromkeys((lease.residency, tenant.residency)))),
         borrowed=lease.borrowed,
+        preferred_shape=lease.preferred_shape,
     )

@@ -17,11 +17,15 @@ PLACE = {
 }
 STATE_EDGES = {
     "": {"waiting"},
-    "waiting": {"scheduled", "cancelled", "refused", "ended"},
+    "waiting": {"scheduled", "held", "cancelled", "refused", "ended"},
+    "held": {"scheduled", "cancelled"},
     "scheduled": {"active", "waiting", "cancelled", "broken"},
     "active": {"reclaiming"},
     "reclaiming": {"waiting", "ended"},
 }
+STANDING = ("held", "scheduled", "active", "reclaiming")
+NO_STATE = ("extended", "reclaim_planned", "reclaim_dropped", "ending", "shrunk")
+"""Events of a lease that leave its state as it was."""
 GUARANTEED = {"internal", "reserved", "on_demand"}
 MAY_BE_SHORT = {"window_end", "selling_window_end"}
 """The reasons whose instant everybody knew."""
@@ -43,7 +47,8 @@ def space_problems(rows: sqlite3.Connection) -> Iterator[str]:
     yield from _supply(rows, allocations, nodes)
     yield from _conditions(rows, allocations, leases)
     yield from _edges(histories, leases)
-    yield from _notices(histories, leases, allocations)
+    yield from _notices(histories, leases)
+    yield from _delivered_ends(rows, allocations)
     yield from _jobs(rows, leases)
 
 
@@ -89,13 +94,11 @@ def _gangs(allocations: list[dict], leases: dict, nodes: dict) -> Iterator[str]:
     for lease in leases.values():
         parts = standing[lease["id"]]
         has = sum(len(a["slots"]) for a in parts)
-        wants = (
-            lease["accelerators"] if lease["state"] in ("scheduled", "active", "reclaiming") else 0
-        )
+        wants = lease["accelerators"] if lease["state"] in STANDING else 0
         if has != wants:
             yield f"{lease['id']} is {lease['state']} with {has} accelerators, not {wants}"
         delivered = {a["delivered_from_ms"] is not None for a in parts}
-        if parts and delivered != {lease["state"] != "scheduled"}:
+        if parts and delivered != {lease["state"] not in ("held", "scheduled")}:
             yield f"{lease['id']} is {lease['state']} and handed over in part"
         places = {tuple(nodes[a["node_id"]][part] for part in PLACE[lease["shape"]]) for a in parts}
         if len(places) > 1:
@@ -155,7 +158,7 @@ def _histories(rows: sqlite3.Connection) -> dict[str, list[tuple[int, str, dict]
     for row in rows.execute("SELECT * FROM event WHERE type LIKE 'lease.%' ORDER BY seq"):
         state = row["type"].removeprefix("lease.")
         state = "waiting" if state == "requested" else state
-        if state not in ("extended", "reclaim_planned", "reclaim_dropped"):
+        if state not in NO_STATE:
             found[row["subject"]].append((row["at_ms"], state, json.loads(row["data"])))
     return found
 
@@ -172,17 +175,13 @@ def _edges(histories: dict, leases: dict) -> Iterator[str]:  # type: ignore[type
             yield f"{lease_id} is {lease['state']}, its history ends with {state}"
 
 
-def _notices(histories: dict, leases: dict, allocations: list[dict]) -> Iterator[str]:  # type: ignore[type-arg]
-    """Who is taken back had its notice; only spot gives way; billing ends with the notice."""
-    kills: dict[str, list[tuple[int, int]]] = defaultdict(list)
+def _notices(histories: dict, leases: dict) -> Iterator[str]:  # type: ignore[type-arg]
+    """Who is taken back had its notice; only spot gives way."""
     for lease_id, history in histories.items():
         lease = leases[lease_id]
-        handed_over = 0
         for at, state, data in history:
-            handed_over = at if state == "active" else handed_over
             if state != "reclaiming":
                 continue
-            kills[lease_id].append((handed_over, data["kill_at_ms"]))
             if data["reason"] == "stronger_request" and lease["lease_class"] in GUARANTEED:
                 yield f"{lease_id} is {lease['lease_class']} and was taken back for a stronger one"
             claimant = data["reclaimed_for"]
@@ -194,13 +193,30 @@ def _notices(histories: dict, leases: dict, allocations: list[dict]) -> Iterator
                 due = min(due, 60_000)  # who is suspended gets a minute at most
             if data["reason"] not in MAY_BE_SHORT and notice < due:
                 yield f"{lease_id} had {notice} ms notice ({data['reason']})"
+
+
+def _delivered_ends(rows: sqlite3.Connection, allocations: list[dict]) -> Iterator[str]:  # type: ignore[type-arg]
+    """Billing ends with the notice, or with what was given back early."""
+    handed_over: dict[str, list[int]] = defaultdict(list)
+    kills: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for row in rows.execute("SELECT * FROM event WHERE type LIKE 'lease.%' ORDER BY seq"):
+        lease_id, at = row["subject"], row["at_ms"]
+        if row["type"] == "lease.active":
+            handed_over[lease_id] = [at]
+        elif row["type"] == "lease.shrunk":  # what is left of a part begins anew
+            kills[lease_id] += [(start, at) for start in handed_over[lease_id]]
+            handed_over[lease_id].append(at)
+        elif row["type"] == "lease.reclaiming":
+            kill_at = json.loads(row["data"])["kill_at_ms"]
+            kills[lease_id] += [(start, kill_at) for start in handed_over[lease_id]]
     for a in allocations:
         if a["delivered_until_ms"] is None:
             continue
         if not a["delivered_from_ms"] <= a["delivered_until_ms"] <= a["fenced_at_ms"]:
             yield f"{a['id']} was delivered until {a['delivered_until_ms']}, outside its time"
         ends = [kill for at, kill in kills[a["lease_id"]] if at == a["delivered_from_ms"]]
-        if not ends or a["delivered_until_ms"] > min(max(ends), a["ends_at_ms"]):
+        promised = ENDLESS if a["ends_at_ms"] is None else a["ends_at_ms"]
+        if not ends or a["delivered_until_ms"] > min(max(ends), promised):
             yield f"{a['id']} was delivered past its notice"
 
 

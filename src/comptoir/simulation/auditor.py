@@ -2,8 +2,8 @@
 
 It shares no code with what it audits: no metering, no pricing, no placement, no desk; plain
 SQL, integers and its own tables of what is allowed. Each broken rule is one sentence.
-`audit_space` holds accelerators and states, `audit_money` usage to invoices, `audit_memory`
-the desk's memory against its store.
+`audit_space` holds accelerators and states, `audit_windows` what was promised when,
+`audit_money` usage to invoices, `audit_memory` the desk's memory against its store.
 """
 
 import json
@@ -18,12 +18,18 @@ from comptoir.desk.engine_port import StopNotice
 from comptoir.simulation.audit_memory import memory_problems
 from comptoir.simulation.audit_money import money_problems
 from comptoir.simulation.audit_space import space_problems
+from comptoir.simulation.audit_windows import window_problems
 from comptoir.simulation.sim_engine import Run
 from comptoir.simulation.template import BookPlace
 from comptoir.simulation.workload import Asked
 from comptoir.units.ids import AttemptId
 
-NAMED = {"request_lease": "lease", "submit_job": "job", "declare_supply": "inbound_lease"}
+NAMED = {
+    "request_lease": "lease",
+    "hold_capacity": "lease",
+    "submit_job": "job",
+    "declare_supply": "inbound_lease",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,7 @@ def audit(place: BookPlace, desk: Desk, facts: Facts) -> list[str]:
     try:
         return [
             *space_problems(rows),
+            *window_problems(rows),
             *money_problems(rows),
             *_event_problems(rows),
             *_promise_problems(rows, facts),

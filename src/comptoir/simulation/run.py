@@ -231,7 +231,7 @@ class Schedule:
     def _settle_down(self) -> None:
         """End everything and let time pass until nothing is left that could move."""
         for lease in list(self._desk.book.leases):
-            if lease.state in (LeaseState.WAITING, LeaseState.SCHEDULED):
+            if lease.state in (LeaseState.WAITING, LeaseState.SCHEDULED, LeaseState.HELD):
                 self._desk.call("cancel_lease", LeaseRef(lease.id))
             elif lease.state in (LeaseState.ACTIVE, LeaseState.RECLAIMING):
                 self._desk.call("end_lease", LeaseRef(lease.id))

@@ -16,6 +16,7 @@ from comptoir.desk.requests import (
     DeclareSupply,
     EndSupply,
     ExtendLease,
+    Hold,
     IssueInvoice,
     JobRef,
     LeaseRef,
@@ -25,26 +26,28 @@ from comptoir.desk.requests import (
     RateRef,
     RecordUsage,
     ReportedUsage,
-    RequestLease,
+    RequestSeries,
+    SeriesRef,
     SetEligibility,
     SetQuota,
+    ShrinkLease,
     SubmitJob,
     TenantRef,
 )
 from comptoir.fleet.conditions import Conditions, SoldTo
 from comptoir.fleet.files import Block, FileLease, FleetFile, Span
 from comptoir.fleet.topology import Fabric
-from comptoir.leases.lease import Lease, LeaseClass, LeaseState, OnReclaim, Shape
+from comptoir.leases.lease import Lease, LeaseClass, LeaseState
 from comptoir.metering.usage import Measure
 from comptoir.pricing.rates import RateState
 from comptoir.simulation.clock import VirtualClock
 from comptoir.simulation.template import PRICES, SELLING_WINDOWS
+from comptoir.simulation.wanted import KINDS, plain_words, wanted
 from comptoir.tenants.parties import Actor, Tenant
 from comptoir.units.errors import ComptoirError
+from comptoir.units.recurrence import Recurrence
 from comptoir.units.time import month_start_ms
 
-KINDS = tuple(PRICES)
-NOTICES_S = (0, 1, 5, 30, 120)
 GRANT = "nsf-2026"
 
 
@@ -89,7 +92,8 @@ class Workload:
             (self._extend, 7), (self._cancel_job, 4), (self._usage, 10), (self._invoice, 5),
             (self._propose, 3), (self._approve, 4), (self._drain, 3), (self._declare, 2),
             (self._end_supply, 2), (self._suspend, 2), (self._resume, 3), (self._quota, 1),
-            (self._grant, 1), (self._apply, 1),
+            (self._hold, 5), (self._answer_hold, 4), (self._series, 2), (self._cancel_series, 1),
+            (self._shrink, 5), (self._grant, 1), (self._apply, 1),
         )  # fmt: skip
 
     def batch(self, book: Memory, most: int) -> list[Asked]:
@@ -122,28 +126,53 @@ class Workload:
     # What tenants do.
 
     def _request(self, book: Memory) -> Asked:
-        rng, now = self._rng, self._clock.now_ms()
-        tenant = self._tenant(book)
-        classes = [LeaseClass.SPOT, LeaseClass.SPOT, LeaseClass.ON_DEMAND, LeaseClass.RESERVED]
-        lease_class = LeaseClass.INTERNAL if tenant.is_internal else rng.choice(classes)
-        starts = None if rng.random() < 0.7 else now + rng.choice((1_000, 60_000, 3_600_000))
-        ends = None
-        if lease_class is LeaseClass.RESERVED or rng.random() < 0.4:
-            ends = (starts or now) + rng.choice((1, 10_000, 90_000, 600_000, 7_200_000, 10**9))
-        key = self._key()
-        request = RequestLease(
-            kind=rng.choice(KINDS),
-            accelerators=rng.choice((1, 1, 1, 2, 2, 3, 4, 5, 8)),
-            lease_class=lease_class,
-            shape=rng.choice((Shape.NODE, Shape.NODE, Shape.RACK, Shape.POD, Shape.SITE)),
-            starts_at_ms=starts,
-            ends_at_ms=ends,
-            notice_s=rng.choice((None, *NOTICES_S)),
-            on_reclaim=rng.choice((OnReclaim.WAIT, OnReclaim.WAIT, OnReclaim.END)),
-            name=key,
-            residency=rng.choice(("",) * 8 + ("EU", "FR")),
+        tenant, key = self._tenant(book), self._key()
+        return self._ask(
+            "request_lease", wanted(self._rng, self._clock, tenant, key), tenant.slug, key
         )
-        return self._ask("request_lease", request, tenant.slug, key)
+
+    def _hold(self, book: Memory) -> Asked:
+        tenant, key, rng = self._tenant(book), self._key(), self._rng
+        hold = Hold(
+            wanted(rng, self._clock, tenant, key), rng.choice((5, 60, 7_200)), rng.random() < 0.4
+        )
+        return self._ask("hold_capacity", hold, tenant.slug, key)
+
+    def _answer_hold(self, book: Memory) -> Asked | None:
+        lease = self._lease(book, LeaseState.HELD)
+        if lease is None:
+            return None
+        operation = self._rng.choice(("confirm_hold", "confirm_hold", "release_hold"))
+        return self._ask(operation, LeaseRef(lease.id), book.tenants[lease.tenant_id].slug)
+
+    def _series(self, book: Memory) -> Asked:
+        tenant, key, rng, now = self._tenant(book), self._key(), self._rng, self._clock.now_ms()
+        every = Recurrence(
+            rng.choice(((0, 1, 2, 3, 4), (5, 6), tuple(range(7)))), rng.randrange(1_440),
+            rng.randint(1, 1_440), rng.choice(("Europe/Paris", "UTC", "America/New_York")),
+        )  # fmt: skip
+        each = plain_words(wanted(rng, self._clock, tenant, key))
+        request = RequestSeries(every, now + rng.choice((1, 2, 5)) * 86_400_000, each)
+        return self._ask("request_series", request, tenant.slug)
+
+    def _cancel_series(self, book: Memory) -> Asked | None:
+        of_series = [lease for lease in book.leases if lease.series is not None]
+        if not of_series:
+            return None
+        lease = self._rng.choice(of_series)
+        assert lease.series is not None
+        slug = book.tenants[lease.tenant_id].slug
+        return self._ask("cancel_series", SeriesRef(lease.series), slug)
+
+    def _shrink(self, book: Memory) -> Asked | None:
+        lease = self._lease(book, LeaseState.ACTIVE, LeaseState.SCHEDULED, LeaseState.RECLAIMING)
+        if lease is None:
+            return None
+        request = ShrinkLease(lease.id, self._rng.randint(1, max(lease.accelerators, 2) - 1))
+        if self._rng.random() < 0.3:
+            nodes = [a.node_id for a in book.allocations_of(lease.id)]
+            request = ShrinkLease(lease.id, None, (self._rng.choice(nodes),))
+        return self._ask("shrink_lease", request, book.tenants[lease.tenant_id].slug)
 
     def _submit(self, book: Memory) -> Asked | None:
         lease = self._lease(book)
@@ -168,7 +197,7 @@ class Workload:
         return self._ask("end_lease", LeaseRef(lease.id), book.tenants[lease.tenant_id].slug)
 
     def _cancel(self, book: Memory) -> Asked | None:
-        lease = self._lease(book, LeaseState.WAITING, LeaseState.SCHEDULED)
+        lease = self._lease(book, LeaseState.WAITING, LeaseState.SCHEDULED, LeaseState.HELD)
         if lease is None:
             return None
         return self._ask("cancel_lease", LeaseRef(lease.id), book.tenants[lease.tenant_id].slug)

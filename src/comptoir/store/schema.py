@@ -6,7 +6,7 @@ column cannot say (numbers beyond 64 bits, tuples, enums) has a type here.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Dialect
 
+from comptoir.leases.lease import Alternative, Shape
 from comptoir.units.recurrence import Recurrence, format_recurrence, parse_recurrence
 
 metadata = MetaData()
@@ -93,6 +94,24 @@ class Recurring(TypeDecorator[tuple[Recurrence, ...]]):
         return tuple(parse_recurrence(text) for text in json.loads(value or "[]"))
 
 
+class Choices(TypeDecorator[tuple[Alternative, ...]]):
+    """Complete alternatives of a request, in order, as a JSON list of objects."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: tuple[Alternative, ...] | None, dialect: Dialect) -> str:
+        return json.dumps([asdict(choice) for choice in value]) if value else "[]"
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[Alternative, ...]:
+        if value in (None, "[]"):
+            return ()
+        return tuple(
+            Alternative(choice["kind"], choice["accelerators"], Shape(choice["shape"]))
+            for choice in json.loads(value or "[]")
+        )
+
+
 def _frozen(value: Any) -> Any:
     if isinstance(value, list):
         return tuple(_frozen(item) for item in value)
@@ -133,5 +152,5 @@ def _json(name: str) -> Column[Any]:
     return Column(name, Json, nullable=False)
 
 
-def _word(name: str, values: type[StrEnum]) -> Column[StrEnum]:
-    return Column(name, Word(values), nullable=False)
+def _word(name: str, values: type[StrEnum], null: bool = False) -> Column[StrEnum]:
+    return Column(name, Word(values), nullable=null)

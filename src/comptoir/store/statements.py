@@ -153,4 +153,6 @@ def _live() -> dict[str, Any]:
         "lending_mark": None,
         "entitlement": None,
         "policy": None,
+        "setting": None,
+        "reclaim_count": None,
     }

@@ -14,8 +14,9 @@ from sqlalchemy import (
 
 from comptoir.billing.accruals import Accrual
 from comptoir.billing.invoices import Invoice, InvoiceKind, InvoiceLine
-from comptoir.desk.memory import Balance, BillingMark, LendingMark, Series
+from comptoir.desk.memory import Balance, BillingMark, LendingMark, ReclaimCount, Series
 from comptoir.desk.ports import Event, StoredAnswer
+from comptoir.desk.settings import Setting
 from comptoir.fleet.conditions import SoldTo
 from comptoir.fleet.nodes import Node, NodeState
 from comptoir.fleet.topology import Fabric
@@ -37,6 +38,7 @@ from comptoir.pricing.charges import Charge
 from comptoir.pricing.rates import Rate, RateCard, RateState
 from comptoir.store.entitlement_tables import class_policy, entitlement, lending_mark
 from comptoir.store.schema import (
+    Choices,
     Exact,
     Mapped,
     Recurring,
@@ -209,11 +211,20 @@ lease = Table(
     _flag("borrowed"),
     _flag("recall"),
     _int("minimum_runtime_s"),
+    _ms("latest_start_ms", null=True),
+    _int("duration_s", null=True),
+    _word("preferred_shape", Shape, null=True),
+    Column("alternatives", Choices, nullable=False),
+    _text("series", null=True),
+    _ms("hold_until_ms", null=True),
+    _flag("hold_firm"),
+    _ms("warned_end_ms", null=True),
     CheckConstraint("accelerators > 0", name="lease_has_accelerators"),
     CheckConstraint("ends_at_ms IS NULL OR ends_at_ms > starts_at_ms", name="lease_window"),
     Index("lease_by_request", "requested_at_ms", "id"),
     Index("lease_by_tenant", "tenant_id", "requested_at_ms", "id"),
     Index("lease_by_state", "state"),
+    Index("lease_by_series", "series"),
 )
 allocation = Table(
     "allocation",
@@ -310,6 +321,14 @@ accrual = Table(
 balance = Table("balance", metadata, _id("account"), _id("unit"), _ms("amount"))
 series = Table("series", metadata, _id("name"), _int("last"))
 billing_mark = Table("billing_mark", metadata, _id("tenant_id"), _ms("invoiced_until_ms"))
+setting = Table("setting", metadata, _id("name"), _ms("value"))
+reclaim_count = Table(
+    "reclaim_count",
+    metadata,
+    _id("kind"),
+    Column("day_ms", BigInteger, primary_key=True, autoincrement=False),
+    _int("reclaims"),
+)
 
 event = Table(
     "event",
@@ -465,6 +484,8 @@ MAPPED: dict[str, Mapped] = {
     "lending_mark": Mapped(lending_mark, LendingMark, {}),
     "entitlement": Mapped(entitlement, Entitlement, {}),
     "policy": Mapped(class_policy, ClassPolicy, {}),
+    "setting": Mapped(setting, Setting, {}),
+    "reclaim_count": Mapped(reclaim_count, ReclaimCount, {}),
     "event": Mapped(event, Event, {}),
     "usage": Mapped(usage, UsageEvent, {}),
     "charge": Mapped(charge, Charge, {}),

@@ -7,6 +7,7 @@ this table, so that a number reads the same wherever it is met.
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
 
@@ -43,6 +44,7 @@ _EXACT: dict[str, Rule] = {
     "cost_nanos": ("cost_per_accelerator_hour", format_price),
     "environment": ("environment", dict),
     "sources": ("sources", dict),
+    "alternatives": ("alternatives", lambda choices: [*map(asdict, choices)]),
     "selling_windows": ("selling_windows", lambda windows: [*map(format_recurrence, windows)]),
 }
 

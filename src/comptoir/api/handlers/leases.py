@@ -9,7 +9,7 @@ from comptoir.api.encoding import dump, encode, instant
 from comptoir.api.shapes import leases as shapes
 from comptoir.api.words import Id, Pages, Word
 from comptoir.desk import requests
-from comptoir.leases.lease import Lease, LeaseClass, LeaseState
+from comptoir.leases.lease import Alternative, Lease, LeaseClass, LeaseState
 from comptoir.placement.why import Why
 from comptoir.store.views import lists
 from comptoir.store.views.prepared import DriverRow
@@ -20,22 +20,7 @@ States = Annotated[list[LeaseState], Query(description="Repeat for several.")]
 
 async def request_lease(ask: Ask, body: shapes.LeaseBody) -> Response:
     """Request accelerators: `scheduled` if there is a place, `waiting` if it must wait."""
-    given: Any = body
-    request = requests.RequestLease(
-        kind=body.kind,
-        accelerators=body.accelerators,
-        lease_class=body.lease_class,
-        shape=body.shape,
-        starts_at_ms=given.starts_at,
-        ends_at_ms=given.ends_at,
-        notice_s=body.notice_s,
-        on_reclaim=body.on_reclaim,
-        name=body.name,
-        tenant_id=None if body.tenant is None else TenantId(body.tenant),
-        residency=body.residency,
-        recall=body.recall,
-    )
-    return await ask.do("request_lease", request, status=201)
+    return await ask.do("request_lease", wanted(body), status=201)
 
 
 async def list_leases(
@@ -45,6 +30,7 @@ async def list_leases(
     tenant: Word = None,
     kind: Word = None,
     lease_class: LeaseClass | None = None,
+    series: Word = None,
 ) -> Response:
     """Leases, newest request first."""
     door, house = ask.door, ask.house
@@ -62,6 +48,7 @@ async def list_leases(
         states=tuple(state),
         kind=kind,
         lease_class=lease_class,
+        series=series,
     )
 
 
@@ -100,6 +87,31 @@ async def extend_lease(ask: Ask, lease: Id, body: shapes.ExtendBody) -> Response
     """Move the end of a bounded lease, later or sooner."""
     ends_at: Any = body.ends_at
     return await ask.do("extend_lease", requests.ExtendLease(LeaseId(lease), ends_at))
+
+
+def wanted(body: shapes.LeaseBody) -> requests.RequestLease:
+    """The request that a body makes."""
+    given: Any = body
+    return requests.RequestLease(
+        kind=body.kind,
+        accelerators=body.accelerators,
+        lease_class=body.lease_class,
+        shape=body.shape,
+        starts_at_ms=given.starts_at,
+        ends_at_ms=given.ends_at,
+        notice_s=body.notice_s,
+        on_reclaim=body.on_reclaim,
+        name=body.name,
+        tenant_id=None if body.tenant is None else TenantId(body.tenant),
+        residency=body.residency,
+        recall=body.recall,
+        latest_start_ms=given.latest_start,
+        duration_s=body.duration_s,
+        preferred_shape=body.preferred_shape,
+        alternatives=tuple(
+            Alternative(other.kind, other.accelerators, other.shape) for other in body.alternatives
+        ),
+    )
 
 
 async def one_lease(ask: Asking, id: str) -> Lease:

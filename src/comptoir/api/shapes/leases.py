@@ -22,8 +22,20 @@ from comptoir.leases.jobs import AttemptState, JobState
 from comptoir.leases.lease import LeaseClass, LeaseState, OnReclaim, Reason, Shape
 
 
+class AlternativeBody(Body):
+    """Another complete way to meet a request."""
+
+    kind: Line
+    accelerators: Positive
+    shape: Shape = Shape.SITE
+
+
 class LeaseBody(Body):
-    """A request for accelerators. `tenant` and `recall` are for house users."""
+    """A request for accelerators. `tenant` and `recall` are for house users.
+
+    With `latest_start` any start up to then will do, for `duration_s` each. `alternatives`
+    are tried after the request itself, in order. `preferred_shape` is tried before `shape`.
+    """
 
     kind: Line = Field(examples=["cpu-core"])
     accelerators: Positive
@@ -37,12 +49,26 @@ class LeaseBody(Body):
     tenant: Named | None = None
     residency: Residency = ""
     recall: Flag = False
+    latest_start: InstantIn | None = None
+    duration_s: Positive | None = None
+    preferred_shape: Shape | None = None
+    alternatives: Annotated[list[AlternativeBody], Field(max_length=8)] = Field(
+        default_factory=list
+    )
 
 
 class ExtendBody(Body):
     """The lease's new end."""
 
     ends_at: InstantIn
+
+
+class Alternative(Answer):
+    """A complete way to meet a request."""
+
+    kind: str
+    accelerators: int
+    shape: Shape
 
 
 class Lease(Answer):
@@ -78,6 +104,13 @@ class Lease(Answer):
     recall: bool
     minimum_runtime_s: int
     residency: str
+    latest_start: Instant | None
+    duration_s: int | None
+    preferred_shape: Shape | None
+    alternatives: list[Alternative]
+    series: str | None
+    hold_until: Instant | None
+    hold_firm: bool
 
 
 class Allocation(Answer):

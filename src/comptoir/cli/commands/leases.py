@@ -6,15 +6,26 @@ from typing import Any
 import click
 
 from comptoir.cli.commands.rates import CLASSES
-from comptoir.cli.formats import Duration, Instant, duration, parse_when, since
+from comptoir.cli.formats import Duration, Instant, Way, duration, since
 from comptoir.cli.lazy import Group, Session, leaf
 from comptoir.client.records import Lease
 from comptoir.units.errors import Invalid
 
 SHAPES = click.Choice(["node", "rack", "pod", "cluster", "site"])
 STATES = click.Choice(
-    ["waiting", "scheduled", "active", "reclaiming", "ended", "refused", "cancelled", "broken"]
+    [
+        "waiting",
+        "held",
+        "scheduled",
+        "active",
+        "reclaiming",
+        "ended",
+        "refused",
+        "cancelled",
+        "broken",
+    ]
 )
+_LIVE = ("waiting", "held", "scheduled", "active", "reclaiming")
 
 
 @click.group("lease", cls=Group)
@@ -27,6 +38,10 @@ def lease() -> None:
     "comptoir lease request --accelerators 8 --kind h100-sxm --class spot",
     "comptoir lease request --accelerators 512 --kind h100-sxm --class reserved --shape pod "
     "--starts 2027-01-04T06:00:00Z --for 48h",
+    "comptoir lease request --accelerators 512 --kind h100-sxm --latest-start +3d --for 12h "
+    "--or mi300x:512:pod",
+    "comptoir lease request --accelerators 64 --kind h100-sxm --class reserved "
+    "--every 'weekdays 20:00-08:00 Europe/Paris' --until +30d",
     group=lease,
 )
 @click.option("--accelerators", type=click.IntRange(1), required=True, help="How many.")
@@ -39,7 +54,7 @@ def lease() -> None:
 @click.option(
     "--ends", "ends_at", type=Instant(), help="An instant or +48h; open-ended if not said."
 )
-@click.option("--for", "length_s", type=Duration(), help="How long, instead of --ends: 48h, 90m.")
+@click.option("--for", "duration_s", type=Duration(), help="How long, instead of --ends: 48h, 90m.")
 @click.option("--notice", "notice_s", type=Duration(), help="How long a stop is announced: 2m.")
 @click.option(
     "--on-reclaim", type=click.Choice(["wait", "end"]), help="After a reclaim; wait if not said."
@@ -48,31 +63,49 @@ def lease() -> None:
 @click.option("--tenant", metavar="TENANT", help="For house users: whose lease.")
 @click.option("--recall", is_flag=True, default=None, help="For house users: it may be recalled.")
 @click.option("--residency", metavar="CODE", help="Where its data must stay: FR, US-VA, EU.")
+@click.option("--latest-start", type=Instant(), help="Any start up to then will do; needs --for.")
+@click.option("--prefer", "preferred_shape", type=SHAPES, help="A narrower shape, tried first.")
+@click.option(
+    "--or",
+    "alternatives",
+    type=Way(),
+    multiple=True,
+    metavar="KIND:COUNT[:SHAPE]",
+    help="Another complete way, if the first has no place; repeatable, in order.",
+)
+@click.option(
+    "--every", metavar="WINDOWS", help="A lease in every window: 'weekdays 20:00-08:00 ZONE'."
+)
+@click.option("--until", type=Instant(), help="With --every: windows that begin before then.")
 def request(
     cli: Session,
     lease_class: str | None,
-    length_s: int | None,
-    starts_at: str | None,
-    ends_at: str | None,
+    duration_s: int | None,
+    every: str | None,
+    until: str | None,
     **words: Any,
 ) -> None:
     """Ask for accelerators: they are promised, or you wait, or you hear why not."""
-    if length_s is not None:
-        if ends_at is not None:
-            raise click.UsageError("give --ends or --for, not both")
-        ends_at = _later(starts_at, length_s)
+    if duration_s is not None and words["ends_at"] is not None:
+        raise click.UsageError("give --ends or --for, not both")
+    if (every is None) != (until is None):
+        raise click.UsageError("--every and --until belong together")
     chosen = lease_class or default_class(cli, words["tenant"])
+    if every is not None and until is not None:
+        from comptoir.cli.commands.lease_windows import request_series
+
+        request_series(cli, {**words, "lease_class": chosen}, every, until)
+        return
     kind, accelerators = words.pop("kind"), words.pop("accelerators")
-    made = cli.client.leases.request(
-        kind, accelerators, chosen, starts_at=starts_at, ends_at=ends_at, **words
-    )
-    _show(cli, made, f"{made['id']}  {_what(made)}   {made['state']}")
+    made = cli.client.leases.request(kind, accelerators, chosen, duration_s=duration_s, **words)
+    show_lease(cli, made, f"{made['id']}  {what(made)}   {made['state']}")
 
 
 @leaf("list", "comptoir lease list --state waiting", group=lease)
 @click.option("--state", "states", type=STATES, multiple=True, help="Only these; repeatable.")
 @click.option("--tenant", metavar="TENANT", help="Only this tenant's.")
 @click.option("--kind", help="Only of this kind.")
+@click.option("--series", metavar="SERIES", help="Only the occurrences of a recurring request.")
 @click.option("--all", "everything", is_flag=True, help="Also those that are over.")
 @click.option("--limit", type=click.IntRange(1), default=200, show_default=True, help="At most.")
 def list_leases(
@@ -80,6 +113,7 @@ def list_leases(
     states: tuple[str, ...],
     tenant: str | None,
     kind: str | None,
+    series: str | None,
     everything: bool,
     limit: int,
 ) -> None:
@@ -88,7 +122,7 @@ def list_leases(
 
     from comptoir.cli.output import Column, instant, text
 
-    wanted = states or (() if everything else ("waiting", "scheduled", "active", "reclaiming"))
+    wanted = states or (() if everything else _LIVE)
     columns = [
         text("id"),
         text("state"),
@@ -98,7 +132,7 @@ def list_leases(
         instant(cli.times, "ends", "ends_at", "open"),
         text("name", flexible=True),
     ]
-    found = cli.client.leases.list(states=wanted, tenant=tenant, kind=kind)
+    found = cli.client.leases.list(states=wanted, tenant=tenant, kind=kind, series=series)
     cli.table(islice(found, limit), columns, "leases")
 
 
@@ -113,7 +147,7 @@ def show(cli: Session, lease_id: str) -> None:
         start = cli.times.when(held["delivered_from"] or held["starts_at"])
         cores = f"{len(held['accelerators'])} on {held['node_id']}"
         fields.append(("fenced" if held["fenced_at"] else "holds", f"{cores}, {start} to {until}"))
-    cli.record(found, f"{found['id']}  {_what(found)}   {found['state']}", fields)
+    cli.record(found, f"{found['id']}  {what(found)}   {found['state']}", fields)
 
 
 @leaf("why", "comptoir lease why ls_7Q4M", group=lease)
@@ -130,10 +164,15 @@ def why(cli: Session, lease_id: str) -> None:
     cli.record(answer, headline(answer, found), lines(answer, cli.times))
 
 
-@leaf("cancel", "comptoir lease cancel ls_7Q4M", group=lease)
+@leaf("cancel", "comptoir lease cancel ls_7Q4M", "comptoir lease cancel se_9XJM", group=lease)
 @click.argument("lease_id", metavar="LEASE")
 def cancel(cli: Session, lease_id: str) -> None:
-    """Withdraw a lease that has not started."""
+    """Withdraw a lease, or of a series every lease, that has not started."""
+    if lease_id.startswith("se_"):
+        from comptoir.cli.commands.lease_windows import show_series
+
+        show_series(cli, cli.client.series.cancel(lease_id), "cancelled")
+        return
     found = cli.client.leases.cancel(lease_id)
     cli.record(found, f"{found['id']} is {found['state']}")
 
@@ -146,11 +185,11 @@ def end(cli: Session, lease_id: str, yes: bool) -> None:
     if not yes and not cli.json:
         found = cli.client.leases.get(lease_id)
         notice = duration(found["notice_s"])
-        cli.confirm(f"end {lease_id} ({_what(found)}): its jobs have {notice} to stop", yes)
+        cli.confirm(f"end {lease_id} ({what(found)}): its jobs have {notice} to stop", yes)
     elif not yes:
         raise Invalid("not_confirmed", f"this will end {lease_id}", "say --yes to go ahead")
     found_after = cli.client.leases.end(lease_id)
-    _show(cli, found_after, f"{found_after['id']} is {found_after['state']}")
+    show_lease(cli, found_after, f"{found_after['id']} is {found_after['state']}")
 
 
 @leaf("extend", "comptoir lease extend ls_7Q4M --ends +24h", group=lease)
@@ -159,7 +198,7 @@ def end(cli: Session, lease_id: str, yes: bool) -> None:
 def extend(cli: Session, lease_id: str, ends_at: str) -> None:
     """Move the end of a bounded lease, later or sooner."""
     found = cli.client.leases.extend(lease_id, ends_at)
-    _show(cli, found, f"{found['id']} ends {cli.times.when(found['ends_at'])}")
+    show_lease(cli, found, f"{found['id']} ends {cli.times.when(found['ends_at'])}")
 
 
 def default_class(cli: Session, tenant: str | None = None) -> str:
@@ -172,25 +211,40 @@ def default_class(cli: Session, tenant: str | None = None) -> str:
     return "internal" if cli.client.tenants.get(named)["kind"] == "team" else "on_demand"
 
 
-def _later(starts_at: str | None, length_s: int) -> str:
-    if starts_at is None:
-        return parse_when(f"+{length_s}s")
-    from datetime import datetime, timedelta
-
-    return (datetime.fromisoformat(starts_at) + timedelta(seconds=length_s)).isoformat()
-
-
 def _held(row: Mapping[str, Any]) -> str:
     return f"{row['accelerators']:,} x {row['kind']}"
 
 
-def _what(found: Lease) -> str:
+def what(found: Lease) -> str:
+    """`512 x h100-sxm, one pod, reserved (ranking)`."""
     name = f" ({found['name']})" if found["name"] else ""
     return f"{_held(found)}, one {found['shape']}, {found['lease_class']}{name}"
 
 
-def _show(cli: Session, found: Lease, headline: str) -> None:
+def show_lease(cli: Session, found: Lease, headline: str) -> None:
+    """A lease as it stands, under a headline."""
     cli.record(found, headline, _fields(cli, found))
+
+
+def _wishes(cli: Session, found: Lease) -> list[tuple[str, str]]:
+    """What was asked beside one window and one way."""
+    said = []
+    if found["latest_start"] and found["duration_s"]:
+        latest = cli.times.when(found["latest_start"])
+        said.append(("flexible", f"{duration(found['duration_s'])}, starting by {latest}"))
+    if found["preferred_shape"]:
+        said.append(("prefers", f"one {found['preferred_shape']}"))
+    if found["alternatives"]:
+        ways = (f"{x['accelerators']:,} x {x['kind']}, one {x['shape']}"
+                for x in found["alternatives"])  # fmt: skip
+        said.append(("ways", "; or ".join(ways)))
+    if found["series"]:
+        said.append(("series", found["series"]))
+    if found["state"] == "held":
+        firm = "firm" if found["hold_firm"] else "soft: gives way to a firm request"
+        said.append(("held", f"until {cli.times.when(found['hold_until'])}, {firm}"))
+        said.append(("next", f"comptoir lease confirm {found['id']}"))
+    return said
 
 
 def _fields(cli: Session, found: Lease) -> list[tuple[str, str]]:
@@ -201,6 +255,7 @@ def _fields(cli: Session, found: Lease) -> list[tuple[str, str]]:
     fields = [
         ("state", state),
         ("window", f"{starts} to {cli.times.when(found['ends_at'], 'open end')}"),
+        *_wishes(cli, found),
         ("notice", f"{duration(found['notice_s'])}, then on reclaim: {found['on_reclaim']}"),
         ("tenant", found["tenant_id"]),
     ]

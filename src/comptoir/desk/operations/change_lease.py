@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from comptoir.desk.operations.request_lease import judge_quota
+from comptoir.desk.operations.quota import judge_quota
 from comptoir.desk.operations.taking_back import begin_stop, drop_promise, fence
 from comptoir.desk.requests import ExtendLease, LeaseRef
 from comptoir.desk.transaction import Transaction
@@ -12,7 +12,7 @@ from comptoir.placement.why import Why, why
 from comptoir.units.errors import Conflict, Invalid, Refused
 from comptoir.units.time import LATEST_MS, MS_PER_S, Window, check_instant, format_instant
 
-_NOT_STARTED = (LeaseState.WAITING, LeaseState.SCHEDULED)
+_NOT_STARTED = (LeaseState.WAITING, LeaseState.SCHEDULED, LeaseState.HELD)
 
 
 def cancel_lease(tx: Transaction, request: LeaseRef) -> Lease:
@@ -80,7 +80,8 @@ def extend_lease(tx: Transaction, request: ExtendLease) -> Lease:
     """Move the end of a lease.
 
     Raises:
-        Conflict: `lease_over`, or `lease_open_ended`, or `being_taken_back`.
+        Conflict: `lease_over`, `lease_open_ended`, `being_taken_back`, or `lease_flexible`: it
+            waits for its start, and has no end before it.
         Invalid: `end_in_the_past`.
         Refused: `not_free`: somebody else is promised the accelerators before that end,
             or the inbound lease ends first.
@@ -91,6 +92,12 @@ def extend_lease(tx: Transaction, request: ExtendLease) -> Lease:
         raise Conflict("lease_open_ended", f"{lease.id} has no end", "end it when you are done")
     if lease.state is LeaseState.RECLAIMING:
         raise Conflict("being_taken_back", f"{lease.id} is being taken back: {lease.reason}")
+    if lease.flexible and lease.state is LeaseState.WAITING:
+        raise Conflict(
+            "lease_flexible",
+            f"{lease.id} waits for a start and has no end yet",
+            "cancel it and ask for another duration",
+        )
     check_instant("ends_at", request.ends_at_ms)
     if not tx.now_ms < request.ends_at_ms <= LATEST_MS:
         raise Invalid(
@@ -122,7 +129,11 @@ def extend_lease(tx: Transaction, request: ExtendLease) -> Lease:
             )
         tx.book.allocations.put(replace(allocation, ends_at_ms=request.ends_at_ms))
     tx.emit_lease("lease.extended", lease, ends_at_ms=request.ends_at_ms)
-    return tx.book.leases.put(replace(lease, ends_at_ms=request.ends_at_ms))
+    extended = replace(lease, ends_at_ms=request.ends_at_ms)
+    if lease.flexible:  # placed again, it lasts as long as it does now
+        lasts_s = (request.ends_at_ms - lease.start_ms) // MS_PER_S
+        extended = replace(extended, duration_s=max(lasts_s, 1))
+    return tx.book.leases.put(extended)
 
 
 def _refuse_over(lease: Lease) -> None:

@@ -8,7 +8,7 @@ from comptoir.desk.transaction import Transaction
 from comptoir.leases.allocation import Allocation
 from comptoir.leases.lease import Lease, LeaseState
 from comptoir.units.ids import LeaseId
-from comptoir.units.time import MS_PER_S
+from comptoir.units.time import LATEST_MS, MS_PER_S
 
 MOST_LOOKED_AT = 5_000
 
@@ -57,13 +57,20 @@ def _next_look_ms(tx: Transaction, lease: Lease, request: Turn) -> int | None:
     standing = [a for a in tx.book.allocations_of(lease.id) if a.fenced_at_ms is None]
     match lease.state:
         case LeaseState.WAITING:
-            return lease.ends_at_ms
+            return lease.waits_until_ms
+        case LeaseState.HELD:
+            return min(
+                at for at in (lease.hold_until_ms, lease.ends_at_ms, LATEST_MS) if at is not None
+            )
         case LeaseState.SCHEDULED:
-            return max(lease.starts_at_ms, tx.now_ms)  # overdue: it is looked at in every turn
+            return max(lease.start_ms, tx.now_ms)  # overdue: it is looked at in every turn
         case LeaseState.ACTIVE:
             ends = [a.ends_at_ms for a in standing if a.ends_at_ms is not None]
             notice_ms = lease.notice_s * MS_PER_S
             times = [end - notice_ms if end - notice_ms > tx.now_ms else end for end in ends]
+            warning_ms = lease.warning_due_ms(tx.book.setting("ending_lead_s"))
+            if warning_ms is not None and (lease.ends_at_ms or 0) > tx.now_ms:
+                times.append(max(warning_ms, tx.now_ms))
         case LeaseState.RECLAIMING:
             times = [] if (lease.kill_at_ms or 0) <= tx.now_ms else [lease.kill_at_ms or 0]
         case _:

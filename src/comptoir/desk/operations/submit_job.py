@@ -83,7 +83,7 @@ def release_if_asked(tx: Transaction, job: Job) -> None:
         return
     if lease.state is LeaseState.ACTIVE:
         stop_for_good(tx, lease, Reason.JOB_FINISHED)
-    elif lease.state in (LeaseState.WAITING, LeaseState.SCHEDULED):
+    elif lease.state in (LeaseState.WAITING, LeaseState.SCHEDULED, LeaseState.HELD):
         drop_promise(tx, lease, LeaseState.CANCELLED, Reason.JOB_FINISHED)
     elif lease.state is LeaseState.RECLAIMING:
         tx.book.leases.put(replace(lease, reason=Reason.JOB_FINISHED))

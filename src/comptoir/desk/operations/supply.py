@@ -16,7 +16,7 @@ from comptoir.fleet.kinds import check_kind
 from comptoir.fleet.nodes import NewNode, Node, NodeState
 from comptoir.leases.allocation import Allocation
 from comptoir.leases.inbound import InboundLease, InboundState
-from comptoir.leases.lease import LeaseState, Reason
+from comptoir.leases.lease import PROMISED, LeaseState, Reason
 from comptoir.tenants.permissions import not_found
 from comptoir.units.errors import Conflict, Invalid
 from comptoir.units.ids import InboundLeaseId, NodeId
@@ -129,7 +129,7 @@ def end_supply(tx: Transaction, request: EndSupply) -> InboundLease:
     standing = _standing(tx, inbound)
     for allocation in standing:
         lease = tx.book.leases[allocation.lease_id]
-        if lease.state is LeaseState.SCHEDULED and _beyond(allocation, end):
+        if lease.state in PROMISED and _beyond(allocation, end):
             drop_promise(tx, lease, LeaseState.WAITING, Reason.SUPPLY_ENDED)
     standing = _standing(tx, inbound)
     asked, end = end, max([end, *(_notice_end(tx, allocation, end) for allocation in standing)])
@@ -205,7 +205,7 @@ def drain_node(tx: Transaction, request: NodeRef) -> Node:
     drained = _set_state(tx, request.node_id, NodeState.DRAINING, "node.draining")
     for allocation in list(tx.book.snapshot.standing_on(drained.id)):
         lease = tx.book.leases[allocation.lease_id]
-        if lease.state is LeaseState.SCHEDULED:
+        if lease.state in PROMISED:
             drop_promise(tx, lease, LeaseState.WAITING, Reason.NODE_DRAINED)
     return drained
 

@@ -14,7 +14,7 @@ from comptoir.leases.allocation import Allocation
 from comptoir.leases.eligible import sellable_until
 from comptoir.leases.jobs import AttemptState, Job, JobState
 from comptoir.leases.lease import Lease, LeaseState, OnReclaim, Reason, request_of
-from comptoir.units.time import Window
+from comptoir.units.time import MS_PER_S, Window
 
 COMES_BACK = frozenset({Reason.STRONGER_REQUEST, Reason.SUPPLY_ENDED, Reason.SELLING_WINDOW_END})
 
@@ -33,15 +33,23 @@ def drop_promise(tx: Transaction, lease: Lease, state: LeaseState, reason: Reaso
     for allocation in tx.book.allocations_of(lease.id):
         if allocation.delivered_from_ms is None and allocation.fenced_at_ms is None:
             tx.book.allocations.put(replace(allocation, fenced_at_ms=tx.now_ms))
-    moved = tx.book.leases.put(
-        lease.moved(state, tx.now_ms, reason=reason, scheduled_start_ms=None)
-    )
-    for victim in tx.book.victims_of.get(lease.id):
-        _spare(tx, victim)
+    if lease.state is LeaseState.HELD:
+        state = LeaseState.CANCELLED  # nobody waits with a hold: it is made again, or it is not
+    changes: dict[str, object] = {"scheduled_start_ms": None}
+    if state is LeaseState.WAITING and lease.flexible:
+        changes["ends_at_ms"] = (lease.latest_start_ms or 0) + (lease.duration_s or 0) * MS_PER_S
+    moved = tx.book.leases.put(lease.moved(state, tx.now_ms, reason=reason, **changes))
+    spare_victims(tx, moved)
     if state is not LeaseState.WAITING:
         _cancel_queued_jobs(tx, moved)
     tx.emit_lease(f"lease.{state}", lease, reason=reason)
     return moved
+
+
+def spare_victims(tx: Transaction, lease: Lease) -> None:
+    """Who was to give way for what a lease wants no more, and was not told yet, stays."""
+    for victim in tx.book.victims_of.get(lease.id):
+        _spare(tx, victim)
 
 
 def _spare(tx: Transaction, victim: Lease) -> None:
@@ -65,6 +73,8 @@ def _spare(tx: Transaction, victim: Lease) -> None:
                 before = other
         tx.book.allocations.put(replace(allocation, ends_at_ms=end))
     reclaimed_for = before.lease_id if before else None
+    if reclaimed_for == victim.reclaimed_for:
+        return
     tx.book.leases.put(replace(victim, reclaimed_for=reclaimed_for))
     tx.emit_lease("lease.reclaim_dropped", victim, reclaimed_for=reclaimed_for)
 

@@ -83,7 +83,7 @@ def suspend_tenant(tx: Transaction, request: TenantRef) -> Tenant:
         return tenant
     for lease in tx.book.leases_by_tenant.get(tenant.id):
         match lease.state:
-            case LeaseState.WAITING | LeaseState.SCHEDULED:
+            case LeaseState.WAITING | LeaseState.SCHEDULED | LeaseState.HELD:
                 drop_promise(tx, lease, LeaseState.CANCELLED, Reason.TENANT_SUSPENDED)
             case LeaseState.ACTIVE:
                 kill_at = tx.now_ms + min(lease.notice_s, MOST_NOTICE_S) * MS_PER_S

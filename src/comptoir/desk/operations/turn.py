@@ -1,8 +1,9 @@
 """The turn of the book: what time alone causes.
 
 In this order, so that what one step frees the next can use: supply that is over is closed;
-ends that are due are announced; work that is confirmed over is fenced; the queue is tried;
-promises that can be kept are delivered; queued jobs get an attempt; running time is metered.
+holds expire; ends that come near are warned of; ends that are due are announced; work that is
+confirmed over is fenced; the queue is tried; promises that can be kept are delivered; queued
+jobs get an attempt; running time is metered.
 
 A turn looks only at what the book's agenda holds: leases that changed since the last turn and
 leases whose instant has come. Each step is bounded: a turn that leaves work over says so and
@@ -12,8 +13,10 @@ is run again.
 from dataclasses import replace
 
 from comptoir.desk.metered import meter_allocation
+from comptoir.desk.operations.endings import warn_endings
+from comptoir.desk.operations.holds import expire_holds
 from comptoir.desk.operations.looking import MOST_LOOKED_AT, Look, metered_ms
-from comptoir.desk.operations.request_lease import place
+from comptoir.desk.operations.placing import place
 from comptoir.desk.operations.submit_job import release_if_asked
 from comptoir.desk.operations.supply import close_supply, supply_is_free
 from comptoir.desk.operations.taking_back import (
@@ -44,6 +47,8 @@ def turn(tx: Transaction, request: Turn) -> bool:
     try:
         _close_supply(tx)
         look.again()
+        expire_holds(look)
+        warn_endings(look)
         _announce_due_ends(look)
         _fence_finished(look)
         queue_left = _try_queue(look)
@@ -169,7 +174,7 @@ def _deliver(look: Look) -> None:
         if lease.ends_at_ms is not None and lease.ends_at_ms <= tx.now_ms:
             drop_promise(tx, lease, LeaseState.BROKEN, Reason.WINDOW_PASSED)
             continue
-        if lease.starts_at_ms > tx.now_ms:
+        if lease.start_ms > tx.now_ms:
             continue
         promised = [a for a in tx.book.allocations_of(lease.id) if a.fenced_at_ms is None]
         over = [a.ends_at_ms for a in promised if a.ends_at_ms and a.ends_at_ms <= tx.now_ms]
@@ -218,7 +223,7 @@ def _try_queue(look: Look) -> bool:
     """
     tx, book = look.tx, look.tx.book
     for lease in look.leases(LeaseState.WAITING):
-        if lease.ends_at_ms is not None and lease.ends_at_ms <= tx.now_ms:
+        if _in_vain(lease, tx.now_ms):
             drop_promise(tx, lease, LeaseState.REFUSED, Reason.WINDOW_PASSED)
     after = book.queue_resumes_after
     if after is None and book.queue_tried_at == book.snapshot.version:
@@ -230,13 +235,14 @@ def _try_queue(look: Look) -> bool:
     in_vain: dict[object, int] = {}
     plans, last, freed = 0, after, False
     for lease in sorted(waiting, key=queue_key):
-        if lease.ends_at_ms is not None and lease.ends_at_ms <= tx.now_ms:
+        if _in_vain(lease, tx.now_ms):
             continue
         if after is not None and queue_key(lease) <= after:
             continue
         question = (
             lease.kind, lease.shape, lease.lease_class, lease.tenant_id,
-            max(lease.starts_at_ms, tx.now_ms), lease.ends_at_ms,
+            max(lease.starts_at_ms, tx.now_ms), lease.ends_at_ms, lease.latest_start_ms,
+            lease.duration_s, lease.preferred_shape, lease.choices[1:],
         )  # fmt: skip
         if lease.accelerators >= in_vain.get(question, lease.accelerators + 1):
             continue
@@ -257,6 +263,11 @@ def _try_queue(look: Look) -> bool:
     if after is None and not freed:
         book.queue_tried_at = book.snapshot.version  # promises alone free nothing
     return book.queue_tried_at != book.snapshot.version
+
+
+def _in_vain(lease: Lease, now_ms: int) -> bool:
+    """Whether a waiting lease can start no more."""
+    return lease.waits_until_ms is not None and lease.waits_until_ms <= now_ms
 
 
 def _start_jobs(look: Look) -> None:

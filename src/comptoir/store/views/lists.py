@@ -125,9 +125,16 @@ def leases(
     states: Sequence[LeaseState] = (),
     kind: str | None = None,
     lease_class: LeaseClass | None = None,
+    series: str | None = None,
 ) -> Page[DriverRow]:
     """Outbound leases, newest request first, as rows: `lease_of` makes a lease of one."""
-    filters = {"tenant_id": tenant_id, "state": states, "kind": kind, "lease_class": lease_class}
+    filters = {
+        "tenant_id": tenant_id,
+        "state": states,
+        "kind": kind,
+        "lease_class": lease_class,
+        "series": series,
+    }
     return _lease_pages(views.engine.dialect).page(views, ask, filters)
 
 

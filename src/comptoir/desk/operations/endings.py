@@ -1,0 +1,101 @@
+"""Endings: the holder of a bounded lease is warned before its end, with what an extension costs.
+
+The warning comes a stated time ahead (`ending_lead_s`, at most half of what the lease lasts),
+once for each end: who moves the end is warned of the new one. Its jobs are signalled at the end
+minus the lease's notice and are gone at the end: the notice is the grace.
+"""
+
+from dataclasses import dataclass, replace
+
+from comptoir.desk.operations.looking import Look
+from comptoir.desk.transaction import Transaction
+from comptoir.leases.allocation import Allocation
+from comptoir.leases.lease import Lease, LeaseRequest, LeaseState, request_of
+from comptoir.pricing.estimates import estimate
+from comptoir.pricing.rates import Rate, rate_at
+from comptoir.units.money import floor_micros
+from comptoir.units.time import MS_PER_HOUR, Window
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """How far a lease could be extended now, and at what price. `until_ms` None: no bound."""
+
+    until_ms: int | None
+    price_nanos: int
+    per_hour_micros: int
+    currency: str
+
+
+def warn_endings(look: Look) -> None:
+    """Tell the holders of leases whose end comes near."""
+    tx, done = look.tx, 0
+    for lease in look.leases(LeaseState.ACTIVE):
+        due_ms = lease.warning_due_ms(tx.book.setting("ending_lead_s"))
+        if due_ms is None or not due_ms <= tx.now_ms < (lease.ends_at_ms or 0):
+            continue
+        if done >= look.request.most:
+            look.leave(lease)
+            continue
+        done += 1
+        _warn(tx, lease)
+
+
+def extension_of(tx: Transaction, lease: Lease) -> Extension:
+    """Until when a lease could be extended, as things stand, and what each hour would cost."""
+    ends_ms = lease.ends_at_ms or tx.now_ms
+    tenant = tx.book.tenants[lease.tenant_id]
+    asked = request_of(lease, tenant, tx.now_ms)
+    bounds = [
+        bound
+        for allocation in tx.book.allocations_of(lease.id)
+        if allocation.fenced_at_ms is None
+        and (bound := _bound_ms(tx, asked, allocation, ends_ms)) is not None
+    ]
+    line = rate_line(tx, lease)
+    rate = rate_at(line, ends_ms)
+    hour = estimate(line, lease.accelerators, ends_ms, ends_ms + MS_PER_HOUR)
+    return Extension(
+        min(bounds, default=None),
+        0 if rate is None else rate.price_nanos,
+        floor_micros(hour or 0),
+        tx.book.rate_cards[tenant.rate_card_id].currency,
+    )
+
+
+def rate_line(tx: Transaction, lease: Lease) -> list[Rate]:
+    """The approved rates of a lease's tenant for its kind and class, oldest first."""
+    tenant = tx.book.tenants[lease.tenant_id]
+    line = tx.book.rates_by_line.get((tenant.rate_card_id, lease.kind, lease.lease_class))
+    return sorted(line, key=lambda rate: rate.effective_from_ms)
+
+
+def _bound_ms(
+    tx: Transaction, asked: LeaseRequest, allocation: Allocation, ends_ms: int
+) -> int | None:
+    """Up to when one part could stay: somebody's promise there, or the supply's own end."""
+    snapshot = tx.book.snapshot
+    others = snapshot.in_the_way(allocation, Window(ends_ms), tx.now_ms)
+    bounds = [max(other.starts_at_ms, ends_ms) for other in others]
+    node = tx.book.nodes[allocation.node_id]
+    allowed, supplied_ms = snapshot.promise_end(node, asked, Window(allocation.starts_at_ms))
+    if not allowed:
+        bounds.append(ends_ms)
+    elif supplied_ms is not None:
+        bounds.append(max(supplied_ms, ends_ms))
+    return min(bounds, default=None)
+
+
+def _warn(tx: Transaction, lease: Lease) -> None:
+    extension = extension_of(tx, lease)
+    tx.emit_lease(
+        "lease.ending",
+        lease,
+        ends_at_ms=lease.ends_at_ms,
+        notice_s=lease.notice_s,
+        extendable_until_ms=extension.until_ms,
+        price_nanos=extension.price_nanos,
+        per_hour_micros=extension.per_hour_micros,
+        currency=extension.currency,
+    )
+    tx.book.leases.put(replace(lease, warned_end_ms=lease.ends_at_ms))

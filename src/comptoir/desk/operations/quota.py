@@ -1,0 +1,31 @@
+"""The quota: how many accelerators of a kind a tenant may hold or be promised at once."""
+
+from comptoir.desk.transaction import Transaction
+from comptoir.leases.lease import Lease
+from comptoir.tenants.parties import Tenant
+from comptoir.units.errors import Refused
+
+
+def judge_quota(tx: Transaction, lease: Lease, tenant: Tenant) -> None:
+    """Let a lease pass that, beside the tenant's others in its window, fits the quota.
+
+    Raises:
+        Refused: `quota_exceeded`.
+    """
+    quota = tx.book.quotas.get((tenant.id, lease.kind))
+    if quota is None:
+        return
+    used = sum(
+        other.accelerators
+        for other in tx.book.leases_by_tenant.get(tenant.id)
+        if other.kind == lease.kind and other.id != lease.id and other.window.overlaps(lease.window)
+    )
+    if used + lease.accelerators > quota.accelerators:
+        raise Refused(
+            "quota_exceeded",
+            f"{tenant.slug} has {used:,} of its {quota.accelerators:,} x {lease.kind} in that "
+            f"window and asked for {lease.accelerators:,} more",
+            f"ask for at most {max(quota.accelerators - used, 0):,}, end a lease, or ask for "
+            "a larger quota",
+            {"quota": quota.accelerators, "used": used, "asked": lease.accelerators},
+        )

@@ -1,0 +1,423 @@
+"""Capacity as clouds sell it: flexible starts, alternatives, series, holds, ends, shrinking."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from comptoir.desk.requests import (
+    ExtendLease,
+    Hold,
+    LeaseRef,
+    NodeRef,
+    RequestLease,
+    RequestSeries,
+    SeriesRef,
+    SetQuota,
+    SetSetting,
+    ShrinkLease,
+)
+from comptoir.leases.lease import Alternative, Lease, LeaseClass, LeaseState, Reason, Shape
+from comptoir.tenants.parties import Role, Tenant, TenantKind
+from comptoir.units.errors import Conflict, Invalid, NotFound, Refused
+from comptoir.units.recurrence import parse_recurrence
+from tests.builders import HOUR_MS, START_MS, Book
+
+RESERVED, SPOT, ON_DEMAND = LeaseClass.RESERVED, LeaseClass.SPOT, LeaseClass.ON_DEMAND
+DAY_MS = 24 * HOUR_MS
+
+
+@pytest.fixture
+def shop(book: Book) -> Book:
+    book.price_all()
+    book.supply(4, 4)
+    return book
+
+
+@pytest.fixture
+def acme(shop: Book) -> Tenant:
+    return shop.tenant("acme")
+
+
+def events(book: Book, type: str) -> list[Any]:
+    """The data of every committed event of a type, oldest first."""
+    import json
+
+    with book.store.engine.connect() as connection:
+        rows = connection.exec_driver_sql(
+            "SELECT data FROM event WHERE type = ? ORDER BY seq", (type,)
+        )
+        return [json.loads(row[0]) for row in rows]
+
+
+def hold(book: Book, tenant: Tenant, accelerators: int, firm: bool = False, **more: Any) -> Lease:
+    words: dict[str, Any] = {"lease_class": RESERVED, "shape": Shape.SITE, "hold_s": 7_200, **more}
+    seconds = words.pop("hold_s")
+    wanted = RequestLease("cpu-core", accelerators, tenant_id=tenant.id, **words)
+    held = book.desk.call("hold_capacity", Hold(wanted, seconds, firm), book.operator)
+    assert isinstance(held, Lease)
+    return held
+
+
+TOMORROW: dict[str, Any] = {"starts_at_ms": START_MS + DAY_MS, "duration_s": 3_600}
+
+
+class TestFlexibleStarts:
+    def test_any_start_before_the_latest_will_do_and_it_lasts_its_whole_duration(
+        self, shop: Book, acme: Tenant
+    ) -> None:
+        first = shop.lease(acme, RESERVED, 8, ends_at_ms=START_MS + HOUR_MS)
+        shop.turn()
+        later = shop.lease(
+            acme, ON_DEMAND, 8, latest_start_ms=START_MS + 2 * HOUR_MS, duration_s=1_800
+        )
+        shop.pass_s(3_600)
+        shop.turn()
+        assert shop.now(first).state is LeaseState.ENDED
+        found = shop.now(later)
+        assert found.state is LeaseState.ACTIVE
+        assert found.activated_at_ms is not None
+        assert found.ends_at_ms == (found.scheduled_start_ms or 0) + 1_800_000
+
+    def test_whose_latest_start_has_passed_is_refused(self, shop: Book, acme: Tenant) -> None:
+        shop.lease(acme, ON_DEMAND, 8)
+        late = shop.lease(acme, RESERVED, 8, latest_start_ms=START_MS + 60_000, duration_s=86_400)
+        assert late.state is LeaseState.WAITING
+        shop.pass_s(61)
+        assert (shop.now(late).state, shop.now(late).reason) == ("refused", "window_passed")
+
+    def test_it_needs_a_duration_and_not_an_end(self, shop: Book, acme: Tenant) -> None:
+        with pytest.raises(Invalid, match="duration_missing"):
+            shop.lease(acme, RESERVED, 1, latest_start_ms=START_MS + 1, ends_at_ms=START_MS + 9)
+        with pytest.raises(Invalid, match="end_and_duration"):
+            shop.lease(acme, RESERVED, 1, duration_s=9, ends_at_ms=START_MS + 9)
+        with pytest.raises(Invalid, match="latest_start_before_start"):
+            shop.lease(
+                acme, RESERVED, 1, starts_at_ms=START_MS + 5, latest_start_ms=START_MS + 4,
+                duration_s=9,
+            )  # fmt: skip
+
+    def test_a_reclaim_that_takes_a_notice_does_not_shorten_it(
+        self, shop: Book, acme: Tenant
+    ) -> None:
+        shop.lease(acme, SPOT, 8, notice_s=120)
+        shop.turn()
+        lease = shop.lease(acme, RESERVED, 8, latest_start_ms=START_MS + HOUR_MS, duration_s=3_600)
+        assert lease.scheduled_start_ms == START_MS + 120_000
+        assert lease.ends_at_ms == START_MS + 120_000 + HOUR_MS
+
+    def test_who_is_dropped_is_flexible_again(self, shop: Book, acme: Tenant) -> None:
+        lease = shop.lease(
+            acme, RESERVED, 8, starts_at_ms=START_MS + HOUR_MS,
+            latest_start_ms=START_MS + 3 * HOUR_MS, duration_s=3_600,
+        )  # fmt: skip
+        node = next(iter(shop.desk.book.nodes))
+        shop.desk.call("drain_node", NodeRef(node.id), shop.operator)
+        waiting = shop.now(lease)
+        assert waiting.state is LeaseState.WAITING
+        assert waiting.ends_at_ms == START_MS + 4 * HOUR_MS
+        with pytest.raises(Conflict, match="lease_flexible"):
+            shop.desk.call("extend_lease", ExtendLease(lease.id, START_MS + DAY_MS), shop.operator)
+        shop.desk.call("resume_node", NodeRef(node.id), shop.operator)
+        shop.turn()
+        assert shop.now(lease).ends_at_ms == START_MS + 2 * HOUR_MS
+
+
+class TestAlternatives:
+    @pytest.fixture
+    def two_kinds(self, shop: Book) -> Book:
+        shop.price_all("h100-sxm")
+        shop.supply(8, 8, kind="h100-sxm", engine="")
+        return shop
+
+    def test_the_first_that_has_a_place_wins_for_the_whole_gang(
+        self, two_kinds: Book, acme: Tenant
+    ) -> None:
+        two_kinds.lease(acme, ON_DEMAND, 5)
+        ways = (Alternative("h100-sxm", 16, Shape.SITE), Alternative("h100-sxm", 4, Shape.NODE))
+        lease = two_kinds.lease(acme, ON_DEMAND, 4, alternatives=ways)
+        assert lease.state is LeaseState.SCHEDULED
+        assert (lease.kind, lease.accelerators, lease.shape) == ("h100-sxm", 16, "site")
+
+    def test_every_way_must_have_a_price_and_fit_the_quota(
+        self, two_kinds: Book, acme: Tenant
+    ) -> None:
+        with pytest.raises(Refused, match="no_rate"):
+            two_kinds.lease(
+                acme, ON_DEMAND, 1, alternatives=(Alternative("mi300x", 1, Shape.SITE),)
+            )
+        quota = SetQuota(acme.id, "h100-sxm", 8)
+        two_kinds.desk.call("set_quota", quota, two_kinds.operator)
+        with pytest.raises(Refused, match="quota_exceeded"):
+            two_kinds.lease(
+                acme, ON_DEMAND, 1, alternatives=(Alternative("h100-sxm", 16, Shape.SITE),)
+            )
+
+    def test_it_is_refused_only_if_no_way_could_ever_be_met(
+        self, two_kinds: Book, acme: Tenant
+    ) -> None:
+        possible = (Alternative("h100-sxm", 16, Shape.SITE),)
+        assert two_kinds.lease(acme, ON_DEMAND, 99, alternatives=possible).kind == "h100-sxm"
+        with pytest.raises(Refused, match="fleet_too_small"):
+            two_kinds.lease(
+                acme, ON_DEMAND, 99, alternatives=(Alternative("h100-sxm", 99, Shape.SITE),)
+            )
+
+    def test_the_same_way_twice_makes_no_sense(self, shop: Book, acme: Tenant) -> None:
+        with pytest.raises(Invalid, match="alternative_twice"):
+            shop.lease(acme, SPOT, 1, alternatives=(Alternative("cpu-core", 1, Shape.SITE),))
+
+    def test_a_preferred_shape_is_tried_first_and_not_required(
+        self, shop: Book, acme: Tenant
+    ) -> None:
+        apart = shop.lease(acme, ON_DEMAND, 5, preferred_shape=Shape.NODE)
+        assert apart.state is LeaseState.SCHEDULED
+        together = shop.lease(acme, ON_DEMAND, 3, preferred_shape=Shape.NODE)
+        nodes = {a.node_id for a in shop.desk.book.allocations_of(together.id)}
+        assert len(nodes) == 1
+        with pytest.raises(Invalid, match="preferred_not_narrower"):
+            shop.lease(acme, SPOT, 1, shape=Shape.NODE, preferred_shape=Shape.POD)
+
+
+class TestSeries:
+    EVERY = "daily 20:00 to 08:00 Europe/Paris"
+
+    def ask(self, book: Book, tenant: Tenant, size: int, days: int, every: str = EVERY) -> Any:
+        each = RequestLease("cpu-core", size, RESERVED, tenant_id=tenant.id)
+        request = RequestSeries(parse_recurrence(every), START_MS + days * DAY_MS, each)
+        return book.desk.call("request_series", request, book.operator)
+
+    def test_every_window_is_promised_over_the_change_of_the_clock(
+        self, shop: Book, acme: Tenant
+    ) -> None:
+        # From 22 September 2026 on: the night of 24 October has an hour more.
+        made = self.ask(shop, acme, 3, 40)
+        assert {lease.state for lease in made.leases} == {LeaseState.SCHEDULED}
+        assert {lease.series for lease in made.leases} == {made.series}
+        hours = [((x.ends_at_ms or 0) - x.starts_at_ms) // HOUR_MS for x in made.leases]
+        assert (len(hours), hours.count(12), hours.count(13)) == (40, 39, 1)
+        longest = max(made.leases, key=lambda x: (x.ends_at_ms or 0) - x.starts_at_ms)
+        assert datetime.fromtimestamp(longest.starts_at_ms // 1_000, UTC).day == 24
+
+    def test_it_is_all_or_nothing_and_says_which_window_is_taken(
+        self, shop: Book, acme: Tenant
+    ) -> None:
+        third = parse_recurrence(self.EVERY).next_from(START_MS + 2 * DAY_MS)
+        assert third is not None
+        shop.lease(acme, RESERVED, 6, starts_at_ms=third.start_ms, ends_at_ms=third.end_ms)
+        with pytest.raises(Refused) as no:
+            self.ask(shop, acme, 3, 7)
+        assert no.value.code == "series_not_free"
+        assert no.value.facts["free_before"] == 2
+        assert len(shop.desk.book.leases) == 1
+
+    def test_its_number_of_windows_is_limited_and_not_zero(self, shop: Book, acme: Tenant) -> None:
+        with pytest.raises(Invalid, match="series_too_long"):
+            self.ask(shop, acme, 1, 500)
+        with pytest.raises(Invalid, match="series_empty"):
+            self.ask(shop, acme, 1, 0)
+
+    def test_what_has_not_started_is_cancelled_together(self, shop: Book, acme: Tenant) -> None:
+        made = self.ask(shop, acme, 1, 5)
+        shop.clock.instant_ms = made.leases[0].starts_at_ms
+        shop.turn()
+        gone = shop.desk.call("cancel_series", SeriesRef(made.series), shop.operator)
+        assert len(gone.leases) == 4
+        assert shop.now(made.leases[0]).state is LeaseState.ACTIVE
+        stranger = shop.user(Role.TENANT_ADMIN, tenant=shop.tenant("globex"))
+        with pytest.raises(NotFound):
+            shop.desk.call("cancel_series", SeriesRef(made.series), stranger)
+
+
+class TestHolds:
+    def test_a_hold_is_confirmed_and_then_it_is_a_lease(self, shop: Book, acme: Tenant) -> None:
+        held = hold(shop, acme, 8, **TOMORROW)
+        assert (held.state, held.scheduled_start_ms) == ("held", START_MS + DAY_MS)
+        confirmed = shop.desk.call("confirm_hold", LeaseRef(held.id), shop.operator)
+        assert confirmed.state is LeaseState.SCHEDULED
+        again = shop.desk.call("confirm_hold", LeaseRef(held.id), shop.operator)
+        assert again == confirmed
+        shop.clock.instant_ms = START_MS + DAY_MS
+        shop.turn()
+        assert shop.now(held).state is LeaseState.ACTIVE
+
+    def test_a_hold_expires_in_the_turn(self, shop: Book, acme: Tenant) -> None:
+        held = hold(shop, acme, 8, **TOMORROW)
+        shop.pass_s(7_199)
+        assert shop.now(held).state is LeaseState.HELD
+        shop.pass_s(1)
+        assert (shop.now(held).state, shop.now(held).reason) == ("cancelled", "hold_expired")
+        with pytest.raises(Conflict, match="not_held"):
+            shop.desk.call("confirm_hold", LeaseRef(held.id), shop.operator)
+
+    def test_a_hold_that_was_released_frees_its_window(self, shop: Book, acme: Tenant) -> None:
+        held = hold(shop, acme, 8, firm=True, **TOMORROW)
+        released = shop.desk.call("release_hold", LeaseRef(held.id), shop.operator)
+        assert released.reason is Reason.HOLD_RELEASED
+        assert shop.lease(acme, RESERVED, 8, **TOMORROW).state is LeaseState.SCHEDULED
+
+    def test_a_firm_hold_keeps_others_away_and_a_soft_one_gives_way_and_says_so(
+        self, shop: Book, acme: Tenant
+    ) -> None:
+        firm = hold(shop, acme, 4, firm=True, **TOMORROW)
+        soft = hold(shop, acme, 4, **TOMORROW)
+        other = shop.tenant("globex")
+        waiting = shop.lease(other, RESERVED, 8, **TOMORROW)
+        assert waiting.state is LeaseState.WAITING
+        shop.desk.call("cancel_lease", LeaseRef(waiting.id), shop.operator)
+        assert shop.now(soft).state is LeaseState.HELD  # nothing was gained by dropping it
+        taken = shop.lease(other, RESERVED, 2, **TOMORROW)
+        assert taken.state is LeaseState.SCHEDULED
+        assert shop.now(firm).state is LeaseState.HELD
+        assert (shop.now(soft).state, shop.now(soft).reason) == ("cancelled", "hold_gave_way")
+        assert events(shop, "lease.cancelled")[-1]["reason"] == "hold_gave_way"
+
+    def test_spot_and_soft_holds_do_not_displace_a_soft_hold(
+        self, shop: Book, acme: Tenant
+    ) -> None:
+        soft = hold(shop, acme, 8, **TOMORROW)
+        with pytest.raises(Refused, match="hold_not_free"):
+            hold(shop, acme, 1, **TOMORROW)
+        assert shop.lease(acme, SPOT, 1, **TOMORROW).state is LeaseState.WAITING
+        assert shop.now(soft).state is LeaseState.HELD
+
+    def test_a_soft_hold_gives_way_before_anybody_who_runs(self, shop: Book, acme: Tenant) -> None:
+        running = shop.lease(acme, SPOT, 4)
+        shop.turn()
+        soft = hold(shop, acme, 4, duration_s=3_600)
+        shop.lease(acme, RESERVED, 4, duration_s=3_600)
+        assert shop.now(soft).reason is Reason.HOLD_GAVE_WAY
+        assert shop.now(running).reclaimed_for is None
+
+    def test_nobody_who_runs_is_taken_back_for_a_hold_before_it_is_over(
+        self, shop: Book, acme: Tenant
+    ) -> None:
+        running = shop.lease(acme, SPOT, 8, notice_s=60)
+        shop.turn()
+        with pytest.raises(Refused, match="hold_not_free"):
+            hold(shop, acme, 8, firm=True, duration_s=3_600)
+        held = hold(shop, acme, 8, firm=True, **TOMORROW)
+        assert shop.now(running).reclaimed_for == held.id
+        shop.desk.call("release_hold", LeaseRef(held.id), shop.operator)
+        assert shop.now(running).reclaimed_for is None
+
+    def test_a_tenant_holds_a_limited_number_for_a_limited_time(
+        self, shop: Book, acme: Tenant
+    ) -> None:
+        with pytest.raises(Invalid, match="out_of_range"):
+            hold(shop, acme, 1, firm=True, hold_s=86_401, **TOMORROW)
+        for day in range(16):
+            start = START_MS + (day + 1) * DAY_MS
+            hold(shop, acme, 1, starts_at_ms=start, duration_s=60)
+        with pytest.raises(Refused, match="too_many_holds"):
+            hold(shop, acme, 1, **TOMORROW)
+
+
+class TestEndings:
+    def test_the_holder_is_warned_once_with_what_an_extension_costs(
+        self, shop: Book, acme: Tenant
+    ) -> None:
+        lease = shop.lease(acme, RESERVED, 8, duration_s=4 * 3_600)
+        block = START_MS + 6 * HOUR_MS
+        shop.lease(acme, RESERVED, 1, starts_at_ms=block, ends_at_ms=block + HOUR_MS)
+        shop.turn()
+        shop.pass_s(3 * 3_600 - 1)
+        assert events(shop, "lease.ending") == []
+        shop.pass_s(1)
+        shop.pass_s(60)
+        (warning,) = events(shop, "lease.ending")
+        assert warning["ends_at_ms"] == START_MS + 4 * HOUR_MS
+        assert warning["extendable_until_ms"] == block
+        assert warning["price_nanos"] == 36_000_000_000
+        assert warning["per_hour_micros"] == 8 * 36_000_000
+        extend = ExtendLease(lease.id, block)
+        shop.desk.call("extend_lease", extend, shop.operator)
+        shop.pass_s(2 * 3_600)
+        assert [e["ends_at_ms"] for e in events(shop, "lease.ending")][1:] == [block]
+
+    def test_the_lead_is_set_for_the_book_and_at_most_half_of_the_lease(
+        self, shop: Book, acme: Tenant
+    ) -> None:
+        shop.desk.call("set_setting", SetSetting("ending_lead_s", 600), shop.operator)
+        shop.lease(acme, RESERVED, 1, duration_s=600)
+        shop.lease(acme, RESERVED, 1, duration_s=6_000)
+        shop.turn()
+        shop.pass_s(300)
+        assert len(events(shop, "lease.ending")) == 1
+        shop.pass_s(5_100)
+        assert len(events(shop, "lease.ending")) == 2
+        with pytest.raises(Invalid, match="out_of_range"):
+            shop.desk.call("set_setting", SetSetting("ending_lead_s", 10**9), shop.operator)
+        with pytest.raises(NotFound, match="unknown_setting"):
+            shop.desk.call("set_setting", SetSetting("colour", 1), shop.operator)
+
+
+class TestShrinking:
+    def shrink(self, book: Book, lease: Lease, **what: Any) -> Lease:
+        shrunk = book.desk.call("shrink_lease", ShrinkLease(lease.id, **what), book.operator)
+        assert isinstance(shrunk, Lease)
+        return shrunk
+
+    def test_what_is_given_back_is_metered_to_the_instant_and_free_at_once(
+        self, shop: Book, acme: Tenant
+    ) -> None:
+        lease = shop.lease(acme, ON_DEMAND, 8)
+        shop.turn()
+        shop.pass_s(100)
+        assert self.shrink(shop, lease, accelerators=3).accelerators == 3
+        again = shop.lease(acme, ON_DEMAND, 5)
+        assert again.state is LeaseState.SCHEDULED
+        shop.pass_s(10)
+        shop.desk.call("end_lease", LeaseRef(lease.id), shop.operator)
+        shop.turn()
+        with shop.store.engine.connect() as connection:
+            total = connection.exec_driver_sql(
+                "SELECT sum(accelerator_ms) FROM usage WHERE lease_id = ?", (lease.id,)
+            ).scalar_one()
+        assert total == 8 * 100_000 + 3 * 10_000
+
+    def test_a_node_is_given_back_by_its_name(self, shop: Book, acme: Tenant) -> None:
+        lease = shop.lease(acme, ON_DEMAND, 6)
+        shop.turn()
+        parts = sorted(
+            shop.desk.book.allocations_of(lease.id), key=lambda part: len(part.accelerators)
+        )
+        shrunk = self.shrink(shop, lease, node_ids=(parts[0].node_id,))
+        assert shrunk.accelerators == len(parts[1].accelerators)
+        with pytest.raises(Conflict, match="not_on_this_node"):
+            self.shrink(shop, lease, node_ids=(parts[0].node_id,))
+        with pytest.raises(Conflict, match="nothing_left"):
+            self.shrink(shop, lease, node_ids=(parts[1].node_id,))
+
+    def test_where_an_attempt_runs_nothing_is_given_back(self, shop: Book, acme: Tenant) -> None:
+        lease = shop.lease(acme, ON_DEMAND, 4, shape=Shape.NODE)
+        job = shop.job(lease)
+        shop.turn()
+        with pytest.raises(Conflict) as no:
+            self.shrink(shop, lease, accelerators=2)
+        assert no.value.code == "attempt_running"
+        assert no.value.facts["job"] == job.id
+
+    def test_a_promise_is_shrunk_and_who_need_not_give_way_any_more_stays(
+        self, shop: Book, acme: Tenant
+    ) -> None:
+        running = [shop.lease(acme, SPOT, 4, shape=Shape.NODE, notice_s=60) for _ in range(2)]
+        shop.turn()
+        block = shop.lease(acme, RESERVED, 8, **TOMORROW)
+        assert {shop.now(lease).reclaimed_for for lease in running} == {block.id}
+        self.shrink(shop, block, accelerators=4)
+        assert {shop.now(lease).reclaimed_for for lease in running} == {block.id, None}
+
+    def test_what_waits_or_is_over_has_nothing_to_give_back(self, shop: Book, acme: Tenant) -> None:
+        shop.lease(acme, ON_DEMAND, 8)
+        waiting = shop.lease(acme, ON_DEMAND, 8)
+        with pytest.raises(Conflict, match="lease_not_promised"):
+            self.shrink(shop, waiting, accelerators=1)
+        with pytest.raises(Invalid, match="shrink_to_what"):
+            self.shrink(shop, waiting)
+
+
+def test_a_team_may_hold_too(shop: Book) -> None:
+    team = shop.tenant("ranking", TenantKind.TEAM)
+    held = hold(shop, team, 2, lease_class=LeaseClass.INTERNAL, **TOMORROW)
+    assert held.state is LeaseState.HELD
