@@ -71,6 +71,11 @@ def test_a_file_is_drawn_without_what_only_a_book_knows() -> None:
     assert not [line for line in said if "leased" in line]
 
 
+def test_what_teams_are_entitled_to_is_said_of_the_whole() -> None:
+    said = drawn(list(racks(1, 4, 8)), entitled={"h100-sxm": 1_000})
+    assert said[0].endswith("32 free   1,000 entitled")
+
+
 def test_an_empty_fleet_draws_nothing() -> None:
     assert drawn([]) == []
 

@@ -49,7 +49,10 @@ def draw(fleet: Mapping[str, Any], under: str = "", live: bool = True) -> None:
     wanted = tuple(part for part in under.split("/") if part)
     units = [u for u in _units(fleet["sites"], ()) if u.place[: len(wanted)] == wanted]
     out = console(terminal_width())
-    for line in lines(units, fleet["clusters"], out.width, _signs(), live):
+    entitled: dict[str, int] = {}
+    for row in () if wanted else fleet.get("entitled", ()):
+        entitled[row["kind"]] = entitled.get(row["kind"], 0) + row["accelerators"]
+    for line in lines(units, fleet["clusters"], out.width, _signs(), live, entitled):
         out.print(line, soft_wrap=True)
 
 
@@ -59,9 +62,19 @@ def lines(
     width: int,
     signs: dict[str, str],
     live: bool = True,
+    entitled: Mapping[str, int] | None = None,
 ) -> Iterator[Text]:
-    """The drawing, line by line, none longer than `width`."""
-    yield from _totals(units, live, width)
+    """The drawing, line by line, none longer than `width`.
+
+    Args:
+        units: What there is.
+        fabrics: What joins the nodes of each cluster.
+        width: Of the terminal.
+        signs: What a cell shows.
+        live: Whether anything can be leased yet.
+        entitled: Accelerators that teams are entitled to, by kind.
+    """
+    yield from _totals(units, live, width, entitled or {})
     depth = _depth(units)
     rows: dict[tuple[tuple[str, ...], str], list[Unit]] = {}
     for unit in units:
@@ -111,7 +124,9 @@ def _depth(units: Sequence[Unit]) -> int:
     return 1
 
 
-def _totals(units: Sequence[Unit], live: bool, width: int) -> Iterator[Text]:
+def _totals(
+    units: Sequence[Unit], live: bool, width: int, entitled: Mapping[str, int]
+) -> Iterator[Text]:
     for kind in sorted({unit.kind for unit in units}):
         whole, leased, out = _sums(unit for unit in units if unit.kind == kind)
         words = [f"{whole:,} x {kind}"]
@@ -119,6 +134,7 @@ def _totals(units: Sequence[Unit], live: bool, width: int) -> Iterator[Text]:
             percent = round(100 * leased / whole) if whole else 0
             words += [f"{leased:,} leased ({percent} %)", f"{whole - leased - out:,} free"]
             words += [f"{out:,} out of service"] if out else []
+            words += [f"{entitled[kind]:,} entitled"] if kind in entitled else []
         said = "   ".join(words)
         if len(said) <= width:
             yield Text(said, "bold")

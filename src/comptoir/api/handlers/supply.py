@@ -19,6 +19,7 @@ from comptoir.leases.inbound import InboundState
 from comptoir.leases.jobs import Runtime
 from comptoir.store.views import lists, totals
 from comptoir.store.views.totals import PlaceTotal
+from comptoir.tenants.entitlements import ROOT, in_force
 from comptoir.units.ids import InboundLeaseId, NodeId, RuntimeId
 
 Level = Annotated[
@@ -112,6 +113,7 @@ async def get_fleet(ask: Ask, level: Level = "rack") -> Response:
         {
             "level": deepest,
             "kinds": _kinds(found),
+            "entitled": _entitled(ask),
             "sites": _places(found, 0),
             "clusters": [ask.encode(fabric) for fabric in clusters],
         }
@@ -158,6 +160,20 @@ def _applied(done: requests.FleetApplied) -> dict[str, Any]:
         "leases": [encode(lease, house=True) for lease in done.leases],
         "clusters": [encode(cluster, house=True) for cluster in done.clusters],
     }
+
+
+def _entitled(ask: Ask) -> list[dict[str, Any]]:
+    """What the house has given its teams now, by kind and site; shares of a share count once."""
+    desk = ask.door.desk
+    sums: dict[tuple[str, str], int] = {}
+    for row in in_force(list(desk.book.entitlements.rows.values()), desk.clock.now_ms()):
+        if row.parent == ROOT:
+            place = row.kind, row.site
+            sums[place] = sums.get(place, 0) + row.accelerators
+    return [
+        {"kind": kind, "site": site, "accelerators": count}
+        for (kind, site), count in sorted(sums.items())
+    ]
 
 
 def _places(found: Sequence[PlaceTotal], level: int) -> list[dict[str, Any]]:

@@ -166,11 +166,20 @@ class Cluster(Answer):
     between_pods: str
 
 
+class Entitled(Answer):
+    """Accelerators of a kind that teams are entitled to now, at a site; empty: at any."""
+
+    kind: str
+    site: str
+    accelerators: int
+
+
 class Fleet(Answer):
     """The fleet by site, cluster, pod and rack; `level`: the smallest places shown."""
 
     level: str
     kinds: list[PlaceKind]
+    entitled: list[Entitled]
     sites: list[Place]
     clusters: list[Cluster]
 

@@ -1,5 +1,6 @@
 """`fleet check`, `fleet apply`: fleet files read, drawn, and declared in one act."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,9 +44,9 @@ def apply(cli: Session, file: Path, dry_run: bool) -> None:
     text = text_of(file)
     found = read(file, text)
     nodes = sum(lease.node_count for lease in found.leases)
-    if nodes >= 10_000 and not cli.json:
-        note(f"{counted(nodes, 'node')}: this takes about {max(nodes // 20_000, 1)} s")
-    show_applied(cli, cli.client.fleet.apply(file.name, text, dry_run=dry_run))
+    with waiting(f"declaring {counted(nodes, 'node')}, about {nodes // 20_000} s", nodes >= 40_000):
+        done = cli.client.fleet.apply(file.name, text, dry_run=dry_run)
+    show_applied(cli, done)
 
 
 @leaf(
@@ -134,6 +135,21 @@ def read(path: Path, text: str) -> "FleetFile":
 
 
 @contextmanager
+def waiting(what: str, long: bool) -> Iterator[None]:
+    """Say what takes long, on a terminal with a sign of life, while it does."""
+    if not long:
+        yield
+    elif not sys.stderr.isatty():
+        note(what)
+        yield
+    else:
+        from rich.console import Console
+
+        with Console(stderr=True).status(what):
+            yield
+
+
+@contextmanager
 def telling(path: Path) -> Iterator[None]:
     """Say every problem of a file but the first, which goes on as the error."""
     try:
@@ -176,8 +192,6 @@ def text_of(path: Path) -> str:
     Raises:
         Invalid: `bad_file`.
     """
-    import sys
-
     try:
         return sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
