@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from comptoir.fleet.conditions import OPEN, Conditions, SoldTo, check_residency, stays_in
-from comptoir.leases.eligible import eligible, sellable_until, unmet_condition
+from comptoir.leases.eligible import eligible, first_start_ms, sellable_until, unmet_condition
 from comptoir.leases.inbound import InboundLease, InboundState
 from comptoir.leases.lease import LeaseClass, LeaseRequest, Shape
 from comptoir.units.errors import Invalid, Refused
@@ -100,6 +100,22 @@ def test_open_ended_spot_goes_to_the_windows_end_and_on_demand_does_not_stand_th
         == "2026-11-27T07:00:00.000Z"
     )
     assert eligible([nights], asks(LeaseClass.SPOT, MORNING - 30_001))
+
+
+def test_a_flexible_start_may_wait_for_the_window() -> None:
+    nights = supply(selling_windows=NIGHTS, ends_at_ms=MORNING + 24 * HOUR_MS)
+    opens = parse_instant("2026-11-26T19:00:00Z")
+    short = asks(LeaseClass.RESERVED, NOON, NOON + 10 * HOUR_MS)
+    assert first_start_ms(nights, short, opens) == opens
+    assert eligible([nights], short, opens) == [nights]
+    with pytest.raises(Refused, match="supply_outside_selling_window"):
+        eligible([nights], short, opens - 1)
+    # Longer than a night: no start will do, however late it may be.
+    long = asks(LeaseClass.RESERVED, NOON, NOON + 13 * HOUR_MS)
+    assert first_start_ms(nights, long, opens + 300 * 24 * HOUR_MS) is None
+    later = supply(starts_at_ms=EVENING)
+    assert first_start_ms(later, short, EVENING) == EVENING
+    assert first_start_ms(supply(grant="erc"), short, EVENING) is None
 
 
 def test_teams_use_supply_outside_its_selling_windows() -> None:

@@ -8,6 +8,7 @@ not sold there. Internal teams are bound by the grant and the residency alone.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from enum import IntEnum
 
 from comptoir.fleet.conditions import OPEN, Conditions, SoldTo, stays_in
@@ -19,6 +20,7 @@ from comptoir.units.time import MS_PER_S, Window, format_instant
 
 MOST_STRETCH_MS = 400 * DAY_MS
 """How far a selling window that never closes is followed."""
+MOST_OPENINGS = 400
 
 
 class Unmet(IntEnum):
@@ -31,8 +33,15 @@ class Unmet(IntEnum):
     SELLING_WINDOW = 5
 
 
-def eligible(supply: Iterable[InboundLease], request: LeaseRequest) -> list[InboundLease]:
+def eligible(
+    supply: Iterable[InboundLease], request: LeaseRequest, latest_start_ms: int | None = None
+) -> list[InboundLease]:
     """The inbound leases of the request's kind on which it may stand at its start.
+
+    Args:
+        supply: Where to look.
+        request: What is asked.
+        latest_start_ms: With a flexible start, up to when it may be: any of them will do.
 
     Raises:
         Refused: there are some of the kind and it meets the conditions of none:
@@ -47,13 +56,43 @@ def eligible(supply: Iterable[InboundLease], request: LeaseRequest) -> list[Inbo
         unmet = unmet_supply(inbound, request) or unmet_condition(
             inbound.conditions, request, request.window
         )
-        if unmet is None:
+        if unmet is None or (
+            latest_start_ms is not None
+            and first_start_ms(inbound, request, latest_start_ms) is not None
+        ):
             found.append(inbound)
         elif nearest is None or unmet > nearest[0]:
             nearest = unmet, inbound
     if not found and nearest is not None:
         raise _refusal(*nearest, request)
     return found
+
+
+def first_start_ms(
+    inbound: InboundLease, request: LeaseRequest, latest_start_ms: int
+) -> int | None:
+    """The earliest start, its length kept, at which a request may stand on an inbound lease.
+
+    None: there is none up to `latest_start_ms`.
+    """
+    if unmet_terms(inbound.conditions, request) is not None:
+        return None
+    window = request.window
+    start_ms = max(window.start_ms, inbound.starts_at_ms)
+    for _ in range(MOST_OPENINGS):
+        if start_ms > latest_start_ms:
+            return None
+        end_ms = None if window.end_ms is None else start_ms + window.end_ms - window.start_ms
+        moved = replace(request, window=Window(start_ms, end_ms))
+        if unmet_supply(inbound, moved) is not None:
+            return None  # a later start is nearer to its end
+        if sellable_until(inbound.conditions, moved, moved.window)[0]:
+            return start_ms
+        opening = next_opening(inbound.selling_windows, start_ms + 1)
+        if opening is None:
+            return None
+        start_ms = opening.start_ms
+    return None
 
 
 def unmet_condition(conditions: Conditions, request: LeaseRequest, window: Window) -> Unmet | None:

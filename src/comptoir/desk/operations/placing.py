@@ -63,7 +63,8 @@ def _find(tx: Transaction, lease: Lease) -> _Found | None:
     request = request_of(lease, tx.book.tenants[lease.tenant_id], tx.now_ms)
     if not is_narrower(request.preferred_shape, request.shape):
         request = replace(request, preferred_shape=None)
-    eligible(tx.book.inbound_by_kind.get(request.kind), request)
+    latest_start_ms = lease.latest_start_ms if lease.flexible else None
+    eligible(tx.book.inbound_by_kind.get(request.kind), request, latest_start_ms)
     found = _find_at(tx, lease, request)
     if found is None or not lease.flexible or found.plan.starts_at_ms == request.window.start_ms:
         return found

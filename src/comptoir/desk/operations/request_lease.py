@@ -56,7 +56,8 @@ def judge_request(tx: Transaction, request: RequestLease) -> Lease:
     for chosen in ways:
         try:
             asked = request_of(chosen, tenant, tx.now_ms)
-            eligible(tx.book.inbound_by_kind.get(asked.kind), asked)
+            supply = tx.book.inbound_by_kind.get(asked.kind)
+            eligible(supply, asked, lease.latest_start_ms)
             refuse_impossible(tx.book.snapshot, asked)
         except Refused as refused:
             no = no or refused
