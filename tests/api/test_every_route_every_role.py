@@ -93,6 +93,7 @@ def test_another_tenants_things_look_like_things_that_are_not(world: World) -> N
     bodies = {
         "/v1/leases/{lease}/extend": {"ends_at": "2099-01-01T00:00:00Z"},
         "/v1/leases/{lease}/shrink": {"accelerators": 1},
+        "/v1/leases/{lease}/reject-node": {"node": "nd_0000", "because": "it throttles"},
         "/v1/tenants/{tenant}/quotas/{kind}": {"accelerators": 1},
     }
     for method, path, declared in TABLE:
@@ -114,7 +115,17 @@ def _without(data: bytes, word: str) -> object:
 def test_lists_hold_only_ones_own_and_naming_another_tenant_is_not_found(world: World) -> None:
     world.lease()
     stranger = world.people["stranger"]
-    for path in ("leases", "jobs", "usage", "charges", "invoices", "users", "keys", "events"):
+    for path in (
+        "leases",
+        "jobs",
+        "usage",
+        "charges",
+        "invoices",
+        "users",
+        "keys",
+        "events",
+        "breaches",
+    ):
         items = stranger.get(f"/v1/{path}").ok()["items"]
         own = world.tenants["zenith"]
         assert {item["tenant_id"] for item in items if "tenant_id" in item} <= {own}, path

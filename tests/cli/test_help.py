@@ -16,7 +16,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "cli.md"
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A directory with the files that examples name."""
     monkeypatch.chdir(tmp_path)
-    for name in ("supply.toml", "fleet.toml", "inventory.csv", "post.backup"):
+    for name in ("supply.toml", "fleet.toml", "inventory.csv", "post.backup", "burn-in.log"):
         (tmp_path / name).touch()
 
 

@@ -19,6 +19,7 @@ from comptoir.desk.engine_port import Engine, EngineSettings, StartOrder, StopKi
 from comptoir.engines.local.engine import LocalEngine
 from comptoir.simulation.clock import VirtualClock
 from comptoir.simulation.faults import Faults
+from comptoir.simulation.machines import Machines
 from comptoir.simulation.sim_engine import SimEngine
 from comptoir.units.ids import AttemptId, JobId, LeaseId, NodeId, TenantId
 from tests.api.world import FakeEngine
@@ -81,7 +82,7 @@ def simulated(directory: Path) -> Iterator[Side]:
     """The simulator's engine, with nothing going wrong."""
     faults = Faults(random.Random(1))
     faults.on = False
-    engine = SimEngine(VirtualClock(), faults)
+    engine = SimEngine(VirtualClock(), faults, Machines(random.Random(2), 0))
     given = order("run", "1000000", "0", "honour", "0", "100")
     engine.start(given)
     yield Side(engine, given.attempt_id, lambda id: _document(engine.told.get(id)))

@@ -23,7 +23,7 @@ from comptoir.store.mapping import field_names
 from comptoir.store.opening import create_tables, postgres_engine, sqlite_engine, writer_lock
 from comptoir.store.schema import Choices, Exact, Json, Recurring, Word
 from comptoir.store.sql_store import SqlStore
-from comptoir.store.tables import APPEND_ONLY, MAPPED
+from comptoir.store.tables import APPEND_ONLY, FINAL_ROWS, MAPPED
 from comptoir.store.views import Views, lists
 from comptoir.store.views.reading import Ask
 from comptoir.tenants.parties import Role, TenantKind
@@ -42,6 +42,7 @@ MAKERS: dict[str, Any] = {
     "roles": (Role.APPROVER, Role.FINANCE),
     "accelerators": (0, 3, 1023),
     "lines": (LINE,),
+    "lost": (8, 1024),
     "data": {"numbers": [1, 2], "word": ODD_TEXT, "none": None},
     "starts_at_ms": 1,
     "grants": ("erc", "nsf-2026"),
@@ -158,6 +159,8 @@ def test_a_row_put_again_is_replaced_and_loaded(store: SqlStore, name: str) -> N
         second = replace(second, fenced_at_ms=None)
     if name == "node":
         second = replace(second, state=type(second.state)("in_service"))
+    if name == "breach":
+        second = replace(second, broken_until_ms=None)
     if name == "accrual":
         second = replace(second, invoice_id=None)
     store.commit(changes(1, rows={name: [second]}))
@@ -221,6 +224,20 @@ def test_append_only_tables_are(store: SqlStore, name: str, verb: str) -> None:
         statement = f"DELETE FROM {name}"
     with pytest.raises(DBAPIError, match="append-only"), store.engine.begin() as connection:
         connection.execute(text(statement))
+
+
+@pytest.mark.parametrize("verb", ["UPDATE", "DELETE"])
+@pytest.mark.parametrize("name", sorted(FINAL_ROWS))
+def test_rows_that_are_closed_are_final(store: SqlStore, name: str, verb: str) -> None:
+    last = FINAL_ROWS[name]
+    row = extreme(name, True)
+    store.commit(changes(rows={name: [row]}))
+    store.commit(changes(1, rows={name: [replace(row, **{last: 7})]}))
+    statement = f"UPDATE {name} SET {last} = 8" if verb == "UPDATE" else f"DELETE FROM {name}"
+    with pytest.raises(DBAPIError), store.engine.begin() as connection:
+        connection.execute(text(statement))
+    with store.engine.connect() as connection:
+        assert connection.execute(text(f"SELECT {last} FROM {name}")).scalars().all() == [7]
 
 
 def test_lookups_find_what_is_asked_and_no_more(store: SqlStore) -> None:

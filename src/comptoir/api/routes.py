@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from comptoir.api.door import PUBLIC
 from comptoir.api.handlers import (
     entitlements,
+    failures,
     files,
     jobs,
     leases,
@@ -25,6 +26,7 @@ from comptoir.api.handlers import (
     windows,
 )
 from comptoir.api.shapes import entitlements as entitlement_shapes
+from comptoir.api.shapes import failures as failure_shapes
 from comptoir.api.shapes import leases as lease_shapes
 from comptoir.api.shapes import money as money_shapes
 from comptoir.api.shapes import parties as party_shapes
@@ -53,7 +55,7 @@ class Route:
         return PUBLIC if self.permission is None else str(self.permission)
 
 
-_E, _L, _M = entitlement_shapes, lease_shapes, money_shapes
+_E, _F, _L, _M = entitlement_shapes, failure_shapes, lease_shapes, money_shapes
 _T, _S, _W = party_shapes, supply_shapes, window_shapes
 
 _LEASES = (
@@ -236,8 +238,6 @@ _SUPPLY = (
     Route("POST", "/v1/fleet/apply", supply.apply_fleet, Permission.FLEET_WRITE, _S.FleetApplied),
     Route("GET", "/v1/nodes", supply.list_nodes, Permission.READ_HOUSE, ListOf[_S.Node]),
     Route("GET", "/v1/nodes/{node}", supply.get_node, Permission.READ_HOUSE, _S.Node),
-    Route("POST", "/v1/nodes/{node}/drain", supply.drain_node, Permission.FLEET_WRITE, _S.Node),
-    Route("POST", "/v1/nodes/{node}/resume", supply.resume_node, Permission.FLEET_WRITE, _S.Node),
     Route("POST", "/v1/supply", supply.declare_supply, Permission.FLEET_WRITE, _S.Supply, 201),
     Route("GET", "/v1/supply", supply.list_supply, Permission.READ_HOUSE, ListOf[_S.Supply]),
     Route("GET", "/v1/supply/{supply}", supply.get_supply, Permission.READ_HOUSE, _S.Supply),
@@ -250,6 +250,43 @@ _SUPPLY = (
         supply.retire_runtime,
         Permission.FLEET_WRITE,
         _S.Runtime,
+    ),
+)
+
+_FAILURES = (
+    *(
+        Route("POST", f"/v1/nodes/{{node}}/{verb}", handler, Permission.FLEET_WRITE, _S.Node)
+        for verb, handler in (
+            ("drain", failures.drain_node),
+            ("resume", failures.resume_node),
+            ("fail", failures.fail_node),
+            ("repair", failures.repair_node),
+            ("maintenance", failures.plan_maintenance),
+            ("spare", failures.set_spare),
+            ("checks", failures.report_checks),
+        )
+    ),
+    Route(
+        "GET",
+        "/v1/nodes/{node}/checks",
+        failures.list_checks,
+        Permission.READ_HOUSE,
+        ListOf[_F.NodeCheck],
+    ),
+    Route("GET", "/v1/breaches", failures.list_breaches, Permission.READ, ListOf[_F.Breach]),
+    Route(
+        "POST",
+        "/v1/leases/{lease}/accept",
+        failures.accept_delivery,
+        Permission.LEASES_WRITE,
+        _L.Lease,
+    ),
+    Route(
+        "POST",
+        "/v1/leases/{lease}/reject-node",
+        failures.reject_node,
+        Permission.LEASES_WRITE,
+        _L.Lease,
     ),
 )
 
@@ -315,6 +352,7 @@ ROUTES: tuple[Route, ...] = (
     *_PARTIES,
     *_ENTITLEMENTS,
     *_SUPPLY,
+    *_FAILURES,
     *_MONEY,
     *_NOTICES,
 )

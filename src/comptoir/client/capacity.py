@@ -4,7 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from comptoir.client.parties import PAGE
-from comptoir.client.records import AcceleratorKind, FleetApplied, InboundLease, Node, Runtime
+from comptoir.client.records import (
+    AcceleratorKind,
+    FleetApplied,
+    InboundLease,
+    Node,
+    NodeCheck,
+    Runtime,
+)
 from comptoir.client.transport import Transport, path_of
 
 
@@ -51,11 +58,59 @@ class Fleet:
 
     def drain(self, node_id: str) -> Node:
         """Give it no new leases; those it has run to their end."""
-        return cast(Node, self._transport.write("POST", path_of("nodes", node_id, "drain")))
+        return self._change(node_id, "drain")
 
     def resume(self, node_id: str) -> Node:
-        """Put it back in service."""
-        return cast(Node, self._transport.write("POST", path_of("nodes", node_id, "resume")))
+        """Let it take new leases again, or end its maintenance early."""
+        return self._change(node_id, "resume")
+
+    def fail(
+        self, node_id: str, because: str, *, at: str | None = None, stopped: bool = False
+    ) -> Node:
+        """Report it dead since `at` (None: now): what stands there moves if it can.
+
+        Args:
+            node_id: The node.
+            because: What is known of it.
+            at: RFC 3339: when it really failed.
+            stopped: Nothing runs there any more (the power is off): no need to wait for the
+                fencing time.
+        """
+        return self._change(node_id, "fail", {"because": because, "at": at, "stopped": stopped})
+
+    def repair(self, node_id: str) -> Node:
+        """It works again and nothing of before runs there: checks if it has any, then service."""
+        return self._change(node_id, "repair")
+
+    def maintenance(
+        self, node_id: str, starts_at: str | None, ends_at: str | None, because: str
+    ) -> Node:
+        """Plan work in a window; without a start, what was planned is called off."""
+        body = {"starts_at": starts_at, "ends_at": ends_at, "because": because}
+        return self._change(node_id, "maintenance", body)
+
+    def spare(self, node_id: str, spare: bool = True) -> Node:
+        """Keep it out of sale to replace nodes that fail, or put it back."""
+        return self._change(node_id, "spare", {"spare": spare})
+
+    def report_checks(
+        self, node_id: str, checks: Sequence[Mapping[str, str]], at: str | None = None
+    ) -> Node:
+        """Report health checks.
+
+        Args:
+            node_id: The node.
+            checks: Each with `name`, `outcome` (`passed` or `failed`) and `evidence`.
+            at: RFC 3339: when it was checked; None is now.
+        """
+        return self._change(node_id, "checks", {"checks": [*checks], "at": at})
+
+    def checks(self, node_id: str) -> Iterator[NodeCheck]:
+        """The checks of a node with their evidence, newest first."""
+        return self._transport.pages(path_of("nodes", node_id, "checks"), PAGE)
+
+    def _change(self, node_id: str, verb: str, body: Mapping[str, Any] | None = None) -> Node:
+        return cast(Node, self._transport.write("POST", path_of("nodes", node_id, verb), body))
 
 
 class Supply:
@@ -69,8 +124,9 @@ class Supply:
 
         Args:
             declaration: `name`, `kind`, `nodes` (each with `name` and `accelerators`, and
-                if wished `memory_bytes`, `cpus`, `engine`, `site`, `cluster`, `pod`, `rack`),
-                and if wished `partner`, `starts_at`, `ends_at`, `cost_per_accelerator_hour`,
+                if wished `memory_bytes`, `cpus`, `engine`, `site`, `cluster`, `pod`, `rack`, and
+                `spare`, `gated`, `fence_after_s`, `accept_within_s`), and if wished
+                `partner`, `starts_at`, `ends_at`, `cost_per_accelerator_hour`,
                 `currency`, `sold_to`, `selling_windows`, `grant`, `residency`.
         """
         path = path_of("supply")

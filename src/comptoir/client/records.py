@@ -145,6 +145,16 @@ class Node(TypedDict):
     rack: str
     state: str
     cpus: int
+    state_since: str
+    because: str
+    drained: bool
+    spare: bool
+    gated: bool
+    fence_after_s: int
+    accept_within_s: int
+    fence_at: str | None
+    maintenance_from: str | None
+    maintenance_until: str | None
 
 
 class InboundLease(TypedDict):
@@ -250,6 +260,8 @@ class Lease(TypedDict):
     series: str | None
     hold_until: str | None
     hold_firm: bool
+    lost: list[int]
+    rejections: int
 
 
 class Allocation(TypedDict):
@@ -264,6 +276,7 @@ class Allocation(TypedDict):
     delivered_from: str | None
     delivered_until: str | None
     fenced_at: str | None
+    accepted_at: str | None
 
 
 class Series(TypedDict):
@@ -313,6 +326,43 @@ class Why(TypedDict):
     ahead: int
     expected_start: str | None
     sentence: str
+
+
+class NodeCheck(TypedDict):
+    """A stored check of a node, with its evidence."""
+
+    seq: int
+    node_id: str
+    name: str
+    outcome: str
+    evidence: str
+    checked_at: str
+    received_at: str
+    reported_by: str
+
+
+class Breach(TypedDict):
+    """A guarantee that broke; `broken_until` None while it grows."""
+
+    id: str
+    lease_id: str
+    tenant_id: str
+    lease_class: str
+    kind: str
+    shape: str
+    node_id: str
+    cause: str
+    because: str
+    accelerators: int
+    nodes: int
+    gang_accelerators: int
+    failed_at: str
+    broken_from: str
+    promised_until: str | None
+    billed_accelerator_ms: str
+    broken_until: str | None
+    accelerator_ms: str
+    replaced_by: str | None
 
 
 class Job(TypedDict):

@@ -16,7 +16,7 @@ from comptoir.client.archive import (
     survey_files,
 )
 from comptoir.client.parties import PAGE
-from comptoir.client.records import File, Job, JobDetail, Lease, LeaseDetail, Why
+from comptoir.client.records import Breach, File, Job, JobDetail, Lease, LeaseDetail, Why
 from comptoir.client.transport import Transport, path_of
 
 ARCHIVE = "application/gzip"
@@ -130,6 +130,34 @@ class Leases:
         return cast(
             Lease, self._transport.write("POST", path_of("leases", lease_id, "shrink"), body)
         )
+
+    def breaches(
+        self,
+        lease_id: str | None = None,
+        *,
+        tenant: str | None = None,
+        open: bool | None = None,
+    ) -> Iterator[Breach]:
+        """What was promised and not delivered, of one lease or of all, latest first.
+
+        Args:
+            lease_id: Only this lease's.
+            tenant: For house users: only this tenant's.
+            open: Only those that still grow, or only those that do not.
+        """
+        path = path_of("breaches")
+        return self._transport.pages(path, PAGE, lease=lease_id, tenant=tenant, open=open)
+
+    def accept(self, lease_id: str, node_id: str | None = None) -> Lease:
+        """Accept what was handed over, on one node or on all, before it is deemed accepted."""
+        path = path_of("leases", lease_id, "accept")
+        return cast(Lease, self._transport.write("POST", path, {"node": node_id}))
+
+    def reject_node(self, lease_id: str, node_id: str, because: str) -> Lease:
+        """Send a node back: another takes its place when there is one."""
+        path = path_of("leases", lease_id, "reject-node")
+        body = {"node": node_id, "because": because}
+        return cast(Lease, self._transport.write("POST", path, body))
 
     def upload(
         self,

@@ -89,10 +89,17 @@ class Outcome:
 class Desk:
     """The one writer of a book."""
 
-    def __init__(self, store: Store, clock: Clock, entropy: Entropy) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        entropy: Entropy,
+        checkers: frozenset[str] = frozenset(),
+    ) -> None:
         self.store = store
         self.clock = clock
         self.entropy = entropy
+        self.checkers = checkers
         self.book = Memory()
         self.broken: str = ""
         """Why this desk may write no more; empty while it may."""
@@ -211,7 +218,7 @@ class Desk:
             if operation.permission is Permission.SYSTEM and not call.actor.is_system:
                 raise Forbidden("system_only", f"{call.operation} is the desk's own")
             require(call.actor, operation.permission)
-            tx = Transaction(self.book, self.store, self.entropy, call.actor, now_ms)
+            tx = Transaction(self.book, self.store, self.entropy, call.actor, now_ms, self.checkers)
             outcome = Outcome(value=operation.run(tx, call.request))
             answer = _answer(call, outcome, now_ms)
         except InvariantBroken:

@@ -13,6 +13,8 @@ from typing import Any
 from comptoir.desk.engine_port import (
     AttemptSight,
     Engine,
+    EngineNode,
+    NodeSight,
     Observation,
     StartOrder,
     StopKind,
@@ -22,7 +24,7 @@ from comptoir.desk.memory import Memory
 from comptoir.desk.operations.taking_back import COMES_BACK, comes_back
 from comptoir.desk.requests import Observed
 from comptoir.leases.jobs import Attempt, AttemptState, Job
-from comptoir.leases.lease import Lease, LeaseState
+from comptoir.leases.lease import FINAL, Lease, LeaseState, Reason
 from comptoir.units.errors import ComptoirError, Unavailable
 from comptoir.units.ids import AttemptId
 
@@ -45,6 +47,7 @@ class EngineLoop:
         self._told: dict[AttemptId, tuple[int, Observation]] = {}
         self._asked_to_stop: set[AttemptId] = set()
         self._told_jobs: dict[AttemptId, StopNotice] = {}
+        self._told_nodes: dict[str, tuple[int, NodeSight]] = {}
 
     def step(self, now_ms: int) -> bool:
         """Give the orders that are due, then observe; returns whether anything happened."""
@@ -59,9 +62,12 @@ class EngineLoop:
         mine = [o for o in seen if o.attempt_id in known]
         news = tuple(o for o in mine if _is_news(self._told.get(o.attempt_id), o, now_ms))
         forgotten = self._forget(attempts, seen)
-        if not (news or refused or forgotten):
+        nodes = self._changed_nodes(now_ms)
+        if not (news or refused or forgotten or nodes):
             return False
-        self._submit(Observed(self._engine.name, news, tuple(refused), tuple(forgotten)))
+        name = self._engine.name
+        self._submit(Observed(name, news, tuple(refused), tuple(forgotten), nodes, now_ms))
+        self._told_nodes.update((node.name, (now_ms, node.sight)) for node in nodes)
         for observation in news:
             self._told[observation.attempt_id] = (now_ms, observation)
         for attempt_id in forgotten:
@@ -95,7 +101,9 @@ class EngineLoop:
         A job that cannot be told is signalled all the same: its notice runs.
         """
         lease = self._book().leases.get(attempt.lease_id)
-        notice = None if lease is None else stop_notice(attempt, lease)
+        allocation = self._book().allocations.get(attempt.allocation_id)
+        moves = allocation is not None and allocation.lost
+        notice = None if lease is None else stop_notice(attempt, lease, moves)
         if notice is None or self._told_jobs.get(attempt.id) == notice:
             return
         try:
@@ -133,6 +141,24 @@ class EngineLoop:
             log.warning("%s cannot be observed: %s", self._engine.name, error.message)
             return []
 
+    def _changed_nodes(self, now_ms: int) -> tuple[EngineNode, ...]:
+        """Nodes that are seen otherwise than was told, at first all of them.
+
+        One that is not well is told again and again: the book may not have cared (it was in
+        maintenance), and then put it back in service.
+        """
+        try:
+            seen = self._engine.nodes()
+        except Unavailable:
+            return ()
+        return tuple(node for node in seen if self._is_due(node, now_ms))
+
+    def _is_due(self, node: EngineNode, now_ms: int) -> bool:
+        told_at_ms, sight = self._told_nodes.get(node.name, (0, None))
+        if sight is not node.sight:
+            return True
+        return sight is not NodeSight.WELL and now_ms - told_at_ms >= SIGN_OF_LIFE_MS
+
     def _forget(self, attempts: list[Attempt], seen: list[Observation]) -> list[AttemptId]:
         """Attempts whose end is in the book need not be kept by the engine any more.
 
@@ -156,11 +182,17 @@ class EngineLoop:
         return done
 
 
-def stop_notice(attempt: Attempt, lease: Lease) -> StopNotice | None:
-    """What the job of an attempt that is to stop is told; None while it is not."""
+def stop_notice(attempt: Attempt, lease: Lease, moves: bool = False) -> StopNotice | None:
+    """What the job of an attempt that is to stop is told; None while it is not.
+
+    `moves`: its node is lost or about to be, and its lease goes on elsewhere.
+    """
     if attempt.stop_at_ms is None or attempt.kill_at_ms is None:
         return None
-    if lease.state is not LeaseState.RECLAIMING:
+    moves = moves and lease.state not in FINAL and lease.state is not LeaseState.RECLAIMING
+    if moves:
+        kind, reason = StopKind.RECLAIM, str(Reason.NODE_LOST)
+    elif lease.state is not LeaseState.RECLAIMING:
         kind, reason = StopKind.CANCEL, "job_cancelled"
     elif lease.reason in COMES_BACK:
         kind, reason = StopKind.RECLAIM, str(lease.reason)
@@ -174,7 +206,7 @@ def stop_notice(attempt: Attempt, lease: Lease) -> StopNotice | None:
         attempt_number=attempt.number,
         told_at_ms=attempt.stop_at_ms,
         kill_at_ms=attempt.kill_at_ms,
-        resumes=kind is StopKind.RECLAIM and comes_back(lease, attempt.kill_at_ms),
+        resumes=moves or (kind is StopKind.RECLAIM and comes_back(lease, attempt.kill_at_ms)),
     )
 
 

@@ -15,14 +15,32 @@ from comptoir.units.ids import AttemptId, JobId, LeaseId, NodeId, TenantId
 from comptoir.units.wire import instant
 
 
+class NodeSight(StrEnum):
+    """What an engine can see of a node."""
+
+    WELL = "well"
+    UNKNOWN = "unknown"
+    """It does not answer; what ran there may run on."""
+    FAILED = "failed"
+    """It is dead, and what ran there with it: the engine knows it. One that was restarted has
+    failed too, until its operator says that it is repaired."""
+
+
 @dataclass(frozen=True, slots=True)
 class EngineNode:
-    """A node that the engine can run work on, as it found it."""
+    """A node that the engine can run work on, as it sees it now.
+
+    `since_ms` is when it was last known to be well, for one that is not; for one that came back,
+    when it did, if that is known.
+    """
 
     name: str
     kind: str
     accelerators: int
     memory_bytes: int
+    sight: NodeSight = NodeSight.WELL
+    since_ms: int | None = None
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +191,7 @@ class Engine(Protocol):
         ...
 
     def nodes(self) -> Sequence[EngineNode]:
-        """The nodes found at start."""
+        """The nodes found at start, each as it is seen now; cheap."""
         ...
 
     def start(self, order: StartOrder) -> None:

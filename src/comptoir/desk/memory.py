@@ -15,6 +15,7 @@ from comptoir.desk.tables import Index, Journal, Table
 from comptoir.fleet.nodes import Node, NodeState
 from comptoir.fleet.topology import Fabric
 from comptoir.leases.allocation import Allocation
+from comptoir.leases.breaches import Breach
 from comptoir.leases.inbound import InboundLease, InboundState
 from comptoir.leases.jobs import FINAL_JOB_STATES, Attempt, Job, JobState, Runtime
 from comptoir.leases.lease import FINAL, Lease, LeaseClass, LeaseState
@@ -29,6 +30,7 @@ from comptoir.units.ids import (
     AccrualId,
     AllocationId,
     AttemptId,
+    BreachId,
     EntitlementId,
     InboundLeaseId,
     JobId,
@@ -104,14 +106,7 @@ class Memory:
         """When an engine last saw an attempt running, since this memory was loaded."""
         self.settled = True
         """Whether it is known what the store holds: while it is not, engines get no orders."""
-        self.queue_tried_at = -1
-        """The snapshot's version at which every waiting lease was last tried in vain."""
-        self.queue_resumes_after: tuple[int, int, str] | None = None
-        """How far the queue was tried when a turn had done enough; None: to its end."""
-        self.agenda = Agenda[LeaseId]()
-        """The leases that the next turn looks at."""
-        self.supply_agenda = Agenda[InboundLeaseId]()
-        self.entitlement_agenda = Agenda[EntitlementId]()
+        self._keep_marks()
 
         self.rate_cards = Table[RateCardId, RateCard]("rate_card", lambda r: r.id, journal)
         self.rates = Table[RateId, Rate]("rate", lambda r: r.id, journal)
@@ -135,11 +130,12 @@ class Memory:
         self.all_tables: tuple[Table, ...] = (  # type: ignore[type-arg]
             self.rate_cards, self.rates, self.tenants, self.quotas, self.users, self.keys,
             self.inbound, self.nodes, self.fabrics, self.runtimes, self.leases, self.allocations,
-            self.jobs, self.attempts, self.accruals, self.balances, self.series, self.billing_marks,
-            self.entitlements, self.policies, self.lending_marks,
+            self.breaches, self.jobs, self.attempts, self.accruals, self.balances, self.series,
+            self.billing_marks, self.entitlements, self.policies, self.lending_marks,
             self.settings, self.reclaim_counts,
         )  # fmt: skip
         self._index()
+        self._index_losses()
         self._keep_agenda()
 
     def _make_lease_tables(self, journal: Journal, snapshot: Snapshot, headroom: Headroom) -> None:
@@ -164,6 +160,7 @@ class Memory:
             snapshot.feed_allocation,
             headroom.feed_allocation,
         )
+        self.breaches = Table[BreachId, Breach]("breach", lambda r: r.id, journal)
         self.jobs = Table[JobId, Job]("job", lambda r: r.id, journal)
         self.attempts = Table[AttemptId, Attempt]("attempt", lambda r: r.id, journal)
 
@@ -182,6 +179,23 @@ class Memory:
             "lending_mark", lambda r: (r.tenant_id, r.kind), journal
         )
 
+    def _keep_marks(self) -> None:
+        """What turns have done, and what they will look at: none of it is stored or undone."""
+        self.queue_tried_at = -1
+        """The snapshot's version at which every waiting lease was last tried in vain."""
+        self.queue_resumes_after: tuple[int, int, str] | None = None
+        """How far the queue was tried when a turn had done enough; None: to its end."""
+        self.agenda = Agenda[LeaseId]()
+        """The leases that the next turn looks at."""
+        self.supply_agenda = Agenda[InboundLeaseId]()
+        self.entitlement_agenda = Agenda[EntitlementId]()
+        self.node_agenda = Agenda[NodeId]()
+        """The nodes that the next turn tends: lost, checked, or due for maintenance."""
+        self.checking: dict[NodeId, Node] = {}
+        """The nodes in quarantine, as last committed: what the check loops look at."""
+        self.replaced_in_vain: dict[LeaseId | NodeId, int] = {}
+        """The snapshot's version at which nothing was found for a lease, or for what must leave."""
+
     def _keep_agenda(self) -> None:
         """Every change of a lease, or of what hangs on it, brings it before the next turn."""
         self.leases.feed(lambda old, new: self._touch(old or new, "id"))
@@ -191,6 +205,9 @@ class Memory:
         self.jobs.feed(lambda old, new: self._touch(old or new, "lease_id"))
         self.inbound.feed(lambda old, new: self.supply_agenda.touch((old or new).id))  # type: ignore[union-attr]
         self.entitlements.feed(lambda old, new: self.entitlement_agenda.touch((old or new).id))  # type: ignore[union-attr]
+        self.nodes.feed(self._wake_node)
+        self.attempts.feed(self._wake_lost)
+        self.allocations.feed(self._wake_loser)
 
     def _touch(self, row: Any, field: str) -> None:
         self.agenda.touch(getattr(row, field))
@@ -202,6 +219,25 @@ class Memory:
         for other in self.snapshot.standing_on(old.node_id):
             if other.delivered_from_ms is None:
                 self.agenda.touch(other.lease_id)
+
+    def _wake_node(self, old: Node | None, new: Node | None) -> None:
+        """A node changed: what stands or is promised there may be due."""
+        if new is None:
+            return
+        if new.state is not NodeState.IN_SERVICE or new.maintenance_from_ms is not None:
+            self.node_agenda.touch(new.id)
+        if old is not None and old.state is not new.state:
+            for allocation in self.snapshot.standing_on(new.id):
+                self.agenda.touch(allocation.lease_id)
+
+    def _wake_lost(self, old: Attempt | None, new: Attempt | None) -> None:
+        """Work on a lost node ended: it may be fenced."""
+        if new is not None and new.over and self.lost_on.count(new.node_id):
+            self.node_agenda.touch(new.node_id)
+
+    def _wake_loser(self, old: Allocation | None, new: Allocation | None) -> None:
+        if new is not None and new.lost:
+            self.node_agenda.touch(new.node_id)
 
     def _index(self) -> None:
         self.tenant_by_slug = Index[str, Tenant](self.tenants, lambda t: t.slug)
@@ -263,6 +299,29 @@ class Memory:
         found = self.settings.get(name)
         return SETTINGS[name].default if found is None else found.value
 
+    def _index_losses(self) -> None:
+        self.lost_on = Index[NodeId, Allocation](
+            self.allocations, lambda a: a.node_id if a.lost else None
+        )
+        self.short_leases = Index[LeaseState, Lease](
+            self.leases, lambda x: x.state if x.lost else None
+        )
+        self.open_breaches = Index[LeaseId, Breach](
+            self.breaches, lambda b: b.lease_id if b.open else None
+        )
+        self.spares = Index[str, Node](
+            self.nodes,
+            lambda n: n.kind if n.spare and n.state is NodeState.IN_SERVICE else None,
+        )
+        self.moving_nodes = Index[bool, Node](
+            self.nodes,
+            lambda n: (
+                True
+                if n.state is NodeState.DRAINING and n.maintenance_from_ms is not None
+                else None
+            ),
+        )
+
     def load(self, loaded: Loaded) -> None:
         """Fill an empty memory with what the store holds."""
         self.version, self.counter = loaded.version, loaded.counter
@@ -272,6 +331,7 @@ class Memory:
             for row in loaded.rows.get(table.name, ()):
                 table.load(row)
         self.committed_attempts = dict(self.attempts.rows)
+        self.checking = {n.id: n for n in self.nodes if n.state is NodeState.CHECKING}
 
     def next_seq(self, table: str) -> int:
         """The next number of an append-only table."""
@@ -287,7 +347,11 @@ class Memory:
         return list(self.snapshot.allocations_of.get(lease_id, {}).values())
 
     def publish(self, rows: dict[str, list[object]]) -> None:
-        """Let engines see the attempts that a commit has made true."""
+        """Let engines and checkers see the attempts and nodes that a commit has made true."""
+        nodes = [node for node in rows.get("node", ()) if isinstance(node, Node)]
+        if any(n.state is NodeState.CHECKING or n.id in self.checking for n in nodes):
+            kept = {**self.checking, **{node.id: node for node in nodes}}
+            self.checking = {n.id: n for n in kept.values() if n.state is NodeState.CHECKING}
         if "attempt" not in rows:
             return
         committed = dict(self.committed_attempts)
@@ -318,6 +382,10 @@ class Memory:
             assert isinstance(allocation, Allocation)
             if allocation.settled:
                 self.allocations.evict(allocation.id)
+        for breach in rows.get("breach", ()):
+            assert isinstance(breach, Breach)
+            if not breach.open:
+                self.breaches.evict(breach.id)
         for lease in rows.get("lease", ()):
             assert isinstance(lease, Lease)
             if lease.state in FINAL and lease.id in self.leases:
@@ -340,3 +408,4 @@ class Memory:
         busy = self.allocations_of(lease_id) or self.live_attempts.count(lease_id)
         if not busy:
             self.leases.evict(lease_id)
+            self.replaced_in_vain.pop(lease_id, None)

@@ -126,6 +126,66 @@ NOTICE_TYPES: dict[str, NoticeType] = {
     "lease.waiting": NoticeType(
         f"{_SIZE} waits for accelerators again ({{reason}})", _WHY, {**_LEASE, "reason": WORD}
     ),
+    "lease.node_lost": NoticeType(
+        f"{_SIZE} lost {{lost:,}} of its accelerators on {{node}} ({{cause}}: {{because}}); they "
+        "are not billed from {undelivered_from} on",
+        f"another node takes their place if there is one in your shape; {_SHOW}",
+        {
+            **_LEASE,
+            "node": WORD,
+            "cause": WORD,
+            "because": WORD,
+            "lost": COUNT,
+            "undelivered_from_ms": INSTANT,
+        },
+    ),
+    "lease.node_replaced": NoticeType(
+        f"{_SIZE} has {{replaced:,}} of its accelerators on {{node}} now; {{still_lost:,}} are "
+        "still lost",
+        f"its job starts again by itself; {_SHOW}",
+        {**_LEASE, "node": WORD, "replaced": COUNT, "still_lost": COUNT},
+    ),
+    "lease.maintenance_announced": NoticeType(
+        f"{{node}}, on which {_SIZE} stands, is taken for planned work at {{from}}: {{because}}",
+        "its work moves {notice_s:,} s before that if there is another node in its shape",
+        {
+            **_LEASE,
+            "node": WORD,
+            "because": WORD,
+            "from_ms": INSTANT,
+            "until_ms": maybe(INSTANT),
+            "notice_s": COUNT,
+        },
+    ),
+    "lease.node_rejected": NoticeType(
+        f"{{node}} was sent back by the holder of {_SIZE}: {{because}}",
+        f"another takes its place if there is one; {_SHOW}",
+        {**_LEASE, "node": WORD, "because": WORD, "billed": FLAG},
+    ),
+    "breach.opened": NoticeType(
+        "{accelerators:,} accelerators promised to {lease} are not delivered from {broken_from} on "
+        "({cause})",
+        "it is recorded for your credit: comptoir lease breaches {lease}",
+        {
+            "lease": WORD,
+            "node": WORD,
+            "cause": WORD,
+            "accelerators": COUNT,
+            "broken_from_ms": INSTANT,
+        },
+    ),
+    "breach.closed": NoticeType(
+        "what {lease} was promised is delivered again or over; {accelerator_ms} accelerator-ms "
+        "were not delivered ({cause})",
+        "comptoir lease breaches {lease}",
+        {
+            "lease": WORD,
+            "node": WORD,
+            "cause": WORD,
+            "accelerator_ms": LONG,
+            "replaced_by": maybe(WORD),
+        },
+    ),
     "lease.ended": NoticeType(
         f"{_SIZE} has ended ({{reason}})",
         "its files are kept: comptoir job list --lease {subject}",
@@ -162,6 +222,32 @@ NOTICE_TYPES: dict[str, NoticeType] = {
     ),
     "node.in_service": NoticeType(
         "{subject} ({name}) is in service again", "comptoir fleet nodes", {"name": WORD}
+    ),
+    "node.failed": NoticeType(
+        "{subject} ({name}) failed at {failed_at}: {because}",
+        "when it works again: comptoir fleet repair {subject}",
+        {
+            "name": WORD,
+            "cause": WORD,
+            "because": WORD,
+            "failed_at_ms": INSTANT,
+            "leases": WORDS,
+        },
+    ),
+    "node.unknown": NoticeType(
+        "{subject} ({name}) was last seen at {last_seen}: {because}",
+        "it counts as failed from {failed_from} on; comptoir fleet fail {subject} says so now",
+        {"name": WORD, "because": WORD, "last_seen_ms": INSTANT, "failed_from_ms": INSTANT},
+    ),
+    "node.checking": NoticeType(
+        "{subject} ({name}) is in quarantine until its checks pass: {because}",
+        "comptoir fleet checks {subject}",
+        {"name": WORD, "because": WORD},
+    ),
+    "node.maintenance": NoticeType(
+        "{subject} ({name}) is in maintenance: {because}",
+        "comptoir fleet resume {subject} ends it early",
+        {"name": WORD, "because": WORD},
     ),
     "supply.end_set": NoticeType(
         "{subject} ends at {ends_at}: what stands on it is off by then",

@@ -151,7 +151,7 @@ _REQUIRED = {
 
 def _word(name: str, value: Any) -> Any:
     """A number or word of a notice, as a sentence says it."""
-    if name == "reason":
+    if name in ("reason", "cause"):
         return str(value).replace("_", " ")
     return "none" if value is None else value
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from comptoir.desk.engine_port import Engine as Engine
+from comptoir.fleet.checks import CheckResult
+from comptoir.fleet.nodes import Node
 from comptoir.leases.allocation import Allocation
 from comptoir.metering.usage import UsageEvent
 from comptoir.units.ids import LeaseId
@@ -18,6 +20,26 @@ class Clock(Protocol):
 
     def now_ms(self) -> int:
         """Milliseconds UTC."""
+        ...
+
+
+class Checker(Protocol):
+    """Who can tell whether nodes of an engine are fit to be sold."""
+
+    @property
+    def name(self) -> str:
+        """The engine whose nodes it checks."""
+        ...
+
+    def check(self, node: Node) -> Sequence[CheckResult]:
+        """Check a node in quarantine, thoroughly; it may take minutes.
+
+        Returns:
+            Every check with its evidence, at least one; a check that could not run has failed.
+
+        Raises:
+            Unavailable: it cannot be said now; ask again.
+        """
         ...
 
 

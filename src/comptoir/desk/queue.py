@@ -32,6 +32,8 @@ FREEING = frozenset(
         "revoke_key",
         "disable_user",
         "suspend_tenant",
+        "fail_node",
+        "report_checks",
         "open_book",
     }
 )

@@ -18,13 +18,21 @@ class Transaction:
     """One operation's view of the book at one instant, for one actor."""
 
     def __init__(
-        self, memory: Memory, store: Store, entropy: Entropy, actor: Actor, now_ms: int
+        self,
+        memory: Memory,
+        store: Store,
+        entropy: Entropy,
+        actor: Actor,
+        now_ms: int,
+        checkers: frozenset[str] = frozenset(),
     ) -> None:
         self.book = memory
         self.store = store
         self.entropy = entropy
         self.actor = actor
         self.now_ms = now_ms
+        self.checkers = checkers
+        """The engines whose nodes can be checked here."""
 
     def new_id(self, prefix: str) -> str:
         """An id that this book has never given."""

@@ -12,7 +12,9 @@ class Allocation:
 
     Delivered time runs from `delivered_from_ms` (handed over) to `delivered_until_ms`
     (billing ends) and is what usage is measured from, up to `metered_until_ms`. Until
-    `fenced_at_ms` is set the accelerators are not free, whatever the window says.
+    `fenced_at_ms` is set the accelerators are not free, whatever the window says. An allocation
+    that is over for its holder and not yet fenced is `lost`: its node failed or was taken away.
+    Its holder has accepted it from `accepted_at_ms` on: on its word, or deemed by then.
     """
 
     id: AllocationId
@@ -27,6 +29,7 @@ class Allocation:
     delivered_until_ms: int | None = None
     metered_until_ms: int | None = None
     fenced_at_ms: int | None = None
+    accepted_at_ms: int | None = None
 
     @property
     def window(self) -> Window:
@@ -35,8 +38,23 @@ class Allocation:
 
     @property
     def delivered(self) -> bool:
-        """Handed over and not yet fenced."""
-        return self.delivered_from_ms is not None and self.fenced_at_ms is None
+        """Handed over, and its holder's still."""
+        return (
+            self.delivered_from_ms is not None
+            and self.delivered_until_ms is None
+            and self.fenced_at_ms is None
+        )
+
+    @property
+    def lost(self) -> bool:
+        """Undelivered since its node was lost, and not free to anybody until it is fenced."""
+        return self.delivered_until_ms is not None and self.fenced_at_ms is None
+
+    def on_approval(self, instant_ms: int) -> bool:
+        """Whether its holder may still hand it back unbilled."""
+        return (
+            self.delivered and self.accepted_at_ms is not None and self.accepted_at_ms > instant_ms
+        )
 
     def billable_until(self, instant_ms: int) -> int:
         """`instant_ms`, but never past the promise nor past the end of what was delivered."""

@@ -73,14 +73,16 @@ class Reason(StrEnum):
     HOLD_EXPIRED = "hold_expired"
     HOLD_RELEASED = "hold_released"
     HOLD_GAVE_WAY = "hold_gave_way"
+    NODE_LOST = "node_lost"
+    NODE_MAINTENANCE = "node_maintenance"
 
 
 _S = LeaseState
 EDGES: dict[LeaseState, frozenset[LeaseState]] = {
-    _S.WAITING: frozenset({_S.SCHEDULED, _S.HELD, _S.ACTIVE, _S.CANCELLED, _S.REFUSED}),
+    _S.WAITING: frozenset({_S.SCHEDULED, _S.HELD, _S.ACTIVE, _S.CANCELLED, _S.REFUSED, _S.BROKEN}),
     _S.HELD: frozenset({_S.SCHEDULED, _S.CANCELLED}),
     _S.SCHEDULED: frozenset({_S.ACTIVE, _S.WAITING, _S.CANCELLED, _S.BROKEN}),
-    _S.ACTIVE: frozenset({_S.RECLAIMING, _S.ENDED, _S.BROKEN}),
+    _S.ACTIVE: frozenset({_S.RECLAIMING, _S.WAITING, _S.ENDED, _S.BROKEN}),
     _S.RECLAIMING: frozenset({_S.WAITING, _S.ENDED, _S.BROKEN}),
     _S.ENDED: frozenset(),
     _S.REFUSED: frozenset(),
@@ -123,6 +125,9 @@ class Lease:
     than `shape` and tried first. Occurrences of a recurring request share a `series`. A
     `held` lease is a promise that waits for a yes until `hold_until_ms`; unless it is
     `hold_firm` it gives way. `warned_end_ms` is the end of which its holder has been warned.
+
+    While active, `lost` has the size of each allocation whose node was lost and is not replaced
+    yet; `rejections` counts the nodes its holder sent back.
     """
 
     id: LeaseId
@@ -160,6 +165,8 @@ class Lease:
     hold_until_ms: int | None = None
     hold_firm: bool = False
     warned_end_ms: int | None = None
+    lost: tuple[int, ...] = ()
+    rejections: int = 0
 
     @property
     def window(self) -> Window:

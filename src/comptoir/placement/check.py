@@ -25,10 +25,10 @@ def check_plan(snapshot: Snapshot, request: LeaseRequest, plan: Plan, now_ms: in
         InvariantBroken: naming the rule and the numbers.
     """
     _check_gang(snapshot, request, plan)
-    _check_supply(snapshot, plan)
-    _check_conditions(snapshot, request, plan)
+    check_supply(snapshot, plan)
+    check_conditions(snapshot, request, plan)
     _check_victims(snapshot, request, plan, now_ms)
-    _check_nobody_displaced(snapshot, request, plan, now_ms)
+    check_nobody_displaced(snapshot, request, plan, now_ms)
 
 
 def _check_gang(snapshot: Snapshot, request: LeaseRequest, plan: Plan) -> None:
@@ -44,6 +44,12 @@ def _check_gang(snapshot: Snapshot, request: LeaseRequest, plan: Plan) -> None:
         node = snapshot.nodes[part.node_id]
         invariant(node.kind == request.kind, f"{node.id} is {node.kind}, not {request.kind}")
         invariant(node.state is NodeState.IN_SERVICE, f"{node.id} is {node.state}")
+        invariant(not node.spare, f"{node.id} is a spare")
+        work, end = node.maintenance_from_ms, part.ends_at_ms
+        invariant(
+            work is None or (end is not None and end <= work),
+            f"promised into the planned work on {node.id}",
+        )
         invariant(
             all(0 <= index < node.accelerators for index in part.accelerators),
             f"plan of {plan.lease_id} names accelerators that {node.id} does not have",
@@ -53,7 +59,8 @@ def _check_gang(snapshot: Snapshot, request: LeaseRequest, plan: Plan) -> None:
     invariant(len(places) == 1, f"plan of {plan.lease_id} spans {len(places)} {request.shape}s")
 
 
-def _check_supply(snapshot: Snapshot, plan: Plan) -> None:
+def check_supply(snapshot: Snapshot, plan: Plan) -> None:
+    """Nothing is promised outside the inbound lease it stands on."""
     for part in plan.allocations:
         inbound = snapshot.inbound[snapshot.nodes[part.node_id].inbound_lease_id]
         invariant(inbound.state is InboundState.ACTIVE, f"{inbound.id} has ended")
@@ -64,7 +71,8 @@ def _check_supply(snapshot: Snapshot, plan: Plan) -> None:
         invariant(promised_end > plan.starts_at_ms, "an allocation ends before it starts")
 
 
-def _check_conditions(snapshot: Snapshot, request: LeaseRequest, plan: Plan) -> None:
+def check_conditions(snapshot: Snapshot, request: LeaseRequest, plan: Plan) -> None:
+    """The request meets the conditions of every inbound lease it would stand on."""
     sold = request.lease_class.value != "internal"
     for part in plan.allocations:
         inbound = snapshot.inbound[snapshot.nodes[part.node_id].inbound_lease_id]
@@ -110,9 +118,10 @@ def _check_victims(snapshot: Snapshot, request: LeaseRequest, plan: Plan, now_ms
         seen.add(lease.id)
 
 
-def _check_nobody_displaced(
+def check_nobody_displaced(
     snapshot: Snapshot, request: LeaseRequest, plan: Plan, now_ms: int
 ) -> None:
+    """Nobody else stands there meanwhile, and no second tenant on a node of one."""
     until = {reclaim.lease_id: reclaim.until_ms for reclaim in plan.reclaims}
     for part in plan.allocations:
         node = snapshot.nodes[part.node_id]

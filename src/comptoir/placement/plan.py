@@ -96,7 +96,7 @@ def plan_lease(
     """
     refuse_impossible(snapshot, request)
     snapshot.advance(now_ms)
-    pools = _pools(snapshot, request, eligible)
+    pools = pools_for(snapshot, request, eligible)
     return plan_free(snapshot, request, now_ms, pools, may_fit) or plan_reclaim(
         snapshot, request, now_ms, pools, cost_of
     )
@@ -201,8 +201,8 @@ def plan_reclaim(
     )
 
 
-def _pools(
-    snapshot: Snapshot, request: LeaseRequest, eligible: Collection[PoolKey] | None
+def pools_for(
+    snapshot: Snapshot, request: LeaseRequest, eligible: Collection[PoolKey] | None = None
 ) -> list[Pool]:
     """The pools that a request may use over its window, the one with the least free first."""
     pools = [

@@ -28,7 +28,10 @@ _CHUNK = 64
 
 @dataclass(frozen=True, slots=True)
 class PoolKey:
-    """What the nodes of a pool have in common. `starts_at_ms` 0: the supply has begun."""
+    """What the nodes of a pool have in common. `starts_at_ms` 0: the supply has begun.
+
+    `work_from_ms`: planned work begins on them then, and nothing is promised into it.
+    """
 
     kind: str
     site: str
@@ -36,6 +39,7 @@ class PoolKey:
     starts_at_ms: int
     ends_at_ms: int | None
     conditions: Conditions
+    work_from_ms: int | None = None
 
 
 class Pool:
@@ -131,7 +135,7 @@ class Pool:
         self._unused_nodes.append(n)
 
     def set_open(self, n: int, is_open: bool) -> None:
-        """Whether a node is in service."""
+        """Whether a node is for sale."""
         if is_open and self.node[n + k.LIST] == k.CLOSED:
             self.backend.open_node(self.tables, n)
         elif not is_open and self.node[n + k.LIST] != k.CLOSED:

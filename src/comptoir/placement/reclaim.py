@@ -14,7 +14,6 @@ in all; a place of more than MOST_NODES nodes is looked at pod by pod if the gan
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from comptoir.fleet.nodes import NodeState
 from comptoir.leases.lease import Lease, LeaseRequest, Shape
 from comptoir.placement import kernel as k
 from comptoir.placement.kernel_find import ON_CLUSTER, ON_NODE, ON_POD, ON_RACK
@@ -315,7 +314,7 @@ def free_without(
 ) -> list[int]:
     """Accelerators of a node that are free for a request over a window once victims are gone."""
     node, gone = snapshot.nodes[node_id], set(victims)
-    if node.state is not NodeState.IN_SERVICE:
+    if not node.for_sale:
         return []
     exclusive = not snapshot.pool_of(node_id).shared
     taken = 0

@@ -11,10 +11,11 @@ joins it to the others when its time has come.
 import heapq
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from comptoir.fleet.kinds import CATALOGUE, Tenancy
-from comptoir.fleet.nodes import Node, NodeState
+from comptoir.fleet.nodes import Node
 from comptoir.leases.allocation import Allocation
 from comptoir.leases.eligible import sellable_until, unmet_condition, unmet_terms
 from comptoir.leases.inbound import InboundLease, InboundState
@@ -23,7 +24,7 @@ from comptoir.placement.backend import PLAIN, Backend
 from comptoir.placement.kernel import GUARANTEED
 from comptoir.placement.pools import Pool, PoolKey, rank_of
 from comptoir.units.ids import AllocationId, InboundLeaseId, LeaseId, NodeId, TenantId
-from comptoir.units.time import Window
+from comptoir.units.time import MS_PER_S, Window
 
 Place = tuple[str, ...]
 
@@ -117,25 +118,34 @@ class Snapshot:
     ) -> tuple[bool, int | None]:
         """Whether `window` may be promised to a request on a node, and until when it then is.
 
-        Nothing new is promised on a node that is not in service; see `promised_until`.
+        Nothing new is promised on a node that is not for sale, nor into its planned work.
         """
+        if not node.for_sale or node.kept_free(window):
+            return False, None
+        return self.supply_end(node, request, window)
+
+    def supply_end(
+        self, node: Node, request: LeaseRequest, window: Window
+    ) -> tuple[bool, int | None]:
+        """Whether a node's supply may be promised over a window, for sale or not; see below."""
         inbound = self.inbound[node.inbound_lease_id]
-        if not self._placeable(node) or inbound.state is not InboundState.ACTIVE:
+        if inbound.state is not InboundState.ACTIVE:
             return False, None
         return promised_until(inbound, request, window)
 
     def total(self, request: LeaseRequest) -> int:
-        """Accelerators of a request's kind in service, where its conditions are met."""
+        """Accelerators of its kind that a request may count on: for sale, or coming back."""
         return self._capacity(request, Shape.SITE)[0]
 
     def largest_place(self, request: LeaseRequest, shape: Shape) -> int:
-        """Accelerators of the largest place of a shape that it may use, free or not."""
+        """Accelerators of the largest place of a shape that it may count on, free or not."""
         return self._capacity(request, shape)[1]
 
     def _capacity(self, request: LeaseRequest, shape: Shape) -> tuple[int, int]:
         """Accelerators in all places of a shape and in the largest; kept until a node changes.
 
-        A place lies in one pool, but a site, which may combine its pools.
+        A place lies in one pool, but a site, which may combine its pools. Planned work takes a
+        node to another pool for a while, and out of service, but makes no place smaller.
         """
         internal = request.lease_class is LeaseClass.INTERNAL
         key = (request.kind, shape, internal, request.grants, request.residency)
@@ -145,9 +155,9 @@ class Snapshot:
             for pool in self.pools_of(request.kind):
                 if unmet_terms(pool.key.conditions, request) is not None:
                     continue
-                within = None if shape is Shape.SITE else pool.key
+                within = None if shape is Shape.SITE else replace(pool.key, work_from_ms=None)
                 for node in map(self.nodes.__getitem__, pool.handles):
-                    if self._placeable(node):
+                    if node.may_be_waited_for:
                         sizes[within, place_of(node, shape)] += node.accelerators
             kept = sum(sizes.values()), max(sizes.values(), default=0)
             if len(self._capacities) >= MOST_CAPACITIES:
@@ -214,7 +224,7 @@ class Snapshot:
         if old is not None and new is not None and _where(old) == _where(new):
             self.nodes[new.id] = new
             pool = self._pool_of[new.id]
-            pool.set_open(pool.handles[new.id], self._placeable(new))
+            pool.set_open(pool.handles[new.id], new.for_sale)
             return
         if old is not None:
             self._leave(old)
@@ -263,16 +273,13 @@ class Snapshot:
 
     # The pools.
 
-    @staticmethod
-    def _placeable(node: Node) -> bool:
-        return node.state is NodeState.IN_SERVICE
-
     def _key(self, node: Node) -> PoolKey:
         inbound = self.inbound[node.inbound_lease_id]
         starts = inbound.starts_at_ms if inbound.starts_at_ms > self.now_ms else 0
         return PoolKey(
-            node.kind, node.site, node.cluster, starts, inbound.ends_at_ms, inbound.conditions
-        )
+            node.kind, node.site, node.cluster, starts, inbound.ends_at_ms, inbound.conditions,
+            node.maintenance_from_ms,
+        )  # fmt: skip
 
     def _enter(self, node: Node) -> None:
         """Put a node, and what stands on it, into its pool."""
@@ -284,7 +291,7 @@ class Snapshot:
                 self._begun += 1
                 heapq.heappush(self._beginnings, (key.starts_at_ms, self._begun, key))
         self._pool_of[node.id] = pool
-        pool.add_node(node, self._placeable(node))
+        pool.add_node(node, node.for_sale)
         for allocation in self.standing_on(node.id):
             pool.hold(allocation, self.leases.get(allocation.lease_id))
 
@@ -314,8 +321,24 @@ def promised_until(
 
     Nothing is promised past the end of the inbound lease: a bounded window must fit; an
     open-ended one is promised up to that end. The same holds of the windows in which the
-    inbound lease may be sold.
+    inbound lease may be sold. Before planned work a bounded window must fit, an open-ended spot
+    lease is promised up to it, and no other open-ended lease at all.
     """
+    fits, end_ms = _supplied_until(supply, request, window)
+    work_from_ms = supply.work_from_ms if isinstance(supply, PoolKey) else None
+    if not fits or work_from_ms is None:
+        return fits, end_ms
+    if window.end_ms is not None:
+        return window.end_ms <= work_from_ms, window.end_ms
+    room_ms = work_from_ms - window.start_ms
+    if request.lease_class is not LeaseClass.SPOT or room_ms <= request.notice_s * MS_PER_S:
+        return False, None
+    return True, min(work_from_ms, end_ms or work_from_ms)
+
+
+def _supplied_until(
+    supply: InboundLease | PoolKey, request: LeaseRequest, window: Window
+) -> tuple[bool, int | None]:
     if unmet_condition(supply.conditions, request, window) is not None:
         return False, None
     if supply.starts_at_ms > window.start_ms:
@@ -349,7 +372,7 @@ def _where(node: Node) -> tuple[object, ...]:
     """What decides where a node is in its pool, and how large it is there."""
     return (
         node.inbound_lease_id, node.kind, node.site, node.cluster, node.pod, node.rack,
-        node.accelerators,
+        node.accelerators, node.maintenance_from_ms,
     )  # fmt: skip
 
 

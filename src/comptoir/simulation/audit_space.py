@@ -17,18 +17,21 @@ PLACE = {
 }
 STATE_EDGES = {
     "": {"waiting"},
-    "waiting": {"scheduled", "held", "cancelled", "refused", "ended"},
+    "waiting": {"scheduled", "held", "cancelled", "refused", "ended", "broken"},
     "held": {"scheduled", "cancelled"},
     "scheduled": {"active", "waiting", "cancelled", "broken"},
-    "active": {"reclaiming"},
+    "active": {"reclaiming", "waiting"},
     "reclaiming": {"waiting", "ended"},
 }
 STANDING = ("held", "scheduled", "active", "reclaiming")
-NO_STATE = ("extended", "reclaim_planned", "reclaim_dropped", "ending", "shrunk")
+NO_STATE = (
+    "extended", "reclaim_planned", "reclaim_dropped", "ending", "shrunk", "node_lost",
+    "node_replaced", "node_rejected", "maintenance_announced", "delivery_accepted",
+)  # fmt: skip
 """Events of a lease that leave its state as it was."""
 GUARANTEED = {"internal", "reserved", "on_demand"}
-MAY_BE_SHORT = {"window_end", "selling_window_end"}
-"""The reasons whose instant everybody knew."""
+MAY_BE_SHORT = {"window_end", "selling_window_end", "node_lost"}
+"""The reasons whose instant everybody knew, or nobody."""
 
 
 def space_problems(rows: sqlite3.Connection) -> Iterator[str]:
@@ -47,9 +50,10 @@ def space_problems(rows: sqlite3.Connection) -> Iterator[str]:
     yield from _supply(rows, allocations, nodes)
     yield from _conditions(rows, allocations, leases)
     yield from _edges(histories, leases)
+    lost = lost_allocations(rows)
     yield from _notices(histories, leases)
-    yield from _delivered_ends(rows, allocations)
-    yield from _jobs(rows, leases)
+    yield from _delivered_ends(rows, allocations, lost)
+    yield from _jobs(rows, leases, lost)
 
 
 def _sold_twice(allocations: list[dict]) -> Iterator[str]:  # type: ignore[type-arg]
@@ -89,11 +93,14 @@ def _gangs(allocations: list[dict], leases: dict, nodes: dict) -> Iterator[str]:
     """A gang is whole or absent, and stands in one place of its shape."""
     standing: dict[str, list[dict]] = defaultdict(list)  # type: ignore[type-arg]
     for a in allocations:
-        if a["fenced_at_ms"] is None:
+        if a["fenced_at_ms"] is None and a["delivered_until_ms"] is None:
             standing[a["lease_id"]].append(a)
     for lease in leases.values():
         parts = standing[lease["id"]]
-        has = sum(len(a["slots"]) for a in parts)
+        lost = json.loads(lease["lost"])
+        if lost and lease["state"] != "active" and lease["state"] != "reclaiming":
+            yield f"{lease['id']} is {lease['state']} and has lost {lost}"
+        has = sum(len(a["slots"]) for a in parts) + sum(lost)
         wants = lease["accelerators"] if lease["state"] in STANDING else 0
         if has != wants:
             yield f"{lease['id']} is {lease['state']} with {has} accelerators, not {wants}"
@@ -175,6 +182,20 @@ def _edges(histories: dict, leases: dict) -> Iterator[str]:  # type: ignore[type
             yield f"{lease_id} is {lease['state']}, its history ends with {state}"
 
 
+def lost_allocations(rows: sqlite3.Connection) -> set[str]:
+    """The allocations that a node took with it: what the events say was lost, and until when."""
+    found = set()
+    for event in rows.execute("SELECT * FROM event WHERE type = 'lease.node_lost'"):
+        data = json.loads(event["data"])
+        given = event["subject"], data["node"], data["undelivered_from_ms"]
+        query = (
+            "SELECT id FROM allocation WHERE lease_id = ? AND node_id = ?"
+            " AND delivered_until_ms = ?"
+        )
+        found |= {row["id"] for row in rows.execute(query, given)}
+    return found
+
+
 def _notices(histories: dict, leases: dict) -> Iterator[str]:  # type: ignore[type-arg]
     """Who is taken back had its notice; only spot gives way."""
     for lease_id, history in histories.items():
@@ -195,7 +216,7 @@ def _notices(histories: dict, leases: dict) -> Iterator[str]:  # type: ignore[ty
                 yield f"{lease_id} had {notice} ms notice ({data['reason']})"
 
 
-def _delivered_ends(rows: sqlite3.Connection, allocations: list[dict]) -> Iterator[str]:  # type: ignore[type-arg]
+def _delivered_ends(rows: sqlite3.Connection, allocations: list[dict], lost: set) -> Iterator[str]:  # type: ignore[type-arg]
     """Billing ends with the notice, or with what was given back early."""
     handed_over: dict[str, list[int]] = defaultdict(list)
     kills: dict[str, list[tuple[int, int]]] = defaultdict(list)
@@ -203,6 +224,8 @@ def _delivered_ends(rows: sqlite3.Connection, allocations: list[dict]) -> Iterat
         lease_id, at = row["subject"], row["at_ms"]
         if row["type"] == "lease.active":
             handed_over[lease_id] = [at]
+        elif row["type"] == "lease.node_replaced":
+            handed_over[lease_id].append(at)
         elif row["type"] == "lease.shrunk":  # what is left of a part begins anew
             kills[lease_id] += [(start, at) for start in handed_over[lease_id]]
             handed_over[lease_id].append(at)
@@ -210,8 +233,8 @@ def _delivered_ends(rows: sqlite3.Connection, allocations: list[dict]) -> Iterat
             kill_at = json.loads(row["data"])["kill_at_ms"]
             kills[lease_id] += [(start, kill_at) for start in handed_over[lease_id]]
     for a in allocations:
-        if a["delivered_until_ms"] is None:
-            continue
+        if a["delivered_until_ms"] is None or a["id"] in lost:
+            continue  # audit_failures holds those
         if not a["delivered_from_ms"] <= a["delivered_until_ms"] <= a["fenced_at_ms"]:
             yield f"{a['id']} was delivered until {a['delivered_until_ms']}, outside its time"
         ends = [kill for at, kill in kills[a["lease_id"]] if at == a["delivered_from_ms"]]
@@ -227,13 +250,19 @@ def _claims(history: list, at_ms: int) -> bool:  # type: ignore[type-arg]
     return "scheduled" in (*before, *then)
 
 
-def _jobs(rows: sqlite3.Connection, leases: dict) -> Iterator[str]:  # type: ignore[type-arg]
-    """One attempt at a time a lease, numbered without a gap; final leases keep no live job."""
+def _jobs(rows: sqlite3.Connection, leases: dict, lost: set) -> Iterator[str]:  # type: ignore[type-arg]
+    """One attempt at a time a lease, numbered without a gap; final leases keep no live job.
+
+    On a node that was lost an attempt may outlive its lease until it is fenced.
+    """
+    outliving: set[str] = set()
     attempts: dict[str, list[sqlite3.Row]] = defaultdict(list)
     live: dict[str, int] = defaultdict(int)
     for row in rows.execute("SELECT * FROM attempt ORDER BY job_id, number"):
         attempts[row["job_id"]].append(row)
-        live[row["lease_id"]] += row["state"] in ("starting", "running")
+        runs = row["state"] in ("starting", "running")
+        live[row["lease_id"]] += runs and row["allocation_id"] not in lost
+        outliving.add(row["job_id"] if runs and row["allocation_id"] in lost else "")
     for lease_id, count in live.items():
         if count > 1:
             yield f"{lease_id} has {count} attempts at once"
@@ -247,5 +276,5 @@ def _jobs(rows: sqlite3.Connection, leases: dict) -> Iterator[str]:  # type: ign
         if (job["state"] == "running") != bool(running):
             yield f"{job['id']} is {job['state']} with {len(running)} live attempts"
         final = leases[job["lease_id"]]["state"] in ("ended", "refused", "cancelled", "broken")
-        if final and job["state"] in ("queued", "running"):
+        if final and job["state"] in ("queued", "running") and job["id"] not in outliving:
             yield f"{job['id']} is {job['state']} on {job['lease_id']}, which is over"

@@ -15,10 +15,12 @@ from itertools import pairwise
 
 from comptoir.desk.desk import Desk
 from comptoir.desk.engine_port import StopNotice
+from comptoir.simulation.audit_failures import failure_problems
 from comptoir.simulation.audit_memory import memory_problems
 from comptoir.simulation.audit_money import money_problems
 from comptoir.simulation.audit_space import space_problems
 from comptoir.simulation.audit_windows import window_problems
+from comptoir.simulation.machines import Trouble
 from comptoir.simulation.sim_engine import Run
 from comptoir.simulation.template import BookPlace
 from comptoir.simulation.workload import Asked
@@ -40,6 +42,7 @@ class Facts:
     runs: list[Run]
     told: Mapping[AttemptId, StopNotice]
     untold: list[AttemptId]
+    troubles: list[Trouble]
     now_ms: int
     clocks_agree: bool
 
@@ -56,6 +59,7 @@ def audit(place: BookPlace, desk: Desk, facts: Facts) -> list[str]:
             *_promise_problems(rows, facts),
             *_engine_problems(rows, facts),
             *_told_problems(rows, facts),
+            *failure_problems(rows, facts.troubles if facts.clocks_agree else [], facts.now_ms),
             *memory_problems(desk),
         ]
     finally:
@@ -64,7 +68,7 @@ def audit(place: BookPlace, desk: Desk, facts: Facts) -> list[str]:
 
 def _event_problems(rows: sqlite3.Connection) -> Iterator[str]:
     """Append-only tables are numbered without a gap, and time does not run back in them."""
-    for table in ("event", "usage", "charge", "entry"):
+    for table in ("event", "usage", "charge", "entry", "node_check"):
         count, low, high = rows.execute(
             f"SELECT count(*), min(seq), max(seq) FROM {table}"
         ).fetchone()

@@ -8,11 +8,13 @@ from typing import Any
 
 from comptoir.desk.desk import Call, Desk
 from comptoir.desk.engine_loop import EngineLoop
-from comptoir.desk.requests import LeaseRef, Observed, Turn
+from comptoir.desk.requests import LeaseRef, NodeRef, Observed, Turn
+from comptoir.fleet.states import NodeState
 from comptoir.leases.lease import LeaseState
 from comptoir.simulation.auditor import Facts, audit
 from comptoir.simulation.clock import MONTH_END_MS, START_MS, SeededEntropy, VirtualClock
 from comptoir.simulation.faults import LEAST_KILLS, Faults, FaultyStore, Killed
+from comptoir.simulation.machines import SCALE, Fate, Machines
 from comptoir.simulation.sim_engine import SimEngine
 from comptoir.simulation.template import BookPlace, book_place
 from comptoir.simulation.workload import Asked, Workload
@@ -78,14 +80,15 @@ class Schedule:
         self._clock = VirtualClock(self._rng.choice((START_MS, MONTH_END_MS)))
         self._entropy = SeededEntropy(seed)
         self._faults = Faults(random.Random(seed + 1))
-        self._engine = SimEngine(self._clock, self._faults)
+        self._machines = Machines(random.Random(seed + 2), self._rng.choice((0, SCALE, SCALE)))
+        self._engine = SimEngine(self._clock, self._faults, self._machines)
         self._store: FaultyStore | None = None
         self._asked: list[Asked] = []
         self._waiting: list[Asked] = []
         self._submitted: list[Observed] = []
         self._skewed = self._rng.random() < 0.1
         self._start()
-        self._workload = Workload(self._rng, self._clock, self._desk.book)
+        self._workload = Workload(self._rng, self._clock, self._desk.book, self._machines)
 
     def run(self) -> None:
         """At least the least operations and the least kills, then quiet until nothing moves."""
@@ -97,6 +100,7 @@ class Schedule:
             self._guarded(self._round)
         self._say_line("-- no more faults; winding down")
         self._faults.on, self._faults.down = False, 0
+        self._machines.calm(self._clock.true_ms)
         self._clock.skew_ms = max(self._clock.skew_ms, 0)
         self._guarded(self._turn)
         self._guarded(self._retry)
@@ -113,6 +117,7 @@ class Schedule:
             list(self._engine.history.values()),
             self._engine.told,
             self._engine.untold,
+            self._machines.history,
             self._clock.true_ms,
             clocks_agree=not self._skewed,
         )
@@ -173,13 +178,20 @@ class Schedule:
 
     def _time_passes(self) -> None:
         by = self._rng.choices(STEPS_MS, (3, 3, 5, 5, 5, 5, 5, 3, 3, 2, 1, 1))[0]
+        before = self._clock.true_ms
         self._clock.advance(by)
+        self._engine.fleet = dict(self._desk.book.nodes.rows)
+        if by:
+            for trouble in self._machines.live(self._engine.fleet.values(), before, before + by):
+                self._engine.machine_fails(trouble)
+                self._say_line(f"** {trouble}")
         if self._skewed and self._rng.random() < 0.1:
             self._clock.skew_ms = self._rng.choice((0, -90_000, 45_000, -3_600_000))
         self._say_line(f".. {by} ms pass")
 
     def _execute(self, asked: list[Asked]) -> None:
         """Ask; what is heard is remembered for the auditor, what is not is asked again."""
+        asked = [one for one in asked if self._is_true(one)]
         outcomes = self._desk.execute([one.call for one in asked])
         for one, outcome in zip(asked, outcomes, strict=True):
             if isinstance(outcome.error, Unavailable):
@@ -195,6 +207,27 @@ class Schedule:
             self.report.operations += 1
             self._say_line(f"{one.key} {one.call.operation} {one.call.request}: {one.answer[1]!r}")
         self._waiting = [one for one in self._waiting if one.answer is None]
+
+    def _is_true(self, one: Asked) -> bool:
+        """What a person may say of a machine now.
+
+        Who says that it is repaired has rebooted it, and it is up; who says that nothing runs
+        there any more sees it dead.
+        """
+        request, operation = one.call.request, one.call.operation
+        stopped = operation == "fail_node" and request.stopped
+        if operation != "repair_node" and not stopped:
+            return True
+        node_id = request.node_id
+        trouble = self._machines.trouble(node_id, self._clock.true_ms)
+        if stopped and trouble is not None and trouble.fate is Fate.DEAD:
+            return True
+        if stopped or trouble is not None:
+            self._waiting = [other for other in self._waiting if other is not one]
+            return False
+        self._machines.reboot(node_id)
+        self._engine.reboot(node_id)
+        return True
 
     def _retry(self) -> None:
         """The same writes under the same keys, in another order; some actors give up."""
@@ -230,6 +263,11 @@ class Schedule:
 
     def _settle_down(self) -> None:
         """End everything and let time pass until nothing is left that could move."""
+        for node in list(self._desk.book.nodes):
+            if node.state in (NodeState.FAILED, NodeState.UNKNOWN):
+                self._machines.reboot(node.id)
+                self._engine.reboot(node.id)
+                self._desk.call("repair_node", NodeRef(node.id))
         for lease in list(self._desk.book.leases):
             if lease.state in (LeaseState.WAITING, LeaseState.SCHEDULED, LeaseState.HELD):
                 self._desk.call("cancel_lease", LeaseRef(lease.id))

@@ -5,7 +5,7 @@ where `on_term` is `honour` (save a checkpoint, exit 143), `finish` (exit 0) or 
 "vanish" is lost after its duration; "refuse" can never start.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
@@ -15,14 +15,17 @@ from comptoir.desk.engine_port import (
     EngineNode,
     FileEntry,
     LogPage,
+    NodeSight,
     Observation,
     StartOrder,
     StopNotice,
 )
+from comptoir.fleet.nodes import Node
 from comptoir.simulation.clock import VirtualClock
 from comptoir.simulation.faults import Faults
+from comptoir.simulation.machines import Fate, Machines, Trouble
 from comptoir.units.errors import NotFound, Refused, Unavailable
-from comptoir.units.ids import AttemptId, LeaseId, TenantId
+from comptoir.units.ids import AttemptId, LeaseId, NodeId, TenantId
 
 ENDLESS_MS = 1 << 60
 
@@ -43,9 +46,12 @@ class SimEngine:
 
     name = "sim"
 
-    def __init__(self, clock: VirtualClock, faults: Faults) -> None:
+    def __init__(self, clock: VirtualClock, faults: Faults, machines: Machines) -> None:
         self._clock = clock
         self._faults = faults
+        self._machines = machines
+        self.fleet: Mapping[NodeId, Node] = {}
+        """The nodes it is told of; those of its name are its own."""
         self._known: dict[AttemptId, Run] = {}
         self.history: dict[AttemptId, Run] = {}
         """Every attempt that ever ran, for the auditor."""
@@ -81,14 +87,25 @@ class SimEngine:
         return self.health()
 
     def nodes(self) -> Sequence[EngineNode]:
-        """Nodes come from the workload."""
-        return ()
+        """The machines of the fleet as they can be seen."""
+        phase = self._before()
+        seen = [
+            EngineNode(
+                node.name, node.kind, node.accelerators, node.memory_bytes,
+                *self._machines.sight(node.id, self._clock.true_ms), "as the machine says",
+            )
+            for node in self.fleet.values()
+            if node.engine == self.name
+        ]  # fmt: skip
+        self._after(phase)
+        return seen
 
     def start(self, order: StartOrder) -> None:
         """See the port."""
         phase = self._before()
         if order.command[0] == "refuse":
             raise Refused("cannot_run_here", "this order can never run here")
+        self._reach(order.node_id)
         if order.attempt_id not in self.history:
             now = self._clock.true_ms
             duration = int(order.command[1])
@@ -110,6 +127,8 @@ class SimEngine:
         """See the port."""
         phase = self._before()
         run = self._known.get(attempt_id)
+        if run is not None:
+            self._reach(run.order.node_id)
         if run is not None and attempt_id not in {*self.told, *self._told_in_vain}:
             self.untold.append(attempt_id)
         now = self._clock.true_ms
@@ -124,6 +143,8 @@ class SimEngine:
         """See the port."""
         phase = self._before()
         run = self._known.get(attempt_id)
+        if run is not None:
+            self._reach(run.order.node_id)
         if run is not None and self._clock.true_ms < run.ends_at_ms:
             self._set(replace(run, ends_at_ms=self._clock.true_ms, exit_code=137))
         self._after(phase)
@@ -131,7 +152,12 @@ class SimEngine:
     def observe(self) -> Sequence[Observation]:
         """See the port."""
         phase = self._before()
-        seen = [self._see(run) for run in self._known.values()]
+        seen = [
+            self._see(run)
+            for run in self._known.values()
+            if self._machines.sight(run.order.node_id, self._clock.true_ms)[0]
+            is not NodeSight.UNKNOWN
+        ]
         self._after(phase)
         return seen
 
@@ -140,7 +166,10 @@ class SimEngine:
         phase = self._before()
         for attempt_id in attempt_ids:
             run = self._known.get(attempt_id)
-            if run is not None and run.ends_at_ms <= self._clock.true_ms:
+            hidden = run is not None and self._machines.trouble(
+                run.order.node_id, self._clock.true_ms
+            )
+            if run is not None and not hidden and run.ends_at_ms <= self._clock.true_ms:
                 del self._known[attempt_id]
         self._after(phase)
 
@@ -174,6 +203,26 @@ class SimEngine:
     def kept(self) -> int:
         """How many attempts it was not told to forget."""
         return len(self._known)
+
+    def machine_fails(self, trouble: Trouble) -> None:
+        """What runs on a machine ends with it, or when it has cut itself off."""
+        end = trouble.from_ms if trouble.fate is Fate.DEAD else trouble.fences_at_ms
+        if end < trouble.until_ms:
+            self._end_all(trouble.node_id, end)
+
+    def reboot(self, node_id: NodeId) -> None:
+        """Nothing runs on a machine any more."""
+        self._end_all(node_id, self._clock.true_ms)
+
+    def _end_all(self, node_id: NodeId, at_ms: int) -> None:
+        for run in list(self._known.values()):
+            if run.order.node_id == node_id and run.ends_at_ms > at_ms:
+                ends_at_ms = max(at_ms, run.started_at_ms)
+                self._set(replace(run, ends_at_ms=ends_at_ms, exit_code=None))
+
+    def _reach(self, node_id: NodeId) -> None:
+        if self._machines.sight(node_id, self._clock.true_ms)[0] is not NodeSight.WELL:
+            raise Unavailable("engine_unavailable", f"{node_id} does not answer")
 
     def _set(self, run: Run) -> None:
         self._known[run.order.attempt_id] = self.history[run.order.attempt_id] = run

@@ -41,6 +41,8 @@ from comptoir.leases.lease import Lease, LeaseClass, LeaseState
 from comptoir.metering.usage import Measure
 from comptoir.pricing.rates import RateState
 from comptoir.simulation.clock import VirtualClock
+from comptoir.simulation.machines import Machines
+from comptoir.simulation.mishaps import Mishaps
 from comptoir.simulation.template import PRICES, SELLING_WINDOWS
 from comptoir.simulation.wanted import KINDS, plain_words, wanted
 from comptoir.tenants.parties import Actor, Tenant
@@ -78,7 +80,9 @@ def encode(said: Any) -> tuple[int, bytes]:
 class Workload:
     """Draws the next batch of writes from the seed and the book as its actors see it."""
 
-    def __init__(self, rng: random.Random, clock: VirtualClock, book: Memory) -> None:
+    def __init__(
+        self, rng: random.Random, clock: VirtualClock, book: Memory, machines: Machines
+    ) -> None:
         self._rng = rng
         self._clock = clock
         self._told = Told()
@@ -92,6 +96,7 @@ class Workload:
             (self._extend, 7), (self._cancel_job, 4), (self._usage, 10), (self._invoice, 5),
             (self._propose, 3), (self._approve, 4), (self._drain, 3), (self._declare, 2),
             (self._end_supply, 2), (self._suspend, 2), (self._resume, 3), (self._quota, 1),
+            *Mishaps(rng, clock, machines, self._ask).makers(),
             (self._hold, 5), (self._answer_hold, 4), (self._series, 2), (self._cancel_series, 1),
             (self._shrink, 5), (self._grant, 1), (self._apply, 1),
         )  # fmt: skip
@@ -274,7 +279,7 @@ class Workload:
         if not len(book.nodes):
             return None
         node = self._rng.choice(list(book.nodes))
-        operation = self._rng.choice(("drain_node", "resume_node", "resume_node"))
+        operation = self._rng.choice(("drain_node", "resume_node", "resume_node", "resume_node"))
         return self._ask(operation, NodeRef(node.id), "operator")
 
     def _declare(self, book: Memory) -> Asked:
@@ -286,7 +291,8 @@ class Workload:
         nodes = tuple(
             NewNode(
                 f"{key}-{n}", rng.choice((1, 2, 4)), 8 << 30, engine, rack=f"{key}-rack",
-                pod=f"{key}-pod",
+                pod=f"{key}-pod", spare=rng.random() < 0.2, gated=rng.random() < 0.2,
+                fence_after_s=rng.choice((0, 60, 300)), accept_within_s=rng.choice((0, 0, 400)),
             )
             for n in range(rng.randint(1, 2))
         )  # fmt: skip

@@ -36,6 +36,7 @@ MOVE = (
 )
 _APPENDED = {
     "event": tables.event,
+    "node_check": tables.node_check,
     "usage": tables.usage,
     "charge": tables.charge,
     "entry": tables.entry,
@@ -144,6 +145,7 @@ def _live() -> dict[str, Any]:
             lease.id.in_(select(allocation.lease_id).where(unsettled)),
         ),
         "allocation": unsettled,
+        "breach": tables.breach.c.broken_until_ms.is_(None),
         "job": job.state.not_in(sorted(FINAL_JOB_STATES)),
         "attempt": attempt.forgotten.is_(False),
         "accrual": tables.accrual.c.invoice_id.is_(None),

@@ -17,10 +17,12 @@ from comptoir.billing.invoices import Invoice, InvoiceKind, InvoiceLine
 from comptoir.desk.memory import Balance, BillingMark, LendingMark, ReclaimCount, Series
 from comptoir.desk.ports import Event, StoredAnswer
 from comptoir.desk.settings import Setting
+from comptoir.fleet.checks import NodeCheck
 from comptoir.fleet.conditions import SoldTo
 from comptoir.fleet.nodes import Node, NodeState
 from comptoir.fleet.topology import Fabric
 from comptoir.leases.allocation import Allocation
+from comptoir.leases.breaches import Breach
 from comptoir.leases.inbound import InboundLease, InboundState
 from comptoir.leases.jobs import Attempt, AttemptState, Job, JobState, Runtime
 from comptoir.leases.lease import (
@@ -37,6 +39,8 @@ from comptoir.metering.usage import Measure, UsageEvent
 from comptoir.pricing.charges import Charge
 from comptoir.pricing.rates import Rate, RateCard, RateState
 from comptoir.store.entitlement_tables import class_policy, entitlement, lending_mark
+from comptoir.store.failure_tables import breach as breach
+from comptoir.store.failure_tables import node_check as node_check
 from comptoir.store.schema import (
     Choices,
     Exact,
@@ -159,6 +163,16 @@ node = Table(
     _text("rack"),
     _word("state", NodeState),
     _int("cpus"),
+    _ms("state_since_ms"),
+    _text("because"),
+    _flag("drained"),
+    _flag("spare"),
+    _flag("gated"),
+    _int("fence_after_s"),
+    _int("accept_within_s"),
+    _ms("fence_at_ms", null=True),
+    _ms("maintenance_from_ms", null=True),
+    _ms("maintenance_until_ms", null=True),
     CheckConstraint("accelerators > 0", name="node_has_accelerators"),
 )
 fabric = Table(
@@ -219,6 +233,8 @@ lease = Table(
     _ms("hold_until_ms", null=True),
     _flag("hold_firm"),
     _ms("warned_end_ms", null=True),
+    _json("lost"),
+    _int("rejections"),
     CheckConstraint("accelerators > 0", name="lease_has_accelerators"),
     CheckConstraint("ends_at_ms IS NULL OR ends_at_ms > starts_at_ms", name="lease_window"),
     Index("lease_by_request", "requested_at_ms", "id"),
@@ -241,6 +257,7 @@ allocation = Table(
     _ms("delivered_until_ms", null=True),
     _ms("metered_until_ms", null=True),
     _ms("fenced_at_ms", null=True),
+    _ms("accepted_at_ms", null=True),
     Index("allocation_by_lease", "lease_id"),
     Index("allocation_by_fence", "fenced_at_ms"),
 )
@@ -441,7 +458,9 @@ answer = Table(
     Index("answer_by_age", "created_at_ms"),
 )
 
-APPEND_ONLY = ("event", "usage", "charge", "entry", "posting", "invoice")
+APPEND_ONLY = ("event", "usage", "charge", "entry", "posting", "invoice", "node_check")
+FINAL_ROWS = {"breach": "broken_until_ms"}
+"""Tables whose rows are live until a column is set, and never edited after that."""
 
 
 def _roles(stored: tuple[str, ...]) -> tuple[Role, ...]:
@@ -475,6 +494,7 @@ MAPPED: dict[str, Mapped] = {
     "runtime": Mapped(runtime, Runtime, {}),
     "lease": Mapped(lease, Lease, {}),
     "allocation": Mapped(allocation, Allocation, {}),
+    "breach": Mapped(breach, Breach, {}),
     "job": Mapped(job, Job, {}),
     "attempt": Mapped(attempt, Attempt, {}),
     "accrual": Mapped(accrual, Accrual, {}),
@@ -487,6 +507,7 @@ MAPPED: dict[str, Mapped] = {
     "setting": Mapped(setting, Setting, {}),
     "reclaim_count": Mapped(reclaim_count, ReclaimCount, {}),
     "event": Mapped(event, Event, {}),
+    "node_check": Mapped(node_check, NodeCheck, {}),
     "usage": Mapped(usage, UsageEvent, {}),
     "charge": Mapped(charge, Charge, {}),
     "invoice": Mapped(invoice, Invoice, {"lines": _lines}),

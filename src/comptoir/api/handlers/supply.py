@@ -20,7 +20,7 @@ from comptoir.leases.jobs import Runtime
 from comptoir.store.views import lists, totals
 from comptoir.store.views.totals import PlaceTotal
 from comptoir.tenants.entitlements import ROOT, in_force
-from comptoir.units.ids import InboundLeaseId, NodeId, RuntimeId
+from comptoir.units.ids import InboundLeaseId, RuntimeId
 
 Level = Annotated[
     Literal["site", "cluster", "pod", "rack"], Query(description="The smallest places shown.")
@@ -39,7 +39,8 @@ async def declare_supply(ask: Ask, body: shapes.SupplyBody) -> Response:
     nodes = tuple(
         requests.NewNode(
             node.name, node.accelerators, node.memory_bytes, node.engine, node.site,
-            node.cluster, node.pod, node.rack, node.cpus,
+            node.cluster, node.pod, node.rack, node.cpus, node.spare, node.gated,
+            node.fence_after_s, node.accept_within_s,
         )
         for node in given.nodes
     )  # fmt: skip
@@ -89,16 +90,6 @@ async def list_nodes(
 async def get_node(ask: Ask, node: Id) -> Response:
     """One node."""
     return said(ask.encode(await ask.one("node", node, "node", lists.find)))
-
-
-async def drain_node(ask: Ask, node: Id) -> Response:
-    """Give a node no new leases; those it has run to their end."""
-    return await ask.do("drain_node", requests.NodeRef(NodeId(node)))
-
-
-async def resume_node(ask: Ask, node: Id) -> Response:
-    """Put a drained node back in service."""
-    return await ask.do("resume_node", requests.NodeRef(NodeId(node)))
 
 
 async def get_fleet(ask: Ask, level: Level = "rack") -> Response:

@@ -75,6 +75,7 @@ class Lease(Answer):
     """An outbound lease. `reclaimed_for` is null to tenants.
 
     `lent`, `borrowed` and `recall` say why it may be taken back, after its minimum runtime.
+    `lost`: accelerators whose node failed and is not replaced yet, allocation by allocation.
     """
 
     id: str
@@ -111,6 +112,8 @@ class Lease(Answer):
     series: str | None
     hold_until: Instant | None
     hold_firm: bool
+    lost: list[int]
+    rejections: int
 
 
 class Allocation(Answer):
@@ -128,6 +131,7 @@ class Allocation(Answer):
     delivered_until: Instant | None
     metered_until: Instant | None
     fenced_at: Instant | None
+    accepted_at: Instant | None
 
 
 class LeaseDetail(Lease):

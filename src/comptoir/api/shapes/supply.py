@@ -25,7 +25,7 @@ from comptoir.api.shapes.common import (
 from comptoir.fleet.conditions import MOST_SELLING_WINDOWS, SoldTo
 from comptoir.fleet.files import MOST_FILE_LETTERS
 from comptoir.fleet.kinds import Tenancy
-from comptoir.fleet.nodes import NodeState
+from comptoir.fleet.nodes import DEFAULT_FENCE_AFTER_S, NodeState
 from comptoir.leases.inbound import InboundState
 
 MOST_NODES = 20_000
@@ -57,7 +57,12 @@ class Kind(Answer):
 
 
 class NodeBody(Body):
-    """A node that an inbound lease brings. Without `engine`, leases on it have no jobs."""
+    """A node that an inbound lease brings. Without `engine`, leases on it have no jobs.
+
+    `gated`: it is sold only after its checks; left out, as its kind and engine say. What stands
+    on it when it fails is fenced `fence_after_s` later at the latest; its holder may send it back
+    unbilled within `accept_within_s`.
+    """
 
     name: Line
     accelerators: Positive
@@ -68,6 +73,10 @@ class NodeBody(Body):
     pod: Line = "pod-1"
     rack: Line = "rack-1"
     cpus: Count = 0
+    spare: Flag = False
+    gated: Flag | None = None
+    fence_after_s: Count = DEFAULT_FENCE_AFTER_S
+    accept_within_s: Count = 0
 
 
 class SupplyBody(Body):
@@ -133,6 +142,16 @@ class Node(Answer):
     rack: str
     state: NodeState
     cpus: int
+    state_since: Instant
+    because: str
+    drained: bool
+    spare: bool
+    gated: bool
+    fence_after_s: int
+    accept_within_s: int
+    fence_at: Instant | None
+    maintenance_from: Instant | None
+    maintenance_until: Instant | None
 
 
 class Place(Answer):

@@ -7,10 +7,21 @@ import click
 
 from comptoir.cli.commands import fleet_files
 from comptoir.cli.lazy import Group, Session, leaf
-from comptoir.client.records import Node
+
+_AT = "comptoir.cli.commands.nodes"
+_NODES = {
+    "drain": (f"{_AT}:drain", "Give a node no new leases."),
+    "resume": (f"{_AT}:resume", "Let it take new leases again."),
+    "fail": (f"{_AT}:fail", "Report it dead: what stands there moves if it can."),
+    "repair": (f"{_AT}:repair", "It works again: checks, then service."),
+    "maintenance": (f"{_AT}:maintenance", "Plan work on it in a window."),
+    "spare": (f"{_AT}:spare", "Keep it out of sale to replace others."),
+    "report": (f"{_AT}:report", "Report its health checks."),
+    "checks": (f"{_AT}:checks", "List its checks with their evidence."),
+}
 
 
-@click.group("fleet", cls=Group)
+@click.group("fleet", cls=Group, lazy={"A node": _NODES})
 def fleet() -> None:
     """Nodes and accelerator kinds."""
 
@@ -76,20 +87,6 @@ def kinds(cli: Session) -> None:
     cli.table(cli.client.fleet.kinds(), columns, "kinds")
 
 
-@leaf("drain", "comptoir fleet drain nd_2W8C", group=fleet)
-@click.argument("node_id", metavar="NODE")
-def drain(cli: Session, node_id: str) -> None:
-    """Give a node no new leases; those it has run to their end."""
-    _show(cli, cli.client.fleet.drain(node_id))
-
-
-@leaf("resume", "comptoir fleet resume nd_2W8C", group=fleet)
-@click.argument("node_id", metavar="NODE")
-def resume(cli: Session, node_id: str) -> None:
-    """Put a drained node back in service."""
-    _show(cli, cli.client.fleet.resume(node_id))
-
-
 def _within(place: str, wanted: str) -> bool:
     return place == wanted or not wanted or place.startswith(f"{wanted.rstrip('/')}/")
 
@@ -108,10 +105,3 @@ def _places(places: list[dict[str, Any]], above: str) -> Iterator[dict[str, Any]
 def _fact(value: Any, unit: int, suffix: str) -> str:
     """A fact with its unit; a hyphen if it was not found."""
     return "-" if value is None else f"{int(value) // unit:,}{suffix}"
-
-
-def _show(cli: Session, node: Node) -> None:
-    place = "/".join((node["site"], node["cluster"], node["pod"], node["rack"]))
-    headline = f"{node['name']} ({node['id']}) is {node['state'].replace('_', ' ')}"
-    cli.record(node, headline, [("place", place), ("holds", f"{node['accelerators']} x "
-               f"{node['kind']}")])  # fmt: skip

@@ -146,7 +146,9 @@ def show(cli: Session, lease_id: str) -> None:
         until = cli.times.when(held["delivered_until"] or held["ends_at"], "open")
         start = cli.times.when(held["delivered_from"] or held["starts_at"])
         cores = f"{len(held['accelerators'])} on {held['node_id']}"
-        fields.append(("fenced" if held["fenced_at"] else "holds", f"{cores}, {start} to {until}"))
+        over = "fenced" if held["fenced_at"] else "lost"
+        word = over if held["delivered_until"] or held["fenced_at"] else "holds"
+        fields.append((word, f"{cores}, {start} to {until}"))
     cli.record(found, f"{found['id']}  {what(found)}   {found['state']}", fields)
 
 
@@ -199,6 +201,58 @@ def extend(cli: Session, lease_id: str, ends_at: str) -> None:
     """Move the end of a bounded lease, later or sooner."""
     found = cli.client.leases.extend(lease_id, ends_at)
     show_lease(cli, found, f"{found['id']} ends {cli.times.when(found['ends_at'])}")
+
+
+@leaf(
+    "breaches",
+    "comptoir lease breaches ls_7Q4M",
+    "comptoir lease breaches --open",
+    group=lease,
+)
+@click.argument("lease_id", metavar="LEASE", required=False)
+@click.option("--tenant", metavar="TENANT", help="Only this tenant's.")
+@click.option("--open", "open_only", is_flag=True, help="Only those that still grow.")
+def breaches(cli: Session, lease_id: str | None, tenant: str | None, open_only: bool) -> None:
+    """List what was promised and not delivered: of a lease, or of all."""
+    from comptoir.cli.output import Column, count, instant, text, use
+
+    columns = [
+        text("lease", "lease_id"),
+        text("node", "node_id"),
+        Column("cause", lambda row: str(row["cause"]).replace("_", " ")),
+        count("accelerators"),
+        instant(cli.times, "from", "broken_from"),
+        instant(cli.times, "until", "broken_until", "open"),
+        use("undelivered"),
+        text("replaced by", "replaced_by"),
+    ]
+    found = cli.client.leases.breaches(lease_id, tenant=tenant, open=open_only or None)
+    cli.table(found, columns, "broken guarantees")
+
+
+@leaf("accept", "comptoir lease accept ls_7Q4M", group=lease)
+@click.argument("lease_id", metavar="LEASE")
+@click.option("--node", "node_id", metavar="NODE", help="Only this one; all if not said.")
+def accept(cli: Session, lease_id: str, node_id: str | None) -> None:
+    """Accept what was handed over, before it is deemed accepted."""
+    found = cli.client.leases.accept(lease_id, node_id)
+    show_lease(cli, found, f"{found['id']} is accepted")
+
+
+@leaf(
+    "reject-node",
+    "comptoir lease reject-node ls_7Q4M nd_2W8C --because 'GPU 3 throttles' --yes",
+    group=lease,
+)
+@click.argument("lease_id", metavar="LEASE")
+@click.argument("node_id", metavar="NODE")
+@click.option("--because", required=True, metavar="TEXT", help="What is wrong with it.")
+@click.option("--yes", is_flag=True, help="Go ahead without asking.")
+def reject_node(cli: Session, lease_id: str, node_id: str, because: str, yes: bool) -> None:
+    """Send a node back: another takes its place when there is one."""
+    cli.confirm(f"stop what runs on {node_id} and give it back", yes)
+    found = cli.client.leases.reject_node(lease_id, node_id, because)
+    show_lease(cli, found, f"{found['id']} has sent back {node_id}")
 
 
 def default_class(cli: Session, tenant: str | None = None) -> str:
@@ -267,6 +321,9 @@ def _fields(cli: Session, found: Lease) -> list[tuple[str, str]]:
         fields.append(("next", f"comptoir lease why {found['id']}"))
     if found["kill_at"] and found["state"] == "reclaiming":
         fields.insert(1, ("stops", cli.times.when(found["kill_at"])))
+    if found["lost"]:
+        lost = f"{sum(found['lost']):,} accelerators, not replaced yet"
+        fields.insert(1, ("lost", f"{lost}: comptoir lease breaches {found['id']}"))
     if found["reclaims"]:
         fields.append(("reclaimed", f"{found['reclaims']} times"))
     return fields

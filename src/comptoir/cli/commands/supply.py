@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from comptoir.cli.formats import Instant, counted, money
+from comptoir.cli.formats import Duration, Instant, counted, money
 from comptoir.cli.lazy import Group, Session, leaf
 from comptoir.client.records import InboundLease
 from comptoir.units.errors import Invalid
@@ -45,6 +45,13 @@ def supply() -> None:
 @click.option("--starts", type=Instant(), help="An instant or +2h; now if not said.")
 @click.option("--ends", type=Instant(), help="An instant or +48h; open-ended if not said.")
 @click.option("--cpus", type=click.IntRange(0), default=0, help="CPUs of a node.")
+@click.option(
+    "--fence-after", type=Duration(), help="How long a lost node may take to cut itself off: 5m."
+)
+@click.option("--gated", is_flag=True, default=None, help="Sold only after its health checks.")
+@click.option(
+    "--accept-within", type=Duration(), help="How long a node may be sent back unbilled: 24h."
+)
 @click.option("--sold-to", type=SOLD_TO, help="Who may have it; everybody if not said.")
 @click.option(
     "--selling-window",
@@ -122,6 +129,12 @@ def _from_flags(name: str | None, **flags: Any) -> dict[str, Any]:
         "memory_bytes": str(flags["memory_gib"] << 30),
         **{field: flags[field] for field in ("cpus", "engine", "site", "cluster", "pod", "rack")},
     }
+    stated = {
+        "gated": flags["gated"],
+        "fence_after_s": flags["fence_after"],
+        "accept_within_s": flags["accept_within"],
+    }
+    node.update((field, value) for field, value in stated.items() if value is not None)
     return {
         "name": name,
         "kind": flags["kind"],

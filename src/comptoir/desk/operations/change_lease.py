@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from comptoir.desk.operations.breaking import bound_breaches
 from comptoir.desk.operations.quota import judge_quota
 from comptoir.desk.operations.taking_back import begin_stop, drop_promise, fence
 from comptoir.desk.requests import ExtendLease, LeaseRef
@@ -110,7 +111,7 @@ def extend_lease(tx: Transaction, request: ExtendLease) -> Lease:
     window = longer_lease.window
     asked = request_of(longer_lease, tx.book.tenants[lease.tenant_id], tx.now_ms)
     for allocation in tx.book.allocations_of(lease.id):
-        if allocation.fenced_at_ms is not None:
+        if allocation.fenced_at_ms is not None or allocation.lost:
             continue
         longer = Window(allocation.starts_at_ms, window.end_ms)
         node = tx.book.nodes[allocation.node_id]
@@ -128,6 +129,7 @@ def extend_lease(tx: Transaction, request: ExtendLease) -> Lease:
                 "choose an earlier end, or request another lease",
             )
         tx.book.allocations.put(replace(allocation, ends_at_ms=request.ends_at_ms))
+    bound_breaches(tx, lease, request.ends_at_ms)
     tx.emit_lease("lease.extended", lease, ends_at_ms=request.ends_at_ms)
     extended = replace(lease, ends_at_ms=request.ends_at_ms)
     if lease.flexible:  # placed again, it lasts as long as it does now

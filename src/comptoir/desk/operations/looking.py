@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from comptoir.desk.requests import Turn
 from comptoir.desk.transaction import Transaction
+from comptoir.fleet.states import NodeState
 from comptoir.leases.allocation import Allocation
 from comptoir.leases.lease import Lease, LeaseState
 from comptoir.units.ids import LeaseId
@@ -54,7 +55,9 @@ class Look:
 
 def _next_look_ms(tx: Transaction, lease: Lease, request: Turn) -> int | None:
     """When time alone may next cause something to happen to a lease."""
-    standing = [a for a in tx.book.allocations_of(lease.id) if a.fenced_at_ms is None]
+    standing = [
+        a for a in tx.book.allocations_of(lease.id) if a.fenced_at_ms is None and not a.lost
+    ]
     match lease.state:
         case LeaseState.WAITING:
             return lease.waits_until_ms
@@ -77,9 +80,24 @@ def _next_look_ms(tx: Transaction, lease: Lease, request: Turn) -> int | None:
             return None
     for allocation in standing:
         due = metered_ms(allocation) + request.meter_every_ms
-        if due <= allocation.billable_until(due):
+        if allocation.on_approval(due):
+            due = allocation.accepted_at_ms or due
+        if due <= billable_ms(tx, allocation, due):
             times.append(due)
     return min(times, default=None)
+
+
+def billable_ms(tx: Transaction, allocation: Allocation, instant_ms: int) -> int:
+    """Up to when delivered time may be booked at an instant.
+
+    Not beyond the promise; not while the holder may still send it back unbilled; and on a node
+    that nobody sees, not beyond when it was last seen: that is judged when it is known.
+    """
+    until = allocation.billable_until(instant_ms)
+    if allocation.on_approval(instant_ms):
+        return min(until, allocation.delivered_from_ms or 0)
+    node = tx.book.nodes[allocation.node_id]
+    return min(until, node.state_since_ms) if node.state is NodeState.UNKNOWN else until
 
 
 def metered_ms(allocation: Allocation) -> int:

@@ -21,8 +21,9 @@ def shrink_lease(tx: Transaction, request: ShrinkLease) -> Lease:
 
     Raises:
         Invalid: `shrink_to_what` or `out_of_range`.
-        Conflict: `lease_over`, `being_taken_back`, `lease_not_promised`, `not_on_this_node`,
-            `nothing_left`, or `attempt_running`: an attempt sits on what would be given back.
+        Conflict: `lease_over`, `being_taken_back`, `lease_not_promised`, `accelerators_lost`,
+            `not_on_this_node`, `nothing_left`, or `attempt_running`: an attempt sits on what
+            would be given back.
     """
     lease = tx.lease(request.lease_id)
     if (request.accelerators is None) == (not request.node_ids):
@@ -32,7 +33,7 @@ def shrink_lease(tx: Transaction, request: ShrinkLease) -> Lease:
             "for example --accelerators 8",
         )
     _refuse_state(lease)
-    parts = [a for a in tx.book.allocations_of(lease.id) if a.fenced_at_ms is None]
+    parts = [a for a in tx.book.allocations_of(lease.id) if a.fenced_at_ms is None and not a.lost]
     if any(part.ends_at_ms is not None and part.ends_at_ms <= tx.now_ms for part in parts):
         raise Conflict(
             "being_taken_back", f"the time of {lease.id} is over", "nothing is left to do"
@@ -63,6 +64,12 @@ def _refuse_state(lease: Lease) -> None:
             "lease_not_promised",
             f"{lease.id} is {lease.state}: there is nothing that it could give back",
             "cancel it and ask for fewer",
+        )
+    if lease.lost:
+        raise Conflict(
+            "accelerators_lost",
+            f"{sum(lease.lost):,} accelerators of {lease.id} are lost and not replaced yet",
+            "wait until they are, or end it",
         )
 
 
@@ -144,5 +151,6 @@ def _give_back(tx: Transaction, lease: Lease, part: Allocation, count: int) -> N
                 tx.now_ms,
                 part.ends_at_ms,
                 delivered_from_ms=tx.now_ms,
+                accepted_at_ms=part.accepted_at_ms,
             )
         )

@@ -1,9 +1,9 @@
-"""Supply: inbound leases declared and ended, their nodes drained and put back."""
+"""Supply: inbound leases and their nodes declared, and ended."""
 
 from dataclasses import replace
 
 from comptoir.desk.operations.taking_back import drop_promise
-from comptoir.desk.requests import DeclareSupply, EndSupply, NodeRef
+from comptoir.desk.requests import DeclareSupply, EndSupply
 from comptoir.desk.transaction import Transaction
 from comptoir.fleet.conditions import MOST_SELLING_WINDOWS, check_grant, check_residency
 from comptoir.fleet.files import (
@@ -12,7 +12,7 @@ from comptoir.fleet.files import (
     MOST_MEMORY_BYTES,
     MOST_NODES,
 )
-from comptoir.fleet.kinds import check_kind
+from comptoir.fleet.kinds import CATALOGUE, Tenancy, check_kind
 from comptoir.fleet.nodes import NewNode, Node, NodeState
 from comptoir.leases.allocation import Allocation
 from comptoir.leases.inbound import InboundLease, InboundState
@@ -23,6 +23,9 @@ from comptoir.units.ids import InboundLeaseId, NodeId
 from comptoir.units.money import MOST_PRICE_NANOS, check_currency
 from comptoir.units.text import check_count, check_text
 from comptoir.units.time import MS_PER_S, Window, check_instant, format_instant
+
+MOST_FENCE_AFTER_S = 7 * 86_400
+MOST_ACCEPT_WITHIN_S = 7 * 86_400
 
 
 def declare_supply(tx: Transaction, request: DeclareSupply) -> InboundLease:
@@ -79,6 +82,7 @@ def _add_node(tx: Transaction, inbound: InboundLease, new: NewNode) -> None:
             f"a node called {name!r} belongs to another inbound lease",
             "end that lease first, or choose another name",
         )
+    gated = _is_gated(tx, inbound.kind, new)
     tx.book.nodes.put(
         Node(
             NodeId(tx.new_id("nd")),
@@ -92,10 +96,26 @@ def _add_node(tx: Transaction, inbound: InboundLease, new: NewNode) -> None:
             check_text("cluster", new.cluster, 1, 64),
             check_text("pod", new.pod, 1, 64),
             check_text("rack", new.rack, 1, 64),
-            NodeState.IN_SERVICE,
+            NodeState.CHECKING if gated else NodeState.IN_SERVICE,
             check_count("cpus", new.cpus, 0, MOST_CPUS),
+            tx.now_ms,
+            "new" if gated else "",
+            spare=new.spare,
+            gated=gated,
+            fence_after_s=check_count("fence_after_s", new.fence_after_s, 0, MOST_FENCE_AFTER_S),
+            accept_within_s=check_count(
+                "accept_within_s", new.accept_within_s, 0, MOST_ACCEPT_WITHIN_S
+            ),
         )
     )
+
+
+def _is_gated(tx: Transaction, kind: str, new: NewNode) -> bool:
+    """As its declaration says; if that is silent, where customers get whole nodes and somebody
+    can check them."""
+    if new.gated is not None:
+        return new.gated
+    return CATALOGUE[kind].tenancy is Tenancy.EXCLUSIVE_NODE and new.engine in tx.checkers
 
 
 def end_supply(tx: Transaction, request: EndSupply) -> InboundLease:
@@ -135,11 +155,11 @@ def end_supply(tx: Transaction, request: EndSupply) -> InboundLease:
     asked, end = end, max([end, *(_notice_end(tx, allocation, end) for allocation in standing)])
     tx.book.inbound.put(replace(inbound, ends_at_ms=max(end, inbound.starts_at_ms + 1)))
     for allocation in standing:
-        if _beyond(allocation, end):
+        if _beyond(allocation, end) and not allocation.lost:
             tx.book.allocations.put(replace(allocation, ends_at_ms=end))
     if asked <= tx.now_ms:
         for node in tx.book.nodes_by_inbound.get(inbound.id):
-            tx.book.nodes.put(replace(node, state=NodeState.DRAINING))
+            _give_nothing_new(tx, node)
         if not standing:
             return close_supply(tx, tx.book.inbound[inbound.id])
     tx.emit("supply.end_set", inbound.id, None, ends_at_ms=end)
@@ -149,9 +169,16 @@ def end_supply(tx: Transaction, request: EndSupply) -> InboundLease:
 def close_supply(tx: Transaction, inbound: InboundLease) -> InboundLease:
     """An inbound lease on which nothing stands any more has ended; its nodes leave with it."""
     for node in tx.book.nodes_by_inbound.get(inbound.id):
-        tx.book.nodes.put(replace(node, state=NodeState.RETIRED))
+        tx.book.nodes.put(node.moved(NodeState.RETIRED, tx.now_ms))
     tx.emit("supply.ended", inbound.id, None, ends_at_ms=inbound.ends_at_ms)
     return tx.book.inbound.put(replace(inbound, state=InboundState.ENDED))
+
+
+def _give_nothing_new(tx: Transaction, node: Node) -> None:
+    node = replace(node, drained=True)
+    if node.state is NodeState.IN_SERVICE:
+        node = node.moved(NodeState.DRAINING, tx.now_ms, "its supply ends")
+    tx.book.nodes.put(node)
 
 
 def supply_is_free(tx: Transaction, inbound: InboundLease) -> bool:
@@ -176,7 +203,7 @@ def _notice_end(tx: Transaction, allocation: Allocation, end_ms: int) -> int:
     lease = tx.book.leases[allocation.lease_id]
     if lease.state is LeaseState.RECLAIMING:
         return lease.kill_at_ms or end_ms
-    if lease.state is LeaseState.ACTIVE and _beyond(allocation, end_ms):
+    if lease.state is LeaseState.ACTIVE and not allocation.lost and _beyond(allocation, end_ms):
         soonest = tx.now_ms + lease.notice_s * MS_PER_S
         return soonest if allocation.ends_at_ms is None else min(soonest, allocation.ends_at_ms)
     return end_ms
@@ -186,7 +213,8 @@ def _refuse_broken_promises(tx: Transaction, inbound: InboundLease, end: int) ->
     broken = [
         allocation.lease_id
         for allocation in _standing(tx, inbound)
-        if not tx.book.leases[allocation.lease_id].reclaimable
+        if not allocation.lost
+        and not tx.book.leases[allocation.lease_id].reclaimable
         and tx.book.leases[allocation.lease_id].state is not LeaseState.RECLAIMING
         and _beyond(allocation, end)
     ]
@@ -198,31 +226,3 @@ def _refuse_broken_promises(tx: Transaction, inbound: InboundLease, end: int) ->
             "end those leases first, or choose a later end",
             {"leases": sorted(set(broken))[:50]},
         )
-
-
-def drain_node(tx: Transaction, request: NodeRef) -> Node:
-    """Give a node no new leases; those it has run to their end, promises look elsewhere."""
-    drained = _set_state(tx, request.node_id, NodeState.DRAINING, "node.draining")
-    for allocation in list(tx.book.snapshot.standing_on(drained.id)):
-        lease = tx.book.leases[allocation.lease_id]
-        if lease.state in PROMISED:
-            drop_promise(tx, lease, LeaseState.WAITING, Reason.NODE_DRAINED)
-    return drained
-
-
-def resume_node(tx: Transaction, request: NodeRef) -> Node:
-    """Put a drained node back in service."""
-    return _set_state(tx, request.node_id, NodeState.IN_SERVICE, "node.in_service")
-
-
-def _set_state(tx: Transaction, node_id: NodeId, state: NodeState, event: str) -> Node:
-    node = tx.book.nodes.get(node_id) or tx.store.find("node", (node_id,))
-    if node is None:
-        raise not_found(f"node {node_id}")
-    if node.state is NodeState.RETIRED:
-        raise Conflict("node_retired", f"{node.id} left with its inbound lease")
-    if node.state is state:
-        return node
-    tx.emit(event, node.id, None, name=node.name)
-    changed: Node = replace(node, state=state)
-    return tx.book.nodes.put(changed)

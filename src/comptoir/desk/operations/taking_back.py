@@ -9,14 +9,27 @@ fence             nothing of it runs any more: delivered time is metered to its 
 from dataclasses import replace
 
 from comptoir.desk.metered import meter_allocation, meter_attempt
+from comptoir.desk.operations.breaking import bound_breaches, close_breaches
+from comptoir.desk.operations.gating import gate_between_tenants
+from comptoir.desk.operations.lost import lose_allocation
 from comptoir.desk.transaction import Transaction
+from comptoir.fleet.states import NodeState
 from comptoir.leases.allocation import Allocation
+from comptoir.leases.breaches import BreachCause
 from comptoir.leases.eligible import sellable_until
 from comptoir.leases.jobs import AttemptState, Job, JobState
 from comptoir.leases.lease import Lease, LeaseState, OnReclaim, Reason, request_of
 from comptoir.units.time import MS_PER_S, Window
 
-COMES_BACK = frozenset({Reason.STRONGER_REQUEST, Reason.SUPPLY_ENDED, Reason.SELLING_WINDOW_END})
+COMES_BACK = frozenset(
+    {
+        Reason.STRONGER_REQUEST,
+        Reason.SUPPLY_ENDED,
+        Reason.SELLING_WINDOW_END,
+        Reason.NODE_LOST,
+        Reason.NODE_MAINTENANCE,
+    }
+)
 
 
 def comes_back(lease: Lease, now_ms: int) -> bool:
@@ -41,6 +54,7 @@ def drop_promise(tx: Transaction, lease: Lease, state: LeaseState, reason: Reaso
     moved = tx.book.leases.put(lease.moved(state, tx.now_ms, reason=reason, **changes))
     spare_victims(tx, moved)
     if state is not LeaseState.WAITING:
+        close_breaches(tx, moved, tx.now_ms)
         _cancel_queued_jobs(tx, moved)
     tx.emit_lease(f"lease.{state}", lease, reason=reason)
     return moved
@@ -58,7 +72,7 @@ def _spare(tx: Transaction, victim: Lease) -> None:
     request = request_of(victim, tx.book.tenants[victim.tenant_id], tx.now_ms)
     before: Allocation | None = None
     for allocation in tx.book.allocations_of(victim.id):
-        if allocation.fenced_at_ms is not None:
+        if allocation.fenced_at_ms is not None or allocation.lost:
             continue
         inbound = tx.book.inbound[allocation.inbound_lease_id]
         end = inbound.ends_at_ms
@@ -81,12 +95,15 @@ def _spare(tx: Transaction, victim: Lease) -> None:
 
 def begin_stop(tx: Transaction, lease: Lease, reason: Reason, kill_at_ms: int) -> Lease:
     """Announce the end to an active lease's jobs; its time is over at `kill_at_ms`."""
+    ends = [kill_at_ms]
     for allocation in tx.book.allocations_of(lease.id):
         if allocation.fenced_at_ms is None:
             end = kill_at_ms
             if allocation.ends_at_ms is not None:
                 end = min(end, allocation.ends_at_ms)
             tx.book.allocations.put(replace(allocation, ends_at_ms=end))
+            ends.append(kill_at_ms if allocation.lost else end)
+    bound_breaches(tx, lease, min(ends))
     for attempt in tx.book.live_attempts.get(lease.id):
         tx.book.attempts.put(
             replace(
@@ -117,9 +134,18 @@ def begin_stop(tx: Transaction, lease: Lease, reason: Reason, kill_at_ms: int) -
 
 
 def fence(tx: Transaction, lease: Lease) -> Lease:
-    """Free the accelerators of a lease whose work is confirmed to be over."""
+    """Free the accelerators of a lease whose work is confirmed to be over.
+
+    What is lost is fenced with its node, whoever's it was; on a node that nobody sees, nothing
+    is billed since it was last seen.
+    """
     for allocation in tx.book.allocations_of(lease.id):
-        if allocation.fenced_at_ms is not None:
+        if allocation.fenced_at_ms is not None or allocation.lost:
+            continue
+        node = tx.book.nodes[allocation.node_id]
+        if node.state is NodeState.UNKNOWN:
+            cause = BreachCause.NODE_UNKNOWN
+            lose_allocation(tx, allocation, node, cause, node.state_since_ms)
             continue
         until = allocation.billable_until(tx.now_ms)
         if allocation.delivered_from_ms is not None:
@@ -127,6 +153,7 @@ def fence(tx: Transaction, lease: Lease) -> Lease:
             allocation = replace(allocation, delivered_until_ms=until)
         allocation = tx.book.allocations.put(replace(allocation, fenced_at_ms=tx.now_ms))
         meter_allocation(tx, lease, allocation, until)
+        gate_between_tenants(tx, node.id, lease.tenant_id)
     back = comes_back(lease, tx.now_ms)
     state = LeaseState.WAITING if back else LeaseState.ENDED
     moved = tx.book.leases.put(
@@ -137,8 +164,10 @@ def fence(tx: Transaction, lease: Lease) -> Lease:
             stop_at_ms=None,
             kill_at_ms=None,
             reclaims=lease.reclaims + (lease.reason is Reason.STRONGER_REQUEST),
+            lost=(),
         )
     )
+    close_breaches(tx, moved, tx.now_ms)
     if not back:
         _cancel_queued_jobs(tx, moved)
     tx.emit_lease(f"lease.{state}", lease, reason=lease.reason)

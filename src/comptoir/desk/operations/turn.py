@@ -1,9 +1,9 @@
 """The turn of the book: what time alone causes.
 
-In this order, so that what one step frees the next can use: supply that is over is closed;
-holds expire; ends that come near are warned of; ends that are due are announced; work that is
-confirmed over is fenced; the queue is tried; promises that can be kept are delivered; queued
-jobs get an attempt; running time is metered.
+In this order, so that what one step frees the next can use: nodes are tended; supply that is
+over is closed; lost nodes are replaced; holds expire; ends that come near are warned of; ends
+that are due are announced; work that is confirmed over is fenced; the queue is tried; promises
+that can be kept are delivered; queued jobs get an attempt; running time is metered.
 
 A turn looks only at what the book's agenda holds: leases that changed since the last turn and
 leases whose instant has come. Each step is bounded: a turn that leaves work over says so and
@@ -13,10 +13,12 @@ is run again.
 from dataclasses import replace
 
 from comptoir.desk.metered import meter_allocation
+from comptoir.desk.operations.breaking import break_start, close_breaches
 from comptoir.desk.operations.endings import warn_endings
 from comptoir.desk.operations.holds import expire_holds
-from comptoir.desk.operations.looking import MOST_LOOKED_AT, Look, metered_ms
+from comptoir.desk.operations.looking import MOST_LOOKED_AT, Look, billable_ms, metered_ms
 from comptoir.desk.operations.placing import place
+from comptoir.desk.operations.replacing import replace_lost
 from comptoir.desk.operations.submit_job import release_if_asked
 from comptoir.desk.operations.supply import close_supply, supply_is_free
 from comptoir.desk.operations.taking_back import (
@@ -26,8 +28,10 @@ from comptoir.desk.operations.taking_back import (
     finish_job,
     meter_live_attempts,
 )
+from comptoir.desk.operations.tending import tend_nodes
 from comptoir.desk.requests import Turn
 from comptoir.desk.transaction import Transaction
+from comptoir.fleet.states import KEEPS_PROMISES, NodeState
 from comptoir.leases.allocation import Allocation
 from comptoir.leases.inbound import InboundLease, InboundState
 from comptoir.leases.jobs import Attempt, AttemptState, Job, JobState
@@ -45,7 +49,9 @@ def turn(tx: Transaction, request: Turn) -> bool:
     """Move the book to `tx.now_ms`. Returns whether bounded work was left over."""
     look = Look(tx, request)
     try:
+        nodes_left = tend_nodes(tx)
         _close_supply(tx)
+        nodes_left |= replace_lost(tx, request.most)
         look.again()
         expire_holds(look)
         warn_endings(look)
@@ -53,6 +59,7 @@ def turn(tx: Transaction, request: Turn) -> bool:
         _fence_finished(look)
         queue_left = _try_queue(look)
         look.again()
+        _announce_due_ends(look)  # those that give way to a promise of this turn
         _deliver(look)
         look.again()
         _start_jobs(look)
@@ -61,7 +68,7 @@ def turn(tx: Transaction, request: Turn) -> bool:
         for lease_id in look.seen:
             tx.book.agenda.touch(lease_id)
         raise
-    return look.close() or queue_left
+    return look.close() or queue_left or nodes_left
 
 
 def _close_supply(tx: Transaction) -> None:
@@ -98,7 +105,9 @@ def _announce_due_ends(look: Look) -> None:
         ends = [
             allocation.ends_at_ms
             for allocation in tx.book.allocations_of(lease.id)
-            if allocation.ends_at_ms is not None and allocation.fenced_at_ms is None
+            if allocation.ends_at_ms is not None
+            and allocation.fenced_at_ms is None
+            and not allocation.lost
         ]
         notice_ms = lease.notice_s * MS_PER_S
         if not ends or min(ends) - notice_ms > tx.now_ms:
@@ -133,7 +142,13 @@ def _reason(tx: Transaction, lease: Lease, end_ms: int) -> Reason:
 
 
 def _supply_reason(tx: Transaction, lease: Lease, end_ms: int) -> Reason:
-    """Which bound of the supply a promise has come to: its end, or that of a selling window."""
+    """Which bound of the supply a promise has come to: its end, a selling window's, or work."""
+    if any(
+        tx.book.nodes[allocation.node_id].maintenance_from_ms == end_ms
+        for allocation in tx.book.allocations_of(lease.id)
+        if allocation.ends_at_ms == end_ms
+    ):
+        return Reason.NODE_MAINTENANCE
     ending = [
         inbound
         for allocation in tx.book.allocations_of(lease.id)
@@ -176,18 +191,27 @@ def _deliver(look: Look) -> None:
             continue
         if lease.start_ms > tx.now_ms:
             continue
-        promised = [a for a in tx.book.allocations_of(lease.id) if a.fenced_at_ms is None]
+        promised = [
+            a
+            for a in tx.book.allocations_of(lease.id)
+            if a.fenced_at_ms is None and a.delivered_from_ms is None
+        ]
         over = [a.ends_at_ms for a in promised if a.ends_at_ms and a.ends_at_ms <= tx.now_ms]
         if over:
             drop_promise(tx, lease, LeaseState.WAITING, _supply_reason(tx, lease, over[0]))
             continue
-        if all(_free_now(tx, allocation) for allocation in promised):
+        blocked = next((a for a in promised if not _free_now(tx, a)), None)
+        if blocked is None:
             _activate(tx, lease, promised)
             done += 1
+        else:
+            break_start(tx, lease, blocked.node_id)
 
 
 def _free_now(tx: Transaction, mine: Allocation) -> bool:
-    """The supply has begun, and nothing is in the way from now until the promise's end."""
+    """The node is well, its supply has begun, and nothing is in the way until the promise's end."""
+    if tx.book.nodes[mine.node_id].state not in KEEPS_PROMISES:
+        return False
     if tx.book.inbound[mine.inbound_lease_id].starts_at_ms > tx.now_ms:
         return False
     window = Window(tx.now_ms, mine.ends_at_ms)
@@ -196,9 +220,16 @@ def _free_now(tx: Transaction, mine: Allocation) -> bool:
 
 def _activate(tx: Transaction, lease: Lease, promised: list[Allocation]) -> None:
     for allocation in promised:
+        accept_within_ms = tx.book.nodes[allocation.node_id].accept_within_s * MS_PER_S
         tx.book.allocations.put(
-            replace(allocation, starts_at_ms=tx.now_ms, delivered_from_ms=tx.now_ms)
+            replace(
+                allocation,
+                starts_at_ms=tx.now_ms,
+                delivered_from_ms=tx.now_ms,
+                accepted_at_ms=tx.now_ms + accept_within_ms,
+            )
         )
+    close_breaches(tx, lease, tx.now_ms)
     tx.book.leases.put(
         lease.moved(
             LeaseState.ACTIVE,
@@ -224,7 +255,9 @@ def _try_queue(look: Look) -> bool:
     tx, book = look.tx, look.tx.book
     for lease in look.leases(LeaseState.WAITING):
         if _in_vain(lease, tx.now_ms):
-            drop_promise(tx, lease, LeaseState.REFUSED, Reason.WINDOW_PASSED)
+            broken = tx.book.open_breaches.count(lease.id)
+            state = LeaseState.BROKEN if broken else LeaseState.REFUSED
+            drop_promise(tx, lease, state, Reason.WINDOW_PASSED)
     after = book.queue_resumes_after
     if after is None and book.queue_tried_at == book.snapshot.version:
         waiting = list(look.leases(LeaseState.WAITING))
@@ -275,13 +308,24 @@ def _start_jobs(look: Look) -> None:
     tx, done = look.tx, 0
     for lease in look.leases(LeaseState.ACTIVE):
         queued = tx.book.queued_jobs.get(lease.id)
-        if not queued or tx.book.live_attempts.count(lease.id):
+        if not queued or lease.lost or tx.book.live_attempts.count(lease.id):
+            continue
+        if not _in_sight(tx, lease):
             continue
         if done >= look.request.most:
             look.leave(lease)
             continue
         done += 1
         _intend(tx, lease, min(queued, key=lambda job: (job.submitted_at_ms, id_number(job.id))))
+
+
+def _in_sight(tx: Transaction, lease: Lease) -> bool:
+    """Whether nothing of a lease stands on a node that nobody sees: no work is begun there."""
+    return all(
+        tx.book.nodes[allocation.node_id].state is not NodeState.UNKNOWN
+        for allocation in tx.book.allocations_of(lease.id)
+        if allocation.delivered
+    )
 
 
 def _intend(tx: Transaction, lease: Lease, job: Job) -> None:
@@ -292,6 +336,8 @@ def _intend(tx: Transaction, lease: Lease, job: Job) -> None:
         done = finish_job(tx, job, JobState.FAILED, None, f"{lease.id} {why}: no job can run there")
         release_if_asked(tx, done)
         return
+    if allocations[0].on_approval(tx.now_ms):  # who puts work on it has accepted it
+        tx.book.allocations.put(replace(allocations[0], accepted_at_ms=tx.now_ms))
     held = allocations[0].accelerators
     attempt = Attempt(
         id=AttemptId(tx.new_id("at")),
@@ -321,12 +367,13 @@ def _meter(look: Look) -> None:
     for lease in look.leases(LeaseState.ACTIVE, LeaseState.RECLAIMING):
         every_ms = look.request.meter_every_ms
         running = [a for a in tx.book.allocations_of(lease.id) if a.delivered]
-        if all(metered_ms(a) + every_ms > a.billable_until(tx.now_ms) for a in running):
+        due = [(a, billable_ms(tx, a, tx.now_ms)) for a in running]
+        if all(metered_ms(a) + every_ms > until for a, until in due):
             continue
         if done >= look.request.most:
             look.leave(lease)
             continue
         done += 1
-        for allocation in running:
-            meter_allocation(tx, lease, allocation, tx.now_ms)
+        for allocation, until in due:
+            meter_allocation(tx, lease, allocation, until)
         meter_live_attempts(tx, lease)

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Dialect, or_, select
+from sqlalchemy import ColumnElement, Dialect, or_, select
 
 from comptoir.billing.invoices import Invoice
 from comptoir.desk.ports import Event
+from comptoir.fleet.checks import NodeCheck
 from comptoir.fleet.nodes import Node, NodeState
 from comptoir.leases.allocation import Allocation
+from comptoir.leases.breaches import Breach
 from comptoir.leases.inbound import InboundLease, InboundState
 from comptoir.leases.jobs import Attempt, Job, JobState, Runtime
 from comptoir.leases.lease import Lease, LeaseClass, LeaseState
@@ -156,6 +158,37 @@ def allocations(views: Views, lease_id: str) -> list[Allocation]:
     return views.all(
         "allocation", c.lease_id == lease_id, order=(c.starts_at_ms, c.id), most=MOST_PARTS
     )
+
+
+def breaches(
+    views: Views,
+    ask: Ask,
+    tenant_id: str | None = None,
+    lease_id: str | None = None,
+    node_id: str | None = None,
+    still_open: bool | None = None,
+) -> Page[Breach]:
+    """Broken guarantees, latest first."""
+    c = t.breach.c
+    wanted = (
+        equal(c.tenant_id, tenant_id),
+        equal(c.lease_id, lease_id),
+        equal(c.node_id, node_id),
+        _open(still_open),
+    )
+    return views.page("breach", ask, *wanted, keys=("broken_from_ms", "id"))
+
+
+def _open(still_open: bool | None) -> ColumnElement[bool] | None:
+    until = t.breach.c.broken_until_ms
+    if still_open is None:
+        return None
+    return until.is_(None) if still_open else until.is_not(None)
+
+
+def node_checks(views: Views, ask: Ask, node_id: str) -> Page[NodeCheck]:
+    """The checks of a node, newest first."""
+    return views.page("node_check", ask, t.node_check.c.node_id == node_id, keys=("seq",))
 
 
 def jobs(

@@ -66,7 +66,10 @@ def held_by(views: Views, tenant_id: str) -> dict[str, int]:
             select(n.kind, held)
             .join_from(t.allocation, t.node, n.id == a.node_id)
             .where(
-                a.tenant_id == tenant_id, a.delivered_from_ms.is_not(None), a.fenced_at_ms.is_(None)
+                a.tenant_id == tenant_id,
+                a.delivered_from_ms.is_not(None),
+                a.delivered_until_ms.is_(None),
+                a.fenced_at_ms.is_(None),
             )
             .group_by(n.kind)
         )

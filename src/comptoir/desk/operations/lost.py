@@ -1,0 +1,66 @@
+"""One allocation lost: undelivered from an instant on, its jobs told, the guarantee broken.
+
+It stays on its accelerators until it is fenced: `losing.py` says when that is.
+"""
+
+from dataclasses import replace
+
+from comptoir.desk.metered import meter_allocation
+from comptoir.desk.operations.breaking import break_delivery
+from comptoir.desk.transaction import Transaction
+from comptoir.fleet.nodes import Node
+from comptoir.leases.allocation import Allocation
+from comptoir.leases.breaches import BreachCause
+from comptoir.leases.jobs import Attempt
+from comptoir.leases.lease import LeaseState
+
+
+def lose_allocation(
+    tx: Transaction,
+    allocation: Allocation,
+    node: Node,
+    cause: BreachCause,
+    failed_at: int,
+    kill_at: int | None = None,
+    *,
+    breaks: bool = True,
+) -> Allocation:
+    """What was handed over is undelivered since `failed_at`, or since it was last billed.
+
+    Its jobs are told at once, and ended at `kill_at` (None: at once too). `breaks` False: another
+    node takes its place in the same instant, and no guarantee is broken.
+    """
+    lease = tx.book.leases[allocation.lease_id]
+    first = max(allocation.delivered_from_ms or 0, allocation.metered_until_ms or 0)
+    since = max(min(failed_at, allocation.billable_until(tx.now_ms)), first)
+    lost = tx.book.allocations.put(replace(allocation, delivered_until_ms=since))
+    lost = meter_allocation(tx, lease, lost, since)
+    kill_at = tx.now_ms if kill_at is None else kill_at
+    for attempt in attempts_on(tx, lost):
+        tx.book.attempts.put(
+            replace(
+                attempt,
+                stop_at_ms=attempt.stop_at_ms or tx.now_ms,
+                kill_at_ms=min(kill_at, attempt.kill_at_ms or kill_at),
+            )
+        )
+    if breaks:
+        break_delivery(tx, lease, lost, node, cause, min(failed_at, since))
+    if lease.state is LeaseState.ACTIVE:
+        tx.book.leases.put(replace(lease, lost=(*lease.lost, len(lost.accelerators))))
+    tx.emit_lease(
+        "lease.node_lost",
+        lease,
+        node=node.id,
+        cause=cause,
+        because=node.because,
+        lost=len(lost.accelerators),
+        undelivered_from_ms=since,
+    )
+    return lost
+
+
+def attempts_on(tx: Transaction, allocation: Allocation) -> list[Attempt]:
+    """The live attempts on an allocation."""
+    live = tx.book.live_attempts.get(allocation.lease_id)
+    return [attempt for attempt in live if attempt.allocation_id == allocation.id]
