@@ -30,7 +30,11 @@ def running_job(world: World) -> tuple[str, str]:
         "/v1/jobs", {"lease_id": lease["id"], "command": ["train"], "release_lease": True}
     )
     said = world.wait(f"/v1/jobs/{job.ok()['id']}", state="running")
-    return said["id"], said["attempt_list"][0]["id"]
+    attempt = said["attempt_list"][0]["id"]
+    deadline = time.monotonic() + 10
+    while attempt not in world.engine.logs and time.monotonic() < deadline:
+        time.sleep(0.005)  # the order comes with the commit of the intent
+    return said["id"], attempt
 
 
 def test_files_go_in_and_come_out_byte_for_byte(world: World) -> None:

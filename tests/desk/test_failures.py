@@ -3,16 +3,15 @@
 import pytest
 
 from comptoir.desk.engine_port import AttemptSight, EngineNode, NodeSight
+from comptoir.desk.failure_requests import FailNode, SetSpare
 from comptoir.desk.requests import (
     DeclareSupply,
     EndSupply,
     ExtendLease,
-    FailNode,
     LeaseRef,
     NewNode,
     NodeRef,
     Observed,
-    SetSpare,
 )
 from comptoir.fleet.nodes import Node
 from comptoir.fleet.states import NodeState

@@ -55,9 +55,6 @@ def meter_attempt(tx: Transaction, lease: Lease, attempt: Attempt) -> Attempt:
         tx.book.last_seq.get("usage", 0) + 1, lease, attempt, inbound, until, tx.now_ms
     )
     if occupied is not None:
-        # What was worked on was delivered, whatever anybody says later of when it failed.
-        meter_allocation(tx, lease, allocation, occupied.ends_at_ms)
-        occupied = replace(occupied, seq=tx.book.last_seq.get("usage", 0) + 1)
         book_usage(tx, occupied)
         attempt = replace(attempt, occupied_until_ms=occupied.ends_at_ms)
     busy = busy_usage(

@@ -67,14 +67,11 @@ def _first_state(node: sqlite3.Row) -> str:
 
 def _closed_rows(rows: sqlite3.Connection) -> Iterator[str]:
     """A row that is closed says what its own instants say; open ones belong to live leases."""
-    for row in rows.execute(
-        "SELECT b.*, l.state, l.accelerators AS wants FROM breach b JOIN lease l"
-        " ON l.id = b.lease_id"
-    ):
+    for row in rows.execute("SELECT b.*, l.state FROM breach b JOIN lease l ON l.id = b.lease_id"):
         end = row["broken_until_ms"]
         if row["lease_class"] not in GUARANTEED:
             yield f"{row['id']}: {row['lease_class']} was never guaranteed"
-        if row["gang_accelerators"] != row["wants"] or row["accelerators"] > row["wants"]:
+        if not 0 < row["accelerators"] <= row["gang_accelerators"]:
             yield f"{row['id']} has {row['accelerators']} of {row['gang_accelerators']}"
         if end is None:
             if row["state"] in ("ended", "cancelled", "refused", "broken"):
@@ -112,16 +109,30 @@ def _adds_up(rows: sqlite3.Connection, now_ms: int) -> Iterator[str]:
             until = max(min(ends), b["broken_from_ms"])
         changes[b["lease_id"]][b["broken_from_ms"]] += b["accelerators"]
         changes[b["lease_id"]][until] -= b["accelerators"]
+    sizes = _sizes(rows)
     for lease_id, moves in changes.items():
-        wants, held = leases[lease_id]["accelerators"], 0
+        held = 0
         instants = sorted(moves)
         for at, following in zip(instants, [*instants[1:], None], strict=True):
             held += moves[at]
+            said = [size for since, size in sizes[lease_id] if since <= at]
+            wants = said[-1] if said else sizes[lease_id][0][1]
             if held not in (0, wants) and following is not None:
                 yield (
                     f"{lease_id} has {held} of {wants} delivered or broken from {at} to {following}"
                 )
                 break
+
+
+def _sizes(rows: sqlite3.Connection) -> dict[str, list[tuple[int, int]]]:
+    """How many accelerators a lease has, from which instant on: it may shrink."""
+    found: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    query = "SELECT * FROM event WHERE type IN ('lease.scheduled', 'lease.active', 'lease.shrunk')"
+    for event in rows.execute(f"{query} ORDER BY seq"):
+        data = json.loads(event["data"])
+        size = data.get("accelerators_left", data["accelerators"])
+        found[event["subject"]].append((event["at_ms"], size))
+    return found
 
 
 def _unbilled(

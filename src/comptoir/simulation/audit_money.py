@@ -59,7 +59,11 @@ def _delivered_once(rows: sqlite3.Connection, usage: list[sqlite3.Row]) -> Itera
 
 
 def _occupied_once(rows: sqlite3.Connection, usage: list[sqlite3.Row]) -> Iterator[str]:
-    """A job's time on its accelerators is counted once, within its allocation's time."""
+    """A job's time on its accelerators is counted once, within its allocation's time.
+
+    Of a node that is said to have been lost a while ago, what was booked by then stays booked.
+    """
+    lost = _lost_at(rows)
     pieces: dict[str, list[sqlite3.Row]] = defaultdict(list)
     for event in usage:
         if event["measure"] == "occupied" and event["source"] == "desk":
@@ -77,9 +81,20 @@ def _occupied_once(rows: sqlite3.Connection, usage: list[sqlite3.Row]) -> Iterat
                 yield f"usage {event['seq']} of {row['id']} does not begin at {at}"
             at = event["ends_at_ms"]
         if mine and row["delivered_until_ms"] is not None and at > row["delivered_until_ms"]:
-            yield f"{row['id']} occupied accelerators after they were given back"
+            known = lost.get((row["lease_id"], row["node_id"]), 0)
+            if mine[-1]["received_at_ms"] > known:
+                yield f"{row['id']} occupied accelerators after they were given back"
     for attempt_id in pieces:
         yield f"usage of {attempt_id}, which is not in the book"
+
+
+def _lost_at(rows: sqlite3.Connection) -> dict[tuple[str, str], int]:
+    """When the book learned that a lease had lost a node, for the last time."""
+    query = "SELECT * FROM event WHERE type = 'lease.node_lost' ORDER BY seq"
+    return {
+        (event["subject"], json.loads(event["data"])["node"]): event["at_ms"]
+        for event in rows.execute(query)
+    }
 
 
 def _month(at_ms: int) -> tuple[int, int]:

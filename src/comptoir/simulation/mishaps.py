@@ -7,16 +7,16 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from comptoir.desk.memory import Memory
-from comptoir.desk.requests import (
+from comptoir.desk.failure_requests import (
     AcceptDelivery,
     FailNode,
-    NodeRef,
     PlanMaintenance,
     RejectNode,
     ReportChecks,
     SetSpare,
 )
+from comptoir.desk.memory import Memory
+from comptoir.desk.requests import NodeRef
 from comptoir.fleet.checks import CheckOutcome, CheckResult
 from comptoir.fleet.nodes import Node
 from comptoir.fleet.states import NodeState

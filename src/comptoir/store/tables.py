@@ -18,12 +18,11 @@ from comptoir.desk.memory import Balance, BillingMark, LendingMark, ReclaimCount
 from comptoir.desk.ports import Event, StoredAnswer
 from comptoir.desk.settings import Setting
 from comptoir.fleet.checks import NodeCheck
-from comptoir.fleet.conditions import SoldTo
-from comptoir.fleet.nodes import Node, NodeState
+from comptoir.fleet.nodes import Node
 from comptoir.fleet.topology import Fabric
 from comptoir.leases.allocation import Allocation
 from comptoir.leases.breaches import Breach
-from comptoir.leases.inbound import InboundLease, InboundState
+from comptoir.leases.inbound import InboundLease
 from comptoir.leases.jobs import Attempt, AttemptState, Job, JobState, Runtime
 from comptoir.leases.lease import (
     Lease,
@@ -45,7 +44,6 @@ from comptoir.store.schema import (
     Choices,
     Exact,
     Mapped,
-    Recurring,
     _flag,
     _id,
     _int,
@@ -55,6 +53,9 @@ from comptoir.store.schema import (
     _word,
     metadata,
 )
+from comptoir.store.supply_tables import fabric as fabric
+from comptoir.store.supply_tables import inbound_lease as inbound_lease
+from comptoir.store.supply_tables import node as node
 from comptoir.tenants.entitlements import Entitlement
 from comptoir.tenants.parties import Key, Quota, Role, Tenant, TenantKind, TenantState, User
 from comptoir.units.ids import RateId
@@ -129,61 +130,6 @@ key = Table(
     _ms("expires_at_ms", null=True),
     _ms("revoked_at_ms", null=True),
     UniqueConstraint("prefix"),
-)
-inbound_lease = Table(
-    "inbound_lease",
-    metadata,
-    _id(),
-    _text("name"),
-    _text("partner"),
-    _text("kind"),
-    _ms("starts_at_ms"),
-    _ms("ends_at_ms", null=True),
-    _ms("cost_nanos"),
-    _text("currency"),
-    _word("state", InboundState),
-    _word("sold_to", SoldTo),
-    Column("selling_windows", Recurring, nullable=False),
-    _text("grant"),
-    _text("residency"),
-)
-node = Table(
-    "node",
-    metadata,
-    _id(),
-    _text("name"),
-    _text("inbound_lease_id"),
-    _text("kind"),
-    _int("accelerators"),
-    _ms("memory_bytes"),
-    _text("engine"),
-    _text("site"),
-    _text("cluster"),
-    _text("pod"),
-    _text("rack"),
-    _word("state", NodeState),
-    _int("cpus"),
-    _ms("state_since_ms"),
-    _text("because"),
-    _flag("drained"),
-    _flag("spare"),
-    _flag("gated"),
-    _int("fence_after_s"),
-    _int("accept_within_s"),
-    _ms("fence_at_ms", null=True),
-    _ms("maintenance_from_ms", null=True),
-    _ms("maintenance_until_ms", null=True),
-    CheckConstraint("accelerators > 0", name="node_has_accelerators"),
-)
-fabric = Table(
-    "fabric",
-    metadata,
-    _id("site"),
-    _id("cluster"),
-    _text("name"),
-    _int("gbps"),
-    _text("between_racks"),
-    _text("between_pods"),
 )
 runtime = Table(
     "runtime",

@@ -8,7 +8,7 @@ from fastapi import Response
 from comptoir.api.door import Ask
 from comptoir.api.shapes import failures as shapes
 from comptoir.api.words import Id, Pages, Word
-from comptoir.desk import requests
+from comptoir.desk import failure_requests, requests
 from comptoir.fleet.checks import CheckResult
 from comptoir.leases.breaches import Breach
 from comptoir.store.views import lists
@@ -28,7 +28,7 @@ async def resume_node(ask: Ask, node: Id) -> Response:
 async def fail_node(ask: Ask, node: Id, body: shapes.FailBody) -> Response:
     """Report a node dead: what stands there is undelivered from then on, and moves if it can."""
     at: Any = body.at
-    request = requests.FailNode(NodeId(node), body.because, at, body.stopped)
+    request = failure_requests.FailNode(NodeId(node), body.because, at, body.stopped)
     return await ask.do("fail_node", request)
 
 
@@ -40,13 +40,15 @@ async def repair_node(ask: Ask, node: Id) -> Response:
 async def plan_maintenance(ask: Ask, node: Id, body: shapes.MaintenanceBody) -> Response:
     """Plan work on a node: nothing new is promised into the window, what stands there moves."""
     given: Any = body
-    request = requests.PlanMaintenance(NodeId(node), given.starts_at, given.ends_at, body.because)
+    request = failure_requests.PlanMaintenance(
+        NodeId(node), given.starts_at, given.ends_at, body.because
+    )
     return await ask.do("plan_maintenance", request)
 
 
 async def set_spare(ask: Ask, node: Id, body: shapes.SpareBody) -> Response:
     """Keep a node out of sale to replace others, or put it back."""
-    return await ask.do("set_spare", requests.SetSpare(NodeId(node), body.spare))
+    return await ask.do("set_spare", failure_requests.SetSpare(NodeId(node), body.spare))
 
 
 async def report_checks(ask: Ask, node: Id, body: shapes.ChecksBody) -> Response:
@@ -56,7 +58,7 @@ async def report_checks(ask: Ask, node: Id, body: shapes.ChecksBody) -> Response
     """
     results = tuple(CheckResult(one.name, one.outcome, one.evidence) for one in body.checks)
     at: Any = body.at
-    return await ask.do("report_checks", requests.ReportChecks(NodeId(node), results, at))
+    return await ask.do("report_checks", failure_requests.ReportChecks(NodeId(node), results, at))
 
 
 async def list_checks(ask: Ask, node: Id, pages: Pages) -> Response:
@@ -94,10 +96,10 @@ async def list_breaches(
 async def accept_delivery(ask: Ask, lease: Id, body: shapes.AcceptBody | None = None) -> Response:
     """Accept what was handed over before it is deemed accepted: billing begins."""
     named = None if body is None or body.node is None else NodeId(body.node)
-    return await ask.do("accept_delivery", requests.AcceptDelivery(LeaseId(lease), named))
+    return await ask.do("accept_delivery", failure_requests.AcceptDelivery(LeaseId(lease), named))
 
 
 async def reject_node(ask: Ask, lease: Id, body: shapes.RejectBody) -> Response:
     """Send a node back: it is checked, and another takes its place when there is one."""
-    request = requests.RejectNode(LeaseId(lease), NodeId(body.node), body.because)
+    request = failure_requests.RejectNode(LeaseId(lease), NodeId(body.node), body.because)
     return await ask.do("reject_node", request)

@@ -6,10 +6,10 @@ billed at all. A lease may send back a few nodes and no more, so that nobody sho
 
 from dataclasses import replace
 
+from comptoir.desk.failure_requests import AcceptDelivery, RejectNode
 from comptoir.desk.operations.gating import move_node
 from comptoir.desk.operations.lost import lose_allocation
 from comptoir.desk.operations.nodes import MOST_BECAUSE
-from comptoir.desk.requests import AcceptDelivery, RejectNode
 from comptoir.desk.transaction import Transaction
 from comptoir.fleet.kinds import CATALOGUE, Tenancy
 from comptoir.fleet.nodes import Node

@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 from comptoir.desk.engine_port import EngineNode, NodeSight
+from comptoir.desk.failure_requests import ReportChecks
 from comptoir.desk.operations.gating import move_node, well_state
 from comptoir.desk.operations.losing import fail, fences_at_ms, fencing_time_ms, lost_at_ms
 from comptoir.desk.operations.nodes import check_failure_instant, check_fenced, live_node
-from comptoir.desk.requests import ReportChecks
 from comptoir.desk.transaction import Transaction
 from comptoir.fleet.checks import CheckOutcome, CheckResult, NodeCheck, all_passed, check_results
 from comptoir.fleet.nodes import Node

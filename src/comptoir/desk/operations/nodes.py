@@ -5,9 +5,10 @@ What stands on a node when it goes is `losing.py`'s; what time does to it is `te
 
 from dataclasses import replace
 
+from comptoir.desk.failure_requests import FailNode, PlanMaintenance, SetSpare
 from comptoir.desk.operations.gating import is_checked, move_node, trust_again
 from comptoir.desk.operations.losing import drop_promises, fail, fence_lost, fences_at_ms
-from comptoir.desk.requests import FailNode, NodeRef, PlanMaintenance, SetSpare
+from comptoir.desk.requests import NodeRef
 from comptoir.desk.transaction import Transaction
 from comptoir.fleet.nodes import Node
 from comptoir.fleet.states import KEEPS_PROMISES, NodeState

@@ -32,7 +32,7 @@ def shrink_lease(tx: Transaction, request: ShrinkLease) -> Lease:
             "say how many accelerators to keep, or which nodes to give back: one of the two",
             "for example --accelerators 8",
         )
-    _refuse_state(lease)
+    _refuse_state(tx, lease)
     parts = [a for a in tx.book.allocations_of(lease.id) if a.fenced_at_ms is None and not a.lost]
     if any(part.ends_at_ms is not None and part.ends_at_ms <= tx.now_ms for part in parts):
         raise Conflict(
@@ -56,7 +56,7 @@ def shrink_lease(tx: Transaction, request: ShrinkLease) -> Lease:
     return shrunk
 
 
-def _refuse_state(lease: Lease) -> None:
+def _refuse_state(tx: Transaction, lease: Lease) -> None:
     if lease.state in FINAL:
         raise Conflict("lease_over", f"{lease.id} is {lease.state}", "request a new lease")
     if lease.state not in (LeaseState.SCHEDULED, LeaseState.ACTIVE):
@@ -65,10 +65,12 @@ def _refuse_state(lease: Lease) -> None:
             f"{lease.id} is {lease.state}: there is nothing that it could give back",
             "cancel it and ask for fewer",
         )
-    if lease.lost:
+    broken = sum(breach.accelerators for breach in tx.book.open_breaches.get(lease.id))
+    if lease.lost or broken:
         raise Conflict(
             "accelerators_lost",
-            f"{sum(lease.lost):,} accelerators of {lease.id} are lost and not replaced yet",
+            f"{max(sum(lease.lost), broken):,} accelerators of {lease.id} are lost and not "
+            "replaced yet",
             "wait until they are, or end it",
         )
 
