@@ -22,6 +22,7 @@ from comptoir.leases.lease import FINAL, Lease, LeaseClass, LeaseState
 from comptoir.leases.policy import DEFAULTS, ClassPolicy
 from comptoir.ledger.entries import Account, Unit
 from comptoir.placement.headroom import Headroom
+from comptoir.placement.queue import QueueKey, Shadow, Waiting
 from comptoir.placement.snapshot import Snapshot
 from comptoir.pricing.rates import Rate, RateCard, RateState
 from comptoir.tenants.entitlements import Entitlement, Holder
@@ -151,7 +152,12 @@ class Memory:
         )
         self.runtimes = Table[RuntimeId, Runtime]("runtime", lambda r: r.id, journal)
         self.leases = Table[LeaseId, Lease](
-            "lease", lambda r: r.id, journal, snapshot.feed_lease, headroom.feed_lease
+            "lease",
+            lambda r: r.id,
+            journal,
+            snapshot.feed_lease,
+            headroom.feed_lease,
+            self.waiting.feed,
         )
         self.allocations = Table[AllocationId, Allocation](
             "allocation",
@@ -183,8 +189,12 @@ class Memory:
         """What turns have done, and what they will look at: none of it is stored or undone."""
         self.queue_tried_at = -1
         """The snapshot's version at which every waiting lease was last tried in vain."""
-        self.queue_resumes_after: tuple[int, int, str] | None = None
+        self.queue_resumes_after: tuple[str, QueueKey] | None = None
         """How far the queue was tried when a turn had done enough; None: to its end."""
+        self.waiting = Waiting()
+        """Who waits, in the order of the queue."""
+        self.shadows: dict[str, Shadow] = {}
+        """By kind, what was last kept for the first that waits."""
         self.agenda = Agenda[LeaseId]()
         """The leases that the next turn looks at."""
         self.supply_agenda = Agenda[InboundLeaseId]()
@@ -258,6 +268,9 @@ class Memory:
         )
         self.leases_by_tenant = Index[TenantId, Lease](
             self.leases, lambda x: None if x.state in FINAL else x.tenant_id
+        )
+        self.borrowed_leases = Index[str, Lease](
+            self.leases, lambda x: x.kind if x.borrowed else None
         )
         self.lent_leases = Index[str, Lease](self.leases, lambda x: x.kind if x.lent else None)
         self.queued_jobs = Index[LeaseId, Job](

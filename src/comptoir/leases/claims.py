@@ -88,10 +88,5 @@ def may_reclaim(claim: Claim, victim: Lease) -> bool:
 
 
 def free_at_ms(victim: Lease, now_ms: int) -> int:
-    """When an active lease could be gone: its notice is whole, its minimum runtime is run.
-
-    The minimum runtime counts from its last activation: while a lease is active its state
-    has lasted since then.
-    """
-    runs_until_ms = victim.state_since_ms + victim.minimum_runtime_s * MS_PER_S
-    return max(now_ms + victim.notice_s * MS_PER_S, runs_until_ms)
+    """When an active lease could be gone: its notice is whole, its minimum runtime is run."""
+    return max(now_ms + victim.notice_s * MS_PER_S, victim.reclaimable_from_ms)

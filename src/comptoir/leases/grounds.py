@@ -10,7 +10,7 @@ what changes later.
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from comptoir.fleet.nodes import Node
 from comptoir.leases.claims import Ground, ground_of
@@ -18,7 +18,7 @@ from comptoir.leases.kind_book import KindBook
 from comptoir.leases.lease import Lease, LeaseClass
 from comptoir.tenants.entitlements import ANYWHERE, Holder, own_part
 from comptoir.units.ids import id_number
-from comptoir.units.time import Window, format_instant
+from comptoir.units.time import MS_PER_S, Window, format_instant
 
 MOST_LENT_NOTICE_S = 3_600
 """Whoever asks for a longer notice does not stand on what a team may want back."""
@@ -32,11 +32,18 @@ class Denied:
     sentence: str
 
 
+def window_from(lease: Lease, start_ms: int) -> Window:
+    """The window of a lease that starts at an instant; a flexible one has its whole duration."""
+    if lease.flexible:
+        return Window(start_ms, start_ms + (lease.duration_s or 0) * MS_PER_S)
+    return Window(start_ms, lease.ends_at_ms)
+
+
 def judge(book: KindBook | None, lease: Lease, now_ms: int) -> Ground | Denied:
     """On what a lease would stand if it began now or at its start, or why on nothing."""
     if book is None:
-        return ground_of(lease)
-    window = Window(max(lease.starts_at_ms, now_ms), lease.ends_at_ms)
+        return ground_of(replace(lease, lent=False, borrowed=False))
+    window = window_from(lease, max(lease.start_ms, now_ms))
     match lease.lease_class:
         case LeaseClass.INTERNAL:
             return _judge_team(book, lease, window)
@@ -82,6 +89,8 @@ def confirm(
             if lease.lease_class is not LeaseClass.ON_DEMAND:
                 return _no_room(book, extra, room, at_ms)
             ground = Ground.LENT
+            if (no := _too_long(lease)) is not None:
+                return no
     return _within_limits(book, lease, ground, window.start_ms, True, freed)
 
 
@@ -108,7 +117,7 @@ def team_marks(
     """
     uses: dict[str, int] = defaultdict(int)
     marks: list[tuple[Lease, bool]] = []
-    for lease, site in sorted(standing, key=lambda item: (item[0].borrowed, *_age(item[0]))):
+    for lease, site in sorted(standing, key=lambda item: (item[0].borrowed, *age(item[0]))):
         uses[site] += lease.accelerators
         fits = own_part(entitled_by_site, uses) == sum(uses.values())
         if not fits:
@@ -118,7 +127,8 @@ def team_marks(
     return marks
 
 
-def _age(lease: Lease) -> tuple[int, int]:
+def age(lease: Lease) -> tuple[int, int]:
+    """Sorts leases: the one asked for first is the oldest."""
     return lease.requested_at_ms, id_number(lease.id)
 
 
@@ -135,7 +145,7 @@ def _judge_sale(book: KindBook, lease: Lease, window: Window) -> Ground | Denied
     if lease.recall:
         return _judge_lent(book, lease, window, Ground.RECALL)
     room, at_ms = book.lowest_room(ANYWHERE, window)
-    if lease.accelerators <= room:
+    if lease.accelerators <= room or book.may_share(lease.tenant_id):
         return _judge_lent(book, lease, window, Ground.SOLD)
     if lease.lease_class is LeaseClass.ON_DEMAND:
         return _judge_lent(book, lease, window, Ground.LENT)
@@ -144,13 +154,19 @@ def _judge_sale(book: KindBook, lease: Lease, window: Window) -> Ground | Denied
 
 def _judge_lent(book: KindBook, lease: Lease, window: Window, ground: Ground) -> Ground | Denied:
     """Whether limits leave enough; what spot stands on can be taken back, but not by spot."""
-    if ground in (Ground.LENT, Ground.BORROWED) and lease.notice_s > MOST_LENT_NOTICE_S:
-        return Denied(
-            "notice_too_long_to_be_lent",
-            f"only lent accelerators are left, and these are taken back within "
-            f"{MOST_LENT_NOTICE_S:,} s; it asks for a notice of {lease.notice_s:,} s",
-        )
+    if ground in (Ground.LENT, Ground.BORROWED) and (no := _too_long(lease)) is not None:
+        return no
     return _within_limits(book, lease, ground, window.start_ms, ground is Ground.SPOT, 0)
+
+
+def _too_long(lease: Lease) -> Denied | None:
+    if lease.notice_s <= MOST_LENT_NOTICE_S:
+        return None
+    return Denied(
+        "notice_too_long_to_be_lent",
+        f"only lent accelerators are left, and these are taken back within "
+        f"{MOST_LENT_NOTICE_S:,} s; it asks for a notice of {lease.notice_s:,} s",
+    )
 
 
 def _within_limits(

@@ -6,7 +6,7 @@ entitled. So a team can always get what it is entitled to, by taking back what m
 back. `headroom.py` feeds it; the arithmetic of lending is `tenants.lending`'s.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -65,6 +65,7 @@ class KindBook:
         self._whole_nodes = CATALOGUE[kind].tenancy is Tenancy.EXCLUSIVE_NODE
         self._brought: dict[InboundLeaseId, dict[str, int]] = defaultdict(dict)
         self._filed: dict[AllocationId, _Filed] = {}
+        self._sold_to: Counter[TenantId] = Counter()
         self._sold_on: dict[NodeId, dict[AllocationId, _Filed]] = defaultdict(dict)
         self._set_aside: list[tuple[str, Span, int]] = []
 
@@ -115,10 +116,25 @@ class KindBook:
             found.lend(ground, self.taken[ground].at(instant_ms))
         return found
 
+    def teams(self) -> list[TenantId]:
+        """The teams that have, use or used any of the kind."""
+        entitled_teams = {row.tenant_id for row in self.rows.values() if row.tenant_id}
+        return sorted(entitled_teams | {team for _, team in self.uses})
+
+    def outline(self, team: TenantId, instant_ms: int) -> tuple[object, ...]:
+        """What decides whether leases of a team are its own: the same again, the same marks."""
+        mine = entitled(self.rows.values(), Holder(team), instant_ms)
+        own = self.used(Ground.OWN, team, instant_ms)
+        return tuple(sorted(mine.items())), tuple(sorted(own.items()))
+
     def limited(self, instant_ms: int) -> bool:
         """Whether anybody limits what it lends or borrows."""
         rows = self.in_force(instant_ms)
         return any(r.lend_limit is not None or r.borrow_limit is not None for r in rows)
+
+    def may_share(self, tenant: TenantId) -> bool:
+        """Whether a customer has whole nodes of which more could be sold to it for nothing."""
+        return self._whole_nodes and self._sold_to[tenant] > 0
 
     def extra(self, node: Node, accelerators: int, window: Window) -> int:
         """How much more would be sold for good by selling accelerators of a node."""
@@ -207,6 +223,7 @@ class KindBook:
             self.taken[filed.ground].add(*span, amount)
             return
         sold = self._sold_on[node.id]
+        self._sold_to[filed.tenant_id] += sign
         self._sell(node, sold, -1)
         if sign > 0:
             sold[id] = filed

@@ -215,14 +215,12 @@ class Lease:
         return self.lease_class is LeaseClass.SPOT or self.lent or self.borrowed or self.recall
 
     @property
-    def strength(self) -> int:
-        """How strong its claim is: what is reclaimed is strictly weaker than who claims."""
-        return STRENGTH[self.lease_class]
-
-    @property
     def reclaimable_from_ms(self) -> int:
-        """From when on an active lease may be reclaimed: it has run long enough by then."""
-        return self.state_since_ms
+        """From when on an active lease may be reclaimed: it has run long enough by then.
+
+        While a lease is active, its state has lasted since its last activation.
+        """
+        return self.state_since_ms + self.minimum_runtime_s * MS_PER_S
 
     def moved(self, state: LeaseState, now_ms: int, **fields: object) -> "Lease":
         """The lease in its next state.
@@ -242,6 +240,7 @@ class LeaseRequest:
 
     `grants` are its tenant's; `residency` is every place within which it must stay.
     `preferred_shape` is tried first and is narrower than the shape that is required.
+    `borrowed`: a team asks for more than it is entitled to.
     """
 
     lease_id: LeaseId
@@ -256,11 +255,16 @@ class LeaseRequest:
     residency: tuple[str, ...] = ()
     preferred_shape: Shape | None = None
     borrowed: bool = False
+    reach: int = 3
 
     @property
     def strength(self) -> int:
-        """How strong a claim it makes."""
-        return STRENGTH[self.lease_class]
+        """Leases of a lower tier may give way to it (`claims.Tier`): most claims reach spot,
+        an entitled team's as far as `reach` says now, and that of spot nobody.
+        """
+        if self.lease_class is LeaseClass.INTERNAL and not self.borrowed:
+            return self.reach
+        return 0 if self.lease_class is LeaseClass.SPOT else 1
 
 
 def request_of(lease: Lease, tenant: Tenant, now_ms: int) -> LeaseRequest:

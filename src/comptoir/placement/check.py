@@ -9,7 +9,7 @@ from comptoir.fleet.conditions import REGIONS
 from comptoir.fleet.kinds import CATALOGUE, Tenancy
 from comptoir.fleet.nodes import NodeState
 from comptoir.leases.inbound import InboundState
-from comptoir.leases.lease import STRENGTH, LeaseRequest, LeaseState
+from comptoir.leases.lease import LeaseRequest, LeaseState
 from comptoir.placement.plan import Plan
 from comptoir.placement.snapshot import Snapshot
 from comptoir.units.errors import invariant
@@ -100,11 +100,13 @@ def _check_victims(snapshot: Snapshot, request: LeaseRequest, plan: Plan, now_ms
     seen: set[str] = set()
     for reclaim in plan.reclaims:
         lease = snapshot.leases[reclaim.lease_id]
-        invariant(lease.reclaimable, f"{lease.id} is {lease.lease_class}: guaranteed")
+        entitled = request.lease_class.value == "internal" and not request.borrowed
+        spot = lease.lease_class.value == "spot"
         invariant(
-            STRENGTH[lease.lease_class] < STRENGTH[request.lease_class],
-            f"{lease.id} is not weaker than {request.lease_id}",
+            request.lease_class.value != "spot" and (spot or entitled),
+            f"{lease.id} does not give way to {request.lease_id}",
         )
+        invariant(spot or lease.lent or lease.borrowed or lease.recall, f"{lease.id} is guaranteed")
         invariant(lease.state is LeaseState.ACTIVE, f"{lease.id} is {lease.state}, not active")
         invariant(
             reclaim.until_ms - now_ms >= lease.notice_s * 1000,

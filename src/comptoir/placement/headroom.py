@@ -15,6 +15,7 @@ from comptoir.leases.kind_book import KindBook
 from comptoir.leases.lease import Lease
 from comptoir.placement.snapshot import Snapshot
 from comptoir.tenants.entitlements import Entitlement
+from comptoir.units.ids import TenantId
 
 
 class Headroom:
@@ -25,6 +26,8 @@ class Headroom:
         self._books: dict[str, KindBook] = {}
         self.touched: set[str] = set()
         """Kinds whose sums have changed since somebody last took this."""
+        self.outlines: dict[tuple[str, TenantId], object] = {}
+        """By kind and team, what its leases were last marked by."""
 
     def book(self, kind: str, now_ms: int) -> KindBook | None:
         """The book of a kind, if an entitlement governs it."""

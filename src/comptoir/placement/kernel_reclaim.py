@@ -154,7 +154,8 @@ def gather_node(
 
     Args:
         window: Start and end of what is asked for, and now (ms).
-        notice_ms: Leases that must be told longer before are no victims.
+        notice_ms: Leases that must be told longer before are no victims; ENDLESS: all that may
+            ever be taken back are, however long they have run.
     """
     node, holding, lease = t.node, t.holding, t.lease
     start_ms, end_ms, now_ms = window
@@ -173,7 +174,10 @@ def gather_node(
         if (
             lease[of + L_RANK] < rank
             and lease[of + L_NOTICE] <= notice_ms
-            and lease[of + L_FROM] <= max(start_ms, now_ms + lease[of + L_NOTICE])
+            and (
+                notice_ms == ENDLESS
+                or lease[of + L_FROM] <= max(start_ms, now_ms + lease[of + L_NOTICE])
+            )
         ):
             records.extend([of, n, size, 0])
         elif foreign:

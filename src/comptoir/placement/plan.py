@@ -13,7 +13,7 @@ proposal: it changes nothing until the desk commits it, and `check.py` reads it 
 """
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from comptoir.leases.lease import LeaseRequest, Shape
 from comptoir.placement import windows
@@ -181,8 +181,16 @@ def plan_reclaim(
     pools: list[Pool],
     cost_of: CostOf = lost_accelerator_ms,
 ) -> Plan | None:
-    """The soonest plan that takes back weaker, reclaimable leases; of equals the cheapest."""
-    found = cheapest_cover(snapshot, request, pools, now_ms, cost_of)
+    """The soonest plan that takes back weaker, reclaimable leases; of equals the cheapest.
+
+    An entitled team takes spot first, then what is lent or borrowed, then what it may recall:
+    a later tier is looked at only if the ones before do not free enough (`leases/claims.py`).
+    """
+    found = None
+    for reach in range(1, request.strength + 1):
+        found = cheapest_cover(snapshot, replace(request, reach=reach), pools, now_ms, cost_of)
+        if found is not None:
+            break
     if found is None:
         return None
     cover, second = found

@@ -14,6 +14,7 @@ from comptoir.fleet.conditions import Conditions
 from comptoir.fleet.kinds import CATALOGUE, Tenancy
 from comptoir.fleet.nodes import Node
 from comptoir.leases.allocation import Allocation
+from comptoir.leases.claims import tier_of
 from comptoir.leases.lease import Lease, LeaseState
 from comptoir.placement import kernel as k
 from comptoir.placement.backend import Backend
@@ -401,9 +402,9 @@ ENDLESS = 1 << 60
 
 
 def rank_of(lease: Lease) -> int:
-    """The strength at which a lease may be reclaimed; GUARANTEED if it may not be."""
+    """The tier in which a lease may be reclaimed; GUARANTEED if it may not be."""
     if lease.reclaimable and lease.state is LeaseState.ACTIVE:
-        return lease.strength
+        return tier_of(lease)
     return k.GUARANTEED
 
 

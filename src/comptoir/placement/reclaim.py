@@ -1,9 +1,9 @@
 """Which leases give way to a stronger claim: the soonest cover, of equals the cheapest.
 
-Who may be a victim is the lease's own word (`Lease.reclaimable`), and only if its claim is
-strictly weaker, it is active, and it has run as long as it was promised to: so nobody is
+Who may be a victim is the lease's own word (`leases/claims.py`): only if its claim is strictly
+weaker, it is active, and by then it has run as long as it was promised to: so nobody is
 reclaimed by whom it could reclaim, and reclaim never loops. What a victim costs is the work
-it loses, its whole gang's, wherever it stands.
+it loses, its whole gang's, wherever it stands; a later tier is dearer than all before it.
 
 Places of the request's shape are ranked by counters, and the best are read exactly
 (`kernel_reclaim.py`): in each, the soonest start at which enough can be free, then the
@@ -12,14 +12,16 @@ in all; a place of more than MOST_NODES nodes is looked at pod by pod if the gan
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from comptoir.leases.claims import free_at_ms, tier_of
 from comptoir.leases.lease import Lease, LeaseRequest, Shape
 from comptoir.placement import kernel as k
 from comptoir.placement.kernel_find import ON_CLUSTER, ON_NODE, ON_POD, ON_RACK
 from comptoir.placement.kernel_reclaim import MOST_TRIED, MOST_UNITS, RECORD
 from comptoir.placement.pools import ENDLESS, Pool, mask_of, rank_of
 from comptoir.placement.snapshot import Snapshot, promised_until, standing_window
+from comptoir.placement.tiers import by_tier, one_price
 from comptoir.units.ids import LeaseId, NodeId
 from comptoir.units.time import MS_PER_S, Window
 
@@ -49,14 +51,24 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Cover:
-    """The victims of one place. `start_ms`: when their accelerators are free."""
+    """The victims of one place. `start_ms`: when their accelerators are free.
+
+    `by_tier` is what they cost, the last tier first: of covers that start at once the one that
+    is least there is the best.
+    """
 
     start_ms: int
     cost: int
+    by_tier: tuple[int, ...]
     victims: tuple[LeaseId, ...]
     parts: tuple[Part, ...]
     costs: dict[LeaseId, int]
     second_best: dict[LeaseId, int | None]
+
+    @property
+    def order(self) -> tuple[int, tuple[int, ...]]:
+        """What makes it better than another: the soonest, of equals the cheapest."""
+        return self.start_ms, self.by_tier
 
 
 def lost_accelerator_ms(lease: Lease, now_ms: int) -> int:
@@ -75,9 +87,9 @@ def cheapest_cover(
         cover = _Unit(snapshot, request, parts, now_ms, cost_of).cover()
         if cover is not None:
             found += 1
-            if best is None or (cover.start_ms, cover.cost) < (best.start_ms, best.cost):
+            if best is None or cover.order < best.order:
                 best, second = cover, best
-            elif second is None or (cover.start_ms, cover.cost) < (second.start_ms, second.cost):
+            elif second is None or cover.order < second.order:
                 second = cover
         if found >= MOST_UNITS or tried >= MOST_TRIED:
             break
@@ -159,14 +171,15 @@ class _Unit:
             return None
         start_ms = starts[low]
         free, records, victims = self._read(start_ms)
-        costs = [self._cost_of(self._snapshot.leases[v], self._now_ms) for v in victims]
+        costs, tiers = self._costs(victims)
         missing = self._request.accelerators - free
-        chosen = self._chosen(records, costs, missing) if missing > 0 else []
+        chosen = self._chosen(records, one_price(costs, tiers), missing) if missing > 0 else []
         if missing > 0 and not chosen:
             return None
         return Cover(
             start_ms,
             sum(costs[number] for number in chosen),
+            by_tier([costs[n] for n in chosen], [tiers[n] for n in chosen]),
             tuple(victims[number] for number in chosen),
             self._parts,
             {victims[number]: costs[number] for number in chosen},
@@ -176,16 +189,20 @@ class _Unit:
     def explained(self, cover: Cover) -> Cover:
         """The cover with what the place would cost without each of its dearest victims."""
         free, records, victims = self._read(cover.start_ms)
-        costs = [self._cost_of(self._snapshot.leases[v], self._now_ms) for v in victims]
+        costs, tiers = self._costs(victims)
         missing = self._request.accelerators - free
         second_best: dict[LeaseId, int | None] = {}
         for victim in sorted(cover.victims, key=lambda v: -cover.costs[v])[:MOST_SECOND_BEST]:
             others = _without(records, victims.index(victim))
-            chosen = self._chosen(others, costs, missing) if others else []
+            prices = one_price(costs, tiers)
+            chosen = self._chosen(others, prices, missing) if others else []
             second_best[victim] = sum(costs[number] for number in chosen) if chosen else None
-        return Cover(
-            cover.start_ms, cover.cost, cover.victims, cover.parts, cover.costs, second_best
-        )
+        return replace(cover, second_best=second_best)
+
+    def _costs(self, victims: list[LeaseId]) -> tuple[list[int], list[int]]:
+        """What each victim costs, and the tier in which it gives way."""
+        leases = [self._snapshot.leases[victim] for victim in victims]
+        return [self._cost_of(x, self._now_ms) for x in leases], [int(tier_of(x)) for x in leases]
 
     def _chosen(self, records: list[int], costs: list[int], missing: int) -> list[int]:
         backend = self._parts[0].pool.backend
@@ -196,14 +213,11 @@ class _Unit:
         return free + sum(records[2::RECORD]) >= self._request.accelerators
 
     def _starts(self) -> list[int]:
-        """The instants at which victims' accelerators may be free, by their notices."""
+        """The instants at which victims' accelerators may be free."""
         request, leases = self._request, self._snapshot.leases
         _, _, victims = self._read(request.window.start_ms, every_notice=True)
         return sorted(
-            {
-                max(request.window.start_ms, self._now_ms + leases[v].notice_s * MS_PER_S)
-                for v in victims
-            }
+            {max(request.window.start_ms, free_at_ms(leases[v], self._now_ms)) for v in victims}
         )
 
     def _read(
@@ -282,10 +296,13 @@ class _Unit:
 
     def _may_go(self, lease: Lease, window: Window, notice_ms: int) -> bool:
         own_notice_ms = lease.notice_s * MS_PER_S
+        runs_long_enough = notice_ms == ENDLESS or lease.reclaimable_from_ms <= max(
+            window.start_ms, self._now_ms + own_notice_ms
+        )
         return (
             rank_of(lease) < self._request.strength
             and own_notice_ms <= notice_ms
-            and lease.reclaimable_from_ms <= max(window.start_ms, self._now_ms + own_notice_ms)
+            and runs_long_enough
         )
 
 

@@ -271,6 +271,24 @@ class Snapshot:
             del self._standing[allocation.node_id]
         self.version += 1
 
+    def keep(self, kept: Iterable[Allocation]) -> None:
+        """Let accelerators be kept for somebody who waits, while those behind are placed.
+
+        What is kept stands in the way as a promise does, and is taken away before anything
+        else is written: the version is as it was.
+        """
+        version = self.version
+        for allocation in kept:
+            self.feed_allocation(None, allocation)
+        self.version = version
+
+    def give_up(self, kept: Iterable[Allocation]) -> None:
+        """What was kept is kept no more."""
+        version = self.version
+        for allocation in kept:
+            self.feed_allocation(allocation, None)
+        self.version = version
+
     # The pools.
 
     def _key(self, node: Node) -> PoolKey:

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from comptoir.leases.lease import STRENGTH, Lease, LeaseState, Shape
+from comptoir.leases.lease import Lease, LeaseState, Shape
+from comptoir.placement.queue import queue_key
 from comptoir.placement.snapshot import Place, Snapshot, place_of
 from comptoir.placement.windows import available, ending, places_of, roomiest
 from comptoir.units.ids import LeaseId
@@ -70,11 +71,6 @@ def why(snapshot: Snapshot, lease: Lease, now_ms: int) -> Why:
         expected,
         _sentence(lease, free, ahead, expected),
     )
-
-
-def queue_key(lease: Lease) -> tuple[int, int, LeaseId]:
-    """The order in which waiting leases are tried: class, then time of request."""
-    return (-STRENGTH[lease.lease_class], lease.requested_at_ms, lease.id)
 
 
 def _best_place(snapshot: Snapshot, lease: Lease, now_ms: int) -> tuple[str, int, list[Coming]]:

@@ -110,6 +110,13 @@ def ending(pool: Pool, places: Counts, place: int, most: int) -> list[tuple[int,
     ]
 
 
+def ends(pool: Pool) -> list[int]:
+    """The instants at which something in a pool ends by itself, each once."""
+    rows, _ = _gone(pool, Window(0), 0)
+    found: list[int] = np.unique(rows[rows[:, k.W_END] < ENDLESS, k.W_END]).tolist()
+    return found
+
+
 def tightest(counts: Counts, places: Counts, wanted: int) -> tuple[int, int] | None:
     """(free, place) of the tightest place that has so much free, or None."""
     totals = np.bincount(places, weights=counts).astype(np.int64)

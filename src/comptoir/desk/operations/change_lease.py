@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from comptoir.desk.operations.breaking import bound_breaches
+from comptoir.desk.operations.grounds import refuse_longer
 from comptoir.desk.operations.quota import judge_quota
 from comptoir.desk.operations.taking_back import begin_stop, drop_promise, fence
 from comptoir.desk.requests import ExtendLease, LeaseRef
@@ -85,7 +86,7 @@ def extend_lease(tx: Transaction, request: ExtendLease) -> Lease:
             waits for its start, and has no end before it.
         Invalid: `end_in_the_past`.
         Refused: `not_free`: somebody else is promised the accelerators before that end,
-            or the inbound lease ends first.
+            or the inbound lease ends first; `entitled_to_teams`.
     """
     lease = tx.lease(request.lease_id)
     _refuse_over(lease)
@@ -109,6 +110,7 @@ def extend_lease(tx: Transaction, request: ExtendLease) -> Lease:
     longer_lease = replace(lease, ends_at_ms=request.ends_at_ms)
     judge_quota(tx, longer_lease, tx.book.tenants[lease.tenant_id])
     window = longer_lease.window
+    refuse_longer(tx, lease, request.ends_at_ms)
     asked = request_of(longer_lease, tx.book.tenants[lease.tenant_id], tx.now_ms)
     for allocation in tx.book.allocations_of(lease.id):
         if allocation.fenced_at_ms is not None or allocation.lost:

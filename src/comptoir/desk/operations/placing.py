@@ -6,6 +6,7 @@ keep. `placement` plans; every plan is checked here before anything is written.
 
 from dataclasses import dataclass, replace
 
+from comptoir.desk.operations.grounds import marked, plan_on_ground
 from comptoir.desk.operations.quota import judge_quota
 from comptoir.desk.operations.taking_back import drop_promise
 from comptoir.desk.operations.wishes import is_narrower
@@ -14,7 +15,7 @@ from comptoir.leases.allocation import Allocation
 from comptoir.leases.eligible import eligible
 from comptoir.leases.lease import Alternative, Lease, LeaseRequest, LeaseState, Reason, request_of
 from comptoir.placement.check import check_plan
-from comptoir.placement.plan import Plan, PlannedReclaim, plan_lease
+from comptoir.placement.plan import Plan, PlannedReclaim
 from comptoir.units.errors import Refused
 from comptoir.units.ids import AllocationId, LeaseId
 from comptoir.units.time import MS_PER_S, Window
@@ -99,7 +100,7 @@ def _find_at(tx: Transaction, lease: Lease, request: LeaseRequest) -> _Found | N
 
 def _planned(tx: Transaction, lease: Lease, request: LeaseRequest) -> Plan | None:
     """The plan. Nobody is told to go for a hold that may yet be let go: only once it is over."""
-    plan = plan_lease(tx.book.snapshot, request, tx.now_ms)
+    plan = plan_on_ground(tx, lease, request)
     if plan is None or lease.hold_until_ms is None:
         return plan
     told_ms = [
@@ -142,7 +143,9 @@ def _commit(tx: Transaction, lease: Lease, found: _Found, state: LeaseState) -> 
     plan = found.plan
     for held in found.give_way:
         drop_promise(tx, held, LeaseState.CANCELLED, Reason.HOLD_GAVE_WAY)
-    check_plan(tx.book.snapshot, found.request, plan, tx.now_ms)
+    lease = marked(tx, lease, plan)
+    request = replace(found.request, borrowed=lease.borrowed)
+    check_plan(tx.book.snapshot, request, plan, tx.now_ms)
     for reclaim in plan.reclaims:
         _announce_reclaim(tx, lease.id, reclaim)
     for part in plan.allocations:
@@ -178,6 +181,8 @@ def _commit(tx: Transaction, lease: Lease, found: _Found, state: LeaseState) -> 
         ends_at_ms=ends_ms,
         nodes=[part.node_id for part in plan.allocations],
         why=plan.why,
+        lent=promised.lent,
+        borrowed=promised.borrowed,
         **_held_until(promised),
     )
     return promised

@@ -1,5 +1,8 @@
 """A request for capacity: admitted or refused with the numbers, then placed or queued."""
 
+from dataclasses import replace
+
+from comptoir.desk.operations.grounds import refuse_entitled, would_borrow
 from comptoir.desk.operations.placing import chosen_way, place
 from comptoir.desk.operations.quota import judge_quota
 from comptoir.desk.operations.wishes import wished_choices, wished_window
@@ -10,7 +13,6 @@ from comptoir.leases.eligible import eligible
 from comptoir.leases.lease import Lease, LeaseClass, LeaseState, request_of
 from comptoir.leases.policy import MOST_NOTICE_S
 from comptoir.placement.plan import refuse_impossible
-from comptoir.placement.why import queue_key
 from comptoir.pricing.rates import rate_at
 from comptoir.tenants.parties import Tenant, TenantState
 from comptoir.units.errors import Forbidden, Invalid, Refused
@@ -32,9 +34,9 @@ def request_lease(tx: Transaction, request: RequestLease) -> Lease:
             `placement.plan.refuse_impossible`.
     """
     lease = judge_request(tx, request)
-    tx.book.leases.put(lease)
+    lease = tx.book.leases.put(replace(lease, borrowed=would_borrow(tx, lease)))
     tx.emit_lease("lease.requested", lease, shape=lease.shape)
-    if _somebody_is_ahead(tx, lease):
+    if tx.book.waiting.ahead_of(lease):
         return lease
     return place(tx, lease) or lease
 
@@ -59,6 +61,7 @@ def judge_request(tx: Transaction, request: RequestLease) -> Lease:
             supply = tx.book.inbound_by_kind.get(asked.kind)
             eligible(supply, asked, lease.latest_start_ms)
             refuse_impossible(tx.book.snapshot, asked)
+            refuse_entitled(tx, chosen)
         except Refused as refused:
             no = no or refused
         else:
@@ -172,11 +175,3 @@ def _judge_price(tx: Transaction, lease: Lease, tenant: Tenant) -> None:
             "ask sales to propose one and an approver to approve it",
             {"rate_card": card.id},
         )
-
-
-def _somebody_is_ahead(tx: Transaction, lease: Lease) -> bool:
-    """A waiting lease of the same kind that the queue's order puts first."""
-    return any(
-        other.kind == lease.kind and other.id != lease.id and queue_key(other) < queue_key(lease)
-        for other in tx.book.leases_by_state.get(LeaseState.WAITING)
-    )

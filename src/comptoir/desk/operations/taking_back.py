@@ -48,7 +48,7 @@ def drop_promise(tx: Transaction, lease: Lease, state: LeaseState, reason: Reaso
             tx.book.allocations.put(replace(allocation, fenced_at_ms=tx.now_ms))
     if lease.state is LeaseState.HELD:
         state = LeaseState.CANCELLED  # nobody waits with a hold: it is made again, or it is not
-    changes: dict[str, object] = {"scheduled_start_ms": None}
+    changes: dict[str, object] = {"scheduled_start_ms": None, "lent": False}
     if state is LeaseState.WAITING and lease.flexible:
         changes["ends_at_ms"] = (lease.latest_start_ms or 0) + (lease.duration_s or 0) * MS_PER_S
     moved = tx.book.leases.put(lease.moved(state, tx.now_ms, reason=reason, **changes))
@@ -165,6 +165,7 @@ def fence(tx: Transaction, lease: Lease) -> Lease:
             kill_at_ms=None,
             reclaims=lease.reclaims + (lease.reason is Reason.STRONGER_REQUEST),
             lost=(),
+            lent=lease.lent and not back,
         )
     )
     close_breaches(tx, moved, tx.now_ms)

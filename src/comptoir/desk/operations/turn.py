@@ -2,8 +2,9 @@
 
 In this order, so that what one step frees the next can use: nodes are tended; supply that is
 over is closed; lost nodes are replaced; holds expire; ends that come near are warned of; ends
-that are due are announced; work that is confirmed over is fenced; the queue is tried; promises
-that can be kept are delivered; queued jobs get an attempt; running time is metered.
+that are due are announced; work that is confirmed over is fenced; what stands on others'
+entitlements is restated; the queue is tried; promises that can be kept are delivered; queued
+jobs get an attempt; running time is metered.
 
 A turn looks only at what the book's agenda holds: leases that changed since the last turn and
 leases whose instant has come. Each step is bounded: a turn that leaves work over says so and
@@ -17,8 +18,9 @@ from comptoir.desk.operations.breaking import break_start, close_breaches
 from comptoir.desk.operations.endings import warn_endings
 from comptoir.desk.operations.holds import expire_holds
 from comptoir.desk.operations.looking import MOST_LOOKED_AT, Look, billable_ms, metered_ms
-from comptoir.desk.operations.placing import place
+from comptoir.desk.operations.queueing import try_queue
 from comptoir.desk.operations.replacing import replace_lost
+from comptoir.desk.operations.restating import restate, touch_entitlements, wake_entitlements
 from comptoir.desk.operations.submit_job import release_if_asked
 from comptoir.desk.operations.supply import close_supply, supply_is_free
 from comptoir.desk.operations.taking_back import (
@@ -36,13 +38,9 @@ from comptoir.leases.allocation import Allocation
 from comptoir.leases.inbound import InboundLease, InboundState
 from comptoir.leases.jobs import Attempt, AttemptState, Job, JobState
 from comptoir.leases.lease import Lease, LeaseState, Reason
-from comptoir.placement.why import queue_key
-from comptoir.units.errors import Refused
 from comptoir.units.ids import AttemptId, id_number
 from comptoir.units.recurrence import next_opening
 from comptoir.units.time import MS_PER_S, Window
-
-MOST_PLANS_A_TURN = 200
 
 
 def turn(tx: Transaction, request: Turn) -> bool:
@@ -57,7 +55,9 @@ def turn(tx: Transaction, request: Turn) -> bool:
         warn_endings(look)
         _announce_due_ends(look)
         _fence_finished(look)
-        queue_left = _try_queue(look)
+        wake_entitlements(tx)
+        restated_left = restate(tx)
+        queue_left = try_queue(look) or restated_left
         look.again()
         _announce_due_ends(look)  # those that give way to a promise of this turn
         _deliver(look)
@@ -67,6 +67,7 @@ def turn(tx: Transaction, request: Turn) -> bool:
     except BaseException:
         for lease_id in look.seen:
             tx.book.agenda.touch(lease_id)
+        touch_entitlements(tx)
         raise
     return look.close() or queue_left or nodes_left
 
@@ -244,63 +245,6 @@ def _activate(tx: Transaction, lease: Lease, promised: list[Allocation]) -> None
         ends_at_ms=lease.ends_at_ms,
         notice_s=lease.notice_s,
     )
-
-
-def _try_queue(look: Look) -> bool:
-    """Plan waiting leases in queue order; the same question is not asked twice in vain.
-
-    While capacity is as it was when all were tried, only what changed is tried. A turn plans
-    for a bounded number; the next goes on behind them, so that everybody is tried.
-    """
-    tx, book = look.tx, look.tx.book
-    for lease in look.leases(LeaseState.WAITING):
-        if _in_vain(lease, tx.now_ms):
-            broken = tx.book.open_breaches.count(lease.id)
-            state = LeaseState.BROKEN if broken else LeaseState.REFUSED
-            drop_promise(tx, lease, state, Reason.WINDOW_PASSED)
-    after = book.queue_resumes_after
-    if after is None and book.queue_tried_at == book.snapshot.version:
-        waiting = list(look.leases(LeaseState.WAITING))
-    else:
-        waiting = book.leases_by_state.get(LeaseState.WAITING)
-    if after is None:
-        book.queue_tried_at = book.snapshot.version
-    in_vain: dict[object, int] = {}
-    plans, last, freed = 0, after, False
-    for lease in sorted(waiting, key=queue_key):
-        if _in_vain(lease, tx.now_ms):
-            continue
-        if after is not None and queue_key(lease) <= after:
-            continue
-        question = (
-            lease.kind, lease.shape, lease.lease_class, lease.tenant_id,
-            max(lease.starts_at_ms, tx.now_ms), lease.ends_at_ms, lease.latest_start_ms,
-            lease.duration_s, lease.preferred_shape, lease.choices[1:],
-        )  # fmt: skip
-        if lease.accelerators >= in_vain.get(question, lease.accelerators + 1):
-            continue
-        if plans >= MOST_PLANS_A_TURN:
-            book.queue_resumes_after = last
-            return True
-        plans += 1
-        last = queue_key(lease)
-        try:
-            placed = place(tx, lease)
-        except Refused:
-            placed = None  # the fleet has shrunk under it: it waits for the fleet to grow
-        if placed is None:
-            in_vain[question] = lease.accelerators
-        else:
-            freed |= bool(tx.book.victims_of.count(lease.id))
-    book.queue_resumes_after = None
-    if after is None and not freed:
-        book.queue_tried_at = book.snapshot.version  # promises alone free nothing
-    return book.queue_tried_at != book.snapshot.version
-
-
-def _in_vain(lease: Lease, now_ms: int) -> bool:
-    """Whether a waiting lease can start no more."""
-    return lease.waits_until_ms is not None and lease.waits_until_ms <= now_ms
 
 
 def _start_jobs(look: Look) -> None:

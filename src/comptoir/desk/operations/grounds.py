@@ -1,0 +1,195 @@
+"""On what a lease comes to stand, and what changes later: the desk's side of `leases/grounds.py`.
+
+Planning is bounded by what may be stood on; the plan's nodes decide for good, and the lease
+keeps the answer (`lent`, `borrowed`). What changes later: `restating.py`.
+"""
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from comptoir.desk.transaction import Transaction
+from comptoir.fleet.nodes import Node, NodeState
+from comptoir.leases.allocation import Allocation
+from comptoir.leases.claims import Ground, ground_of
+from comptoir.leases.grounds import Denied, confirm, judge, window_from
+from comptoir.leases.kind_book import KindBook
+from comptoir.leases.lease import Lease, LeaseClass, LeaseRequest
+from comptoir.placement.plan import Plan, plan_lease
+from comptoir.placement.pools import PoolKey
+from comptoir.tenants.entitlements import ANYWHERE
+from comptoir.units.errors import Refused
+from comptoir.units.ids import AllocationId, TenantId
+from comptoir.units.time import Window, format_instant
+
+
+def would_borrow(tx: Transaction, lease: Lease) -> bool:
+    """Whether a team asks for more than it is entitled to: so far back it waits, if it must."""
+    return lease.lease_class is LeaseClass.INTERNAL and judged(tx, lease) is not Ground.OWN
+
+
+def judged(tx: Transaction, lease: Lease) -> Ground | Denied:
+    """On what a lease would stand, before a place is looked for; or why on nothing."""
+    return judge(tx.book.headroom.book(lease.kind, tx.now_ms), lease, tx.now_ms)
+
+
+def plan_on_ground(tx: Transaction, lease: Lease, request: LeaseRequest) -> Plan | None:
+    """Where a lease can stand on what it may stand on, or None: it has to wait.
+
+    Raises:
+        Refused: those of `placement.plan.refuse_impossible`.
+    """
+    book = tx.book.headroom.book(lease.kind, tx.now_ms)
+    ground = judge(book, lease, tx.now_ms)
+    if isinstance(ground, Denied):
+        return None
+    if book is None:
+        request = replace(request, borrowed=False)
+        return plan_lease(tx.book.snapshot, request, tx.now_ms)
+    if ground is not Ground.OWN:
+        return _plan_weaker(tx, book, lease, request, ground)
+    request, own = replace(request, borrowed=False), _own_pools(tx, book, lease)
+    plan = plan_lease(tx.book.snapshot, request, tx.now_ms, eligible=own)
+    if plan is not None or own is None:
+        return plan
+    # Entitled at some sites only, and these have no place: elsewhere it would borrow.
+    return _plan_weaker(tx, book, lease, request, Ground.BORROWED)
+
+
+def _plan_weaker(
+    tx: Transaction, book: KindBook, lease: Lease, request: LeaseRequest, ground: Ground
+) -> Plan | None:
+    """As above, for what may not use what teams keep to themselves: counted with its nodes.
+
+    Where free accelerators are kept, only a plan that takes back as much as it uses will do.
+    """
+    request = replace(request, borrowed=ground is Ground.BORROWED)
+    plan = plan_lease(tx.book.snapshot, request, tx.now_ms)
+    if plan is None or not isinstance(_confirmed(tx, book, lease, plan, ground), Denied):
+        return plan
+    if plan.reclaims or not book.limited(request.window.start_ms):
+        return None
+    kept = _kept_idle(tx, book, lease, request.window)
+    tx.book.snapshot.keep(kept)
+    try:
+        plan = plan_lease(tx.book.snapshot, request, tx.now_ms)
+    finally:
+        tx.book.snapshot.give_up(kept)
+    if plan is None or isinstance(_confirmed(tx, book, lease, plan, ground), Denied):
+        return None
+    return plan
+
+
+def _kept_idle(tx: Transaction, book: KindBook, lease: Lease, window: Window) -> list[Allocation]:
+    """So many free accelerators as teams keep idle, the freest nodes first, as if they stood."""
+    missing, kept = book.lending(window.start_ms).kept, list[Allocation]()
+    free = [
+        (node, tx.book.snapshot.free_over(node, window, tx.now_ms))
+        for node in tx.book.nodes
+        if node.kind == lease.kind and node.state is NodeState.IN_SERVICE
+    ]
+    for node, indexes in sorted(free, key=lambda item: (-len(item[1]), item[0].id)):
+        part = tuple(indexes[: max(missing, 0)])
+        missing -= len(part)
+        if part:
+            kept.append(
+                Allocation(
+                    AllocationId(f"idle-{node.id}"), lease.id, TenantId(""), node.id,
+                    node.inbound_lease_id, part, window.start_ms, window.end_ms,
+                )
+            )  # fmt: skip
+    return kept
+
+
+def marked(tx: Transaction, lease: Lease, plan: Plan) -> Lease:
+    """The lease with the marks of what it comes to stand on by a plan."""
+    book = tx.book.headroom.book(lease.kind, tx.now_ms)
+    ground = judge(book, lease, tx.now_ms)
+    if book is not None and not isinstance(ground, Denied):
+        ground = _confirmed(tx, book, lease, plan, ground)
+    return marked_as(lease, ground)
+
+
+def marked_as(lease: Lease, ground: Ground | Denied) -> Lease:
+    """The lease with the marks of a ground."""
+    return replace(lease, lent=ground is Ground.LENT, borrowed=ground is Ground.BORROWED)
+
+
+def _confirmed(
+    tx: Transaction, book: KindBook, lease: Lease, plan: Plan, ground: Ground
+) -> Ground | Denied:
+    parts = [(tx.book.nodes[part.node_id], len(part.accelerators)) for part in plan.allocations]
+    window = window_from(lease, plan.starts_at_ms)
+    freed = sum(tx.book.leases[reclaim.lease_id].accelerators for reclaim in plan.reclaims)
+    return confirm(book, lease, ground, parts, window, freed)
+
+
+def _own_pools(tx: Transaction, book: KindBook, lease: Lease) -> Collection[PoolKey] | None:
+    """The pools at whose sites a team is entitled to so much; None: at every site."""
+    start_ms = max(lease.start_ms, tx.now_ms)
+    if not book.in_force(start_ms):
+        return None
+    fits = {
+        site: book.fits_own(lease.tenant_id, lease.accelerators, site, start_ms)
+        for site in book.sites()
+    }
+    if all(fits.values()):
+        return None
+    return [p.key for p in tx.book.snapshot.pools_of(lease.kind) if fits.get(p.key.site)]
+
+
+def refuse_entitled(tx: Transaction, lease: Lease) -> None:
+    """Say no at once to a sold window that teams' entitlements leave no room for, ever.
+
+    Raises:
+        Refused: `entitled_to_teams`, with the instant and the numbers.
+    """
+    book = tx.book.headroom.book(lease.kind, tx.now_ms)
+    sold_window = lease.lease_class is LeaseClass.RESERVED and not lease.recall
+    if book is None or lease.flexible or not sold_window:
+        return
+    window = Window(max(lease.start_ms, tx.now_ms), lease.ends_at_ms)
+    left, at_ms = book.unentitled[ANYWHERE].lowest(window)
+    if lease.accelerators > left:
+        supplied = book.supplied[ANYWHERE].at(at_ms)
+        raise Refused(
+            "entitled_to_teams",
+            f"at {format_instant(at_ms)}, {supplied - left:,} of {supplied:,} x {lease.kind} "
+            f"belong to teams: {max(left, 0):,} can be sold for good, you asked for "
+            f"{lease.accelerators:,}",
+            "ask for less, for another window, for on_demand or spot, or for a recall clause",
+            {"at": format_instant(at_ms), "sellable": max(left, 0), "asked": lease.accelerators},
+        )
+
+
+def refuse_longer(tx: Transaction, lease: Lease, ends_at_ms: int) -> None:
+    """Let a lease that is sold for good last longer only where nobody is entitled to it then.
+
+    Raises:
+        Refused: `entitled_to_teams`.
+    """
+    book = tx.book.headroom.book(lease.kind, tx.now_ms)
+    parts = parts_of(tx, lease)
+    since_ms = max(lease.ends_at_ms or 0, tx.now_ms)
+    sold = book is not None and parts and ground_of(lease) is Ground.SOLD
+    if book is None or not sold or ends_at_ms <= since_ms:
+        return
+    window = Window(since_ms, ends_at_ms)
+    extra = sum(book.extra(node, accelerators, window) for node, accelerators in parts)
+    room, at_ms = book.lowest_room(parts[0][0].site, window)
+    if extra > room:
+        raise Refused(
+            "entitled_to_teams",
+            f"at {format_instant(at_ms)}, {max(room, 0):,} x {lease.kind} are neither sold nor "
+            f"entitled to teams, and it needs {extra:,}",
+            f"choose an end before {format_instant(at_ms)}, or request another lease",
+            {"at": format_instant(at_ms), "sellable": max(room, 0), "asked": extra},
+        )
+
+
+def parts_of(tx: Transaction, lease: Lease) -> list[tuple[Node, int]]:
+    """The nodes that a lease holds or is promised, and how many accelerators of each."""
+    return [
+        (tx.book.nodes[allocation.node_id], len(allocation.accelerators))
+        for allocation in tx.book.allocations_of(lease.id)
+        if allocation.fenced_at_ms is None
+    ]

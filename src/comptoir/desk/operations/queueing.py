@@ -1,0 +1,154 @@
+"""The queue tried: the desk's side of `placement/queue.py`, bounded a turn.
+
+While capacity is as it was when all were tried, only what is new is tried, behind what is kept
+for the first of its kind. The same question is not asked twice in vain.
+"""
+
+from dataclasses import dataclass, field
+
+from comptoir.desk.operations.grounds import judged
+from comptoir.desk.operations.looking import Look
+from comptoir.desk.operations.placing import place
+from comptoir.desk.operations.taking_back import drop_promise
+from comptoir.desk.transaction import Transaction
+from comptoir.leases.allocation import Allocation
+from comptoir.leases.grounds import Denied
+from comptoir.leases.lease import Lease, LeaseState, Reason, request_of
+from comptoir.placement.queue import QueueKey, Shadow, queue_key, shadow_of
+from comptoir.units.errors import Refused
+from comptoir.units.ids import AllocationId, LeaseId
+from comptoir.units.time import MS_PER_S
+
+MOST_PLANS_A_TURN = 200
+PLANS_OF_A_SHADOW = 20
+"""What finding a shadow promise counts for: it asks for a plan at many starts."""
+
+
+@dataclass(slots=True)
+class _Pass:
+    """One going through the queue, or a part of it."""
+
+    tx: Transaction
+    only: frozenset[LeaseId] | None
+    """Only these are tried; None is everybody."""
+    plans: int = 0
+    freed: bool = False
+    last: QueueKey | None = None
+    in_vain: dict[object, int] = field(default_factory=dict)
+
+
+def try_queue(look: Look) -> bool:
+    """Plan waiting leases in the queue's order; returns whether some are left over."""
+    tx, book = look.tx, look.tx.book
+    for lease in look.leases(LeaseState.WAITING):
+        if _in_vain(lease, tx.now_ms):
+            broken = tx.book.open_breaches.count(lease.id)
+            state = LeaseState.BROKEN if broken else LeaseState.REFUSED
+            drop_promise(tx, lease, state, Reason.WINDOW_PASSED)
+    after = book.queue_resumes_after
+    new = None
+    if after is None and book.queue_tried_at == book.snapshot.version:
+        new = frozenset(lease.id for lease in look.leases(LeaseState.WAITING))
+    if after is None:
+        book.queue_tried_at = book.snapshot.version
+    going = _Pass(tx, new)
+    for kind in book.waiting.kinds():
+        if after is not None and kind < after[0]:
+            continue
+        resumed = after[1] if after is not None and kind == after[0] else None
+        line = book.waiting.line(kind)
+        if new is not None and new.isdisjoint(line):
+            continue
+        if _try_line(going, kind, line, resumed):
+            book.queue_resumes_after = (kind, going.last or resumed or (0, 0, 0))
+            return True
+    book.queue_resumes_after = None
+    if after is None and not going.freed:
+        book.queue_tried_at = book.snapshot.version  # promises alone free nothing
+    return book.queue_tried_at != book.snapshot.version
+
+
+def _try_line(going: _Pass, kind: str, line: list[LeaseId], resumed: QueueKey | None) -> bool:
+    """Try those who wait for a kind, behind what is kept for the first; whether some are left."""
+    tx, book = going.tx, going.tx.book
+    kept: list[Allocation] = []
+    shadowed = False
+    going.last = None
+    book.shadows.pop(kind, None)
+    try:
+        for lease_id in line:
+            lease = book.leases[lease_id]
+            if lease.state is not LeaseState.WAITING or _in_vain(lease, tx.now_ms):
+                continue
+            tried = resumed is not None and queue_key(lease) <= resumed
+            tried |= going.only is not None and lease_id not in going.only
+            if tried and shadowed:
+                continue
+            if not tried:
+                if going.plans >= MOST_PLANS_A_TURN:
+                    return True
+                if _try_one(going, lease):
+                    continue
+            lease = book.leases[lease_id]
+            if not shadowed and (shadow := _shadow(tx, lease)) is not None:
+                shadowed = True
+                going.plans += PLANS_OF_A_SHADOW
+                book.shadows[kind] = shadow
+                kept = _as_allocations(tx, lease, shadow)
+                book.snapshot.keep(kept)
+    finally:
+        book.snapshot.give_up(kept)
+    return False
+
+
+def _try_one(going: _Pass, lease: Lease) -> bool:
+    """Whether a lease was placed."""
+    tx = going.tx
+    going.last = queue_key(lease)
+    if isinstance(judged(tx, lease), Denied):
+        return False
+    question = (
+        lease.kind, lease.shape, lease.lease_class, lease.tenant_id, lease.recall,
+        max(lease.starts_at_ms, tx.now_ms), lease.ends_at_ms, lease.latest_start_ms,
+        lease.duration_s, lease.preferred_shape, lease.choices[1:], lease.residency,
+    )  # fmt: skip
+    if lease.accelerators >= going.in_vain.get(question, lease.accelerators + 1):
+        return False
+    going.plans += 1
+    try:
+        placed = place(tx, lease)
+    except Refused:
+        placed = None  # the fleet has shrunk under it: it waits for the fleet to grow
+    if placed is None:
+        going.in_vain[question] = lease.accelerators
+        return False
+    going.freed |= bool(tx.book.victims_of.count(lease.id))
+    return True
+
+
+def _shadow(tx: Transaction, lease: Lease) -> Shadow | None:
+    """What is kept for the first that waits; None if it is not accelerators that it waits for."""
+    if isinstance(judged(tx, lease), Denied):
+        return None
+    waited_ms = tx.now_ms - lease.state_since_ms
+    aged = waited_ms >= tx.book.policy(lease.lease_class).ageing_s * MS_PER_S
+    request = request_of(lease, tx.book.tenants[lease.tenant_id], tx.now_ms)
+    latest_ms = lease.latest_start_ms if lease.flexible else None
+    return shadow_of(tx.book.snapshot, request, tx.now_ms, aged, latest_ms)
+
+
+def _as_allocations(tx: Transaction, lease: Lease, shadow: Shadow) -> list[Allocation]:
+    """What is kept, as the snapshot takes it; it is never written."""
+    return [
+        Allocation(
+            AllocationId(f"kept-{number}"), lease.id, lease.tenant_id, kept.node_id,
+            tx.book.nodes[kept.node_id].inbound_lease_id, kept.accelerators,
+            kept.window.start_ms, kept.window.end_ms,
+        )
+        for number, kept in enumerate(shadow.kept)
+    ]  # fmt: skip
+
+
+def _in_vain(lease: Lease, now_ms: int) -> bool:
+    """Whether a waiting lease can start no more."""
+    return lease.waits_until_ms is not None and lease.waits_until_ms <= now_ms

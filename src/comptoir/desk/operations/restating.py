@@ -1,0 +1,119 @@
+"""Restating: what stands on something else than before, by the rules of `leases/grounds.py`.
+
+Use above entitlement becomes a team's own again, the oldest first; what no longer fits its own
+is borrowed, the newest first; lent leases become sold for good when there is room for good,
+the oldest first. A turn looks at kinds whose sums have changed; the holder is told by an event.
+"""
+
+from collections.abc import Iterable
+
+from comptoir.desk.operations.grounds import marked_as, parts_of
+from comptoir.desk.transaction import Transaction
+from comptoir.leases.claims import Ground
+from comptoir.leases.grounds import age, fits_for_good, judge, team_marks
+from comptoir.leases.kind_book import KindBook
+from comptoir.leases.lease import FINAL, Lease, LeaseState
+from comptoir.tenants.entitlements import Holder, entitled
+from comptoir.units.ids import TenantId
+from comptoir.units.time import Window
+
+MOST_RESTATED = 200
+"""Leases of a kind that one turn restates, at most; the next goes on."""
+
+_STANDING = (LeaseState.SCHEDULED, LeaseState.ACTIVE, LeaseState.RECLAIMING)
+
+
+def restate(tx: Transaction) -> bool:
+    """Restate what stands, in kinds whose sums have changed; whether something is left."""
+    headroom, left = tx.book.headroom, False
+    for kind in sorted(headroom.touched):
+        headroom.touched.discard(kind)
+        book = headroom.book(kind, tx.now_ms)
+        changes = _changes(tx, kind, book)
+        for number, (lease, ground) in enumerate(changes):
+            if number == MOST_RESTATED:
+                left = True
+                break
+            _restate_one(tx, lease, ground)
+        headroom.touched.discard(kind)
+        if left:
+            headroom.touched.add(kind)
+    return left
+
+
+def _restate_one(tx: Transaction, lease: Lease, ground: Ground) -> None:
+    restated = tx.book.leases.put(marked_as(lease, ground))
+    tx.book.queue_tried_at = -1
+    tx.emit_lease(
+        "lease.restated", restated, ground=ground, lent=restated.lent, borrowed=restated.borrowed
+    )
+
+
+def _changes(tx: Transaction, kind: str, book: KindBook | None) -> Iterable[tuple[Lease, Ground]]:
+    """What stands on something else now. Each answer is fed before the next is asked for."""
+    if book is None or not book.in_force(tx.now_ms):
+        for lease in tx.book.borrowed_leases.get(kind):
+            if lease.state not in FINAL:
+                yield lease, Ground.OWN
+    else:
+        for team in book.teams():
+            outline = book.outline(team, tx.now_ms)
+            if tx.book.headroom.outlines.get((kind, team)) != outline:
+                yield from _team_changes(tx, kind, book, team)
+                tx.book.headroom.outlines[kind, team] = book.outline(team, tx.now_ms)
+    for lease in sorted(tx.book.lent_leases.get(kind), key=age):
+        if lease.state not in (LeaseState.SCHEDULED, LeaseState.ACTIVE) or lease.reclaimed_for:
+            continue
+        starts = max(lease.scheduled_start_ms or 0, tx.now_ms)
+        if lease.ends_at_ms is not None and lease.ends_at_ms <= starts:
+            continue
+        if book is not None and not fits_for_good(
+            book, parts_of(tx, lease), Window(starts, lease.ends_at_ms)
+        ):
+            break
+        yield lease, Ground.SOLD
+
+
+def _team_changes(
+    tx: Transaction, kind: str, book: KindBook, team: TenantId
+) -> Iterable[tuple[Lease, Ground]]:
+    standing = [
+        (lease, parts_of(tx, lease)[0][0].site)
+        for lease in tx.book.leases_by_tenant.get(team)
+        if lease.kind == kind
+        and lease.state in _STANDING
+        and (lease.state is not LeaseState.SCHEDULED or _begun(lease, tx.now_ms))
+    ]
+    mine = entitled(book.rows.values(), Holder(team), tx.now_ms)
+    for lease, borrowed in team_marks(mine, standing):
+        yield lease, Ground.BORROWED if borrowed else Ground.OWN
+    for lease in tx.book.leases_by_tenant.get(team):
+        if lease.kind == kind and lease.state is LeaseState.WAITING:
+            own = judge(book, lease, tx.now_ms) is Ground.OWN
+            if own is lease.borrowed:
+                yield lease, Ground.OWN if own else Ground.BORROWED
+
+
+def _begun(lease: Lease, now_ms: int) -> bool:
+    return lease.scheduled_start_ms is not None and lease.scheduled_start_ms <= now_ms
+
+
+def wake_entitlements(tx: Transaction) -> None:
+    """Entitlements that begin or end now change what teams and customers stand on."""
+    agenda = tx.book.entitlement_agenda
+    for entitlement_id in agenda.take(tx.now_ms, 5_000):
+        row = tx.book.entitlements.get(entitlement_id)
+        if row is None:
+            continue
+        tx.book.headroom.touched.add(row.kind)
+        tx.book.queue_tried_at = -1
+        ahead = [t for t in (row.starts_at_ms, row.ends_at_ms) if t is not None and t > tx.now_ms]
+        agenda.remind(entitlement_id, min(ahead, default=None))
+
+
+def touch_entitlements(tx: Transaction) -> None:
+    """A turn failed and was undone: look at all of them again."""
+    tx.book.headroom.touched.update(tx.book.headroom.kinds())
+    tx.book.headroom.outlines.clear()
+    for row in tx.book.entitlements:
+        tx.book.entitlement_agenda.touch(row.id)

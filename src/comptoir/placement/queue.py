@@ -1,0 +1,201 @@
+"""The queue: **in which order waiting requests are tried, and what is kept for them**.
+
+Stated policy, all of it here:
+
+1. Claim, then age. An entitled team comes first, then sold windows, then on-demand, then teams
+   above their entitlement, then spot; of one claim the oldest request. A request that limits
+   of lending hold up (`leases/grounds.py`) holds up nobody.
+2. The first of a kind that has to wait gets a *shadow promise*: the accelerators on which it
+   can start earliest, by the ends that everybody has promised. Whoever is behind it is placed
+   only where that start is not touched: before it, or elsewhere (EASY backfill).
+3. Where no promise says when, requests behind it are placed freely, until it has waited as
+   long as its class's `ageing_s`: then what is free, and what becomes free, in the roomiest place
+   that could hold it is kept for it, until it has enough. So no gang waits for ever.
+
+A shadow is found again whenever something changes; it is no promise to the holder.
+Source: Lifka, "The ANL/IBM SP Scheduling System" (EASY), 1995.
+"""
+
+from bisect import bisect_left, insort
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from comptoir.leases.claims import claim_of
+from comptoir.leases.lease import Lease, LeaseRequest, LeaseState, Shape
+from comptoir.placement.plan import Plan, plan_free, pools_for
+from comptoir.placement.pools import Pool
+from comptoir.placement.snapshot import Snapshot
+from comptoir.placement.windows import available, ends, places_of
+from comptoir.units.ids import LeaseId, NodeId, id_number
+from comptoir.units.time import Window
+
+MOST_STARTS_ONE_BY_ONE = 24
+"""So many ends are tried as starts in order; of the rest the first is found by halving."""
+
+QueueKey = tuple[int, int, int]
+
+
+def queue_key(lease: Lease) -> QueueKey:
+    """The order in which waiting leases are tried: claim, then time of request."""
+    claim = claim_of(lease.lease_class, lease.borrowed)
+    return -claim, lease.requested_at_ms, id_number(lease.id)
+
+
+class Waiting:
+    """Every waiting lease, by kind, in the order of the queue. Fed every change of a lease."""
+
+    def __init__(self) -> None:
+        self._by_kind: dict[str, list[tuple[QueueKey, LeaseId]]] = {}
+
+    def feed(self, old: Lease | None, new: Lease | None) -> None:
+        """A lease was put or taken away."""
+        before = None if old is None or old.state is not LeaseState.WAITING else old
+        after = None if new is None or new.state is not LeaseState.WAITING else new
+        if before is not None:
+            line = self._by_kind[before.kind]
+            del line[bisect_left(line, (queue_key(before), before.id))]
+            if not line:
+                del self._by_kind[before.kind]
+        if after is not None:
+            insort(self._by_kind.setdefault(after.kind, []), (queue_key(after), after.id))
+
+    def kinds(self) -> list[str]:
+        """The kinds that somebody waits for."""
+        return sorted(self._by_kind)
+
+    def line(self, kind: str) -> list[LeaseId]:
+        """Who waits for a kind, first first."""
+        return [lease_id for _, lease_id in self._by_kind.get(kind, ())]
+
+    def ahead_of(self, lease: Lease) -> int:
+        """How many wait for the same kind and come first."""
+        return bisect_left(self._by_kind.get(lease.kind, []), (queue_key(lease), lease.id))
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Accelerators of one node that are kept over a window."""
+
+    node_id: NodeId
+    accelerators: tuple[int, ...]
+    window: Window
+
+
+@dataclass(frozen=True, slots=True)
+class Shadow:
+    """What is kept for a waiting lease. `starts_at_ms` None: nothing says when it can start."""
+
+    lease_id: LeaseId
+    starts_at_ms: int | None
+    kept: tuple[Kept, ...]
+
+
+def shadow_of(
+    snapshot: Snapshot,
+    request: LeaseRequest,
+    now_ms: int,
+    aged: bool,
+    latest_start_ms: int | None = None,
+) -> Shadow:
+    """What to keep for the first that waits: its earliest start, or once aged what is free."""
+    plan = earliest(snapshot, request, now_ms, latest_start_ms)
+    if plan is not None:
+        kept = tuple(
+            Kept(part.node_id, part.accelerators, Window(plan.starts_at_ms, part.ends_at_ms))
+            for part in plan.allocations
+        )
+        return Shadow(request.lease_id, plan.starts_at_ms, kept)
+    kept = tuple(_roomiest(snapshot, request, now_ms)) if aged else ()
+    return Shadow(request.lease_id, None, kept)
+
+
+def earliest(
+    snapshot: Snapshot,
+    request: LeaseRequest,
+    now_ms: int,
+    latest_start_ms: int | None = None,
+) -> Plan | None:
+    """The plan with the earliest start at which accelerators are free by what is promised.
+
+    Starts are tried when something ends. A window without an end, or with a fixed one, only
+    gets easier to place; for one that moves with its start (it may start until
+    `latest_start_ms`), past the first few ends, an earlier start may be missed.
+    """
+    starts = sorted(
+        {
+            max(end_ms, now_ms + 1, request.window.start_ms)
+            for pool in snapshot.pools_of(request.kind)
+            for end_ms in ends(pool)
+            if latest_start_ms is None or end_ms <= latest_start_ms
+        }
+    )
+
+    def plan_at(start_ms: int) -> Plan | None:
+        return _plan_at(snapshot, request, start_ms, now_ms, latest_start_ms is not None)
+
+    for start_ms in starts[:MOST_STARTS_ONE_BY_ONE]:
+        plan = plan_at(start_ms)
+        if plan is not None:
+            return plan
+    found: Plan | None = None
+    low, high = MOST_STARTS_ONE_BY_ONE, len(starts)
+    while low < high:
+        middle = (low + high) // 2
+        plan = plan_at(starts[middle])
+        if plan is None:
+            low = middle + 1
+        else:
+            found, high = plan, middle
+    return found
+
+
+def _plan_at(
+    snapshot: Snapshot, request: LeaseRequest, start_ms: int, now_ms: int, moves: bool
+) -> Plan | None:
+    end_ms = request.window.end_ms
+    if moves and end_ms is not None:
+        end_ms += start_ms - request.window.start_ms
+    if end_ms is not None and start_ms >= end_ms:
+        return None
+    later = replace(request, window=Window(start_ms, end_ms))
+    return plan_free(snapshot, later, now_ms, pools_for(snapshot, later))
+
+
+def _roomiest(snapshot: Snapshot, request: LeaseRequest, now_ms: int) -> Iterator[Kept]:
+    """What is free now in the place with the most of it, as much as is asked for."""
+    window = Window(max(request.window.start_ms, now_ms), request.window.end_ms)
+    best: tuple[int, list[tuple[Pool, list[NodeId]]]] = (0, [])
+    by_site: dict[str, tuple[int, list[tuple[Pool, list[NodeId]]]]] = {}
+
+    def free_on(node_id: NodeId) -> list[int]:
+        node = snapshot.nodes[node_id]
+        return snapshot.free_for(request.tenant_id, node, window, now_ms)
+
+    for pool in pools_for(snapshot, request):
+        counts = available(
+            pool, request.tenant_id, window, now_ms, lambda node_id: len(free_on(node_id))
+        )
+        places = places_of(pool, request.shape)
+        totals = dict[int, int]()
+        rows = dict[int, list[NodeId]]()
+        for row in counts.nonzero()[0].tolist():
+            place = int(places[row])
+            totals[place] = totals.get(place, 0) + int(counts[row])
+            rows.setdefault(place, []).append(pool.ids[row])
+        if not totals:
+            continue
+        place = max(totals, key=lambda p: (totals[p], -p))
+        free, parts = totals[place], [(pool, rows[place])]
+        if request.shape is Shape.SITE:
+            beside = by_site.get(pool.key.site, (0, []))
+            free, parts = free + beside[0], parts + beside[1]
+            by_site[pool.key.site] = (free, parts)
+        if free > best[0]:
+            best = (free, parts)
+    missing = request.accelerators
+    for _, node_ids in best[1]:
+        for node_id in sorted(node_ids):
+            part = free_on(node_id)[:missing]
+            missing -= len(part)
+            if part:
+                yield Kept(node_id, tuple(part), window)

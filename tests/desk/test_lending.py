@@ -1,0 +1,311 @@
+"""What teams do not use is lent, who borrows is told, and it comes back within the notice."""
+
+from typing import Any
+
+import pytest
+
+from comptoir.desk.engine_port import AttemptSight
+from comptoir.desk.requests import (
+    DeclareSupply,
+    EndEntitlement,
+    ExtendLease,
+    LeaseRef,
+    NewNode,
+    SetEntitlement,
+)
+from comptoir.leases.lease import Lease, LeaseClass, LeaseState, Reason
+from comptoir.tenants.entitlements import Entitlement
+from comptoir.tenants.parties import Tenant, TenantKind
+from comptoir.units.errors import Refused
+from tests.builders import HOUR_MS, Book
+
+INTERNAL, RESERVED, ON_DEMAND, SPOT = LeaseClass
+
+
+class Shop(Book):
+    """A book with teams `a` and `b`, and a customer."""
+
+    a: Tenant
+    b: Tenant
+    acme: Tenant
+
+    def entitle(self, team: Tenant, accelerators: int, **words: Any) -> Entitlement:
+        request = SetEntitlement(words.pop("kind", "cpu-core"), accelerators, team.id, **words)
+        made = self.desk.call("set_entitlement", request, self.operator)
+        assert isinstance(made, Entitlement)
+        return made
+
+    def pass_s(self, seconds: float) -> None:
+        """What is due now is done, then time passes."""
+        self.turn()
+        super().pass_s(seconds)
+
+    def end(self, lease: Lease) -> None:
+        self.desk.call("end_lease", LeaseRef(lease.id), self.operator)
+        self.turn()
+
+    def stands(self, *leases: Lease) -> list[str]:
+        """The state of each, with its mark."""
+        self.turn()
+        said = []
+        for lease in map(self.now, leases):
+            mark = " lent" if lease.lent else " borrowed" if lease.borrowed else ""
+            mark = "" if lease.state is LeaseState.WAITING else mark
+            said.append(f"{lease.state}{mark}")
+        return said
+
+
+@pytest.fixture
+def shop(tmp_path: Any) -> Shop:
+    """Sixteen cores in two nodes; nothing is entitled yet."""
+    made = Shop(tmp_path)
+    made.price_all()
+    made.supply(8, 8, engine="")
+    made.a, made.b = (made.tenant(slug, TenantKind.TEAM) for slug in ("aa", "bb"))
+    made.acme = made.tenant("acme")
+    return made
+
+
+def test_on_demand_stands_on_what_is_nobodys_first_and_is_told_when_it_is_lent(
+    shop: Shop,
+) -> None:
+    shop.entitle(shop.a, 12)
+    sold = shop.lease(shop.acme, ON_DEMAND, 4)
+    lent = shop.lease(shop.acme, ON_DEMAND, 4)
+    assert (sold.lent, sold.reclaimable) == (False, False)
+    assert (lent.lent, lent.reclaimable, lent.minimum_runtime_s) == (True, True, 900)
+    assert shop.stands(sold, lent) == ["active", "active lent"]
+
+
+def test_an_entitled_team_gets_back_what_is_lent_within_its_notice(shop: Shop) -> None:
+    shop.entitle(shop.a, 12)
+    sold = shop.lease(shop.acme, ON_DEMAND, 4)
+    lent = shop.lease(shop.acme, ON_DEMAND, 12, notice_s=60)
+    shop.turn()
+    shop.pass_s(1_000)  # its minimum runtime is over
+    mine = shop.lease(shop.a, INTERNAL, 12)
+    assert mine.state is LeaseState.SCHEDULED
+    assert mine.scheduled_start_ms == shop.clock.instant_ms + 60_000
+    shop.pass_s(60)
+    assert shop.stands(sold, lent, mine) == ["active", "waiting", "active"]
+    assert shop.now(lent).reason is Reason.STRONGER_REQUEST
+
+
+def test_a_minimum_runtime_is_kept_before_the_notice_counts(shop: Shop) -> None:
+    shop.entitle(shop.a, 16)
+    lent = shop.lease(shop.acme, ON_DEMAND, 16, notice_s=60)
+    shop.turn()
+    active = shop.clock.instant_ms
+    shop.pass_s(100)
+    mine = shop.lease(shop.a, INTERNAL, 16)
+    assert mine.scheduled_start_ms == active + 900_000
+    shop.pass_s(739)
+    assert shop.stands(lent) == ["active lent"]
+    shop.pass_s(2)
+    assert shop.stands(lent) == ["reclaiming lent"]
+
+
+def test_a_team_takes_spot_first_then_what_is_lent_or_borrowed_then_what_it_may_recall(
+    shop: Shop,
+) -> None:
+    shop.entitle(shop.a, 16)
+    end = shop.clock.instant_ms + 100 * HOUR_MS
+    recall = shop.lease(shop.acme, RESERVED, 4, ends_at_ms=end, recall=True)
+    lent = shop.lease(shop.acme, ON_DEMAND, 4)
+    borrowed = shop.lease(shop.b, INTERNAL, 4)
+    spot = shop.lease(shop.acme, SPOT, 4)
+    assert shop.stands(recall, lent, borrowed, spot) == [
+        "active", "active lent", "active borrowed", "active",
+    ]  # fmt: skip
+    shop.pass_s(2_000)
+    shop.lease(shop.a, INTERNAL, 4)
+    shop.pass_s(40)
+    assert shop.stands(recall, lent, borrowed, spot)[3] == "waiting"
+    shop.lease(shop.a, INTERNAL, 8)
+    shop.pass_s(40)
+    assert shop.stands(recall, lent, borrowed) == ["active", "waiting", "waiting"]
+    shop.lease(shop.a, INTERNAL, 4)
+    shop.pass_s(40)
+    assert shop.stands(recall) == ["waiting"]
+
+
+def test_a_team_above_its_entitlement_takes_back_spot_and_nothing_else(shop: Shop) -> None:
+    shop.entitle(shop.a, 12)
+    lent = shop.lease(shop.acme, ON_DEMAND, 12)
+    spot = shop.lease(shop.acme, SPOT, 4)
+    shop.turn()
+    shop.pass_s(2_000)
+    borrowing = shop.lease(shop.b, INTERNAL, 4)
+    assert borrowing.borrowed
+    more = shop.lease(shop.b, INTERNAL, 4)
+    shop.pass_s(60)
+    assert shop.stands(lent, spot, borrowing, more) == [
+        "active lent", "waiting", "active borrowed", "waiting",
+    ]  # fmt: skip
+
+
+def test_what_is_sold_for_good_never_gives_way(shop: Shop) -> None:
+    shop.entitle(shop.a, 8)
+    sold = shop.lease(shop.acme, ON_DEMAND, 8)
+    mine = shop.lease(shop.a, INTERNAL, 8)
+    above = shop.lease(shop.a, INTERNAL, 4)
+    shop.pass_s(4_000)
+    assert shop.stands(sold, mine, above) == ["active", "active", "waiting"]
+
+
+def test_a_reserved_window_stands_only_on_what_is_nobodys_unless_it_may_be_recalled(
+    shop: Shop,
+) -> None:
+    shop.entitle(shop.a, 12)
+    end = shop.clock.instant_ms + HOUR_MS
+    with pytest.raises(Refused, match=r"entitled_to_teams.*12 of 16.*4 can be sold"):
+        shop.lease(shop.acme, RESERVED, 5, ends_at_ms=end)
+    assert shop.lease(shop.acme, RESERVED, 4, ends_at_ms=end).state is LeaseState.SCHEDULED
+    late = shop.lease(shop.acme, RESERVED, 2, ends_at_ms=end)
+    assert late.state is LeaseState.WAITING
+    recall = shop.lease(shop.acme, RESERVED, 5, ends_at_ms=end, recall=True)
+    assert shop.stands(late, recall) == ["waiting", "active"]
+
+
+def test_an_entitlement_that_is_to_begin_is_kept_free_of_guarantees_from_then_on(
+    shop: Shop,
+) -> None:
+    begins = shop.clock.instant_ms + HOUR_MS
+    shop.entitle(shop.a, 16, starts_at_ms=begins)
+    brief = shop.lease(shop.acme, ON_DEMAND, 8, ends_at_ms=begins)
+    lasting = shop.lease(shop.acme, ON_DEMAND, 8)
+    assert (brief.lent, lasting.lent) == (False, True)
+    shop.turn()
+    mine = shop.lease(shop.a, INTERNAL, 16, starts_at_ms=begins)
+    assert mine.scheduled_start_ms == begins
+
+
+def test_what_is_lent_becomes_sold_for_good_when_there_is_room_the_oldest_first(
+    shop: Shop,
+) -> None:
+    row = shop.entitle(shop.a, 16)
+    old, young = shop.lease(shop.acme, ON_DEMAND, 4), shop.lease(shop.acme, ON_DEMAND, 4)
+    assert shop.stands(old, young) == ["active lent", "active lent"]
+    shop.desk.call("end_entitlement", EndEntitlement(row.id), shop.operator)
+    shop.entitle(shop.a, 11)
+    assert shop.stands(old, young) == ["active", "active lent"]
+
+
+def test_what_a_team_borrows_becomes_its_own_again_and_its_own_borrowed(shop: Shop) -> None:
+    shop.entitle(shop.a, 8)
+    first = shop.lease(shop.a, INTERNAL, 6)
+    second, third = shop.lease(shop.a, INTERNAL, 4), shop.lease(shop.a, INTERNAL, 2)
+    assert shop.stands(first, second, third) == ["active", "active borrowed", "active"]
+    shop.end(first)
+    shop.pass_s(40)
+    assert shop.stands(second, third) == ["active", "active"]
+    row = next(iter(shop.desk.book.entitlements))
+    shop.desk.call("end_entitlement", EndEntitlement(row.id), shop.operator)
+    shop.entitle(shop.a, 4)
+    assert shop.stands(second, third) == ["active", "active borrowed"]
+
+
+def test_where_nothing_is_entitled_teams_are_first_and_nothing_is_borrowed(shop: Shop) -> None:
+    mine, sold = shop.lease(shop.a, INTERNAL, 8), shop.lease(shop.acme, ON_DEMAND, 8)
+    assert shop.stands(mine, sold) == ["active", "active"]
+    assert shop.now(mine).reclaimable is False
+    assert shop.now(sold).reclaimable is False
+
+
+def test_a_lend_limit_keeps_idle_accelerators_free(shop: Shop) -> None:
+    shop.entitle(shop.a, 12, lend_limit=2)
+    spot = shop.lease(shop.acme, SPOT, 6)
+    more = shop.lease(shop.acme, SPOT, 1)
+    assert shop.stands(spot, more) == ["active", "waiting"]
+    mine = shop.lease(shop.a, INTERNAL, 10)
+    assert mine.scheduled_start_ms == shop.clock.instant_ms
+
+
+def test_a_borrow_limit_bounds_what_a_team_uses_above_its_own(shop: Shop) -> None:
+    shop.entitle(shop.a, 4, borrow_limit=3)
+    own, borrowed = shop.lease(shop.a, INTERNAL, 4), shop.lease(shop.a, INTERNAL, 3)
+    more = shop.lease(shop.a, INTERNAL, 1)
+    assert shop.stands(own, borrowed, more) == ["active", "active borrowed", "waiting"]
+    shop.end(borrowed)
+    shop.pass_s(40)
+    assert shop.stands(more) == ["active borrowed"]
+
+
+def test_where_idle_is_kept_a_sale_takes_the_place_of_spot_and_not_the_kept_one(
+    shop: Shop,
+) -> None:
+    shop.entitle(shop.a, 8, lend_limit=0)
+    spot = shop.lease(shop.acme, SPOT, 8)
+    shop.turn()
+    sold = shop.lease(shop.acme, ON_DEMAND, 8)
+    assert not sold.lent
+    shop.pass_s(60)
+    assert shop.stands(spot, sold) == ["waiting", "active"]
+
+
+def test_a_long_notice_is_not_lent_to(shop: Shop) -> None:
+    shop.entitle(shop.a, 16)
+    patient = shop.lease(shop.acme, ON_DEMAND, 4, notice_s=7_200)
+    assert patient.state is LeaseState.WAITING
+
+
+def test_customers_hold_whole_nodes_and_so_many_are_counted_as_sold(shop: Shop) -> None:
+    shop.price_all("h100-sxm")
+    shop.supply(8, 8, 8, kind="h100-sxm", engine="")
+    shop.entitle(shop.a, 16, kind="h100-sxm")
+    one = shop.lease(shop.acme, ON_DEMAND, 1, kind="h100-sxm")
+    same_node = shop.lease(shop.acme, ON_DEMAND, 2, kind="h100-sxm")
+    other = shop.lease(shop.tenant("globex"), ON_DEMAND, 1, kind="h100-sxm")
+    assert (one.lent, same_node.lent, other.lent) == (False, False, True)
+    shop.turn()
+    shop.pass_s(1_000)
+    mine = shop.lease(shop.a, INTERNAL, 16, kind="h100-sxm")
+    assert mine.state is LeaseState.SCHEDULED
+
+
+def test_an_entitlement_at_a_site_is_used_there_first(shop: Shop) -> None:
+    nodes = (NewNode("far-1", 8, 1 << 30, "", site="lyon"),)
+    shop.desk.call("declare_supply", DeclareSupply("far", "cpu-core", nodes), shop.operator)
+    shop.entitle(shop.a, 8, site="lyon")
+    mine = shop.lease(shop.a, INTERNAL, 8)
+    assert not mine.borrowed
+    (held,) = shop.desk.book.allocations_of(mine.id)
+    assert shop.desk.book.nodes[held.node_id].site == "lyon"
+    assert shop.lease(shop.a, INTERNAL, 4).borrowed
+
+
+def test_extending_a_sold_window_stops_where_a_team_is_entitled(shop: Shop) -> None:
+    now = shop.clock.instant_ms
+    sold = shop.lease(shop.acme, RESERVED, 8, ends_at_ms=now + HOUR_MS)
+    shop.entitle(shop.a, 16, starts_at_ms=now + 2 * HOUR_MS)
+    longer = ExtendLease(sold.id, now + 3 * HOUR_MS)
+    with pytest.raises(Refused, match="entitled_to_teams"):
+        shop.desk.call("extend_lease", longer, shop.operator)
+    shop.desk.call("extend_lease", ExtendLease(sold.id, now + 2 * HOUR_MS), shop.operator)
+
+
+def test_marks_and_counts_survive_a_restart(shop: Shop) -> None:
+    shop.entitle(shop.a, 12)
+    sold, lent = shop.lease(shop.acme, ON_DEMAND, 4), shop.lease(shop.acme, ON_DEMAND, 4)
+    shop.turn()
+    shop.desk.reload()
+    assert shop.stands(sold, lent) == ["active", "active lent"]
+    assert shop.lease(shop.acme, ON_DEMAND, 1).lent
+
+
+def test_a_lent_lease_with_a_job_stops_it_and_goes_on_later(tmp_path: Any) -> None:
+    shop = Shop(tmp_path)
+    shop.price_all()
+    shop.supply(4)
+    team, acme = shop.tenant("aa", TenantKind.TEAM), shop.tenant("acme")
+    shop.entitle(team, 4)
+    lent = shop.lease(acme, ON_DEMAND, 4, notice_s=10)
+    job = shop.job(lent)
+    shop.turn()
+    shop.see(shop.attempt(lent), AttemptSight.RUNNING)
+    shop.pass_s(900)
+    mine = shop.lease(team, INTERNAL, 4)
+    shop.turn()
+    shop.see(shop.attempt(lent), AttemptSight.EXITED, 143)
+    assert shop.stands(mine, lent) == ["active", "waiting"]
+    assert shop.desk.book.jobs[job.id].attempts == 1
