@@ -10,17 +10,22 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from comptoir.desk.check_loop import CheckLoop
 from comptoir.desk.desk import Call, Desk
 from comptoir.desk.engine_loop import EngineLoop
 from comptoir.desk.engine_port import Engine, EngineSettings
+from comptoir.desk.failure_requests import ReportChecks
+from comptoir.desk.ports import Checker
 from comptoir.desk.queue import DeskQueue
 from comptoir.desk.requests import DeclareSupply, IssuedKey, IssueKey, NewNode, Observed, Opening
-from comptoir.engines.local.engine import LocalEngine
+from comptoir.engines.local.checks import LocalChecker
+from comptoir.engines.local.engine import LocalEngine, memory_total_bytes
 from comptoir.store.opening import directory_lock, open_store, writer_lock
 from comptoir.store.sql_store import SqlStore
 from comptoir.store.views import Views, totals
@@ -35,6 +40,7 @@ ANSWERS_KEPT_MS = 30 * 86_400_000
 POLL_BUSY_S = 0.05
 GARBAGE_THRESHOLDS = (10_000, 5, 200)
 POLL_IDLE_S = 1.0
+CHECKS_EVERY_S = 5.0
 
 
 class SystemClock:
@@ -97,17 +103,19 @@ def open_post(settings: Settings) -> Iterator[TradingPost]:
         stack.callback(store.close)
         views = Views(store.engine)
         engines: dict[str, Engine] = {}
+        checkers: dict[str, Checker] = {}
         if settings.local_engine:
             local = LocalEngine(data / "engine", instance, settings.engine)
             engines[local.name] = local
-        desk = Desk(store, SystemClock(), SystemEntropy())
+            checkers[local.name] = LocalChecker(local, data / "engine", memory_total_bytes)
+        desk = Desk(store, SystemClock(), SystemEntropy(), frozenset(checkers))
         queue = DeskQueue(desk, meter_every_ms=int(settings.meter_every_s * 1_000))
         first_key = _open_book(desk, data)
         settle_garbage()
         queue.start()
         stack.callback(queue.stop)
         _supply_own_machine(queue, views, engines)
-        runner = _Loops(queue, views, engines)
+        runner = _Loops(queue, views, engines, checkers)
         runner.start()
         stack.callback(runner.stop)
         yield TradingPost(settings, instance, desk, queue, store, views, engines, first_key)
@@ -188,9 +196,15 @@ def _supply_own_machine(queue: DeskQueue, views: Views, engines: dict[str, Engin
 
 
 class _Loops:
-    """The desk's background loops: one thread an engine, woken by every batch."""
+    """The desk's background loops: a thread an engine and a checker, woken by every batch."""
 
-    def __init__(self, queue: DeskQueue, views: Views, engines: dict[str, Engine]) -> None:
+    def __init__(
+        self,
+        queue: DeskQueue,
+        views: Views,
+        engines: dict[str, Engine],
+        checkers: dict[str, Checker],
+    ) -> None:
         self._queue = queue
         self._views = views
         self._engines = engines
@@ -198,17 +212,17 @@ class _Loops:
         self._wakes: list[threading.Event] = []
         self._threads: list[threading.Thread] = []
         for engine in engines.values():
-            wake = threading.Event()
-            self._wakes.append(wake)
-            self._threads.append(
-                threading.Thread(
-                    target=self._run_engine,
-                    args=(engine, wake),
-                    name=f"engine-{engine.name}",
-                    daemon=True,
-                )
-            )
+            self._add(f"engine-{engine.name}", self._run_engine, engine)
+        for checker in checkers.values():
+            self._add(f"checks-{checker.name}", self._run_checks, checker)
         self._threads.append(threading.Thread(target=self._keep_house, name="house", daemon=True))
+
+    def _add(self, name: str, run: Callable[[Any, threading.Event], None], given: Any) -> None:
+        wake = threading.Event()
+        self._wakes.append(wake)
+        self._threads.append(
+            threading.Thread(target=run, args=(given, wake), name=name, daemon=True)
+        )
 
     def start(self) -> None:
         """Begin."""
@@ -238,6 +252,21 @@ class _Loops:
                 self._stop.wait(POLL_IDLE_S)
             wake.wait(POLL_BUSY_S if desk.book.committed_attempts else POLL_IDLE_S)
             wake.clear()
+
+    def _run_checks(self, checker: Checker, wake: threading.Event) -> None:
+        desk = self._queue.desk
+        loop = CheckLoop(checker, lambda: desk.book, self._report)
+        while not self._stop.is_set():
+            try:
+                loop.step(desk.clock.now_ms())
+            except Exception:
+                log.exception("a round of checks of %s failed", checker.name)
+            self._stop.wait(POLL_IDLE_S)
+            wake.wait(CHECKS_EVERY_S)
+            wake.clear()
+
+    def _report(self, report: ReportChecks) -> None:
+        self._queue.call(Call("report_checks", report)).unwrap()
 
     def _submit(self, observed: Observed) -> None:
         self._queue.call(Call("observe", observed)).unwrap()

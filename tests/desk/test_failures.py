@@ -3,7 +3,7 @@
 import pytest
 
 from comptoir.desk.engine_port import AttemptSight, EngineNode, NodeSight
-from comptoir.desk.failure_requests import FailNode, SetSpare
+from comptoir.desk.failure_requests import SetSpare
 from comptoir.desk.requests import (
     DeclareSupply,
     EndSupply,
@@ -13,98 +13,34 @@ from comptoir.desk.requests import (
     NodeRef,
     Observed,
 )
-from comptoir.fleet.nodes import Node
 from comptoir.fleet.states import NodeState
-from comptoir.leases.allocation import Allocation
-from comptoir.leases.breaches import Breach, BreachCause
+from comptoir.leases.breaches import BreachCause
 from comptoir.leases.jobs import JobState
-from comptoir.leases.lease import Lease, LeaseClass, LeaseState, Reason, Shape
+from comptoir.leases.lease import LeaseClass, LeaseState, Reason, Shape
 from comptoir.tenants.parties import Tenant, TenantKind
 from comptoir.units.errors import Conflict, Invalid
-from tests.builders import HOUR_MS, Book
+from tests.builders import HOUR_MS
+from tests.desk.fleet_book import H100, FleetBook
 
 SPOT, ON_DEMAND = LeaseClass.SPOT, LeaseClass.ON_DEMAND
 RESERVED, INTERNAL = LeaseClass.RESERVED, LeaseClass.INTERNAL
-H100 = "h100-sxm"
-
-
-class Fleet(Book):
-    """A book with whole nodes in racks, and the words of this file."""
-
-    def racks(self, *racks: int, accelerators: int = 8, engine: str = "", **more: object) -> None:
-        """Racks with so many nodes each, named `r<rack>n<node>`."""
-        nodes = tuple(
-            NewNode(f"r{r}n{n}", accelerators, 1 << 30, engine, rack=f"rack-{r}", **more)  # type: ignore[arg-type]
-            for r, count in enumerate(racks)
-            for n in range(count)
-        )
-        self.desk.call("declare_supply", DeclareSupply("racks", H100, nodes), self.operator)
-        self.turn()
-
-    def node(self, name: str) -> Node:
-        found = self.desk.book.nodes_by_name.first(name)
-        assert found is not None
-        return found
-
-    def fail(self, name: str, **more: object) -> Node:
-        request = FailNode(self.node(name).id, "it is dead", **more)  # type: ignore[arg-type]
-        failed = self.desk.call("fail_node", request, self.operator)
-        self.turn()
-        return failed
-
-    def repair(self, name: str) -> None:
-        self.desk.call("repair_node", NodeRef(self.node(name).id), self.operator)
-        self.turn()
-
-    def held(self, lease: Lease) -> dict[str, Allocation]:
-        """What a lease has now, by node name."""
-        names = {node.id: node.name for node in self.desk.book.nodes}
-        parts = [a for a in self.desk.book.allocations_of(lease.id) if a.delivered]
-        return {names[part.node_id]: part for part in parts}
-
-    def sight(self, name: str, sight: NodeSight, since_ms: int | None = None) -> None:
-        """The engine tells how it sees a node, and the book turns."""
-        node = self.node(name)
-        seen = EngineNode(name, node.kind, node.accelerators, 0, sight, since_ms, "no answer")
-        self.desk.call("observe", Observed("local", nodes=(seen,)))
-        self.turn()
-
-    def breaches(self, lease: Lease) -> list[Breach]:
-        """All rows of a lease, open and closed."""
-        with self.store.engine.connect() as connection:
-            ids = connection.exec_driver_sql("SELECT id FROM breach ORDER BY rowid").scalars()
-            rows = [self.store.find("breach", (id,)) for id in ids.all()]
-        return [row for row in rows if row is not None and row.lease_id == lease.id]
-
-    def delivered_ms(self, lease: Lease) -> int:
-        """Delivered accelerator-milliseconds as they were booked."""
-        with self.store.engine.connect() as connection:
-            sql = "SELECT sum(accelerator_ms) FROM usage WHERE lease_id=? AND measure='delivered'"
-            return connection.exec_driver_sql(sql, (lease.id,)).scalar() or 0
 
 
 @pytest.fixture
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Fleet:
-    book = Fleet(tmp_path_factory.mktemp("fleet"))
-    book.price_all()
-    book.price_all(H100)
-    return book
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> FleetBook:
+    return FleetBook(tmp_path_factory.mktemp("fleet"))
 
 
 @pytest.fixture
-def acme(fleet: Fleet) -> Tenant:
+def acme(fleet: FleetBook) -> Tenant:
     return fleet.tenant("acme")
 
 
-def hour(fleet: Fleet, hours: int = 2) -> int:
-    return fleet.clock.instant_ms + hours * HOUR_MS
-
-
 def test_a_lost_node_is_replaced_in_the_same_rack_and_the_rest_of_the_gang_stays(
-    fleet: Fleet, acme: Tenant
+    fleet: FleetBook, acme: Tenant
 ) -> None:
     fleet.racks(3, 3)
-    lease = fleet.lease(acme, RESERVED, 16, H100, Shape.RACK, ends_at_ms=hour(fleet))
+    lease = fleet.lease(acme, RESERVED, 16, H100, Shape.RACK, ends_at_ms=fleet.hour(2))
     fleet.turn()
     before = fleet.held(lease)
     gone, stays = sorted(before)
@@ -123,7 +59,7 @@ def test_a_lost_node_is_replaced_in_the_same_rack_and_the_rest_of_the_gang_stays
 
 
 def test_a_replacement_never_stands_in_a_wider_place_than_the_shape(
-    fleet: Fleet, acme: Tenant
+    fleet: FleetBook, acme: Tenant
 ) -> None:
     fleet.racks(2, 3)
     fleet.lease(acme, SPOT, 24, H100, Shape.RACK)  # takes rack-1 whole
@@ -137,7 +73,7 @@ def test_a_replacement_never_stands_in_a_wider_place_than_the_shape(
     assert set(fleet.held(lease)) == {"r0n1"}
     assert fleet.now(lease).lost == (8,)
     fleet.pass_s(3_600)
-    fleet.repair("r0n0")
+    fleet.do("repair_node", "r0n0")
     assert set(fleet.held(lease)) == {"r0n0", "r0n1"}
     (row,) = fleet.breaches(lease)
     assert row.accelerator_ms == 8 * 3_600_000
@@ -145,16 +81,16 @@ def test_a_replacement_never_stands_in_a_wider_place_than_the_shape(
 
 
 def test_undelivered_time_is_never_billed_and_adds_up_with_the_broken_guarantee(
-    fleet: Fleet, acme: Tenant
+    fleet: FleetBook, acme: Tenant
 ) -> None:
     fleet.racks(2)
-    start, end = fleet.clock.instant_ms, hour(fleet, 1)
+    start, end = fleet.clock.instant_ms, fleet.hour(1)
     lease = fleet.lease(acme, RESERVED, 16, H100, Shape.RACK, ends_at_ms=end)
     fleet.turn()
     fleet.pass_s(600)
     fleet.fail("r0n1")
     fleet.pass_s(600)
-    fleet.repair("r0n1")
+    fleet.do("repair_node", "r0n1")
     fleet.pass_s(1_200)
     fleet.fail("r0n0")
     while fleet.clock.instant_ms < end:
@@ -167,7 +103,9 @@ def test_undelivered_time_is_never_billed_and_adds_up_with_the_broken_guarantee(
     assert all(not row.open for row in fleet.breaches(lease))
 
 
-def test_a_failure_that_is_known_late_says_what_had_been_billed(fleet: Fleet, acme: Tenant) -> None:
+def test_a_failure_that_is_known_late_says_what_had_been_billed(
+    fleet: FleetBook, acme: Tenant
+) -> None:
     fleet.racks(1)
     lease = fleet.lease(acme, ON_DEMAND, 8, H100, Shape.NODE)
     fleet.turn()
@@ -182,7 +120,7 @@ def test_a_failure_that_is_known_late_says_what_had_been_billed(fleet: Fleet, ac
     assert row.accelerator_ms_at(fleet.clock.instant_ms) == 8 * 30_000
 
 
-def test_spares_are_kept_out_of_sale_and_replace_first(fleet: Fleet, acme: Tenant) -> None:
+def test_spares_are_kept_out_of_sale_and_replace_first(fleet: FleetBook, acme: Tenant) -> None:
     fleet.racks(3)
     fleet.desk.call("set_spare", SetSpare(fleet.node("r0n2").id, True), fleet.operator)
     lease = fleet.lease(acme, ON_DEMAND, 8, H100, Shape.NODE)
@@ -194,7 +132,7 @@ def test_spares_are_kept_out_of_sale_and_replace_first(fleet: Fleet, acme: Tenan
     assert set(fleet.held(lease)) == {"r0n2"}
 
 
-def test_spot_gets_no_spare_and_waits_again(fleet: Fleet, acme: Tenant) -> None:
+def test_spot_gets_no_spare_and_waits_again(fleet: FleetBook, acme: Tenant) -> None:
     fleet.racks(2, spare=False)
     fleet.desk.call("set_spare", SetSpare(fleet.node("r0n1").id, True), fleet.operator)
     lease = fleet.lease(acme, SPOT, 8, H100, Shape.NODE)
@@ -205,7 +143,9 @@ def test_spot_gets_no_spare_and_waits_again(fleet: Fleet, acme: Tenant) -> None:
     assert fleet.breaches(lease) == []
 
 
-def test_what_is_left_of_a_spot_gang_is_stopped_with_its_notice(fleet: Fleet, acme: Tenant) -> None:
+def test_what_is_left_of_a_spot_gang_is_stopped_with_its_notice(
+    fleet: FleetBook, acme: Tenant
+) -> None:
     fleet.racks(2)
     lease = fleet.lease(acme, SPOT, 16, H100, Shape.RACK, notice_s=30)
     fleet.turn()
@@ -220,7 +160,7 @@ def test_what_is_left_of_a_spot_gang_is_stopped_with_its_notice(fleet: Fleet, ac
 
 
 def test_a_guaranteed_lease_without_anything_left_waits_and_may_reclaim(
-    fleet: Fleet, acme: Tenant
+    fleet: FleetBook, acme: Tenant
 ) -> None:
     fleet.racks(1, 1)
     spot = fleet.lease(acme, SPOT, 8, H100, Shape.NODE, notice_s=10)
@@ -239,7 +179,7 @@ def test_a_guaranteed_lease_without_anything_left_waits_and_may_reclaim(
 
 
 def test_a_job_runs_again_on_the_replacement_once_its_stop_is_confirmed(
-    fleet: Fleet, acme: Tenant
+    fleet: FleetBook, acme: Tenant
 ) -> None:
     fleet.supply(4, 4, engine="local")
     lease = fleet.lease(acme, ON_DEMAND, 4, shape=Shape.NODE)
@@ -262,7 +202,7 @@ def test_a_job_runs_again_on_the_replacement_once_its_stop_is_confirmed(
 
 
 def test_an_order_that_never_reached_the_lost_node_is_given_again(
-    fleet: Fleet, acme: Tenant
+    fleet: FleetBook, acme: Tenant
 ) -> None:
     fleet.supply(4, 4, engine="local")
     lease = fleet.lease(acme, ON_DEMAND, 4, shape=Shape.NODE)
@@ -278,7 +218,7 @@ def test_an_order_that_never_reached_the_lost_node_is_given_again(
 
 
 def test_an_attempt_nobody_reaches_is_given_up_after_the_fencing_time_and_no_sooner(
-    fleet: Fleet, acme: Tenant
+    fleet: FleetBook, acme: Tenant
 ) -> None:
     fleet.supply(4, 4, engine="local")
     lease = fleet.lease(acme, ON_DEMAND, 4, shape=Shape.NODE)
@@ -300,7 +240,7 @@ def test_an_attempt_nobody_reaches_is_given_up_after_the_fencing_time_and_no_soo
 
 
 def test_what_ran_on_a_node_that_its_engine_knows_to_be_dead_runs_again_at_once(
-    fleet: Fleet, acme: Tenant
+    fleet: FleetBook, acme: Tenant
 ) -> None:
     fleet.supply(4, 4, engine="local")
     lease = fleet.lease(acme, ON_DEMAND, 4, shape=Shape.NODE)
@@ -316,7 +256,7 @@ def test_what_ran_on_a_node_that_its_engine_knows_to_be_dead_runs_again_at_once(
     assert row.accelerator_ms == 4 * 5_000
 
 
-def test_nothing_is_handed_out_again_before_its_fence(fleet: Fleet, acme: Tenant) -> None:
+def test_nothing_is_handed_out_again_before_its_fence(fleet: FleetBook, acme: Tenant) -> None:
     fleet.racks(1, fence_after_s=120)
     lease = fleet.lease(acme, ON_DEMAND, 8, H100, Shape.NODE)
     fleet.turn()
@@ -332,7 +272,7 @@ def test_nothing_is_handed_out_again_before_its_fence(fleet: Fleet, acme: Tenant
     assert fleet.now(lease).id not in fleet.desk.book.leases
 
 
-def test_whoever_says_that_it_is_stopped_fences_it_at_once(fleet: Fleet, acme: Tenant) -> None:
+def test_whoever_says_that_it_is_stopped_fences_it_at_once(fleet: FleetBook, acme: Tenant) -> None:
     fleet.racks(1)
     lease = fleet.lease(acme, ON_DEMAND, 8, H100, Shape.NODE)
     fleet.turn()
@@ -342,7 +282,7 @@ def test_whoever_says_that_it_is_stopped_fences_it_at_once(fleet: Fleet, acme: T
 
 
 def test_promises_on_a_lost_node_look_elsewhere_and_are_broken_from_their_start(
-    fleet: Fleet, acme: Tenant
+    fleet: FleetBook, acme: Tenant
 ) -> None:
     fleet.racks(2)
     start = fleet.clock.instant_ms + HOUR_MS
@@ -356,14 +296,14 @@ def test_promises_on_a_lost_node_look_elsewhere_and_are_broken_from_their_start(
     assert (row.broken_from_ms, row.accelerators, row.open) == (start, 16, True)
     assert row.accelerator_ms_at(fleet.clock.instant_ms) == 0
     fleet.pass_s(3_600 + 900)
-    fleet.repair("r0n0")
+    fleet.do("repair_node", "r0n0")
     assert fleet.now(lease).state is LeaseState.ACTIVE
     (row,) = fleet.breaches(lease)
     assert row.accelerator_ms == 16 * 900_000
 
 
 def test_a_broken_promise_that_is_mended_before_it_begins_costs_nothing(
-    fleet: Fleet, acme: Tenant
+    fleet: FleetBook, acme: Tenant
 ) -> None:
     fleet.racks(1, 1)
     start = fleet.clock.instant_ms + HOUR_MS
@@ -379,10 +319,12 @@ def test_a_broken_promise_that_is_mended_before_it_begins_costs_nothing(
     assert (row.accelerator_ms, row.open) == (0, False)
 
 
-def test_a_window_that_passes_while_broken_is_a_broken_lease(fleet: Fleet, acme: Tenant) -> None:
+def test_a_window_that_passes_while_broken_is_a_broken_lease(
+    fleet: FleetBook, acme: Tenant
+) -> None:
     fleet.racks(1)
     start = fleet.clock.instant_ms
-    lease = fleet.lease(acme, RESERVED, 8, H100, Shape.NODE, ends_at_ms=hour(fleet, 1))
+    lease = fleet.lease(acme, RESERVED, 8, H100, Shape.NODE, ends_at_ms=fleet.hour(1))
     fleet.turn()
     fleet.pass_s(600)
     fleet.fail("r0n0")
@@ -394,19 +336,19 @@ def test_a_window_that_passes_while_broken_is_a_broken_lease(fleet: Fleet, acme:
     assert fleet.delivered_ms(lease) == 8 * 600_000
 
 
-def test_extending_a_broken_lease_extends_what_is_broken(fleet: Fleet, acme: Tenant) -> None:
+def test_extending_a_broken_lease_extends_what_is_broken(fleet: FleetBook, acme: Tenant) -> None:
     fleet.racks(2)
-    lease = fleet.lease(acme, RESERVED, 16, H100, Shape.RACK, ends_at_ms=hour(fleet, 1))
+    lease = fleet.lease(acme, RESERVED, 16, H100, Shape.RACK, ends_at_ms=fleet.hour(1))
     fleet.turn()
     fleet.fail("r0n0")
-    fleet.desk.call("extend_lease", ExtendLease(lease.id, hour(fleet, 2)), fleet.operator)
+    fleet.desk.call("extend_lease", ExtendLease(lease.id, fleet.hour(2)), fleet.operator)
     fleet.pass_s(7_300)
     fleet.pass_s(1)
     (row,) = fleet.breaches(lease)
     assert row.accelerator_ms == 8 * 7_200_000
 
 
-def test_ending_a_broken_lease_closes_its_rows(fleet: Fleet, acme: Tenant) -> None:
+def test_ending_a_broken_lease_closes_its_rows(fleet: FleetBook, acme: Tenant) -> None:
     fleet.racks(2)
     lease = fleet.lease(acme, ON_DEMAND, 16, H100, Shape.RACK, notice_s=60)
     fleet.turn()
@@ -420,7 +362,7 @@ def test_ending_a_broken_lease_closes_its_rows(fleet: Fleet, acme: Tenant) -> No
 
 
 def test_a_node_out_of_sight_is_not_sold_billed_or_moved_until_it_is_known(
-    fleet: Fleet, acme: Tenant
+    fleet: FleetBook, acme: Tenant
 ) -> None:
     fleet.supply(4, 4, engine="local")
     lease = fleet.lease(acme, ON_DEMAND, 4, shape=Shape.NODE)
@@ -448,7 +390,7 @@ def test_a_node_out_of_sight_is_not_sold_billed_or_moved_until_it_is_known(
 
 
 def test_a_node_out_of_sight_for_its_fencing_time_has_failed_since_it_was_last_seen(
-    fleet: Fleet, acme: Tenant
+    fleet: FleetBook, acme: Tenant
 ) -> None:
     fleet.supply(4, 4, engine="local")
     lease = fleet.lease(acme, ON_DEMAND, 4, shape=Shape.NODE)
@@ -470,7 +412,7 @@ def test_a_node_out_of_sight_for_its_fencing_time_has_failed_since_it_was_last_s
 
 
 def test_a_node_that_came_back_after_it_had_cut_itself_off_has_failed(
-    fleet: Fleet, acme: Tenant
+    fleet: FleetBook, acme: Tenant
 ) -> None:
     fleet.supply(4, 4, engine="local")
     lease = fleet.lease(acme, ON_DEMAND, 4, shape=Shape.NODE)
@@ -484,19 +426,19 @@ def test_a_node_that_came_back_after_it_had_cut_itself_off_has_failed(
     assert set(fleet.held(lease)) == {"node-0", "node-1"} - {name}
 
 
-def test_what_was_seen_before_a_repair_says_nothing_after_it(fleet: Fleet) -> None:
+def test_what_was_seen_before_a_repair_says_nothing_after_it(fleet: FleetBook) -> None:
     fleet.supply(4, engine="local")
     seen_at = fleet.clock.instant_ms
     seen = EngineNode("node-0", "cpu-core", 4, 0, NodeSight.FAILED, seen_at)
     fleet.desk.call("observe", Observed("local", nodes=(seen,), seen_at_ms=seen_at))
     fleet.pass_s(60)
-    fleet.repair("node-0")
+    fleet.do("repair_node", "node-0")
     fleet.desk.call("observe", Observed("local", nodes=(seen,), seen_at_ms=seen_at))
     assert fleet.node("node-0").state is NodeState.IN_SERVICE
 
 
 def test_a_lease_that_ends_on_a_node_out_of_sight_is_billed_to_when_it_was_last_seen(
-    fleet: Fleet, acme: Tenant
+    fleet: FleetBook, acme: Tenant
 ) -> None:
     fleet.supply(4, engine="local")
     lease = fleet.lease(acme, ON_DEMAND, 4, shape=Shape.NODE)
@@ -515,7 +457,7 @@ def test_a_lease_that_ends_on_a_node_out_of_sight_is_billed_to_when_it_was_last_
     assert (row.cause, row.accelerator_ms) == (BreachCause.NODE_UNKNOWN, 4 * 100_000)
 
 
-def test_drain_resume_fail_and_repair_follow_the_edges(fleet: Fleet) -> None:
+def test_drain_resume_fail_and_repair_follow_the_edges(fleet: FleetBook) -> None:
     fleet.racks(1)
     node = fleet.node("r0n0")
 
@@ -538,7 +480,7 @@ def test_drain_resume_fail_and_repair_follow_the_edges(fleet: Fleet) -> None:
 
 
 def test_a_drained_node_that_fails_keeps_its_operators_wish_until_it_is_repaired(
-    fleet: Fleet,
+    fleet: FleetBook,
 ) -> None:
     fleet.supply(4, engine="local")
     fleet.desk.call("drain_node", NodeRef(fleet.node("node-0").id), fleet.operator)
@@ -551,7 +493,7 @@ def test_a_drained_node_that_fails_keeps_its_operators_wish_until_it_is_repaired
         assert fleet.node("node-0").state is expected
 
 
-def test_supply_with_a_lost_node_ends_once_it_is_fenced(fleet: Fleet, acme: Tenant) -> None:
+def test_supply_with_a_lost_node_ends_once_it_is_fenced(fleet: FleetBook, acme: Tenant) -> None:
     fleet.racks(1)
     fleet.lease(acme, SPOT, 8, H100, Shape.NODE)
     fleet.turn()
@@ -564,7 +506,7 @@ def test_supply_with_a_lost_node_ends_once_it_is_fenced(fleet: Fleet, acme: Tena
     assert inbound.id not in fleet.desk.book.inbound
 
 
-def test_a_team_is_guaranteed_what_it_has_too(fleet: Fleet) -> None:
+def test_a_team_is_guaranteed_what_it_has_too(fleet: FleetBook) -> None:
     team = fleet.tenant("ranking", TenantKind.TEAM)
     fleet.racks(1)
     lease = fleet.lease(team, INTERNAL, 8, H100, Shape.NODE)

@@ -86,5 +86,15 @@ def test_a_document_that_is_not_true_is_found_out(walk: Walk, was: str, now: str
 def test_the_document_shows_what_an_operator_comes_for() -> None:
     text = DOCUMENT.read_text()
     commands = " ".join(step.command for step in steps_of(text))
-    for shown in ("fleet check", "fleet apply", "fleet show", "fleet import", "eligibility"):
+    for shown in (
+        "fleet check",
+        "fleet apply",
+        "fleet show",
+        "fleet import",
+        "eligibility",
+        "fleet fail",
+        "fleet spare",
+        "fleet repair",
+        "lease breaches",
+    ):
         assert f"comptoir {shown}" in commands or f"tenant {shown}" in commands, shown

@@ -7,7 +7,7 @@ judges.
 
 from collections.abc import Sequence
 
-from comptoir.fleet.nodes import Node, NodeState
+from comptoir.fleet.nodes import Node
 from comptoir.leases.allocation import Allocation
 from comptoir.leases.claims import ground_of
 from comptoir.leases.inbound import InboundLease
@@ -59,7 +59,7 @@ class Headroom:
         if book is None or old is None or new is None or ground_of(old) is ground_of(new):
             return
         for allocation in self._snapshot.allocations_of.get(new.id, {}).values():
-            if allocation.fenced_at_ms is None:
+            if allocation.fenced_at_ms is None and not allocation.lost:
                 book.file(allocation, new, self._snapshot.nodes[allocation.node_id])
         self.touched.add(new.kind)
 
@@ -73,7 +73,7 @@ class Headroom:
         book = self._books.get(node.kind)
         if book is None:
             return
-        if new is None or new.fenced_at_ms is not None:
+        if new is None or new.fenced_at_ms is not None or new.lost:
             book.unfile(allocation.id, node)
         else:
             book.file(new, self._snapshot.leases[new.lease_id], node)
@@ -86,7 +86,7 @@ class Headroom:
         book = self._books.get(node.kind)
         if book is None:
             return
-        before, after = _in_service(old), _in_service(new)
+        before, after = _for_sale(old), _for_sale(new)
         if after - before:
             inbound = self._snapshot.inbound[node.inbound_lease_id]
             book.bring(inbound, node.site, after - before)
@@ -105,15 +105,15 @@ class Headroom:
         """The book of a kind as it stands, when its first entitlement comes."""
         book, snapshot = KindBook(kind), self._snapshot
         for node in snapshot.nodes.values():
-            if node.kind == kind and _in_service(node):
+            if node.kind == kind and _for_sale(node):
                 book.bring(snapshot.inbound[node.inbound_lease_id], node.site, node.accelerators)
         for lease in snapshot.leases.values():
             if lease.kind == kind:
                 for allocation in snapshot.allocations_of.get(lease.id, {}).values():
-                    if allocation.fenced_at_ms is None:
+                    if allocation.fenced_at_ms is None and not allocation.lost:
                         book.file(allocation, lease, snapshot.nodes[allocation.node_id])
         return book
 
 
-def _in_service(node: Node | None) -> int:
-    return node.accelerators if node is not None and node.state is NodeState.IN_SERVICE else 0
+def _for_sale(node: Node | None) -> int:
+    return node.accelerators if node is not None and node.for_sale else 0

@@ -115,10 +115,21 @@ def _sentence(lease: Lease, free: int, ahead: int, expected: int | None) -> str:
         case LeaseState.SCHEDULED:
             return f"promised {lease.accelerators}; it starts when they are handed over"
         case LeaseState.ACTIVE:
-            return f"has its {lease.accelerators}"
+            return _has(lease)
         case LeaseState.RECLAIMING:
             return f"is being taken back: {lease.reason.replace('_', ' ')}"
         case _:
             return f"is {lease.state}" + (
                 f": {lease.reason.replace('_', ' ')}" if lease.reason else ""
             )
+
+
+def _has(lease: Lease) -> str:
+    if not lease.lost:
+        return f"has its {lease.accelerators}"
+    lost = sum(lease.lost)
+    where = "" if lease.shape is Shape.NODE else f" in their {lease.shape}"
+    return (
+        f"has {lease.accelerators - lost} of its {lease.accelerators}; {lost} are lost with their "
+        f"node and wait for another{where}"
+    )

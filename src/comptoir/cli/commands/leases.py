@@ -217,10 +217,10 @@ def breaches(cli: Session, lease_id: str | None, tenant: str | None, open_only: 
     from comptoir.cli.output import Column, count, instant, text, use
 
     columns = [
-        text("lease", "lease_id"),
+        *([] if lease_id else [text("lease", "lease_id")]),
         text("node", "node_id"),
         Column("cause", lambda row: str(row["cause"]).replace("_", " ")),
-        count("accelerators"),
+        count("acc", "accelerators"),
         instant(cli.times, "from", "broken_from"),
         instant(cli.times, "until", "broken_until", "open"),
         use("undelivered"),

@@ -148,6 +148,6 @@ def _read(evidence: Path | None) -> str:
     if evidence is None:
         return ""
     try:
-        return evidence.read_text()
+        return evidence.read_text().rstrip()
     except (OSError, UnicodeDecodeError) as error:
         raise Invalid("bad_file", f"{evidence}: {error}", "give a file of text") from None

@@ -50,6 +50,7 @@ def extension_of(tx: Transaction, lease: Lease) -> Extension:
         bound
         for allocation in tx.book.allocations_of(lease.id)
         if allocation.fenced_at_ms is None
+        and not allocation.lost
         and (bound := _bound_ms(tx, asked, allocation, ends_ms)) is not None
     ]
     line = rate_line(tx, lease)

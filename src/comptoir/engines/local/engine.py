@@ -101,7 +101,9 @@ class LocalEngine:
         self._probing = threading.Lock()
         self._starting = threading.Lock()  # over starting, some tens of milliseconds
         self._attempts = load_attempts(self.directories.attempts, self._boot, now_ms)
-        self._nodes = (EngineNode(socket.gethostname(), "cpu-core", len(self.cores), _memory()),)
+        self._nodes = (
+            EngineNode(socket.gethostname(), "cpu-core", len(self.cores), memory_total_bytes()),
+        )
         self._health = EngineHealth(available=False, reason="not probed")
         sweep(self)
         self.probe()
@@ -345,7 +347,8 @@ class LocalEngine:
             Cgroup(self.cgroup).remove(patience_s=0.0)
 
 
-def _memory() -> int:
+def memory_total_bytes() -> int:
+    """The memory of this machine."""
     with open("/proc/meminfo", encoding="ascii") as file:
         for line in file:
             if line.startswith("MemTotal:"):
