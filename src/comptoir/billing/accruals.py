@@ -1,6 +1,6 @@
 """Accruals: what a lease has earned under one rate in one month, until it is invoiced."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from comptoir.leases.lease import LeaseClass
 from comptoir.ledger import entries as ledger
@@ -9,8 +9,10 @@ from comptoir.metering.usage import Measure
 from comptoir.units.errors import invariant
 from comptoir.units.ids import AccrualId, InvoiceId, LeaseId, RateId, TenantId
 from comptoir.units.money import floor_micros
+from comptoir.units.values import quick, replace
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Accrual:
     """A running exact sum; `posted_micros` is its floor, already in the ledger.

@@ -41,6 +41,7 @@ from comptoir.units.errors import (
     Unavailable,
 )
 from comptoir.units.time import format_instant
+from comptoir.units.values import quick
 
 log = logging.getLogger("comptoir.desk")
 
@@ -60,6 +61,7 @@ class Idempotency:
     request_sha256: str
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Call:
     """One operation asked of the desk by one actor."""
@@ -71,6 +73,7 @@ class Call:
     encode: Encode | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What came of a call: a value, a no, or the answer that was given before."""

@@ -45,8 +45,10 @@ from comptoir.units.ids import (
     TenantId,
     UserId,
 )
+from comptoir.units.values import quick
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Balance:
     """What an account holds of a unit: a projection of the postings."""

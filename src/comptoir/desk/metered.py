@@ -4,8 +4,6 @@ Each stage reads what the one before wrote, in one transaction, so that usage an
 ledger can never tell two stories.
 """
 
-from dataclasses import replace
-
 from comptoir.billing.accruals import Accrual, accrue
 from comptoir.desk.transaction import Transaction
 from comptoir.leases.allocation import Allocation
@@ -22,6 +20,7 @@ from comptoir.metering.usage import (
 from comptoir.pricing.charges import Charge, PricedPiece, price_usage
 from comptoir.units.ids import AccrualId
 from comptoir.units.time import month_start_ms
+from comptoir.units.values import replace
 
 
 def meter_allocation(

@@ -13,6 +13,7 @@ from comptoir.fleet.nodes import Node
 from comptoir.leases.allocation import Allocation
 from comptoir.metering.usage import UsageEvent
 from comptoir.units.ids import LeaseId
+from comptoir.units.values import quick
 
 
 class Clock(Protocol):
@@ -51,6 +52,7 @@ class Entropy(Protocol):
         ...
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class StoredAnswer:
     """What was answered to an idempotency key, to be said again word for word."""
@@ -63,6 +65,7 @@ class StoredAnswer:
     created_at_ms: int
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Event:
     """One line of the numbered event table: the feed, the webhooks and the audit."""

@@ -25,6 +25,7 @@ from comptoir.units.ids import (
     UserId,
 )
 from comptoir.units.recurrence import Recurrence
+from comptoir.units.values import quick
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +264,7 @@ class RateRef:
     rate_id: RateId
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class RequestLease:
     """k accelerators of a kind. `tenant_id` is for house users; a tenant's user has its own.

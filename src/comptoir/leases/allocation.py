@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 from comptoir.units.ids import AllocationId, InboundLeaseId, LeaseId, NodeId, TenantId
 from comptoir.units.time import Window
+from comptoir.units.values import quick
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Allocation:
     """Accelerators of one node for one lease over one promised window.

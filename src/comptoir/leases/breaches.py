@@ -5,12 +5,13 @@ these rows are what an SLA credit is worked out from. Invariant: an accelerator-
 guaranteed lease is delivered or in exactly one of these rows. Spot leases have no guarantee.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from comptoir.leases.lease import Lease, LeaseClass, Shape
 from comptoir.units.errors import invariant
 from comptoir.units.ids import BreachId, LeaseId, NodeId, TenantId
+from comptoir.units.values import replace
 
 
 class BreachCause(StrEnum):

@@ -8,7 +8,6 @@ not sold there. Internal teams are bound by the grant and the residency alone.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from enum import IntEnum
 
 from comptoir.fleet.conditions import OPEN, Conditions, SoldTo, stays_in
@@ -17,6 +16,7 @@ from comptoir.leases.lease import LeaseClass, LeaseRequest
 from comptoir.units.errors import Refused
 from comptoir.units.recurrence import DAY_MS, format_recurrence, next_opening, open_until
 from comptoir.units.time import MS_PER_S, Window, format_instant
+from comptoir.units.values import replace
 
 MOST_STRETCH_MS = 400 * DAY_MS
 """How far a selling window that never closes is followed."""

@@ -10,7 +10,7 @@ what changes later.
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from comptoir.fleet.nodes import Node
 from comptoir.leases.claims import Ground, ground_of
@@ -19,6 +19,7 @@ from comptoir.leases.lease import Lease, LeaseClass
 from comptoir.tenants.entitlements import ANYWHERE, Holder, own_part
 from comptoir.units.ids import id_number
 from comptoir.units.time import MS_PER_S, Window, format_instant
+from comptoir.units.values import replace
 
 MOST_LENT_NOTICE_S = 3_600
 """Whoever asks for a longer notice does not stand on what a team may want back."""

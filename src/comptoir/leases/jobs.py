@@ -13,6 +13,7 @@ from comptoir.units.ids import (
     TenantId,
     UserId,
 )
+from comptoir.units.values import quick
 
 
 class JobState(StrEnum):
@@ -49,6 +50,7 @@ class Runtime:
     created_at_ms: int
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Job:
     """A command run on a lease. `release_lease`: the lease ends when the job does."""
@@ -71,6 +73,7 @@ class Job:
     cancel_requested: bool = False
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One run of a job on an allocation. Times are what the engine observed.

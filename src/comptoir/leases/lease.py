@@ -1,12 +1,13 @@
 """Outbound leases: demand, from request to end, and the edges between its states."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from comptoir.tenants.parties import Tenant
 from comptoir.units.errors import invariant
 from comptoir.units.ids import LeaseId, SeriesId, TenantId, UserId
 from comptoir.units.time import MS_PER_S, Window
+from comptoir.units.values import quick, replace
 
 
 class LeaseClass(StrEnum):
@@ -96,6 +97,7 @@ PROMISED = frozenset({_S.SCHEDULED, _S.HELD})
 """States in which accelerators are promised and nothing is handed over yet."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Alternative:
     """One complete way in which a request can be met; the whole gang takes it."""
@@ -105,6 +107,7 @@ class Alternative:
     shape: Shape
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Lease:
     """k accelerators of a kind, in a shape, over a half-open window, for a tenant, in a class.
@@ -234,6 +237,7 @@ class Lease:
         return replace(self, state=state, state_since_ms=now_ms, **fields)  # type: ignore[arg-type]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class LeaseRequest:
     """What placement is asked: the lease's own facts, without its state.

@@ -8,6 +8,7 @@ from typing import NewType
 from comptoir.units.errors import invariant
 from comptoir.units.ids import InboundLeaseId, TenantId
 from comptoir.units.money import LEDGER_LIMIT
+from comptoir.units.values import quick
 
 Account = NewType("Account", str)
 Unit = NewType("Unit", str)
@@ -56,6 +57,7 @@ def revenue(lease_class: str) -> Account:
     return Account(f"revenue:{lease_class}")
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Posting:
     """One leg: a debit is positive, a credit negative; integer of `unit`."""
@@ -65,6 +67,7 @@ class Posting:
     amount: int
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A balanced set of postings, written once.

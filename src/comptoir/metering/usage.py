@@ -7,6 +7,7 @@ from comptoir.leases.allocation import Allocation
 from comptoir.leases.jobs import Attempt
 from comptoir.leases.lease import Lease, LeaseClass
 from comptoir.units.ids import InboundLeaseId, LeaseId, TenantId
+from comptoir.units.values import quick
 
 DESK = "desk"
 
@@ -19,6 +20,7 @@ class Measure(StrEnum):
     BUSY = "busy"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class UsageEvent:
     """Accelerator-milliseconds of one measure over a half-open window, seen by a source."""

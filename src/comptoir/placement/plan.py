@@ -13,7 +13,7 @@ proposal: it changes nothing until the desk commits it, and `check.py` reads it 
 """
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from comptoir.leases.lease import LeaseRequest, Shape
 from comptoir.placement import windows
@@ -31,6 +31,7 @@ from comptoir.placement.snapshot import Snapshot, promised_until
 from comptoir.units.errors import Refused, invariant
 from comptoir.units.ids import LeaseId, NodeId
 from comptoir.units.time import Window
+from comptoir.units.values import quick, replace
 
 MayFit = Callable[[PoolKey, LeaseRequest], bool]
 """A cheap no: False if a pool cannot have enough free over the request's window."""
@@ -39,6 +40,7 @@ Chosen = list[tuple[Pool, NodeId, int]]
 """Nodes and how many accelerators of each."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class PlannedAllocation:
     """Accelerators of one node, promised up to `ends_at_ms`."""
@@ -62,6 +64,7 @@ class PlannedReclaim:
     cost: int = 0
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A whole gang, from one start on, and what it takes back."""

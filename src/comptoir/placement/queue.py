@@ -18,7 +18,7 @@ Source: Lifka, "The ANL/IBM SP Scheduling System" (EASY), 1995.
 
 from bisect import bisect_left, insort
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from comptoir.leases.claims import claim_of
 from comptoir.leases.lease import Lease, LeaseRequest, LeaseState, Shape
@@ -28,6 +28,7 @@ from comptoir.placement.snapshot import Snapshot
 from comptoir.placement.windows import available, ends, places_of
 from comptoir.units.ids import LeaseId, NodeId, id_number
 from comptoir.units.time import Window
+from comptoir.units.values import replace
 
 MOST_STARTS_ONE_BY_ONE = 24
 """So many ends are tried as starts in order; of the rest the first is found by halving."""

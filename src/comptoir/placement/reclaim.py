@@ -12,7 +12,7 @@ in all; a place of more than MOST_NODES nodes is looked at pod by pod if the gan
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from comptoir.leases.claims import free_at_ms, tier_of
 from comptoir.leases.lease import Lease, LeaseRequest, Shape
@@ -24,6 +24,7 @@ from comptoir.placement.snapshot import Snapshot, promised_until, standing_windo
 from comptoir.placement.tiers import by_tier, one_price
 from comptoir.units.ids import LeaseId, NodeId
 from comptoir.units.time import MS_PER_S, Window
+from comptoir.units.values import replace
 
 MOST_NODES = 4_096
 MOST_SECOND_BEST = 8

@@ -11,7 +11,6 @@ joins it to the others when its time has come.
 import heapq
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 from comptoir.fleet.kinds import CATALOGUE, Tenancy
@@ -25,6 +24,7 @@ from comptoir.placement.kernel import GUARANTEED
 from comptoir.placement.pools import Pool, PoolKey, rank_of
 from comptoir.units.ids import AllocationId, InboundLeaseId, LeaseId, NodeId, TenantId
 from comptoir.units.time import MS_PER_S, Window
+from comptoir.units.values import replace
 
 Place = tuple[str, ...]
 

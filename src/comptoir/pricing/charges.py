@@ -10,8 +10,10 @@ from comptoir.pricing.rates import Rate, rate_at
 from comptoir.units.errors import invariant
 from comptoir.units.ids import AccrualId, LeaseId, RateId, TenantId
 from comptoir.units.time import next_month_ms
+from comptoir.units.values import quick
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Charge:
     """Usage priced under one rate. `numerator` is exact (see units.money)."""

@@ -62,7 +62,11 @@ class Prepared:
         self._get = get
         self._names = tuple(compiled.positiontup or names)
         self._positional = compiled.positiontup is not None
-        self._columns = [(list(names).index(name), processors.get(name)) for name in self._names]
+        self._order = [list(names).index(name) for name in self._names]
+        self._in_order = self._order == list(range(len(names)))
+        self._converted = [
+            (at, processors[name]) for at, name in enumerate(self._names) if name in processors
+        ]
 
     def write(self, connection: Connection, values: Sequence[Any]) -> None:
         """Write one row a value."""
@@ -70,10 +74,10 @@ class Prepared:
         connection.exec_driver_sql(self._sql, rows)
 
     def _row(self, given: tuple[Any, ...]) -> Any:
-        row = tuple(
-            given[at] if process is None else process(given[at]) for at, process in self._columns
-        )
-        return row if self._positional else dict(zip(self._names, row, strict=True))
+        row = list(given) if self._in_order else [given[at] for at in self._order]
+        for at, process in self._converted:
+            row[at] = process(row[at])
+        return tuple(row) if self._positional else dict(zip(self._names, row, strict=True))
 
 
 def from_row(mapped: Mapped, row: Row[Any] | tuple[Any, ...]) -> Any:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from comptoir.units.errors import Invalid
+from comptoir.units.values import quick
 
 MS_PER_S = 1_000
 MS_PER_HOUR = 3_600_000
@@ -31,6 +32,7 @@ def check_instant(field: str, instant_ms: int) -> int:
     return instant_ms
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Window:
     """A half-open interval of time in milliseconds UTC; `end_ms` None is open-ended."""

@@ -4,8 +4,6 @@ A delivery is deemed accepted after the node's own time. What is sent back befor
 billed at all. A lease may send back a few nodes and no more, so that nobody shops for free.
 """
 
-from dataclasses import replace
-
 from comptoir.desk.failure_requests import AcceptDelivery, RejectNode
 from comptoir.desk.operations.gating import move_node
 from comptoir.desk.operations.lost import lose_allocation
@@ -21,6 +19,7 @@ from comptoir.tenants.permissions import not_found
 from comptoir.units.errors import Conflict, Refused
 from comptoir.units.ids import LeaseId, NodeId
 from comptoir.units.text import check_text
+from comptoir.units.values import replace
 
 MOST_REJECTIONS = 3
 

@@ -4,8 +4,6 @@ The accelerators of a lease's open rows never add up to more than the lease has:
 is broken already is not broken again.
 """
 
-from dataclasses import replace
-
 from comptoir.desk.transaction import Transaction
 from comptoir.fleet.nodes import Node
 from comptoir.leases.allocation import Allocation
@@ -13,6 +11,7 @@ from comptoir.leases.breaches import Breach, BreachCause, guaranteed
 from comptoir.leases.lease import Lease, LeaseClass, LeaseState
 from comptoir.units.errors import invariant
 from comptoir.units.ids import BreachId, NodeId
+from comptoir.units.values import replace
 
 
 def break_delivery(

@@ -1,7 +1,5 @@
 """A lease cancelled before it starts, ended while it runs, or given another end."""
 
-from dataclasses import replace
-
 from comptoir.desk.operations.breaking import bound_breaches
 from comptoir.desk.operations.grounds import refuse_longer
 from comptoir.desk.operations.quota import judge_quota
@@ -13,6 +11,7 @@ from comptoir.leases.lease import FINAL, Lease, LeaseState, Reason, request_of
 from comptoir.placement.why import Why, why
 from comptoir.units.errors import Conflict, Invalid, Refused
 from comptoir.units.time import LATEST_MS, MS_PER_S, Window, check_instant, format_instant
+from comptoir.units.values import replace
 
 _NOT_STARTED = (LeaseState.WAITING, LeaseState.SCHEDULED, LeaseState.HELD)
 

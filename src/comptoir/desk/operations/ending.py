@@ -1,12 +1,11 @@
 """The end of an attempt, and what becomes of its job: done, or once more."""
 
-from dataclasses import replace
-
 from comptoir.desk.operations.submit_job import release_if_asked
 from comptoir.desk.operations.taking_back import comes_back, finish_job
 from comptoir.desk.transaction import Transaction
 from comptoir.leases.jobs import FINAL_JOB_STATES, Attempt, AttemptState, Job, JobState
 from comptoir.leases.lease import FINAL, Lease, LeaseState
+from comptoir.units.values import replace
 
 MOST_LOST_ATTEMPTS = 5
 

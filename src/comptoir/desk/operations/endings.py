@@ -5,7 +5,7 @@ once for each end: who moves the end is warned of the new one. Its jobs are sign
 minus the lease's notice and are gone at the end: the notice is the grace.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from comptoir.desk.operations.looking import Look
 from comptoir.desk.transaction import Transaction
@@ -15,6 +15,7 @@ from comptoir.pricing.estimates import estimate
 from comptoir.pricing.rates import Rate, rate_at
 from comptoir.units.money import floor_micros
 from comptoir.units.time import MS_PER_HOUR, Window
+from comptoir.units.values import replace
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,5 @@
 """Entitlements: given to a team or a group, and ended; and the policy of each class."""
 
-from dataclasses import replace
-
 from comptoir.desk.requests import EndEntitlement, SetEntitlement, SetPolicy
 from comptoir.desk.transaction import Transaction
 from comptoir.fleet.kinds import check_kind
@@ -12,6 +10,7 @@ from comptoir.units.errors import Conflict, Invalid, Refused
 from comptoir.units.ids import EntitlementId
 from comptoir.units.text import check_count, check_slug, check_text
 from comptoir.units.time import Window, check_instant, format_instant
+from comptoir.units.values import replace
 
 MOST_ACCELERATORS = 10_000_000
 MOST_SHARE_BPS = 10_000

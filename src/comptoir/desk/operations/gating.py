@@ -4,12 +4,11 @@ A gated node is sold only after its checks: when it is new, between two tenants,
 failure. A node whose engine can check it is checked after a failure in any case.
 """
 
-from dataclasses import replace
-
 from comptoir.desk.transaction import Transaction
 from comptoir.fleet.nodes import Node
 from comptoir.fleet.states import NodeState
 from comptoir.units.ids import NodeId, TenantId
+from comptoir.units.values import replace
 
 
 def well_state(node: Node) -> NodeState:

@@ -5,7 +5,6 @@ keeps the answer (`lent`, `borrowed`). What changes later: `restating.py`.
 """
 
 from collections.abc import Collection
-from dataclasses import replace
 
 from comptoir.desk.transaction import Transaction
 from comptoir.fleet.nodes import Node, NodeState
@@ -20,6 +19,7 @@ from comptoir.tenants.entitlements import ANYWHERE
 from comptoir.units.errors import Refused
 from comptoir.units.ids import AllocationId, TenantId
 from comptoir.units.time import Window, format_instant
+from comptoir.units.values import replace
 
 
 def would_borrow(tx: Transaction, lease: Lease) -> bool:

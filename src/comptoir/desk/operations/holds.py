@@ -6,8 +6,6 @@ No hold makes anybody who runs give way before its own time is over. Expiry canc
 turn.
 """
 
-from dataclasses import replace
-
 from comptoir.desk.operations.looking import Look
 from comptoir.desk.operations.placing import place
 from comptoir.desk.operations.request_lease import judge_request
@@ -18,6 +16,7 @@ from comptoir.leases.lease import Lease, LeaseState, Reason
 from comptoir.units.errors import Conflict, Invalid, Refused
 from comptoir.units.text import check_count
 from comptoir.units.time import MS_PER_S, format_instant
+from comptoir.units.values import replace
 
 MOST_HOLD_S = {True: 86_400, False: 7 * 86_400}
 """The longest hold: a firm one keeps others away, so a day; a soft one a week."""

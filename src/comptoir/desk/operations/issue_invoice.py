@@ -1,7 +1,5 @@
 """An invoice or a chargeback statement over what a tenant has used and not been billed."""
 
-from dataclasses import replace
-
 from comptoir.billing.invoices import Invoice, draw_up, series_of
 from comptoir.desk.memory import BillingMark, Series
 from comptoir.desk.metered import meter_allocation
@@ -12,6 +10,7 @@ from comptoir.leases.lease import LeaseState
 from comptoir.units.errors import Invalid, Refused
 from comptoir.units.ids import InvoiceId
 from comptoir.units.time import check_instant, format_instant, month_start_ms
+from comptoir.units.values import replace
 
 
 def issue_invoice(tx: Transaction, request: IssueInvoice) -> Invoice:

@@ -7,8 +7,6 @@ fenced     the stop is confirmed, or the fencing time has passed: only now is it
 A turn then finds each lost allocation another node (`replacing.py`).
 """
 
-from dataclasses import replace
-
 from comptoir.desk.metered import meter_attempt
 from comptoir.desk.operations.breaking import break_promise
 from comptoir.desk.operations.ending import end_attempt
@@ -22,6 +20,7 @@ from comptoir.leases.breaches import BreachCause
 from comptoir.leases.jobs import Attempt, AttemptState
 from comptoir.leases.lease import PROMISED, LeaseState, Reason
 from comptoir.units.time import MS_PER_S, Window
+from comptoir.units.values import replace
 
 _REASONS: dict[BreachCause, Reason] = {
     BreachCause.NODE_FAILED: Reason.NODE_LOST,

@@ -3,8 +3,6 @@
 It stays on its accelerators until it is fenced: `losing.py` says when that is.
 """
 
-from dataclasses import replace
-
 from comptoir.desk.metered import meter_allocation
 from comptoir.desk.operations.breaking import break_delivery
 from comptoir.desk.transaction import Transaction
@@ -13,6 +11,7 @@ from comptoir.leases.allocation import Allocation
 from comptoir.leases.breaches import BreachCause
 from comptoir.leases.jobs import Attempt
 from comptoir.leases.lease import LeaseState
+from comptoir.units.values import replace
 
 
 def lose_allocation(

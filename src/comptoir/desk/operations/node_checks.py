@@ -1,7 +1,5 @@
 """Health reports: checks of a node with their evidence, and what an engine sees of its nodes."""
 
-from dataclasses import replace
-
 from comptoir.desk.engine_port import EngineNode, NodeSight
 from comptoir.desk.failure_requests import ReportChecks
 from comptoir.desk.operations.gating import move_node, well_state
@@ -12,6 +10,7 @@ from comptoir.fleet.checks import CheckOutcome, CheckResult, NodeCheck, all_pass
 from comptoir.fleet.nodes import Node
 from comptoir.fleet.states import NodeState
 from comptoir.leases.breaches import BreachCause
+from comptoir.units.values import replace
 
 _RUNS = (NodeState.IN_SERVICE, NodeState.DRAINING)
 _MOST_QUOTED = 200

@@ -3,8 +3,6 @@
 What stands on a node when it goes is `losing.py`'s; what time does to it is `tending.py`'s.
 """
 
-from dataclasses import replace
-
 from comptoir.desk.failure_requests import FailNode, PlanMaintenance, SetSpare
 from comptoir.desk.operations.gating import is_checked, move_node, trust_again
 from comptoir.desk.operations.losing import drop_promises, fail, fence_lost, fences_at_ms
@@ -18,6 +16,7 @@ from comptoir.units.errors import Conflict, Invalid
 from comptoir.units.ids import NodeId
 from comptoir.units.text import check_text
 from comptoir.units.time import Window, check_instant, format_instant
+from comptoir.units.values import replace
 
 MOST_BECAUSE = 500
 MOST_LATE_MS = 7 * 86_400_000

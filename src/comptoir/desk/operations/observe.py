@@ -1,7 +1,5 @@
 """What an engine saw becomes what the book knows. Repeats and late answers change nothing."""
 
-from dataclasses import replace
-
 from comptoir.desk.engine_port import AttemptSight, Observation
 from comptoir.desk.metered import meter_attempt
 from comptoir.desk.operations.ending import end_attempt
@@ -10,6 +8,7 @@ from comptoir.desk.requests import Observed
 from comptoir.desk.transaction import Transaction
 from comptoir.leases.jobs import Attempt, AttemptState
 from comptoir.units.ids import AttemptId
+from comptoir.units.values import replace
 
 
 def observe(tx: Transaction, request: Observed) -> int:

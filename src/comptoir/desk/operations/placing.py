@@ -4,7 +4,7 @@ Neighbours: `request_lease.py` and the turn's queue ask for a place, `holds.py` 
 keep. `placement` plans; every plan is checked here before anything is written.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from comptoir.desk.operations.grounds import marked, plan_on_ground
 from comptoir.desk.operations.quota import judge_quota
@@ -19,6 +19,7 @@ from comptoir.placement.plan import Plan, PlannedReclaim
 from comptoir.units.errors import Refused
 from comptoir.units.ids import AllocationId, LeaseId
 from comptoir.units.time import MS_PER_S, Window
+from comptoir.units.values import quick, replace
 
 
 def place(tx: Transaction, lease: Lease, state: LeaseState = LeaseState.SCHEDULED) -> Lease | None:
@@ -48,9 +49,16 @@ def place(tx: Transaction, lease: Lease, state: LeaseState = LeaseState.SCHEDULE
 
 def chosen_way(lease: Lease, choice: Alternative) -> Lease:
     """A lease as it is if it is met in one of its ways."""
+    if (choice.kind, choice.accelerators, choice.shape) == (
+        lease.kind,
+        lease.accelerators,
+        lease.shape,
+    ):
+        return lease
     return replace(lease, kind=choice.kind, accelerators=choice.accelerators, shape=choice.shape)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class _Found:
     """A plan, the question it answers, and the soft holds that stand where it would."""

@@ -1,7 +1,5 @@
 """Rate cards and rates: proposed by one, approved by another."""
 
-from dataclasses import replace
-
 from comptoir.desk.requests import CreateRateCard, ProposeRate, RateRef
 from comptoir.desk.transaction import Transaction
 from comptoir.fleet.kinds import check_kind
@@ -18,6 +16,7 @@ from comptoir.units.money import (
 )
 from comptoir.units.text import check_count, check_slug
 from comptoir.units.time import check_instant, format_instant
+from comptoir.units.values import replace
 
 MOST_RATE_NANOS = 10_000 * NANOS_PER_UNIT
 MOST_RATE_WITHOUT_MINOR_NANOS = 100_000 * NANOS_PER_UNIT  # of yen, won, krona

@@ -7,7 +7,6 @@ maintenance the same is done for what still stands on the node.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from comptoir.desk.operations.breaking import close_breach_of, close_breaches
 from comptoir.desk.operations.lost import lose_allocation
@@ -23,6 +22,7 @@ from comptoir.placement.plan import PlannedAllocation
 from comptoir.placement.replace import Loss, find_replacements
 from comptoir.units.ids import AllocationId, NodeId
 from comptoir.units.time import MS_PER_S
+from comptoir.units.values import replace
 
 
 def replace_lost(tx: Transaction, most: int) -> bool:

@@ -1,7 +1,5 @@
 """A request for capacity: admitted or refused with the numbers, then placed or queued."""
 
-from dataclasses import replace
-
 from comptoir.desk.operations.grounds import refuse_entitled, would_borrow
 from comptoir.desk.operations.placing import chosen_way, place
 from comptoir.desk.operations.quota import judge_quota
@@ -13,12 +11,12 @@ from comptoir.leases.eligible import eligible
 from comptoir.leases.lease import Lease, LeaseClass, LeaseState, request_of
 from comptoir.leases.policy import MOST_NOTICE_S
 from comptoir.placement.plan import refuse_impossible
-from comptoir.pricing.rates import rate_at
 from comptoir.tenants.parties import Tenant, TenantState
 from comptoir.units.errors import Forbidden, Invalid, Refused
 from comptoir.units.ids import LeaseId
 from comptoir.units.text import check_count, check_text
 from comptoir.units.time import MS_PER_S, Window, format_instant
+from comptoir.units.values import replace
 
 MOST_LIVE_LEASES_A_TENANT = 100_000
 
@@ -166,7 +164,7 @@ def _judge_tenant(tx: Transaction, lease: Lease, tenant: Tenant) -> None:
 
 def _judge_price(tx: Transaction, lease: Lease, tenant: Tenant) -> None:
     line = tx.book.rates_by_line.get((tenant.rate_card_id, lease.kind, lease.lease_class))
-    if rate_at(sorted(line, key=lambda r: r.effective_from_ms), lease.starts_at_ms) is None:
+    if all(rate.effective_from_ms > lease.starts_at_ms for rate in line):
         card = tx.book.rate_cards[tenant.rate_card_id]
         raise Refused(
             "no_rate",

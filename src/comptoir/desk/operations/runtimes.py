@@ -1,7 +1,5 @@
 """Runtimes: read-only environments that the operator declares for jobs."""
 
-from dataclasses import replace
-
 from comptoir.desk.requests import DeclareRuntime, RuntimeRef
 from comptoir.desk.transaction import Transaction
 from comptoir.leases.commands import check_environment
@@ -10,6 +8,7 @@ from comptoir.tenants.permissions import not_found
 from comptoir.units.errors import Conflict, Invalid
 from comptoir.units.ids import RuntimeId
 from comptoir.units.text import check_slug
+from comptoir.units.values import replace
 
 MOST_PATHS = 16
 

@@ -4,8 +4,6 @@ Each occurrence is a lease like any other; they share a `series`. What the zone'
 the nights on which it changes is the recurrence's own business (`units/recurrence.py`).
 """
 
-from dataclasses import replace
-
 from comptoir.desk.operations.placing import place
 from comptoir.desk.operations.request_lease import judge_request
 from comptoir.desk.operations.taking_back import drop_promise
@@ -17,6 +15,7 @@ from comptoir.units.errors import Invalid, Refused
 from comptoir.units.ids import SeriesId
 from comptoir.units.recurrence import format_recurrence
 from comptoir.units.time import Window, check_instant, format_instant
+from comptoir.units.values import replace
 
 MOST_OCCURRENCES = 400
 _NOT_STARTED = PROMISED | {LeaseState.WAITING}

@@ -1,7 +1,5 @@
 """Accelerators given back early: whole nodes, or some of one. What is left runs on."""
 
-from dataclasses import replace
-
 from comptoir.desk.metered import meter_allocation
 from comptoir.desk.operations.taking_back import spare_victims
 from comptoir.desk.requests import ShrinkLease
@@ -11,6 +9,7 @@ from comptoir.leases.lease import FINAL, Lease, LeaseState
 from comptoir.units.errors import Conflict, Invalid
 from comptoir.units.ids import AllocationId
 from comptoir.units.text import check_count
+from comptoir.units.values import replace
 
 
 def shrink_lease(tx: Transaction, request: ShrinkLease) -> Lease:

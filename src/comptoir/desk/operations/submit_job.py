@@ -1,7 +1,5 @@
 """Jobs: a command put on a lease, and taken off it."""
 
-from dataclasses import replace
-
 from comptoir.desk.operations.change_lease import stop_for_good
 from comptoir.desk.operations.taking_back import cancel_attempt, drop_promise, finish_job
 from comptoir.desk.requests import JobRef, SubmitJob
@@ -14,6 +12,7 @@ from comptoir.units.errors import Conflict, Refused
 from comptoir.units.ids import JobId, RuntimeId
 from comptoir.units.text import check_text
 from comptoir.units.time import MS_PER_S
+from comptoir.units.values import replace
 
 MOST_QUEUED_JOBS_A_LEASE = 100
 

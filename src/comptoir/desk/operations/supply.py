@@ -1,7 +1,5 @@
 """Supply: inbound leases and their nodes declared, and ended."""
 
-from dataclasses import replace
-
 from comptoir.desk.operations.taking_back import drop_promise
 from comptoir.desk.requests import DeclareSupply, EndSupply
 from comptoir.desk.transaction import Transaction
@@ -23,6 +21,7 @@ from comptoir.units.ids import InboundLeaseId, NodeId
 from comptoir.units.money import MOST_PRICE_NANOS, check_currency
 from comptoir.units.text import check_count, check_text
 from comptoir.units.time import MS_PER_S, Window, check_instant, format_instant
+from comptoir.units.values import replace
 
 MOST_FENCE_AFTER_S = 7 * 86_400
 MOST_ACCEPT_WITHIN_S = 7 * 86_400

@@ -6,8 +6,6 @@ fence             nothing of it runs any more: delivered time is metered to its 
                   and only now are the accelerators free
 """
 
-from dataclasses import replace
-
 from comptoir.desk.metered import meter_allocation, meter_attempt
 from comptoir.desk.operations.breaking import bound_breaches, close_breaches
 from comptoir.desk.operations.gating import gate_between_tenants
@@ -20,6 +18,7 @@ from comptoir.leases.eligible import sellable_until
 from comptoir.leases.jobs import AttemptState, Job, JobState
 from comptoir.leases.lease import Lease, LeaseState, OnReclaim, Reason, request_of
 from comptoir.units.time import MS_PER_S, Window
+from comptoir.units.values import replace
 
 COMES_BACK = frozenset(
     {

@@ -1,7 +1,5 @@
 """Tenants: created, suspended, resumed, and their quotas."""
 
-from dataclasses import replace
-
 from comptoir.desk.operations.taking_back import begin_stop, drop_promise
 from comptoir.desk.requests import CreateTenant, SetEligibility, SetQuota, TenantRef
 from comptoir.desk.transaction import Transaction
@@ -14,6 +12,7 @@ from comptoir.units.errors import Conflict
 from comptoir.units.ids import RateCardId, TenantId
 from comptoir.units.text import check_count, check_slug, check_text
 from comptoir.units.time import MS_PER_S
+from comptoir.units.values import replace
 
 MOST_ACCELERATORS = 10_000_000
 MOST_GRANTS = 64

@@ -4,8 +4,6 @@ A turn looks only at the nodes of the node agenda: those that changed, that lost
 whose instant has come.
 """
 
-from dataclasses import replace
-
 from comptoir.desk.operations.gating import move_node, trust_again
 from comptoir.desk.operations.losing import (
     drop_promises,
@@ -19,6 +17,7 @@ from comptoir.fleet.states import NodeState
 from comptoir.leases.allocation import Allocation
 from comptoir.leases.breaches import BreachCause
 from comptoir.units.time import MS_PER_S, Window
+from comptoir.units.values import replace
 
 MOST_TENDED = 1_000
 

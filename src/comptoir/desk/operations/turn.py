@@ -11,8 +11,6 @@ leases whose instant has come. Each step is bounded: a turn that leaves work ove
 is run again.
 """
 
-from dataclasses import replace
-
 from comptoir.desk.metered import meter_allocation
 from comptoir.desk.operations.breaking import break_start, close_breaches
 from comptoir.desk.operations.endings import warn_endings
@@ -41,6 +39,7 @@ from comptoir.leases.lease import Lease, LeaseState, Reason
 from comptoir.units.ids import AttemptId, id_number
 from comptoir.units.recurrence import next_opening
 from comptoir.units.time import MS_PER_S, Window
+from comptoir.units.values import replace
 
 
 def turn(tx: Transaction, request: Turn) -> bool:

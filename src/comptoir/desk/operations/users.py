@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-from dataclasses import replace
 
 from comptoir.desk.requests import CreateUser, IssuedKey, IssueKey, KeyRef, UserRef
 from comptoir.desk.transaction import Transaction
@@ -19,6 +18,7 @@ from comptoir.units.errors import Conflict, Forbidden, Invalid, Refused
 from comptoir.units.ids import KeyId, UserId
 from comptoir.units.text import check_text
 from comptoir.units.time import check_instant, format_instant
+from comptoir.units.values import replace
 
 SECRET_BYTES = 32
 MOST_KEYS_PER_USER = 50

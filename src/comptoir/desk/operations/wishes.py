@@ -8,6 +8,7 @@ from comptoir.leases.lease import Alternative, Shape
 from comptoir.units.errors import Invalid
 from comptoir.units.text import check_count
 from comptoir.units.time import LATEST_MS, MS_PER_S, Window, check_instant, format_instant
+from comptoir.units.values import quick
 
 MOST_ACCELERATORS = 10_000_000
 MOST_DURATION_S = 5 * 366 * 86_400
@@ -15,6 +16,7 @@ MOST_ALTERNATIVES = 8
 _NARROWEST_FIRST = (Shape.NODE, Shape.RACK, Shape.POD, Shape.CLUSTER, Shape.SITE)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Wish:
     """When: a window, and how late and for how long if its start is flexible."""
@@ -95,7 +97,7 @@ def wished_choices(request: RequestLease) -> tuple[Alternative, ...]:
     for choice in choices:
         check_kind(choice.kind)
         check_count("accelerators", choice.accelerators, 1, MOST_ACCELERATORS)
-    if len(set(choices)) < len(choices):
+    if len(choices) > 1 and len(set(choices)) < len(choices):
         raise Invalid(
             "alternative_twice",
             "two of the alternatives are the same",
