@@ -311,6 +311,16 @@ class Coming(TypedDict):
     accelerators: int
 
 
+class Sooner(TypedDict):
+    """A lease that could give way, or does; whose, the house alone sees."""
+
+    lease_id: str | None
+    lease_class: str
+    accelerators: int
+    at: str
+    minimum_runtime_left_s: int
+
+
 class Why(TypedDict):
     """Why a lease stands where it does, and until when."""
 
@@ -323,8 +333,12 @@ class Why(TypedDict):
     best_place: str
     best_free: int
     coming: list[Coming]
+    sooner: list[Sooner]
+    not_sooner: str
     ahead: int
+    first: str | None
     expected_start: str | None
+    kept_from: str | None
     sentence: str
 
 

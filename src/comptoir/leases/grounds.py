@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from comptoir.fleet.nodes import Node
-from comptoir.leases.claims import Ground, ground_of
+from comptoir.leases.claims import Ground
 from comptoir.leases.kind_book import KindBook
 from comptoir.leases.lease import Lease, LeaseClass
 from comptoir.tenants.entitlements import ANYWHERE, Holder, own_part
@@ -23,6 +23,15 @@ from comptoir.units.values import replace
 
 MOST_LENT_NOTICE_S = 3_600
 """Whoever asks for a longer notice does not stand on what a team may want back."""
+
+
+PLAIN = {
+    LeaseClass.INTERNAL: Ground.OWN,
+    LeaseClass.RESERVED: Ground.SOLD,
+    LeaseClass.ON_DEMAND: Ground.SOLD,
+    LeaseClass.SPOT: Ground.SPOT,
+}
+"""What a class stands on where nobody is entitled to anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +52,7 @@ def window_from(lease: Lease, start_ms: int) -> Window:
 def judge(book: KindBook | None, lease: Lease, now_ms: int) -> Ground | Denied:
     """On what a lease would stand if it began now or at its start, or why on nothing."""
     if book is None:
-        return ground_of(replace(lease, lent=False, borrowed=False))
+        return Ground.RECALL if lease.recall else PLAIN[lease.lease_class]
     window = window_from(lease, max(lease.start_ms, now_ms))
     match lease.lease_class:
         case LeaseClass.INTERNAL:

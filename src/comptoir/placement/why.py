@@ -1,24 +1,47 @@
-"""Why is it waiting, and until when? A typed answer with the numbers."""
+"""Why is it waiting, and until when? A typed answer with the numbers.
 
+It looks at the place that has the most free: what is missing there, what is promised back and
+when, what could give way, and why that is not done. Neighbours: `queue.py` says who is ahead
+and gives the earliest start; `leases/claims.py` who gives way to whom.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from comptoir.leases.lease import Lease, LeaseState, Shape
-from comptoir.placement.queue import queue_key
-from comptoir.placement.snapshot import Place, Snapshot, place_of
-from comptoir.placement.windows import available, ending, places_of, roomiest
+from comptoir.leases.claims import claim_of, free_at_ms, may_reclaim
+from comptoir.leases.lease import Lease, LeaseRequest, LeaseState
+from comptoir.placement.best_place import NOWHERE, BestPlace, Coming, best_place, standing_in
+from comptoir.placement.snapshot import Snapshot
 from comptoir.units.ids import LeaseId
-from comptoir.units.time import Window
+from comptoir.units.time import MS_PER_S
 
-MOST_COMING = 16
+MOST_SOONER = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Coming:
-    """Accelerators in the best place that are promised back at an instant."""
+class Sooner:
+    """A lease that could give way, or that does: when it could be gone at the earliest."""
 
-    at_ms: int
     lease_id: LeaseId
+    lease_class: str
     accelerators: int
+    at_ms: int
+    minimum_runtime_left_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """Where a lease stands in the queue, as the desk knows it.
+
+    `expected_start_ms` is when promises let it start, `kept_from_ms` from when on what
+    becomes free is kept for it; `first` is who is first, `held_up` what else holds it up.
+    """
+
+    ahead: int = 0
+    first: LeaseId | None = None
+    expected_start_ms: int | None = None
+    kept_from_ms: int | None = None
+    held_up: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,29 +57,34 @@ class Why:
     best_place: str
     best_free: int
     coming: tuple[Coming, ...]
+    sooner: tuple[Sooner, ...]
+    not_sooner: str
     ahead: int
+    first: LeaseId | None
     expected_start_ms: int | None
+    kept_from_ms: int | None
     sentence: str
 
 
-def why(snapshot: Snapshot, lease: Lease, now_ms: int) -> Why:
-    """Explain the state of a lease."""
-    place, free, coming = _best_place(snapshot, lease, now_ms)
-    ahead = sum(
-        1
-        for other in snapshot.leases.values()
-        if other.state is LeaseState.WAITING
-        and other.kind == lease.kind
-        and queue_key(other) < queue_key(lease)
-    )
-    expected = lease.scheduled_start_ms if lease.state is LeaseState.SCHEDULED else None
+def why(
+    snapshot: Snapshot,
+    lease: Lease,
+    request: LeaseRequest,
+    queue: Queue,
+    victims: Sequence[Lease],
+    now_ms: int,
+) -> Why:
+    """Explain the state of a lease; `victims` are the leases that give way to it."""
+    place, not_sooner = NOWHERE, ""
+    sooner: tuple[Sooner, ...] = ()
     if lease.state is LeaseState.WAITING:
-        missing = lease.accelerators - free
-        for item in coming:
-            if missing <= 0:
-                break
-            missing -= item.accelerators
-            expected = item.at_ms if missing <= 0 else None
+        place = best_place(snapshot, request, now_ms)
+        sooner, not_sooner = _sooner(snapshot, place, request, queue, now_ms)
+    elif lease.state is LeaseState.SCHEDULED:
+        sooner = tuple(_gone(victim, victim.accelerators, now_ms) for victim in victims)
+    expected = queue.expected_start_ms
+    if lease.state is LeaseState.SCHEDULED:
+        expected = lease.scheduled_start_ms
     return Why(
         lease.id,
         lease.state,
@@ -64,58 +92,72 @@ def why(snapshot: Snapshot, lease: Lease, now_ms: int) -> Why:
         lease.accelerators,
         lease.kind,
         lease.shape.value,
-        place,
-        free,
-        tuple(coming),
-        ahead if lease.state is LeaseState.WAITING else 0,
+        place.name,
+        place.free,
+        place.coming,
+        sooner[:MOST_SOONER],
+        not_sooner,
+        queue.ahead,
+        queue.first if queue.first != lease.id else None,
         expected,
-        _sentence(lease, free, ahead, expected),
+        queue.kept_from_ms,
+        _sentence(lease, place, queue, len(sooner)),
     )
 
 
-def _best_place(snapshot: Snapshot, lease: Lease, now_ms: int) -> tuple[str, int, list[Coming]]:
-    """The place of the lease's shape with the most free for its tenant, and what ends there."""
-    still_open = lease.ends_at_ms is None or lease.ends_at_ms > now_ms
-    starts_at_ms = max(lease.starts_at_ms, now_ms)
-    window = Window(starts_at_ms, lease.ends_at_ms) if still_open else Window(now_ms)
-    best: tuple[int, str, list[Coming]] = (-1, "nowhere", [])
-    by_site: dict[Place, tuple[int, list[Coming]]] = {}
-    for pool in snapshot.pools_of(lease.kind):
-        counts = available(
-            pool, lease.tenant_id, window, now_ms,
-            lambda id: len(snapshot.free_for(lease.tenant_id, snapshot.nodes[id], window, now_ms)),
-        )  # fmt: skip
-        places = places_of(pool, lease.shape)
-        found = roomiest(pool, counts, places)
-        if found is None:
-            continue
-        free, place, row = found
-        coming = [
-            Coming(end_ms, pool.lease_ids[of], size)
-            for end_ms, of, size in ending(pool, places, place, MOST_COMING)
-            if pool.lease_ids[of] != lease.id
-        ]
-        where = place_of(snapshot.nodes[pool.ids[row]], lease.shape)
-        if lease.shape is Shape.SITE:
-            beside = by_site.get(where, (0, []))
-            free += beside[0]
-            coming = sorted(coming + beside[1], key=lambda c: (c.at_ms, c.lease_id))[:MOST_COMING]
-            by_site[where] = (free, coming)
-        if free > best[0]:
-            best = (free, "/".join(part for part in where if part), coming)
-    return best[1], max(best[0], 0), best[2]
+def _sooner(
+    snapshot: Snapshot, place: BestPlace, request: LeaseRequest, queue: Queue, now_ms: int
+) -> tuple[tuple[Sooner, ...], str]:
+    """What could give way there to this claim, and why that is not done."""
+    claim = claim_of(request.lease_class, request.borrowed)
+    standing = standing_in(snapshot, place, request, now_ms)
+    may = [
+        (other, count)
+        for other, count in standing
+        if other.state is LeaseState.ACTIVE and may_reclaim(claim, other)
+    ]
+    others = [other for other in standing if other not in may]
+    gone = sorted((_gone(*item, now_ms) for item in may), key=lambda s: (s.at_ms, s.lease_id))
+    freed = sum(item.accelerators for item in gone)
+    missing = max(request.accelerators - place.free, 0)
+    if queue.held_up:
+        return tuple(gone), queue.held_up
+    if missing and freed >= missing:
+        return tuple(gone), "what could give way is kept for who is ahead, or is tried next"
+    guaranteed = sum(count for other, count in others if not other.reclaimable)
+    entitled = sum(count for other, count in others if other.reclaimable)
+    kept = [f"{guaranteed:,} there are guaranteed"] if guaranteed else []
+    if entitled:
+        kept.append(f"{entitled:,} give way to stronger claims alone")
+    if not gone:
+        said = "nothing there gives way to it"
+    else:
+        leases = f"{len(gone):,} lease" + ("s" if len(gone) > 1 else "")
+        said = f"reclaiming {leases} frees {freed:,} of the {missing:,} that are missing"
+    return tuple(gone), ": ".join([said, " and ".join(kept)] if kept else [said])
 
 
-def _sentence(lease: Lease, free: int, ahead: int, expected: int | None) -> str:
+def _gone(lease: Lease, accelerators: int, now_ms: int) -> Sooner:
+    left_ms = max(lease.reclaimable_from_ms - now_ms, 0)
+    return Sooner(
+        lease.id, lease.lease_class.value, accelerators, free_at_ms(lease, now_ms),
+        -(-left_ms // MS_PER_S),
+    )  # fmt: skip
+
+
+def _sentence(lease: Lease, place: BestPlace, queue: Queue, victims: int) -> str:
     match lease.state:
+        case LeaseState.WAITING if queue.held_up:
+            return queue.held_up
         case LeaseState.WAITING:
-            queue = f"{ahead} ahead of it" if ahead else "nobody ahead of it"
-            when = "" if expected is None else "; more is promised back"
-            return f"needs {lease.accelerators}, {free} free in the best place, {queue}{when}"
+            line = f"{queue.ahead} ahead of it" if queue.ahead else "nobody ahead of it"
+            when = "" if queue.expected_start_ms is None else "; more is promised back"
+            return f"needs {lease.accelerators}, {place.free} free in the best place, {line}{when}"
         case LeaseState.SCHEDULED:
-            return f"promised {lease.accelerators}; it starts when they are handed over"
+            told = f"; {victims} give way to it" if victims else ""
+            return f"promised {lease.accelerators}; it starts when they are handed over{told}"
         case LeaseState.ACTIVE:
-            return _has(lease)
+            return f"has its {lease.accelerators}" + _ground(lease)
         case LeaseState.RECLAIMING:
             return f"is being taken back: {lease.reason.replace('_', ' ')}"
         case _:
@@ -124,12 +166,10 @@ def _sentence(lease: Lease, free: int, ahead: int, expected: int | None) -> str:
             )
 
 
-def _has(lease: Lease) -> str:
-    if not lease.lost:
-        return f"has its {lease.accelerators}"
-    lost = sum(lease.lost)
-    where = "" if lease.shape is Shape.NODE else f" in their {lease.shape}"
-    return (
-        f"has {lease.accelerators - lost} of its {lease.accelerators}; {lost} are lost with their "
-        f"node and wait for another{where}"
-    )
+def _ground(lease: Lease) -> str:
+    """Why somebody might take it back."""
+    if lease.lent:
+        return ", on what a team lends: an entitled team may take it back"
+    if lease.borrowed:
+        return ", more than its team is entitled to: an entitled team may take it back"
+    return ", with a recall clause" if lease.recall else ""

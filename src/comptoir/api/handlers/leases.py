@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import Query, Response
 
 from comptoir.api.door import Ask, Asking, said
-from comptoir.api.encoding import dump, encode, instant
+from comptoir.api.encoding import dump, instant
 from comptoir.api.shapes import leases as shapes
 from comptoir.api.words import Id, Pages, Word
 from comptoir.desk import requests
@@ -70,7 +70,12 @@ async def explain_lease(ask: Ask, lease: Id) -> Response:
         }
         for item in why.coming
     ]
-    return said({**encode(why, ask.house), "coming": coming})
+    sooner = [
+        {**ask.encode(item), "lease_id": item.lease_id if ask.house else None}
+        for item in why.sooner
+    ]
+    first = why.first if ask.house else None
+    return said({**ask.encode(why), "coming": coming, "sooner": sooner, "first": first})
 
 
 async def cancel_lease(ask: Ask, lease: Id) -> Response:

@@ -148,8 +148,23 @@ class Coming(Answer):
     accelerators: int
 
 
+class Sooner(Answer):
+    """A lease that could give way, or does: when it could be gone. Null ids to tenants."""
+
+    lease_id: str | None
+    lease_class: LeaseClass
+    accelerators: int
+    at: Instant
+    minimum_runtime_left_s: int
+
+
 class Why(Answer):
-    """Why a lease is where it is. `expected_start` null: nothing says when."""
+    """Why a lease is where it is. `expected_start` null: nothing says when.
+
+    `sooner` could give way to it, and `not_sooner` says why that is not done (of a scheduled
+    lease: `sooner` does give way). From `kept_from` on, what becomes free is kept for it once
+    it is `first` (to the house, who is if not it). Who is ahead is only a number to tenants.
+    """
 
     lease_id: str
     state: LeaseState
@@ -160,8 +175,12 @@ class Why(Answer):
     best_place: str
     best_free: int
     coming: list[Coming]
+    sooner: list[Sooner]
+    not_sooner: str
     ahead: int
+    first: str | None
     expected_start: Instant | None
+    kept_from: Instant | None
     sentence: str
 
 

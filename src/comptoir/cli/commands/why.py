@@ -1,7 +1,7 @@
 """How `lease why` is laid out: what it needs, what comes, when, and who is ahead."""
 
-from comptoir.cli.formats import Times, since
-from comptoir.client.records import Lease, Why
+from comptoir.cli.formats import Times, duration, since
+from comptoir.client.records import Lease, Sooner, Why
 
 _MOST_COMING = 3
 
@@ -19,7 +19,7 @@ def lines(answer: Why, times: Times) -> list[tuple[str, str]]:
         said = [("so", answer["sentence"])]
         if answer["expected_start"]:
             said.append(("starts", times.when(answer["expected_start"])))
-        return said
+        return said + [("takes back", _gone(item, times)) for item in answer["sooner"]]
     found = [
         (
             "needs",
@@ -30,11 +30,28 @@ def lines(answer: Why, times: Times) -> list[tuple[str, str]]:
     found += [("coming", _coming(answer, at, times)) for at in range(_most(answer))]
     if len(answer["coming"]) > _MOST_COMING:
         found.append(("", f"and {len(answer['coming']) - _MOST_COMING} more"))
-    start = times.when(answer["expected_start"], "nothing says when")
-    found.append(("start", f"expected {start}" if answer["expected_start"] else start))
+    found.append(("start", _start(answer, times)))
+    found.append(("sooner?", answer["not_sooner"]))
+    found += [("", _gone(item, times)) for item in answer["sooner"][:_MOST_COMING]]
     ahead = answer["ahead"]
-    found.append(("ahead", f"{ahead:,} in this queue" if ahead else "nobody in this queue"))
+    first = f"; {answer['first']} is first" if answer["first"] else ""
+    found.append(("ahead", f"{ahead:,} in this queue{first}" if ahead else "nobody in this queue"))
     return found
+
+
+def _start(answer: Why, times: Times) -> str:
+    if answer["expected_start"]:
+        return f"expected {times.when(answer['expected_start'])}, by what everybody has promised"
+    if answer["kept_from"]:
+        return f"no promise says when; kept for it from {times.when(answer['kept_from'])} on"
+    return "nothing says when"
+
+
+def _gone(item: Sooner, times: Times) -> str:
+    who = f"{item['lease_id']} ({item['lease_class']})" if item["lease_id"] else item["lease_class"]
+    left = item["minimum_runtime_left_s"]
+    runs = f": {duration(left)} of its minimum runtime are left" if left else ""
+    return f"{who}, {item['accelerators']:,}, gone {times.when(item['at'])} at the earliest{runs}"
 
 
 def _most(answer: Why) -> int:

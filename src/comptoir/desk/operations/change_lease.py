@@ -6,9 +6,7 @@ from comptoir.desk.operations.quota import judge_quota
 from comptoir.desk.operations.taking_back import begin_stop, drop_promise, fence
 from comptoir.desk.requests import ExtendLease, LeaseRef
 from comptoir.desk.transaction import Transaction
-from comptoir.leases.eligible import eligible
 from comptoir.leases.lease import FINAL, Lease, LeaseState, Reason, request_of
-from comptoir.placement.why import Why, why
 from comptoir.units.errors import Conflict, Invalid, Refused
 from comptoir.units.time import LATEST_MS, MS_PER_S, Window, check_instant, format_instant
 from comptoir.units.values import replace
@@ -54,19 +52,6 @@ def end_lease(tx: Transaction, request: LeaseRef) -> Lease:
     if lease.state is LeaseState.RECLAIMING:
         return tx.book.leases.put(replace(lease, reason=Reason.ENDED_BY_HOLDER))
     return stop_for_good(tx, lease, Reason.ENDED_BY_HOLDER)
-
-
-def explain_lease(tx: Transaction, request: LeaseRef) -> Why:
-    """Why a lease is where it is: a question that only the live book can answer."""
-    lease = tx.lease(request.lease_id)
-    answer = why(tx.book.snapshot, lease, tx.now_ms)
-    if lease.state is LeaseState.WAITING and (lease.ends_at_ms or LATEST_MS) > tx.now_ms:
-        try:
-            asked = request_of(lease, tx.book.tenants[lease.tenant_id], tx.now_ms)
-            eligible(tx.book.inbound_by_kind.get(asked.kind), asked)
-        except Refused as no:  # a condition of the supply holds it up, not who is ahead
-            return replace(answer, sentence=f"{no.message}; {no.next}", expected_start_ms=None)
-    return answer
 
 
 def stop_for_good(tx: Transaction, lease: Lease, reason: Reason) -> Lease:

@@ -20,6 +20,7 @@ from comptoir.units.ids import AllocationId, LeaseId
 from comptoir.units.time import MS_PER_S
 
 MOST_PLANS_A_TURN = 200
+MOST_LOOKED_AT_A_TURN = 2_000
 PLANS_OF_A_SHADOW = 20
 """What finding a shadow promise counts for: it asks for a plan at many starts."""
 
@@ -32,6 +33,7 @@ class _Pass:
     only: frozenset[LeaseId] | None
     """Only these are tried; None is everybody."""
     plans: int = 0
+    looked_at: int = 0
     freed: bool = False
     last: QueueKey | None = None
     in_vain: dict[object, int] = field(default_factory=dict)
@@ -85,8 +87,9 @@ def _try_line(going: _Pass, kind: str, line: list[LeaseId], resumed: QueueKey | 
             if tried and shadowed:
                 continue
             if not tried:
-                if going.plans >= MOST_PLANS_A_TURN:
+                if going.plans >= MOST_PLANS_A_TURN or going.looked_at >= MOST_LOOKED_AT_A_TURN:
                     return True
+                going.looked_at += 1
                 if _try_one(going, lease):
                     continue
             lease = book.leases[lease_id]

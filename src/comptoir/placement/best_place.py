@@ -1,0 +1,94 @@
+"""The place with the most free for a waiting lease: what is free, ends and stands there."""
+
+from dataclasses import dataclass
+
+from comptoir.leases.lease import Lease, LeaseRequest, Shape
+from comptoir.placement.pools import Pool
+from comptoir.placement.snapshot import Place, Snapshot, place_of, standing_window
+from comptoir.placement.windows import available, ending, places_of, roomiest
+from comptoir.units.ids import LeaseId, NodeId
+
+MOST_COMING = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """Accelerators in the best place that are promised back at an instant."""
+
+    at_ms: int
+    lease_id: LeaseId
+    accelerators: int
+
+
+@dataclass(frozen=True, slots=True)
+class BestPlace:
+    """The place of a request's shape with the most free for its tenant, and its nodes."""
+
+    name: str
+    free: int
+    coming: tuple[Coming, ...]
+    nodes: tuple[NodeId, ...]
+
+
+NOWHERE = BestPlace("nowhere", 0, (), ())
+
+
+def best_place(snapshot: Snapshot, request: LeaseRequest, now_ms: int) -> BestPlace:
+    """Where a request could stand first; of a site, all its pools together."""
+    best, most = NOWHERE, -1
+    by_site: dict[Place, BestPlace] = {}
+    for pool in snapshot.pools_of(request.kind):
+        found = _in_pool(snapshot, pool, request, now_ms)
+        if found is None:
+            continue
+        where, here = found
+        if request.shape is Shape.SITE:
+            here = by_site[where] = _together(by_site.get(where), here)
+        if here.free > most:
+            best, most = here, here.free
+    return best
+
+
+def _in_pool(
+    snapshot: Snapshot, pool: Pool, request: LeaseRequest, now_ms: int
+) -> tuple[Place, BestPlace] | None:
+    def free_on(node_id: NodeId) -> int:
+        node = snapshot.nodes[node_id]
+        return len(snapshot.free_for(request.tenant_id, node, request.window, now_ms))
+
+    counts = available(pool, request.tenant_id, request.window, now_ms, free_on)
+    places = places_of(pool, request.shape)
+    found = roomiest(pool, counts, places)
+    if found is None:
+        return None
+    free, place, row = found
+    coming = tuple(
+        Coming(end_ms, pool.lease_ids[of], size)
+        for end_ms, of, size in ending(pool, places, place, MOST_COMING)
+        if pool.lease_ids[of] != request.lease_id
+    )
+    where = place_of(snapshot.nodes[pool.ids[row]], request.shape)
+    nodes = tuple(id for id in pool.handles if places[pool.row_of(id)] == place)
+    return where, BestPlace("/".join(part for part in where if part), free, coming, nodes)
+
+
+def _together(one: BestPlace | None, other: BestPlace) -> BestPlace:
+    if one is None:
+        return other
+    coming = sorted(one.coming + other.coming, key=lambda c: (c.at_ms, c.lease_id))
+    return BestPlace(
+        one.name, one.free + other.free, tuple(coming[:MOST_COMING]), one.nodes + other.nodes
+    )
+
+
+def standing_in(
+    snapshot: Snapshot, place: BestPlace, request: LeaseRequest, now_ms: int
+) -> list[tuple[Lease, int]]:
+    """What stands in a place during a request's window, with how many accelerators there."""
+    held: dict[LeaseId, int] = {}
+    for node_id in place.nodes:
+        for allocation in snapshot.standing_on(node_id):
+            if standing_window(allocation, now_ms).overlaps(request.window):
+                count = len(allocation.accelerators)
+                held[allocation.lease_id] = held.get(allocation.lease_id, 0) + count
+    return [(snapshot.leases[lease_id], count) for lease_id, count in held.items()]
