@@ -16,7 +16,7 @@ from comptoir.fleet.nodes import Node
 from comptoir.leases.claims import Ground
 from comptoir.leases.kind_book import KindBook
 from comptoir.leases.lease import Lease, LeaseClass
-from comptoir.tenants.entitlements import ANYWHERE, Holder, own_part
+from comptoir.tenants.entitlements import ANYWHERE, ROOT, Holder, own_part
 from comptoir.units.ids import id_number
 from comptoir.units.time import MS_PER_S, Window, format_instant
 from comptoir.units.values import replace
@@ -187,7 +187,7 @@ def _within_limits(
     lending = book.lending(instant_ms, with_spot)
     if ground is not Ground.BORROWED:
         could = lending.can_lend + freed
-        if lease.accelerators <= could:
+        if lease.accelerators <= could or not lending.kept:
             return ground
         return Denied(
             "not_lent",
@@ -196,8 +196,9 @@ def _within_limits(
         )
     holder = Holder(lease.tenant_id)
     left = lending.own_left(holder)
-    could = left + lending.may_borrow(holder) + freed
-    if lease.accelerators <= could:
+    most, whose = lending.borrow_bound(holder)
+    could = left + most + freed
+    if lease.accelerators <= could or (whose == ROOT and not lending.kept):
         return ground
     return Denied(
         "borrow_limit",

@@ -1,4 +1,4 @@
-"""The place with the most free for a waiting lease: what is free, ends and stands there."""
+"""The place that a waiting lease is nearest to: what is free, ends and stands there."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ class Coming:
 
 @dataclass(frozen=True, slots=True)
 class BestPlace:
-    """The place of a request's shape with the most free for its tenant, and its nodes."""
+    """A place of a request's shape: what its tenant has free there, what ends, its nodes."""
 
     name: str
     free: int
@@ -33,24 +33,32 @@ class BestPlace:
 NOWHERE = BestPlace("nowhere", 0, (), ())
 
 
-def best_place(snapshot: Snapshot, request: LeaseRequest, now_ms: int) -> BestPlace:
-    """Where a request could stand first; of a site, all its pools together."""
+def best_place(
+    snapshot: Snapshot, request: LeaseRequest, now_ms: int, node_id: NodeId | None = None
+) -> BestPlace:
+    """The roomiest place, or that of a node; of a site, all its pools together."""
+    if node_id is not None:
+        where = place_of(snapshot.nodes[node_id], request.shape)
     best, most = NOWHERE, -1
     by_site: dict[Place, BestPlace] = {}
     for pool in snapshot.pools_of(request.kind):
-        found = _in_pool(snapshot, pool, request, now_ms)
+        found = _in_pool(snapshot, pool, request, now_ms, node_id)
         if found is None:
             continue
-        where, here = found
+        at, here = found
         if request.shape is Shape.SITE:
-            here = by_site[where] = _together(by_site.get(where), here)
-        if here.free > most:
+            here = by_site[at] = _together(by_site.get(at), here)
+        if here.free > most and (node_id is None or at == where):
             best, most = here, here.free
     return best
 
 
 def _in_pool(
-    snapshot: Snapshot, pool: Pool, request: LeaseRequest, now_ms: int
+    snapshot: Snapshot,
+    pool: Pool,
+    request: LeaseRequest,
+    now_ms: int,
+    wanted: NodeId | None,
 ) -> tuple[Place, BestPlace] | None:
     def free_on(node_id: NodeId) -> int:
         node = snapshot.nodes[node_id]
@@ -62,6 +70,10 @@ def _in_pool(
     if found is None:
         return None
     free, place, row = found
+    if wanted in pool.handles and wanted is not None:
+        row = pool.row_of(wanted)
+        place = int(places[row])
+        free = int(counts[places == place].sum())
     coming = tuple(
         Coming(end_ms, pool.lease_ids[of], size)
         for end_ms, of, size in ending(pool, places, place, MOST_COMING)

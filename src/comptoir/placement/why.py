@@ -1,6 +1,6 @@
 """Why is it waiting, and until when? A typed answer with the numbers.
 
-It looks at the place that has the most free: what is missing there, what is promised back and
+It looks at the place where it can start first, or that has the most free: what is missing there, what is promised back and
 when, what could give way, and why that is not done. Neighbours: `queue.py` says who is ahead
 and gives the earliest start; `leases/claims.py` who gives way to whom.
 """
@@ -12,7 +12,7 @@ from comptoir.leases.claims import claim_of, free_at_ms, may_reclaim
 from comptoir.leases.lease import Lease, LeaseRequest, LeaseState
 from comptoir.placement.best_place import NOWHERE, BestPlace, Coming, best_place, standing_in
 from comptoir.placement.snapshot import Snapshot
-from comptoir.units.ids import LeaseId
+from comptoir.units.ids import LeaseId, NodeId
 from comptoir.units.time import MS_PER_S
 
 MOST_SOONER = 16
@@ -33,13 +33,15 @@ class Sooner:
 class Queue:
     """Where a lease stands in the queue, as the desk knows it.
 
-    `expected_start_ms` is when promises let it start, `kept_from_ms` from when on what
-    becomes free is kept for it; `first` is who is first, `held_up` what else holds it up.
+    `expected_start_ms` is when promises let it start, on `starts_on` among others;
+    `kept_from_ms` is from when on what becomes free is kept for it; `first` is who is first,
+    `held_up` what else holds it up.
     """
 
     ahead: int = 0
     first: LeaseId | None = None
     expected_start_ms: int | None = None
+    starts_on: NodeId | None = None
     kept_from_ms: int | None = None
     held_up: str = ""
 
@@ -78,7 +80,7 @@ def why(
     place, not_sooner = NOWHERE, ""
     sooner: tuple[Sooner, ...] = ()
     if lease.state is LeaseState.WAITING:
-        place = best_place(snapshot, request, now_ms)
+        place = best_place(snapshot, request, now_ms, queue.starts_on)
         sooner, not_sooner = _sooner(snapshot, place, request, queue, now_ms)
     elif lease.state is LeaseState.SCHEDULED:
         sooner = tuple(_gone(victim, victim.accelerators, now_ms) for victim in victims)

@@ -4,13 +4,22 @@ from dataclasses import dataclass
 
 from comptoir.desk.requests import ExplainEntitlements
 from comptoir.desk.transaction import Transaction
+from comptoir.leases.claims import Ground
 from comptoir.leases.kind_book import KindBook
+from comptoir.leases.lease import LeaseClass
 from comptoir.tenants.entitlements import ROOT, Holder
 from comptoir.tenants.lending import Lending, Position
 from comptoir.units.ids import TenantId
 
 TEAM = "team"
 HOUSE = "nobody"
+_WORDS = {
+    str(ROOT): HOUSE,
+    str(Ground.SOLD): "sold",
+    str(Ground.LENT): LeaseClass.ON_DEMAND.value,
+    str(Ground.RECALL): LeaseClass.RESERVED.value,
+}
+"""How whoever is no team is called: what is sold for good, and classes that may be taken back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +104,7 @@ def _party(tx: Transaction, word: str, accelerators: int) -> Party:
     team = tx.book.tenants.get(TenantId(word))
     if team is not None:
         return Party(TEAM, team.id, accelerators)
-    return Party(HOUSE if word == ROOT else word, None, accelerators)
+    return Party(_WORDS.get(word, word), None, accelerators)
 
 
 def _sentence(tx: Transaction, lending: Lending, place: Position) -> str:

@@ -39,6 +39,6 @@ def _queue(tx: Transaction, lease: Lease, asked: LeaseRequest) -> Queue:
         return Queue(ahead, first, held_up=ground.sentence)
     plan = earliest(book.snapshot, asked, tx.now_ms, latest_ms)
     if plan is not None:
-        return Queue(ahead, first, plan.starts_at_ms)
+        return Queue(ahead, first, plan.starts_at_ms, plan.allocations[0].node_id)
     ageing_ms = book.policy(lease.lease_class).ageing_s * MS_PER_S
     return Queue(ahead, first, kept_from_ms=lease.state_since_ms + ageing_ms)
