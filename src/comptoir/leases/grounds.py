@@ -19,7 +19,6 @@ from comptoir.leases.lease import Lease, LeaseClass
 from comptoir.tenants.entitlements import ANYWHERE, ROOT, Holder, own_part
 from comptoir.units.ids import id_number
 from comptoir.units.time import MS_PER_S, Window, format_instant
-from comptoir.units.values import replace
 
 MOST_LENT_NOTICE_S = 3_600
 """Whoever asks for a longer notice does not stand on what a team may want back."""

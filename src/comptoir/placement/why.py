@@ -1,15 +1,16 @@
 """Why is it waiting, and until when? A typed answer with the numbers.
 
-It looks at the place where it can start first, or that has the most free: what is missing there, what is promised back and
-when, what could give way, and why that is not done. Neighbours: `queue.py` says who is ahead
-and gives the earliest start; `leases/claims.py` who gives way to whom.
+It looks at the place where the lease can start first, or that has the most free: what is
+missing there, what is promised back and when, what could give way, and why that is not done.
+Neighbours: `queue.py` says who is ahead and gives the earliest start; `leases/claims.py` who
+gives way to whom.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from comptoir.leases.claims import claim_of, free_at_ms, may_reclaim
-from comptoir.leases.lease import Lease, LeaseRequest, LeaseState
+from comptoir.leases.lease import Lease, LeaseRequest, LeaseState, Shape
 from comptoir.placement.best_place import NOWHERE, BestPlace, Coming, best_place, standing_in
 from comptoir.placement.snapshot import Snapshot
 from comptoir.units.ids import LeaseId, NodeId
@@ -159,13 +160,24 @@ def _sentence(lease: Lease, place: BestPlace, queue: Queue, victims: int) -> str
             told = f"; {victims} give way to it" if victims else ""
             return f"promised {lease.accelerators}; it starts when they are handed over{told}"
         case LeaseState.ACTIVE:
-            return f"has its {lease.accelerators}" + _ground(lease)
+            return _has(lease)
         case LeaseState.RECLAIMING:
             return f"is being taken back: {lease.reason.replace('_', ' ')}"
         case _:
             return f"is {lease.state}" + (
                 f": {lease.reason.replace('_', ' ')}" if lease.reason else ""
             )
+
+
+def _has(lease: Lease) -> str:
+    if not lease.lost:
+        return f"has its {lease.accelerators}" + _ground(lease)
+    lost = sum(lease.lost)
+    where = "" if lease.shape is Shape.NODE else f" in their {lease.shape}"
+    return (
+        f"has {lease.accelerators - lost} of its {lease.accelerators}; {lost} are lost with their "
+        f"node and wait for another{where}"
+    )
 
 
 def _ground(lease: Lease) -> str:
