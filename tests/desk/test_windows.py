@@ -122,6 +122,105 @@ class TestFlexibleStarts:
         shop.turn()
         assert shop.now(lease).ends_at_ms == START_MS + 2 * HOUR_MS
 
+    def test_a_later_start_is_promised_at_once(self, shop: Book, acme: Tenant) -> None:
+        """By the calendar: the first instant at which enough is free for long enough."""
+        first = START_MS + HOUR_MS + 61_234  # no whole bucket: the promise is exact
+        shop.lease(acme, RESERVED, 8, ends_at_ms=first)
+        third = first + 5 * HOUR_MS
+        shop.lease(acme, RESERVED, 4, starts_at_ms=third, ends_at_ms=third + HOUR_MS)
+        shop.turn()
+        short = shop.lease(
+            acme, RESERVED, 8, latest_start_ms=first + 30 * HOUR_MS, duration_s=4 * 3_600
+        )
+        assert (short.state, short.scheduled_start_ms) == ("scheduled", first)
+        after = shop.lease(
+            acme, RESERVED, 8, latest_start_ms=first + 30 * HOUR_MS, duration_s=5 * 3_600
+        )
+        assert after.scheduled_start_ms == third + HOUR_MS
+        too_late = shop.lease(acme, RESERVED, 8, latest_start_ms=first + HOUR_MS, duration_s=3_600)
+        assert too_late.state is LeaseState.WAITING
+
+
+class TestGaps:
+    """What is open-ended and reclaimable fills a gap before somebody's promise."""
+
+    def test_spot_stands_before_a_promise_and_is_told_its_notice_ahead(
+        self, shop: Book, acme: Tenant
+    ) -> None:
+        shop.price_all("mi300x")
+        shop.supply(8, kind="mi300x", engine="")  # no engine: in its holder's hands to the end
+        block = shop.lease(acme, RESERVED, 8, "mi300x", **TOMORROW)
+        spot = shop.lease(acme, SPOT, 4, "mi300x", notice_s=60)
+        assert spot.state is LeaseState.SCHEDULED
+        assert spot.reclaimed_for == block.id
+        assert events(shop, "lease.reclaim_planned")[-1]["until_ms"] == START_MS + DAY_MS
+        shop.turn()
+        shop.pass_s(24 * 3_600 - 61)
+        assert shop.now(spot).state is LeaseState.ACTIVE
+        shop.pass_s(1)
+        told = shop.now(spot)
+        assert (told.state, told.reason) == ("reclaiming", "stronger_request")
+        assert told.kill_at_ms == START_MS + DAY_MS
+        shop.pass_s(60)
+        assert shop.now(block).state is LeaseState.ACTIVE
+        assert shop.now(spot).state is LeaseState.WAITING
+        shop.pass_s(3_600)
+        assert shop.now(spot).state is LeaseState.ACTIVE
+
+    def test_it_stays_if_the_promise_is_given_up(self, shop: Book, acme: Tenant) -> None:
+        block = shop.lease(acme, RESERVED, 8, **TOMORROW)
+        spot = shop.lease(acme, SPOT, 8)
+        shop.desk.call("cancel_lease", LeaseRef(block.id), shop.operator)
+        shop.turn()
+        assert shop.now(spot).reclaimed_for is None
+        ends = [a.ends_at_ms for a in shop.desk.book.allocations_of(spot.id)]
+        assert set(ends) == {None}
+
+    def test_a_place_that_nobody_is_promised_comes_first(self, shop: Book, acme: Tenant) -> None:
+        shop.lease(acme, RESERVED, 4, shape=Shape.NODE, **TOMORROW)
+        spot = shop.lease(acme, SPOT, 4)
+        assert spot.reclaimed_for is None
+
+    def test_a_gap_too_short_for_its_notice_is_left_alone(self, shop: Book, acme: Tenant) -> None:
+        soon: dict[str, Any] = {"starts_at_ms": START_MS + 100_000, "duration_s": 3_600}
+        shop.lease(acme, RESERVED, 8, **soon)
+        assert shop.lease(acme, SPOT, 4, notice_s=60).state is LeaseState.WAITING
+        assert shop.lease(acme, SPOT, 4, notice_s=5).state is LeaseState.WAITING  # behind it
+
+    def test_a_guarantee_fills_no_gap(self, shop: Book, acme: Tenant) -> None:
+        shop.lease(acme, RESERVED, 8, **TOMORROW)
+        assert shop.lease(acme, ON_DEMAND, 4).state is LeaseState.WAITING
+
+    def test_whole_nodes_are_lent_to_another_tenant_for_the_gap(
+        self, shop: Book, acme: Tenant
+    ) -> None:
+        shop.price_all("h100-sxm")
+        shop.supply(8, kind="h100-sxm", engine="")
+        other = shop.tenant("globex")
+        shop.lease(other, RESERVED, 8, kind="h100-sxm", **TOMORROW)
+        spot = shop.lease(acme, SPOT, 2, kind="h100-sxm", notice_s=60)
+        shop.turn()
+        assert shop.now(spot).state is LeaseState.ACTIVE
+
+
+class TestTheReservableShare:
+    def test_open_ended_leases_leave_a_share_of_each_pool_for_windows(
+        self, shop: Book, acme: Tenant
+    ) -> None:
+        shop.desk.call("set_setting", SetSetting("open_ended_percent", 50), shop.operator)
+        assert shop.lease(acme, ON_DEMAND, 3).state is LeaseState.SCHEDULED
+        waiting = shop.lease(acme, ON_DEMAND, 2)
+        assert waiting.state is LeaseState.WAITING
+        shop.desk.call("cancel_lease", LeaseRef(waiting.id), shop.operator)
+        assert shop.lease(acme, ON_DEMAND, 5, duration_s=3_600).state is LeaseState.SCHEDULED
+        with pytest.raises(Refused) as no:
+            shop.lease(acme, ON_DEMAND, 5)
+        assert (no.value.code, no.value.facts["largest"]) == ("open_ended_cap", 4)
+
+    def test_what_can_be_taken_back_is_not_counted(self, shop: Book, acme: Tenant) -> None:
+        shop.desk.call("set_setting", SetSetting("open_ended_percent", 0), shop.operator)
+        assert shop.lease(acme, SPOT, 8).state is LeaseState.SCHEDULED
+
 
 class TestAlternatives:
     @pytest.fixture

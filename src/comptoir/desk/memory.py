@@ -21,6 +21,7 @@ from comptoir.leases.jobs import FINAL_JOB_STATES, Attempt, Job, JobState, Runti
 from comptoir.leases.lease import FINAL, Lease, LeaseClass, LeaseState
 from comptoir.leases.policy import DEFAULTS, ClassPolicy
 from comptoir.ledger.entries import Account, Unit
+from comptoir.placement.calendars import Calendars
 from comptoir.placement.headroom import Headroom
 from comptoir.placement.queue import QueueKey, Shadow, Waiting
 from comptoir.placement.snapshot import Snapshot
@@ -99,6 +100,7 @@ class Memory:
         self.journal = journal = Journal()
         self.snapshot = snapshot = Snapshot()
         self.headroom = headroom = Headroom(snapshot)
+        self.calendars = Calendars(snapshot)
         self.version = 0
         self.counter = 0
         self.last_seq: dict[str, int] = {}
@@ -159,6 +161,7 @@ class Memory:
             journal,
             snapshot.feed_lease,
             headroom.feed_lease,
+            self.calendars.feed_lease,
             self.waiting.feed,
         )
         self.allocations = Table[AllocationId, Allocation](
@@ -167,6 +170,7 @@ class Memory:
             journal,
             snapshot.feed_allocation,
             headroom.feed_allocation,
+            self.calendars.feed_allocation,
         )
         self.breaches = Table[BreachId, Breach]("breach", lambda r: r.id, journal)
         self.jobs = Table[JobId, Job]("job", lambda r: r.id, journal)
@@ -205,8 +209,8 @@ class Memory:
         """The nodes that the next turn tends: lost, checked, or due for maintenance."""
         self.checking: dict[NodeId, Node] = {}
         """The nodes in quarantine, as last committed: what the check loops look at."""
-        self.replaced_in_vain: dict[LeaseId | NodeId, tuple[int, int]] = {}
-        """Snapshot's version, and when, as nothing was found for a lease or a node's holders."""
+        self.replaced_in_vain: dict[LeaseId | NodeId, int] = {}
+        """The snapshot's version at which nothing was found for a lease, or for what must leave."""
 
     def _keep_agenda(self) -> None:
         """Every change of a lease, or of what hangs on it, brings it before the next turn."""
@@ -236,7 +240,6 @@ class Memory:
         """A node changed: what stands or is promised there may be due."""
         if new is None:
             return
-        self.replaced_in_vain.clear()
         if new.state is not NodeState.IN_SERVICE or new.maintenance_from_ms is not None:
             self.node_agenda.touch(new.id)
         if old is not None and old.state is not new.state:
@@ -264,7 +267,10 @@ class Memory:
         )
         self.leases_by_state = Index[LeaseState, Lease](self.leases, lambda x: x.state)
         self.victims_of = Index[LeaseId, Lease](
-            self.leases, lambda x: x.reclaimed_for if x.state is LeaseState.ACTIVE else None
+            self.leases,
+            lambda x: (
+                x.reclaimed_for if x.state in (LeaseState.ACTIVE, LeaseState.SCHEDULED) else None
+            ),
         )
         self.leases_by_series = Index[SeriesId, Lease](
             self.leases, lambda x: None if x.state in FINAL else x.series

@@ -93,6 +93,9 @@ EDGES: dict[LeaseState, frozenset[LeaseState]] = {
 FINAL = frozenset(state for state, edges in EDGES.items() if not edges)
 
 
+LEAST_GAP_S = 60
+"""What fills a gap before a promise stays so long at least: moving in has its price."""
+
 PROMISED = frozenset({_S.SCHEDULED, _S.HELD})
 """States in which accelerators are promised and nothing is handed over yet."""
 
@@ -202,6 +205,22 @@ class Lease:
             return self.alternatives
         return (Alternative(self.kind, self.accelerators, self.shape),)
 
+    @property
+    def is_soft_hold(self) -> bool:
+        """Whether it is kept for its holder only until a firm request wants it."""
+        return self.hold_until_ms is not None and not self.hold_firm
+
+    @property
+    def least_gap_ms(self) -> int | None:
+        """How long a gap before somebody's promise must last for it to stand there.
+
+        None: it needs a place that nobody is promised later. A gap gives the minimum
+        runtime, and at least as long as its notice before the notice begins.
+        """
+        if self.ends_at_ms is not None or self.lease_class is not LeaseClass.SPOT:
+            return None
+        return max(self.minimum_runtime_s, 2 * self.notice_s, LEAST_GAP_S) * MS_PER_S
+
     def warning_due_ms(self, lead_s: int) -> int | None:
         """When its holder is to be warned of its end; None: it has none, or was warned of it.
 
@@ -244,7 +263,8 @@ class LeaseRequest:
 
     `grants` are its tenant's; `residency` is every place within which it must stay.
     `preferred_shape` is tried first and is narrower than the shape that is required.
-    `borrowed`: a team asks for more than it is entitled to.
+    `borrowed`: a team asks for more than it is entitled to. Spot without an end may
+    fill a gap before somebody's promise that lasts at least `least_gap_ms`; None: it fills none.
     """
 
     lease_id: LeaseId
@@ -260,6 +280,7 @@ class LeaseRequest:
     preferred_shape: Shape | None = None
     borrowed: bool = False
     reach: int = 3
+    least_gap_ms: int | None = None
 
     @property
     def strength(self) -> int:
@@ -289,4 +310,5 @@ def request_of(lease: Lease, tenant: Tenant, now_ms: int) -> LeaseRequest:
         tuple(filter(None, dict.fromkeys((lease.residency, tenant.residency)))),
         borrowed=lease.borrowed,
         preferred_shape=lease.preferred_shape,
+        least_gap_ms=lease.least_gap_ms,
     )

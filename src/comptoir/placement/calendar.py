@@ -28,6 +28,9 @@ BUCKET_MS = 300_000
 BUCKETS = 105_120
 """A year of five minutes."""
 
+_MANY = 256
+"""More windows than that are written down at once."""
+
 Search = Callable[[Any, int, int, int, int], int]
 
 
@@ -73,10 +76,11 @@ class Layer:
 
     def settle(self, now_bucket: int) -> None:
         """Write down what is pending."""
-        if self._pending:
-            for (start_ms, end_ms), accelerators in self._pending.items():
-                self._write(start_ms, end_ms, accelerators, now_bucket)
-            self._pending.clear()
+        if len(self._pending) > _MANY:
+            self._write_many()
+        for (start_ms, end_ms), accelerators in self._pending.items():
+            self._write(start_ms, end_ms, accelerators, now_bucket)
+        self._pending.clear()
 
     def slide(self, origin: int) -> None:
         """Begin at a later bucket; what lies before it is forgotten."""
@@ -90,6 +94,32 @@ class Layer:
             self._fill(start_ms, end_ms, accelerators, max(old_horizon, origin))
             if end_ms is not None and end_ms <= self.horizon * BUCKET_MS:
                 del self._beyond[start_ms, end_ms]
+
+    def _write_many(self) -> None:
+        """Write down at once what lies within the table, as differences; the rest stays."""
+        inside = [
+            (start_ms, end_ms, accelerators)
+            for (start_ms, end_ms), accelerators in self._pending.items()
+            if end_ms is not None and end_ms <= self.horizon * BUCKET_MS
+        ]
+        if not inside:
+            return
+        for start_ms, end_ms, _ in inside:
+            del self._pending[start_ms, end_ms]
+        rows = np.array(inside, np.int64)
+        size = self.held.size
+        starts, ends = rows[:, 0] // BUCKET_MS, -(-rows[:, 1] // BUCKET_MS)
+        low = np.clip(starts - self.origin, 0, size)
+        high = np.maximum(np.clip(ends - self.origin, 0, size), low)
+        change = np.zeros(size + 1, np.int64)
+        np.add.at(change, low, rows[:, 2])
+        np.subtract.at(change, high, rows[:, 2])
+        self.held += np.cumsum(change[:size]).astype(np.int32)
+        counts = rows[:, 2].astype(np.int32)
+        first = (rows[:, 0] % BUCKET_MS != 0) & (starts >= self.origin) & (low < high)
+        last = (rows[:, 1] % BUCKET_MS != 0) & (low < high) & ~(first & (ends - 1 == starts))
+        np.add.at(self.edges, low[first], counts[first])
+        np.add.at(self.edges, high[last] - 1, counts[last])
 
     def _write(self, start_ms: int, end_ms: int | None, accelerators: int, now_bucket: int) -> None:
         key = (start_ms, end_ms)
@@ -136,8 +166,6 @@ class Calendar:
         self, now_ms: int, capacity: int = 0, buckets: int = BUCKETS, search: Search | None = None
     ) -> None:
         self.capacity = capacity
-        self.open_ended = 0
-        """Accelerators held firmly and without an end, now or later."""
         self._buckets = buckets
         self._search = search or fastest_search()
         self._now_ms = now_ms
@@ -180,7 +208,6 @@ class Calendar:
         self._all.hold(start_ms, end_ms, accelerators)
         if notice_ms is None:
             self._firm.hold(start_ms, end_ms, accelerators)
-            self.open_ended += accelerators if end_ms is None else 0
             return
         left = self._notices.get(notice_ms, 0) + accelerators
         invariant(left >= 0, "more was given back to the calendar than it held")
@@ -244,20 +271,6 @@ class Calendar:
                 return at
             at = self._first(accelerators, duration_ms, told, latest_ms, reclaims)
         return at if at is not None and at <= latest_ms else None
-
-    def next_freeing(self, after_ms: int, reclaims: bool = False) -> int | None:
-        """The next instant, later than `after_ms`, from which fewer are held than just before."""
-        layer = self._layer(reclaims)
-        low = max(after_ms // BUCKET_MS - layer.origin, 0)
-        at = low
-        while at + 1 < layer.held.size:
-            until = min(at + 4_096, layer.held.size - 1)
-            part = layer.held[at : until + 1]
-            found = np.flatnonzero(part[1:] < part[:-1])
-            if found.size:
-                return (layer.origin + at + int(found[0]) + 1) * BUCKET_MS
-            at = until
-        return None
 
     def _layer(self, reclaims: bool) -> Layer:
         layer = self._firm if reclaims else self._all

@@ -4,8 +4,10 @@ Order of trying, in the pools that the request may use:
 
 1. untouched accelerators, tightest place first: the kernel's bucket lists (`kernel_find.py`);
 2. accelerators that are free over the window though something stands there before or after
-   it (`windows.py`);
-3. for a request that is stronger than what stands there, the soonest and cheapest set of
+   it (`windows.py`); the calendars say no first where they can;
+3. for a lease that gives way and has no end, the longest gap before somebody's promise
+   (`gaps.py`);
+4. for a request that is stronger than what stands there, the soonest and cheapest set of
    reclaimable leases (`reclaim.py`).
 
 A node, rack, pod or cluster lies in one pool; only a site combines its pools. A plan is a
@@ -17,6 +19,7 @@ from dataclasses import dataclass
 
 from comptoir.leases.lease import LeaseRequest, Shape
 from comptoir.placement import windows
+from comptoir.placement.gaps import longest_gap
 from comptoir.placement.kernel_find import ON_CLUSTER
 from comptoir.placement.pools import Pool, PoolKey
 from comptoir.placement.reclaim import (
@@ -33,7 +36,7 @@ from comptoir.units.ids import LeaseId, NodeId
 from comptoir.units.time import Window
 from comptoir.units.values import quick, replace
 
-MayFit = Callable[[PoolKey, LeaseRequest], bool]
+MayFit = Callable[[Pool, LeaseRequest], bool]
 """A cheap no: False if a pool cannot have enough free over the request's window."""
 
 Chosen = list[tuple[Pool, NodeId, int]]
@@ -67,13 +70,17 @@ class PlannedReclaim:
 @quick
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A whole gang, from one start on, and what it takes back."""
+    """A whole gang, from one start on, and what it takes back.
+
+    `fills_gap`: without an end of its own, it ends before what somebody else is promised.
+    """
 
     lease_id: LeaseId
     starts_at_ms: int
     allocations: tuple[PlannedAllocation, ...]
     reclaims: tuple[PlannedReclaim, ...]
     why: str
+    fills_gap: bool = False
 
 
 def plan_lease(
@@ -89,8 +96,7 @@ def plan_lease(
 
     Args:
         eligible: The pools that the request may use; None is all of its kind.
-        may_fit: The calendar's cheap no, asked of each pool before free accelerators are
-            looked for.
+        may_fit: The calendar's cheap no, asked of each pool before windows are compared.
         cost_of: What it costs to take a lease back, an integer.
 
     Raises:
@@ -100,8 +106,10 @@ def plan_lease(
     refuse_impossible(snapshot, request)
     snapshot.advance(now_ms)
     pools = pools_for(snapshot, request, eligible)
-    return plan_free(snapshot, request, now_ms, pools, may_fit) or plan_reclaim(
-        snapshot, request, now_ms, pools, cost_of
+    return (
+        plan_free(snapshot, request, now_ms, pools, may_fit)
+        or plan_gap(snapshot, request, now_ms, pools)
+        or plan_reclaim(snapshot, request, now_ms, pools, cost_of)
     )
 
 
@@ -152,15 +160,15 @@ def plan_free(
     may_fit: MayFit | None = None,
 ) -> Plan | None:
     """A plan on accelerators that are free over the whole window, tightest place first."""
-    roomy = [pool for pool in pools if may_fit is None or may_fit(pool.key, request)]
     shapes = [request.shape]
     if request.preferred_shape is not None:
         shapes.insert(0, request.preferred_shape)
     for shape in shapes:
-        chosen = _untouched(request, shape, roomy)
+        chosen = _untouched(request, shape, pools)
         if chosen:
             parts = [(pool, id, pool.untouched(id, count)) for pool, id, count in chosen]
         else:
+            roomy = [pool for pool in pools if may_fit is None or may_fit(pool, request)]
             chosen = _over_window(snapshot, request, shape, roomy, now_ms)
             parts = [
                 (pool, id, _free_on(snapshot, request, id, now_ms)[:count])
@@ -175,6 +183,17 @@ def plan_free(
                 "free accelerators, in the tightest place that holds them all",
             )
     return None
+
+
+def plan_gap(
+    snapshot: Snapshot, request: LeaseRequest, now_ms: int, pools: list[Pool]
+) -> Plan | None:
+    """A plan that ends by itself, before what is promised to somebody else begins."""
+    found = longest_gap(request, pools, lambda ask, some: plan_free(snapshot, ask, now_ms, some))
+    if found is None:
+        return None
+    why = "fills the longest gap before what is promised to somebody else"
+    return replace(found, why=why, fills_gap=True)
 
 
 def plan_reclaim(
@@ -345,9 +364,12 @@ def _free_on(snapshot: Snapshot, request: LeaseRequest, node_id: NodeId, now_ms:
 def _promised(
     request: LeaseRequest, window: Window, parts: list[tuple[Pool, NodeId, list[int]]]
 ) -> tuple[PlannedAllocation, ...]:
+    """A gang is whole or absent: all of it is promised up to where its first part ends."""
+    ends = [promised_until(pool.key, request, window)[1] for pool, _, _ in parts]
+    end_ms = min((end for end in ends if end is not None), default=None)
     return tuple(
-        PlannedAllocation(node_id, tuple(indexes), promised_until(pool.key, request, window)[1])
-        for pool, node_id, indexes in sorted(parts, key=lambda part: part[1])
+        PlannedAllocation(node_id, tuple(indexes), end_ms)
+        for _, node_id, indexes in sorted(parts, key=lambda part: part[1])
     )
 
 

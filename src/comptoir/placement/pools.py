@@ -49,6 +49,8 @@ class Pool:
     def __init__(self, key: PoolKey, backend: Backend) -> None:
         self.key = key
         self.backend = backend
+        self.layout = 0
+        """Counts the changes of which nodes there are and which of them are in service."""
         self.shared = CATALOGUE[key.kind].tenancy is Tenancy.SANDBOXED_SHARED
         self.ids: list[NodeId] = []
         """Node ids by row number; an unused row keeps its last."""
@@ -98,6 +100,7 @@ class Pool:
     def add_node(self, node: Node, is_open: bool) -> None:
         """Take a node in; nothing stands on it yet."""
         self._seen = None
+        self.layout += 1
         p = self._pod(node.pod)
         r = self._rack(p, node)
         self._pod_sizes[p] += node.accelerators
@@ -121,6 +124,7 @@ class Pool:
 
     def remove_node(self, node: Node) -> None:
         """Let a node go; nothing stands on it any more."""
+        self.layout += 1
         n = self.handles.pop(node.id)
         self.set_open(n, False)
         r = self.node[n + k.RACK]
@@ -137,6 +141,7 @@ class Pool:
 
     def set_open(self, n: int, is_open: bool) -> None:
         """Whether a node is for sale."""
+        self.layout += 1
         if is_open and self.node[n + k.LIST] == k.CLOSED:
             self.backend.open_node(self.tables, n)
         elif not is_open and self.node[n + k.LIST] != k.CLOSED:
@@ -234,10 +239,6 @@ class Pool:
         return [
             (self.ids[self.out[2 * i] // k.NODE_ROW], self.out[2 * i + 1]) for i in range(pairs)
         ]
-
-    def free_on(self, node_id: NodeId) -> int:
-        """How many untouched accelerators a node has, for sale or not."""
-        return self.node[self.handles[node_id] + k.FREE]
 
     def untouched(self, node_id: NodeId, count: int) -> list[int]:
         """The lowest untouched accelerators of a node, as many as asked for."""

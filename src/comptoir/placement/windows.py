@@ -52,7 +52,7 @@ def available(pool: Pool, tenant: TenantId, window: Window, now_ms: int, free_on
 
 def _gone(pool: Pool, window: Window, now_ms: int) -> tuple[Counts, np.ndarray[Any, Any]]:
     """What passes in a pool, and which of it does not stand during a window."""
-    rows = np.frombuffer(pool.window, np.int64)[: pool.meta[k.WINDOWS]].reshape(-1, k.WINDOW_ROW)
+    rows = _passing(pool)
     over = rows[:, k.W_END] <= window.start_ms
     if window.start_ms <= now_ms:
         over &= rows[:, k.W_START] >= 0  # what is handed over and not fenced stands now
@@ -112,9 +112,34 @@ def ending(pool: Pool, places: Counts, place: int, most: int) -> list[tuple[int,
 
 def ends(pool: Pool) -> list[int]:
     """The instants at which something in a pool ends by itself, each once."""
-    rows, _ = _gone(pool, Window(0), 0)
-    found: list[int] = np.unique(rows[rows[:, k.W_END] < ENDLESS, k.W_END]).tolist()
-    return found
+    return endings(pool, -1, ENDLESS)
+
+
+def beginnings(pool: Pool, from_ms: int) -> list[int]:
+    """The instants, `from_ms` or later, at which something promised in a pool begins."""
+    column = _passing(pool)[:, k.W_START]
+    starts: list[int] = np.unique(column[column >= from_ms]).tolist()
+    return starts
+
+
+def endings(pool: Pool, after_ms: int, before_ms: int) -> list[int]:
+    """The instants between two others at which something in a pool ends by itself."""
+    column = _passing(pool)[:, k.W_END]
+    ends: list[int] = np.unique(column[(column > after_ms) & (column < before_ms)]).tolist()
+    return ends
+
+
+def next_ending(pool: Pool, after_ms: int) -> int | None:
+    """The next instant at which something in a pool ends by itself."""
+    column = _passing(pool)[:, k.W_END]
+    later = column[column > after_ms]
+    end_ms = int(later.min()) if later.size else ENDLESS
+    return None if end_ms >= ENDLESS else end_ms
+
+
+def _passing(pool: Pool) -> Counts:
+    """What stands in a pool at some time and not for ever: one row each."""
+    return np.frombuffer(pool.window, np.int64)[: pool.meta[k.WINDOWS]].reshape(-1, k.WINDOW_ROW)
 
 
 def tightest(counts: Counts, places: Counts, wanted: int) -> tuple[int, int] | None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from comptoir.desk.desk import Desk
 from comptoir.desk.memory import Memory
+from comptoir.placement.calendar import BUCKET_MS
 
 
 def memory_problems(desk: Desk) -> Iterator[str]:
@@ -26,6 +27,7 @@ def memory_problems(desk: Desk) -> Iterator[str]:
             if one != other:
                 yield f"{mine.name} {key}: memory has {one}, the store {other}"
     yield from _snapshot_problems(running, fresh)
+    yield from _calendar_problems(running, fresh)
 
 
 def _snapshot_problems(running: Memory, fresh: Memory) -> Iterator[str]:
@@ -39,3 +41,25 @@ def _snapshot_problems(running: Memory, fresh: Memory) -> Iterator[str]:
         for key in {*fed, *built}:
             if fed.get(key) != built.get(key):
                 yield f"snapshot.{name} {key}: fed {fed.get(key)}, built {built.get(key)}"
+
+
+def _calendar_problems(running: Memory, fresh: Memory) -> Iterator[str]:
+    """The calendars fed change by change are the calendars made at once."""
+    now_ms = running.snapshot.now_ms
+    for key, pool in running.snapshot.pools.items():
+        mine = running.calendars.of(pool, now_ms)
+        theirs = fresh.calendars.of(fresh.snapshot.pools[key], now_ms)
+        if mine.capacity != theirs.capacity:
+            yield f"calendar {pool.key.kind}: capacity {mine.capacity}, built {theirs.capacity}"
+        for start_ms, end_ms in _looked_at(now_ms):
+            for reclaims in (False, True):
+                fed = mine.free_through(start_ms, end_ms, reclaims)
+                built = theirs.free_through(start_ms, end_ms, reclaims)
+                if fed != built:
+                    yield f"calendar {pool.key.kind} from {start_ms}: {fed} free as fed, {built} as built"
+
+
+def _looked_at(now_ms: int) -> list[tuple[int, int | None]]:
+    """The next hours bucket by bucket, then ever longer, then for ever."""
+    steps = [n * BUCKET_MS for n in range(40)] + [3_600_000 * 2**n for n in range(13)]
+    return [(now_ms + step, now_ms + step + BUCKET_MS) for step in steps] + [(now_ms, None)]

@@ -247,7 +247,7 @@ def _claims(history: list, at_ms: int) -> bool:  # type: ignore[type-arg]
     """Whether a lease was promised its place at an instant."""
     before = [state for at, state, _ in history if at < at_ms][-1:]
     then = [state for at, state, _ in history if at == at_ms]
-    return "scheduled" in (*before, *then)
+    return bool({"scheduled", "held"} & {*before, *then})
 
 
 def _jobs(rows: sqlite3.Connection, leases: dict, lost: set) -> Iterator[str]:  # type: ignore[type-arg]

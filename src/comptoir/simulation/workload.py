@@ -47,6 +47,7 @@ from comptoir.simulation.template import PRICES, SELLING_WINDOWS
 from comptoir.simulation.wanted import KINDS, plain_words, wanted
 from comptoir.tenants.parties import Actor, Tenant
 from comptoir.units.errors import ComptoirError
+from comptoir.units.ids import NodeId
 from comptoir.units.recurrence import Recurrence
 from comptoir.units.time import month_start_ms
 
@@ -175,7 +176,7 @@ class Workload:
             return None
         request = ShrinkLease(lease.id, self._rng.randint(1, max(lease.accelerators, 2) - 1))
         if self._rng.random() < 0.3:
-            nodes = [a.node_id for a in book.allocations_of(lease.id)]
+            nodes = [a.node_id for a in book.allocations_of(lease.id)] or [NodeId("nd_0000")]
             request = ShrinkLease(lease.id, None, (self._rng.choice(nodes),))
         return self._ask("shrink_lease", request, book.tenants[lease.tenant_id].slug)
 

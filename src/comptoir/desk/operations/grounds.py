@@ -6,6 +6,7 @@ keeps the answer (`lent`, `borrowed`). What changes later: `restating.py`.
 
 from collections.abc import Collection
 
+from comptoir.desk.operations.share import plan_in_share
 from comptoir.desk.transaction import Transaction
 from comptoir.fleet.nodes import Node, NodeState
 from comptoir.leases.allocation import Allocation
@@ -13,7 +14,7 @@ from comptoir.leases.claims import Ground, ground_of
 from comptoir.leases.grounds import Denied, confirm, judge, window_from
 from comptoir.leases.kind_book import KindBook
 from comptoir.leases.lease import Lease, LeaseClass, LeaseRequest
-from comptoir.placement.plan import Plan, plan_lease
+from comptoir.placement.plan import Plan
 from comptoir.placement.pools import PoolKey
 from comptoir.tenants.entitlements import ANYWHERE
 from comptoir.units.errors import Refused
@@ -44,11 +45,11 @@ def plan_on_ground(tx: Transaction, lease: Lease, request: LeaseRequest) -> Plan
         return None
     if book is None:
         request = replace(request, borrowed=False)
-        return plan_lease(tx.book.snapshot, request, tx.now_ms)
+        return plan_in_share(tx, lease, request)
     if ground is not Ground.OWN:
         return _plan_weaker(tx, book, lease, request, ground)
     request, own = replace(request, borrowed=False), _own_pools(tx, book, lease)
-    plan = plan_lease(tx.book.snapshot, request, tx.now_ms, eligible=own)
+    plan = plan_in_share(tx, lease, request, own)
     if plan is not None or own is None:
         return plan
     # Entitled at some sites only, and these have no place: elsewhere it would borrow.
@@ -63,7 +64,7 @@ def _plan_weaker(
     Where free accelerators are kept, only a plan that takes back as much as it uses will do.
     """
     request = replace(request, borrowed=ground is Ground.BORROWED)
-    plan = plan_lease(tx.book.snapshot, request, tx.now_ms)
+    plan = plan_in_share(tx, lease, request)
     if plan is None or not isinstance(_confirmed(tx, book, lease, plan, ground), Denied):
         return plan
     if plan.reclaims or not book.limited(request.window.start_ms):
@@ -71,7 +72,7 @@ def _plan_weaker(
     kept = _kept_idle(tx, book, lease, request.window)
     tx.book.snapshot.keep(kept)
     try:
-        plan = plan_lease(tx.book.snapshot, request, tx.now_ms)
+        plan = plan_in_share(tx, lease, request)
     finally:
         tx.book.snapshot.give_up(kept)
     if plan is None or isinstance(_confirmed(tx, book, lease, plan, ground), Denied):

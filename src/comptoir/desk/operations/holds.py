@@ -13,6 +13,7 @@ from comptoir.desk.operations.taking_back import drop_promise
 from comptoir.desk.requests import Hold, LeaseRef
 from comptoir.desk.transaction import Transaction
 from comptoir.leases.lease import Lease, LeaseState, Reason
+from comptoir.placement.starts import MOST_TRIES
 from comptoir.units.errors import Conflict, Invalid, Refused
 from comptoir.units.text import check_count
 from comptoir.units.time import MS_PER_S, format_instant
@@ -43,7 +44,7 @@ def hold_capacity(tx: Transaction, request: Hold) -> Lease:
     lease = replace(lease, hold_until_ms=tx.now_ms + seconds * MS_PER_S, hold_firm=request.firm)
     tx.book.leases.put(lease)
     tx.emit_lease("lease.requested", lease, shape=lease.shape)
-    held = place(tx, lease, LeaseState.HELD)
+    held = place(tx, lease, LeaseState.HELD, MOST_TRIES)
     if held is None:
         raise Refused(
             "hold_not_free",

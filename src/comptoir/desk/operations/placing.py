@@ -15,15 +15,31 @@ from comptoir.leases.allocation import Allocation
 from comptoir.leases.eligible import eligible
 from comptoir.leases.lease import Alternative, Lease, LeaseRequest, LeaseState, Reason, request_of
 from comptoir.placement.check import check_plan
-from comptoir.placement.plan import Plan, PlannedReclaim
+from comptoir.placement.plan import Plan, PlannedAllocation, PlannedReclaim
+from comptoir.placement.starts import Search
 from comptoir.units.errors import Refused
 from comptoir.units.ids import AllocationId, LeaseId
+from comptoir.units.recurrence import open_until
 from comptoir.units.time import MS_PER_S, Window
 from comptoir.units.values import quick, replace
 
+FEW_TRIES = 2
+"""How many starts are planned in the queue, where many wait."""
 
-def place(tx: Transaction, lease: Lease, state: LeaseState = LeaseState.SCHEDULED) -> Lease | None:
+
+def place(
+    tx: Transaction,
+    lease: Lease,
+    state: LeaseState = LeaseState.SCHEDULED,
+    tries: int = FEW_TRIES,
+) -> Lease | None:
     """Promise a waiting lease its accelerators, in the first of its ways that has a place.
+
+    Args:
+        tx: The transaction.
+        lease: A lease that waits.
+        state: What it becomes: `scheduled`, or `held`.
+        tries: How many later starts of a flexible lease are planned.
 
     Raises:
         Refused: no way of it could ever be met; the first one's no.
@@ -35,7 +51,7 @@ def place(tx: Transaction, lease: Lease, state: LeaseState = LeaseState.SCHEDULE
         try:
             if choice.kind != lease.kind or choice.accelerators > lease.accelerators:
                 judge_quota(tx, chosen, tx.book.tenants[lease.tenant_id])
-            found = _find(tx, chosen)
+            found = _find(tx, chosen, tries)
         except Refused as refused:
             no = no or refused
             continue
@@ -68,21 +84,27 @@ class _Found:
     give_way: tuple[Lease, ...] = ()
 
 
-def _find(tx: Transaction, lease: Lease) -> _Found | None:
+def _find(tx: Transaction, lease: Lease, tries: int) -> _Found | None:
     request = request_of(lease, tx.book.tenants[lease.tenant_id], tx.now_ms)
     if not is_narrower(request.preferred_shape, request.shape):
         request = replace(request, preferred_shape=None)
     latest_start_ms = lease.latest_start_ms if lease.flexible else None
     eligible(tx.book.inbound_by_kind.get(request.kind), request, latest_start_ms)
-    found = _find_at(tx, lease, request)
-    if found is None or not lease.flexible or found.plan.starts_at_ms == request.window.start_ms:
-        return found
-    # Reclaiming takes a notice: the whole duration begins after it.
-    start_ms = found.plan.starts_at_ms
-    if start_ms > (lease.latest_start_ms or 0):
-        return None
-    window = Window(start_ms, start_ms + (lease.duration_s or 0) * MS_PER_S)
-    return _find_at(tx, lease, replace(request, window=window))
+    if latest_start_ms is None:
+        return _find_at(tx, lease, request)
+    found: dict[int, _Found] = {}
+
+    def plan_at(asked: LeaseRequest) -> Plan | None:
+        one = _find_at(tx, lease, asked)
+        if one is None:
+            return None
+        found[one.plan.starts_at_ms] = one
+        return one.plan
+
+    search = Search(tx.book.snapshot, tx.book.calendars, tx.now_ms, plan_at)
+    for start in search.starts(request, latest_start_ms, tries):
+        return found[start.at_ms]
+    return None
 
 
 def _find_at(tx: Transaction, lease: Lease, request: LeaseRequest) -> _Found | None:
@@ -91,7 +113,7 @@ def _find_at(tx: Transaction, lease: Lease, request: LeaseRequest) -> _Found | N
     Whether it would help is tried with the holds taken away, and undone.
     """
     plan = _planned(tx, lease, request)
-    soft = [] if lease.reclaimable or _is_soft(lease) else soft_holds(tx, lease.kind)
+    soft = [] if lease.reclaimable or lease.is_soft_hold else soft_holds(tx, lease.kind)
     if not soft or (plan is not None and not plan.reclaims):
         return None if plan is None else _Found(request, plan)
     mark = tx.book.journal.mark()
@@ -109,6 +131,8 @@ def _find_at(tx: Transaction, lease: Lease, request: LeaseRequest) -> _Found | N
 def _planned(tx: Transaction, lease: Lease, request: LeaseRequest) -> Plan | None:
     """The plan. Nobody is told to go for a hold that may yet be let go: only once it is over."""
     plan = plan_on_ground(tx, lease, request)
+    if plan is not None and not _ends_with_a_promise(tx, lease, plan):
+        return None
     if plan is None or lease.hold_until_ms is None:
         return plan
     told_ms = [
@@ -118,17 +142,38 @@ def _planned(tx: Transaction, lease: Lease, request: LeaseRequest) -> Plan | Non
     return plan if all(at_ms >= lease.hold_until_ms for at_ms in told_ms) else None
 
 
+def _ends_with_a_promise(tx: Transaction, lease: Lease, plan: Plan) -> bool:
+    """Whether a plan that fills a gap ends where somebody is really promised its place.
+
+    What is only kept for somebody who waits is no promise: nobody has to go for it.
+    """
+    ends = {part.ends_at_ms for part in plan.allocations}
+    if lease.ends_at_ms is not None or not plan.fills_gap or ends == {None}:
+        return True
+    return _promised_next(tx, lease, plan) is not None or _supply_ends(tx, plan)
+
+
+def _supply_ends(tx: Transaction, plan: Plan) -> bool:
+    """Whether the supply itself is what ends a plan."""
+    for part in plan.allocations:
+        node = tx.book.nodes[part.node_id]
+        inbound = tx.book.inbound[node.inbound_lease_id]
+        if part.ends_at_ms in (inbound.ends_at_ms, node.maintenance_from_ms):
+            return True
+        if inbound.selling_windows and part.ends_at_ms is not None:
+            until_ms = open_until(inbound.selling_windows, plan.starts_at_ms, part.ends_at_ms + 1)
+            if until_ms == part.ends_at_ms:
+                return True
+    return False
+
+
 def soft_holds(tx: Transaction, kind: str) -> list[Lease]:
     """Holds of a kind that give way, in the order in which they were made."""
     held = tx.book.leases_by_state.get(LeaseState.HELD)
     return sorted(
-        (lease for lease in held if lease.kind == kind and not lease.hold_firm),
+        (lease for lease in held if lease.kind == kind and lease.is_soft_hold),
         key=lambda lease: (lease.requested_at_ms, lease.id),
     )
-
-
-def _is_soft(lease: Lease) -> bool:
-    return lease.hold_until_ms is not None and not lease.hold_firm
 
 
 def _stands_in_the_way(tx: Transaction, held: Lease, lease: Lease, plan: Plan) -> bool:
@@ -138,10 +183,7 @@ def _stands_in_the_way(tx: Transaction, held: Lease, lease: Lease, plan: Plan) -
         part = parts.get(allocation.node_id)
         if part is None:
             continue
-        planned = Allocation(
-            AllocationId(""), lease.id, lease.tenant_id, part.node_id,
-            allocation.inbound_lease_id, part.accelerators, plan.starts_at_ms, part.ends_at_ms,
-        )  # fmt: skip
+        planned = _as_allocation(tx, lease, plan, part)
         if allocation in tx.book.snapshot.in_the_way(planned, planned.window, tx.now_ms):
             return True
     return False
@@ -156,19 +198,9 @@ def _commit(tx: Transaction, lease: Lease, found: _Found, state: LeaseState) -> 
     check_plan(tx.book.snapshot, request, plan, tx.now_ms)
     for reclaim in plan.reclaims:
         _announce_reclaim(tx, lease.id, reclaim)
+    next_one = _promised_next(tx, lease, plan)
     for part in plan.allocations:
-        tx.book.allocations.put(
-            Allocation(
-                AllocationId(tx.new_id("al")),
-                lease.id,
-                lease.tenant_id,
-                part.node_id,
-                tx.book.nodes[part.node_id].inbound_lease_id,
-                part.accelerators,
-                plan.starts_at_ms,
-                part.ends_at_ms,
-            )
-        )
+        tx.book.allocations.put(_as_allocation(tx, lease, plan, part, tx.new_id("al")))
     ends_ms = lease.ends_at_ms
     if lease.flexible:
         ends_ms = plan.starts_at_ms + (lease.duration_s or 0) * MS_PER_S
@@ -179,7 +211,7 @@ def _commit(tx: Transaction, lease: Lease, found: _Found, state: LeaseState) -> 
             scheduled_start_ms=plan.starts_at_ms,
             ends_at_ms=ends_ms,
             reason=Reason.NONE,
-            reclaimed_for=None,
+            reclaimed_for=next_one,
         )
     )
     tx.emit_lease(
@@ -193,7 +225,57 @@ def _commit(tx: Transaction, lease: Lease, found: _Found, state: LeaseState) -> 
         borrowed=promised.borrowed,
         **_held_until(promised),
     )
+    if next_one is not None:
+        _announce_gap(tx, promised)
     return promised
+
+
+def _promised_next(tx: Transaction, lease: Lease, plan: Plan) -> LeaseId | None:
+    """Who is promised the accelerators of a plan next, if that is what ends it."""
+    if lease.ends_at_ms is not None or not plan.fills_gap:
+        return None
+    found: list[tuple[int, LeaseId]] = []
+    for part in plan.allocations:
+        if part.ends_at_ms is None:
+            continue
+        then = Window(part.ends_at_ms, part.ends_at_ms + 1)
+        planned = _as_allocation(tx, lease, plan, part)
+        found += [
+            (other.starts_at_ms, other.lease_id)
+            for other in tx.book.snapshot.in_the_way(planned, then, tx.now_ms)
+            if other.id in tx.book.allocations and other.starts_at_ms == part.ends_at_ms
+        ]
+    return min(found)[1] if found else None
+
+
+def _as_allocation(
+    tx: Transaction, lease: Lease, plan: Plan, part: PlannedAllocation, id: str = ""
+) -> Allocation:
+    """A part of a plan, as it will stand in the book."""
+    return Allocation(
+        AllocationId(id),
+        lease.id,
+        lease.tenant_id,
+        part.node_id,
+        tx.book.nodes[part.node_id].inbound_lease_id,
+        part.accelerators,
+        plan.starts_at_ms,
+        part.ends_at_ms,
+    )
+
+
+def _announce_gap(tx: Transaction, lease: Lease) -> None:
+    """Tell who fills a gap, from the beginning, until when it may stay."""
+    ends = [a.ends_at_ms for a in tx.book.allocations_of(lease.id) if a.fenced_at_ms is None]
+    tx.emit_lease(
+        "lease.reclaim_planned",
+        lease,
+        until_ms=min(end for end in ends if end is not None),
+        notice_s=lease.notice_s,
+        reclaimed_for=lease.reclaimed_for,
+        cost_accelerator_ms=0,
+        why="its place is promised to somebody from then on",
+    )
 
 
 def _held_until(lease: Lease) -> dict[str, object]:

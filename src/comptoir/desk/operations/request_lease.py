@@ -11,6 +11,7 @@ from comptoir.leases.eligible import eligible
 from comptoir.leases.lease import Lease, LeaseClass, LeaseState, request_of
 from comptoir.leases.policy import MOST_NOTICE_S
 from comptoir.placement.plan import refuse_impossible
+from comptoir.placement.starts import MOST_TRIES
 from comptoir.tenants.parties import Tenant, TenantState
 from comptoir.units.errors import Forbidden, Invalid, Refused
 from comptoir.units.ids import LeaseId
@@ -36,7 +37,7 @@ def request_lease(tx: Transaction, request: RequestLease) -> Lease:
     tx.emit_lease("lease.requested", lease, shape=lease.shape)
     if tx.book.waiting.ahead_of(lease):
         return lease
-    return place(tx, lease) or lease
+    return place(tx, lease, tries=MOST_TRIES) or lease
 
 
 def judge_request(tx: Transaction, request: RequestLease) -> Lease:

@@ -6,6 +6,7 @@ fence             nothing of it runs any more: delivered time is metered to its 
                   and only now are the accelerators free
 """
 
+from comptoir.desk.memory import ReclaimCount
 from comptoir.desk.metered import meter_allocation, meter_attempt
 from comptoir.desk.operations.breaking import bound_breaches, close_breaches
 from comptoir.desk.operations.gating import gate_between_tenants
@@ -17,6 +18,7 @@ from comptoir.leases.breaches import BreachCause
 from comptoir.leases.eligible import sellable_until
 from comptoir.leases.jobs import AttemptState, Job, JobState
 from comptoir.leases.lease import Lease, LeaseState, OnReclaim, Reason, request_of
+from comptoir.units.recurrence import DAY_MS
 from comptoir.units.time import MS_PER_S, Window
 from comptoir.units.values import replace
 
@@ -66,30 +68,40 @@ def spare_victims(tx: Transaction, lease: Lease) -> None:
 
 
 def _spare(tx: Transaction, victim: Lease) -> None:
-    """A lease that was to give way, and was not told yet, stays: until the next promise."""
-    snapshot = tx.book.snapshot
-    request = request_of(victim, tx.book.tenants[victim.tenant_id], tx.now_ms)
-    before: Allocation | None = None
-    for allocation in tx.book.allocations_of(victim.id):
-        if allocation.fenced_at_ms is not None or allocation.lost:
-            continue
-        inbound = tx.book.inbound[allocation.inbound_lease_id]
-        end = inbound.ends_at_ms
-        if victim.ends_at_ms is None:
-            _, sold_until = sellable_until(inbound.conditions, request, Window(tx.now_ms))
-            end = min((e for e in (end, sold_until) if e is not None), default=None)
-        else:
-            end = victim.ends_at_ms if end is None else min(end, victim.ends_at_ms)
-        for other in snapshot.in_the_way(allocation, Window(allocation.starts_at_ms), tx.now_ms):
-            if end is None or other.starts_at_ms < end:
-                end = other.starts_at_ms
-                before = other
-        tx.book.allocations.put(replace(allocation, ends_at_ms=end))
-    reclaimed_for = before.lease_id if before else None
+    """A lease that was to give way, and was not told yet, stays: until the next promise.
+
+    A gang is whole or absent: all of it stays up to where its first part has to go.
+    """
+    parts = [
+        allocation
+        for allocation in tx.book.allocations_of(victim.id)
+        if allocation.fenced_at_ms is None and not allocation.lost
+    ]
+    end_ms, reclaimed_for = victim.ends_at_ms, None
+    for allocation in parts:
+        bound_ms = _supplied_until(tx, victim, allocation)
+        if bound_ms is not None and (end_ms is None or bound_ms < end_ms):
+            end_ms, reclaimed_for = bound_ms, None
+        window = Window(allocation.starts_at_ms)
+        for other in tx.book.snapshot.in_the_way(allocation, window, tx.now_ms):
+            if end_ms is None or other.starts_at_ms < end_ms:
+                end_ms, reclaimed_for = other.starts_at_ms, other.lease_id
+    for allocation in parts:
+        tx.book.allocations.put(replace(allocation, ends_at_ms=end_ms))
     if reclaimed_for == victim.reclaimed_for:
         return
     tx.book.leases.put(replace(victim, reclaimed_for=reclaimed_for))
     tx.emit_lease("lease.reclaim_dropped", victim, reclaimed_for=reclaimed_for)
+
+
+def _supplied_until(tx: Transaction, victim: Lease, allocation: Allocation) -> int | None:
+    """Until when the supply lets a lease stay where it is: its end, its window, planned work."""
+    inbound = tx.book.inbound[allocation.inbound_lease_id]
+    bounds = [inbound.ends_at_ms, tx.book.nodes[allocation.node_id].maintenance_from_ms]
+    if victim.ends_at_ms is None:
+        request = request_of(victim, tx.book.tenants[victim.tenant_id], tx.now_ms)
+        bounds.append(sellable_until(inbound.conditions, request, Window(tx.now_ms))[1])
+    return min((bound for bound in bounds if bound is not None), default=None)
 
 
 def begin_stop(tx: Transaction, lease: Lease, reason: Reason, kill_at_ms: int) -> Lease:
@@ -168,10 +180,20 @@ def fence(tx: Transaction, lease: Lease) -> Lease:
         )
     )
     close_breaches(tx, moved, tx.now_ms)
+    if lease.reason is Reason.STRONGER_REQUEST:
+        _count_reclaim(tx, lease)
     if not back:
         _cancel_queued_jobs(tx, moved)
     tx.emit_lease(f"lease.{state}", lease, reason=lease.reason)
     return moved
+
+
+def _count_reclaim(tx: Transaction, lease: Lease) -> None:
+    """What offers of spot say: how often this kind was taken back of late."""
+    day_ms = tx.now_ms // DAY_MS * DAY_MS
+    known = tx.book.reclaim_counts.get((lease.kind, day_ms))
+    so_far = 0 if known is None else known.reclaims
+    tx.book.reclaim_counts.put(ReclaimCount(lease.kind, day_ms, so_far + 1))
 
 
 def finish_job(
