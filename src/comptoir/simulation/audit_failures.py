@@ -86,7 +86,12 @@ def _closed_rows(rows: sqlite3.Connection) -> Iterator[str]:
 
 
 def _adds_up(rows: sqlite3.Connection, now_ms: int) -> Iterator[str]:
-    """Delivered and broken accelerators of a guaranteed lease are all or none, at any instant."""
+    """Delivered and broken accelerators of a guaranteed lease are all or none, at any instant.
+
+    What stood on supply that has ended is owed no more, while the rest has its notice.
+    """
+    withdrawn: dict[tuple[str, int], int] = defaultdict(int)
+    supply_end = dict(rows.execute("SELECT id, ends_at_ms FROM inbound_lease"))
     changes: dict[str, dict[int, int]] = defaultdict(lambda: defaultdict(int))
     leases = {
         row["id"]: row
@@ -102,6 +107,8 @@ def _adds_up(rows: sqlite3.Connection, now_ms: int) -> Iterator[str]:
                             a["delivered_from_ms"])  # fmt: skip
             changes[a["lease_id"]][a["delivered_from_ms"]] += size
             changes[a["lease_id"]][until] -= size
+            if until == supply_end[a["inbound_lease_id"]]:
+                withdrawn[a["lease_id"], until] += size
     for b in rows.execute("SELECT * FROM breach"):
         until = b["broken_until_ms"]
         if until is None:
@@ -111,13 +118,15 @@ def _adds_up(rows: sqlite3.Connection, now_ms: int) -> Iterator[str]:
         changes[b["lease_id"]][until] -= b["accelerators"]
     sizes = _sizes(rows)
     for lease_id, moves in changes.items():
-        held = 0
+        held, owed_no_more = 0, 0
         instants = sorted(moves)
         for at, following in zip(instants, [*instants[1:], None], strict=True):
             held += moves[at]
             said = [size for since, size in sizes[lease_id] if since <= at]
             wants = said[-1] if said else sizes[lease_id][0][1]
-            if held not in (0, wants) and following is not None:
+            gone = withdrawn[lease_id, at]
+            owed_no_more = gone + (0 if held in (0, wants) else owed_no_more)
+            if held not in (0, wants, wants - owed_no_more) and following is not None:
                 yield (
                     f"{lease_id} has {held} of {wants} delivered or broken from {at} to {following}"
                 )
