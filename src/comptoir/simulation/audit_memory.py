@@ -56,7 +56,10 @@ def _calendar_problems(running: Memory, fresh: Memory) -> Iterator[str]:
                 fed = mine.free_through(start_ms, end_ms, reclaims)
                 built = theirs.free_through(start_ms, end_ms, reclaims)
                 if fed != built:
-                    yield f"calendar {pool.key.kind} from {start_ms}: {fed} free as fed, {built} as built"
+                    yield (
+                        f"calendar {pool.key.kind} from {start_ms}: "
+                        f"{fed} free as fed, {built} as built"
+                    )
 
 
 def _looked_at(now_ms: int) -> list[tuple[int, int | None]]:
