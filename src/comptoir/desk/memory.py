@@ -209,8 +209,8 @@ class Memory:
         """The nodes that the next turn tends: lost, checked, or due for maintenance."""
         self.checking: dict[NodeId, Node] = {}
         """The nodes in quarantine, as last committed: what the check loops look at."""
-        self.replaced_in_vain: dict[LeaseId | NodeId, int] = {}
-        """The snapshot's version at which nothing was found for a lease, or for what must leave."""
+        self.replaced_in_vain: dict[LeaseId | NodeId, tuple[int, int]] = {}
+        """Snapshot's version, and when, as nothing was found for a lease or a node's holders."""
 
     def _keep_agenda(self) -> None:
         """Every change of a lease, or of what hangs on it, brings it before the next turn."""
@@ -240,6 +240,7 @@ class Memory:
         """A node changed: what stands or is promised there may be due."""
         if new is None:
             return
+        self.replaced_in_vain.clear()
         if new.state is not NodeState.IN_SERVICE or new.maintenance_from_ms is not None:
             self.node_agenda.touch(new.id)
         if old is not None and old.state is not new.state:

@@ -240,6 +240,10 @@ class Pool:
             (self.ids[self.out[2 * i] // k.NODE_ROW], self.out[2 * i + 1]) for i in range(pairs)
         ]
 
+    def free_on(self, node_id: NodeId) -> int:
+        """How many untouched accelerators a node has, for sale or not."""
+        return self.node[self.handles[node_id] + k.FREE]
+
     def untouched(self, node_id: NodeId, count: int) -> list[int]:
         """The lowest untouched accelerators of a node, as many as asked for."""
         n = self.handles[node_id]

@@ -52,20 +52,12 @@ def find_replacements(snapshot: Snapshot, loss: Loss, now_ms: int) -> tuple[Plan
 
 
 def _nodes_in(snapshot: Snapshot, loss: Loss, place: Place) -> Iterator[Node]:
-    """The nodes for sale in a place, and the spares there that may be used."""
-    spares = set(loss.spares)
-    for pool in snapshot.pools_of(loss.request.kind):
-        if (pool.key.site, pool.key.cluster)[: len(place)] != place[:2]:
-            continue
-        for node_id in pool.handles:
-            node = snapshot.nodes[node_id]
-            if (node.for_sale or node_id in spares) and in_place(node, place):
-                yield node
-
-
-def in_place(node: Node, place: Place) -> bool:
-    """Whether a node is in a place, however wide."""
-    return (node.site, node.cluster, node.pod, node.rack, node.name)[: len(place)] == place
+    """The nodes for sale in a place, and the spares there that may be used, with room on them."""
+    spares, least = set(loss.spares), min(loss.pieces)
+    for node_id in snapshot.nodes_in(loss.request.kind, place):
+        node = snapshot.nodes[node_id]
+        if (node.for_sale or node_id in spares) and snapshot.may_have_free(node, least):
+            yield node
 
 
 def _match(

@@ -60,6 +60,7 @@ class Snapshot:
         self.kept: set[AllocationId] = set()
         """What is kept for somebody who waits: no promise, and in no calendar."""
         self._capacities: dict[tuple[object, ...], tuple[int, int]] = {}
+        self._members: dict[tuple[str, Place], tuple[NodeId, ...]] = {}
 
     # What placement asks.
 
@@ -74,6 +75,30 @@ class Snapshot:
     def pool_of(self, node_id: NodeId) -> Pool:
         """The pool in which a node is."""
         return self._pool_of[node_id]
+
+    def nodes_in(self, kind: str, place: Place) -> tuple[NodeId, ...]:
+        """The nodes of a kind in a place, however wide; kept until a node comes or goes."""
+        kept = self._members.get((kind, place))
+        if kept is None:
+            depth = len(place)
+            kept = tuple(
+                node_id
+                for pool in self.pools_of(kind)
+                if (pool.key.site, pool.key.cluster)[:depth] == place[:2]
+                for node_id in pool.handles
+                if place_of(self.nodes[node_id], Shape.NODE)[:depth] == place
+            )
+            if len(self._members) >= MOST_CAPACITIES:
+                self._members.clear()
+            self._members[kind, place] = kept
+        return kept
+
+    def may_have_free(self, node: Node, at_least: int) -> bool:
+        """A quick no: whether a node can have so many accelerators free over any window."""
+        pool = self._pool_of[node.id]
+        if pool.free_on(node.id) >= at_least:
+            return True
+        return any(other.delivered_from_ms is None for other in self.standing_on(node.id))
 
     def free_over(self, node: Node, window: Window, now_ms: int) -> list[int]:
         """Accelerators of `node` on which nothing stands during `window`.
@@ -305,6 +330,7 @@ class Snapshot:
 
     def _enter(self, node: Node) -> None:
         """Put a node, and what stands on it, into its pool."""
+        self._members.clear()
         key = self._key(node)
         pool = self.pools.get(key)
         if pool is None:
@@ -319,6 +345,7 @@ class Snapshot:
 
     def _leave(self, node: Node) -> None:
         """Take a node, and what stands on it, out of its pool; an empty pool goes."""
+        self._members.clear()
         pool = self._pool_of.pop(node.id)
         left = list(self.standing_on(node.id))
         while left:

@@ -45,6 +45,7 @@ def lose_allocation(
         )
     if breaks:
         break_delivery(tx, lease, lost, node, cause, min(failed_at, since))
+    tx.book.replaced_in_vain.pop(lease.id, None)
     if lease.state in (LeaseState.ACTIVE, LeaseState.RECLAIMING):
         tx.book.leases.put(replace(lease, lost=(*lease.lost, len(lost.accelerators))))
     tx.emit_lease(

@@ -20,35 +20,47 @@ from comptoir.leases.lease import Lease, LeaseState, Reason, request_of
 from comptoir.placement.check_replace import check_replacements
 from comptoir.placement.plan import PlannedAllocation
 from comptoir.placement.replace import Loss, find_replacements
-from comptoir.units.ids import AllocationId, NodeId
+from comptoir.units.ids import AllocationId, LeaseId, NodeId
 from comptoir.units.time import MS_PER_S
 from comptoir.units.values import replace
+
+AGAIN_AFTER_MS = 1_000
 
 
 def replace_lost(tx: Transaction, most: int) -> bool:
     """Find nodes for what was lost, at most so many leases; returns whether some were left over.
 
-    While capacity is as it was when a lease was tried in vain, it is not tried again.
+    While capacity is as it was when a lease was tried in vain, it is not tried again; nor more
+    than once a second, however much changes elsewhere, unless a node changed.
     """
     done = 0
-    in_vain = tx.book.replaced_in_vain
     for lease in tx.book.short_leases.get(LeaseState.ACTIVE):
-        if in_vain.get(lease.id) == tx.book.snapshot.version:
+        if not _is_due(tx, lease.id):
             continue
         if done >= most:
             return True
         done += 1
         _replace(tx, lease)
-        in_vain[lease.id] = tx.book.snapshot.version
+        _tried(tx, lease.id)
     for node in tx.book.moving_nodes.get(True):
-        if in_vain.get(node.id) == tx.book.snapshot.version or moves_at_ms(tx, node) > tx.now_ms:
+        if not _is_due(tx, node.id) or moves_at_ms(tx, node) > tx.now_ms:
             continue
         if done >= most:
             return True
         done += 1
         _move(tx, node)
-        in_vain[node.id] = tx.book.snapshot.version
+        _tried(tx, node.id)
     return False
+
+
+def _is_due(tx: Transaction, key: LeaseId | NodeId) -> bool:
+    """Whether capacity has changed since this was tried in vain, and that was a while ago."""
+    version, at_ms = tx.book.replaced_in_vain.get(key, (-1, 0))
+    return version != tx.book.snapshot.version and tx.now_ms >= at_ms + AGAIN_AFTER_MS
+
+
+def _tried(tx: Transaction, key: LeaseId | NodeId) -> None:
+    tx.book.replaced_in_vain[key] = tx.book.snapshot.version, tx.now_ms
 
 
 def _replace(tx: Transaction, lease: Lease) -> None:
