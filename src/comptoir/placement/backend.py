@@ -1,23 +1,52 @@
-"""The kernel's functions under one roof, so that a pool can run them plain or compiled."""
+"""The kernel's functions under one roof, plain or compiled: one source, two back ends.
 
+Plain, the source runs as it stands over `array`. Compiled, Numba (the extra `comptoir[fast]`)
+sees the same functions and, through numpy, the same memory; every function is compiled in
+one namespace, and its name there ends in a digest of the whole source, so that what is kept in
+Python's cache of one file never meets a changed function of another.
+"""
+
+import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cache
+from types import CodeType, FunctionType
 from typing import Any
 
-from comptoir.placement import kernel, kernel_cover, kernel_find, kernel_reclaim, kernel_settle
+import numpy as np
+
+from comptoir.placement import (
+    kernel,
+    kernel_cover,
+    kernel_find,
+    kernel_gang,
+    kernel_reclaim,
+    kernel_replay,
+    kernel_settle,
+)
 from comptoir.placement.kernel import Ints
 
-MODULES = (kernel, kernel_settle, kernel_find, kernel_cover, kernel_reclaim)
-"""Every module of the kernel's source, what is called first first."""
+MODULES = (
+    kernel,
+    kernel_settle,
+    kernel_gang,
+    kernel_find,
+    kernel_cover,
+    kernel_reclaim,
+    kernel_replay,
+)
+"""Every module of the kernel's source."""
+
+Functions = dict[str, Callable[..., Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """What a pool calls. `view` gives the kernel's way to see an array; `seq` a list's."""
+    """What a pool calls. `view` is how the kernel sees an array, `listed` how it sees a list."""
 
     name: str
     view: Callable[[Any], Ints]
-    seq: Callable[[list[int]], Ints]
+    listed: Callable[[list[int]], Ints]
     hold: Callable[..., int]
     free: Callable[..., None]
     rank_lease: Callable[..., None]
@@ -27,38 +56,101 @@ class Backend:
     open_node: Callable[..., None]
     settle: Callable[..., None]
     find: Callable[..., int]
-    candidates: Callable[..., list[tuple[int, int]]]
+    promising_pods: Callable[..., list[tuple[int, int]]]
+    promising_places: Callable[..., list[tuple[int, int]]]
     nodes_of_rack: Callable[..., list[tuple[int, int]]]
     gather: Callable[..., int]
     cover: Callable[..., list[int]]
+    step: Callable[..., int]
+    run: Callable[..., int]
 
 
-def backend_of(
-    name: str,
-    view: Callable[[Any], Ints],
-    seq: Callable[[list[int]], Ints],
-    functions: dict[str, Callable[..., Any]],
-) -> Backend:
-    """A back end from the kernel's functions by name."""
-    needed = tuple(Backend.__dataclass_fields__)[3:]
-    return Backend(name, view, seq, **{name: functions[name] for name in needed})
-
-
-def plain_functions() -> dict[str, Callable[..., Any]]:
-    """Every function of the kernel's source, by name."""
+def source() -> dict[str, FunctionType]:
+    """Every function of the kernel, by name."""
     return {
         name: value
         for module in MODULES
         for name, value in vars(module).items()
-        if callable(value)
-        and getattr(value, "__module__", "") == module.__name__
-        and not isinstance(value, type)
+        if isinstance(value, FunctionType) and value.__module__ == module.__name__
     }
+
+
+def digest(functions: dict[str, FunctionType]) -> str:
+    """A name for exactly this source."""
+    seen = hashlib.sha256()
+
+    def take(code: CodeType) -> None:
+        seen.update(code.co_code + repr((code.co_names, code.co_varnames)).encode())
+        for constant in code.co_consts:
+            if isinstance(constant, CodeType):
+                take(constant)
+            else:
+                seen.update(repr(constant).encode())
+
+    for name, function in sorted(functions.items()):
+        seen.update(name.encode())
+        take(function.__code__)
+    for name, value in sorted(_constants().items()):
+        seen.update(f"{name}={value}".encode())
+    return seen.hexdigest()[:12]
+
+
+def _constants() -> dict[str, Any]:
+    return {
+        name: value
+        for module in MODULES
+        for name, value in vars(module).items()
+        if isinstance(value, int | tuple)
+    }
+
+
+def _backend(
+    name: str,
+    view: Callable[[Any], Ints],
+    listed: Callable[[list[int]], Ints],
+    functions: Functions,
+) -> Backend:
+    needed = [field.name for field in fields(Backend)][3:]
+    return Backend(name, view, listed, **{name: functions[name] for name in needed})
 
 
 def _same(ints: Any) -> Ints:
     return ints  # type: ignore[no-any-return]
 
 
-PLAIN = backend_of("plain", _same, _same, plain_functions())
+PLAIN = _backend("plain", _same, _same, dict(source()))
 """The source as it stands, over `array`."""
+
+
+@cache
+def compiled() -> Backend:
+    """The source compiled by Numba, over the same memory.
+
+    The first call after a change of the source compiles it, function by function as they are
+    called: some twenty seconds in all, a third of a second once they are cached.
+
+    Raises:
+        ImportError: the extra `comptoir[fast]` is not installed.
+    """
+    from numba import njit
+
+    functions = source()
+    mark = digest(functions)
+    namespace: dict[str, Any] = {**_constants(), "__name__": "comptoir.placement.kernel"}
+    for name, function in functions.items():
+        twin = FunctionType(function.__code__, namespace, name, function.__defaults__)
+        twin.__qualname__ = f"{name}_{mark}"
+        namespace[name] = njit(cache=True, nogil=True, error_model="numpy")(twin)
+
+    def view(memory: Any) -> Ints:
+        seen: Any = np.frombuffer(memory, memory.typecode) if memory else _EMPTY[memory.typecode]
+        return seen  # type: ignore[no-any-return]
+
+    def listed(ints: list[int]) -> Ints:
+        copied: Any = np.array(ints, np.int64)
+        return copied  # type: ignore[no-any-return]
+
+    return _backend("compiled", view, listed, namespace)
+
+
+_EMPTY = {code: np.zeros(0, code) for code in "iq"}

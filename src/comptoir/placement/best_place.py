@@ -75,9 +75,9 @@ def _in_pool(
         place = int(places[row])
         free = int(counts[places == place].sum())
     coming = tuple(
-        Coming(end_ms, pool.lease_ids[of], size)
-        for end_ms, of, size in ending(pool, places, place, MOST_COMING)
-        if pool.lease_ids[of] != request.lease_id
+        Coming(end_ms, lease_id, size)
+        for end_ms, lease_id, size in ending(pool, places, place, MOST_COMING)
+        if lease_id != request.lease_id
     )
     where = place_of(snapshot.nodes[pool.ids[row]], request.shape)
     nodes = tuple(id for id in pool.handles if places[pool.row_of(id)] == place)

@@ -1,10 +1,11 @@
 """The kernel's tables, and what writes them: `hold`, `free`, and `settle` after them.
 
-One pool's nodes, racks and pods as rows of flat integer tables, so that a decision costs the
-same in a fleet of a thousand nodes and of a million. A *handle* is the first index of a row:
-`node[n + FREE]` is the column FREE of node `n`; -1 is none. The source is a plain subset of
-Python that runs as it stands over `array` and, compiled by Numba, over the same memory
-(`compiled.py`); a test replays one history on both and compares every placement.
+One pool's nodes, racks, pods and leases as rows of flat integer tables, so that a decision costs
+the same in a fleet of a thousand nodes and of a million. A *handle* is the first index of a
+row: `node[n + FREE]` is the column FREE of node `n`; -1 is none. Three tables: `node`; `held`, one
+row for each lease on each node; and `pool`, which has everything else, its totals first. The
+source is a plain subset of Python that runs as it stands over `array` and, compiled by Numba, over
+the same memory (`backend.py`); a test replays one history on both and compares every placement.
 
 Places and nodes hang in *bucket lists* by what they have free, with a bitmap of the buckets
 that are not empty: the tightest that fits is the first set bit at or after what is asked.
@@ -16,107 +17,87 @@ that are not empty: the tightest that fits is the first set bit at or after what
   nodes (where tenants share nodes: whatever is free). A wholly free rack hangs in its pod.
 - A pod hangs under its room, and under how many wholly free racks it has.
 
-`hold` and `free` change nodes at once and mark their rack; `settle` moves every marked rack and
-pod to its bucket, once for a whole gang. Nothing may be searched before it has run.
+A gang changes the counts of each rack once, and marks it; `settle` (`kernel_settle.py`) then moves
+every marked rack and pod to its bucket. Nothing may be searched before it has run.
 Invariant: every count is the sum of what hangs below it (`tests/placement/test_kernel.py` holds it
 against a model made of sets). Neighbours: `kernel_find.py` searches, `kernel_reclaim.py` looks
-for victims, `tables.py` owns the memory.
+for victims, `pools.py` owns the memory and knows the ids.
 """
 
 from collections.abc import MutableSequence
-from typing import NamedTuple
 
 Ints = MutableSequence[int]
 
-FREE, SIZE, OWNER, RACK, NEXT, PREV, LIST, HEAD, SIBLING = range(9)
-NODE_ROW = 9
-"""Of a node: untouched accelerators, all of them, whose it is, its rack, its list's links, which
-list that is, the first holding that stands on it, the next node of its rack."""
+FREE, SIZE, OWNER, RACK, NEXT, PREV, HEAD, SIBLING = range(8)
+NODE_ROW = 8
+"""Of a node: untouched accelerators, all of them (negative: the node is closed, nothing is given of
+it), whose it is, its rack, the links of the list it hangs in, the first holding on it, the next
+node of its rack."""
 
 NOBODY, MIXED = 0, -1
 """Owners: nothing stands there; several tenants do (at different times). Tenants count from 1."""
 EVERYBODY = 1
 """The one owner of every node that tenants share."""
 
-UNLISTED, IN_RACK, CLOSED = -1, -2, -3
-"""Beside a bucket's index: in no list; in its rack's list of wholly free nodes; not to be given."""
-
-POD, ROOM, RFREE, CAPACITY, EMPTIES, RNEXT, RPREV, PLACE, MARKED, RSIBLING, NODES = range(11)
-TOLD_ROOM, TOLD_FREE, TOLD_CAPACITY, PASSING = 11, 12, 13, 14
-WEAK, SINCE = 15, 19
-RACK_ROW = 23
-"""Of a rack: its pod, room, free accelerators, those in service, its list of wholly free nodes, its
-links, the bucket it hangs in, the next marked rack, the next rack of its pod, its first node, what
-its pod was told last; accelerators held by what ends or is yet to start; and for each strength of a
-reclaimable lease the accelerators it holds there and the sum of (accelerators x since when)."""
-
-WHOLE_RACK = -2
-"""Beside a bucket's index in PLACE: in its pod's list of wholly free racks."""
-
-# A pod has the columns of a rack, its POD unused, EMPTIES the list of wholly free racks and
-# NODES its first rack; and three more.
-WHOLE, WNEXT, WPREV = 23, 24, 25
-POD_ROW = 26
-
 ON, OF, HOLDS, ONEXT, OPREV, LNEXT, LPREV, PASSES = range(8)
-HOLDING_ROW = 8
+HELD_ROW = 8
 """Of a holding: its node, its lease, how many accelerators, the links among what stands on the node
 and among what the lease holds, and its row in the table of what passes (-1: it stays)."""
 
-L_OWNER, L_RANK, L_FIRST, L_SIZE, L_SINCE, L_NOTICE, L_FROM, L_MARK = range(8)
-LEASE_ROW = 8
+SHARED, WIDTH, WORDS, NODE_LISTS, NODE_BITS, OWNER_FREE = range(6)
+WIDE, WIDE_WORDS, LISTS, MAPS = 6, 7, 8, 9
+DIRTY, FIRST_POD, FREE_HELD, FREE_LEASE, WINDOWS = 10, 11, 12, 13, 14
+ALL_ROOM, ALL_CAPACITY = 15, 16
+POOL_ROW = 17
+"""Of the pool, at handle 0: whether tenants share nodes; how many buckets an owner has, the words
+of their bitmap, where those of all owners begin, and what owners' partly used nodes have free; the
+same for places (three regions: racks by room, pods by room, pods by wholly free racks); the first
+marked rack, the first pod, the first unused rows, the end of what passes; totals."""
+
+POD, ROOM, RFREE, CAPACITY, EMPTIES, RNEXT, RPREV, PLACE, MARKED, RSIBLING, NODES = range(11)
+TOLD_ROOM, TOLD_CAPACITY, NUMBER, PASSING, WEAK, SINCE = 11, 12, 13, 14, 15, 19
+RACK_ROW = 23
+"""Of a rack: its pod, room, free accelerators, those in service, its list of wholly free nodes, its
+links, the bucket it hangs in, the next marked rack, the next rack of its pod, its first node, what
+its pod was told last, its number; accelerators held by what ends or is yet to start; and for each
+strength of a reclaimable lease those it holds there, and the sum of (accelerators x since when)."""
+
+WHOLE, WNEXT, WPREV = 23, 24, 25
+POD_ROW = 26
+"""A pod has the columns of a rack (EMPTIES lists its wholly free racks, NODES is its first rack),
+how many wholly free racks it has, and the links among pods with as many."""
+
+WHOLE_RACK, UNMARKED = -2, -2
+"""In PLACE: in its pod's list of wholly free racks. In MARKED: in no list of marked places."""
+
+L_OWNER, L_RANK, L_FIRST, L_SIZE, L_SINCE, L_MARK = range(6)
+LEASE_ROW = 6
 """Of a lease: its tenant, the strength at which it may be reclaimed (GUARANTEED: not at all), its
-first holding, all its accelerators, since when it would lose work (ms), its notice (ms), from when
-on it may be reclaimed (ms), and a number for the search at hand."""
+first holding, all its accelerators, since when it would lose work (ms), and a number for the
+search at hand."""
 
 GUARANTEED = 4
 
-W_HOLDING, W_NODE, W_SIZE, W_START, W_END = range(5)
+W_HELD, W_NODE, W_SIZE, W_START, W_END = range(5)
 WINDOW_ROW = 5
 """What passes, one row a holding, packed: START is -1 once it is handed over."""
-
-SHARED, WIDTH, WORDS, WIDE, WIDE_WORDS, DIRTY, FREE_HOLDING, FREE_LEASE = range(8)
-ALL_ROOM, ALL_FREE, ALL_CAPACITY, FIRST_POD, WINDOWS = 8, 9, 10, 11, 12
-META_SIZE = 13
-"""Of the pool: whether tenants share nodes, buckets an owner has and the words of their bitmap,
-the same for places, the first marked rack, the unused rows, totals, its first pod, what passes."""
 
 BITS = 62
 LOWEST = (0, *sorted(range(66), key=lambda bit: (1 << bit) % 67))
 """The place of a word's only set bit, by the word modulo 67: 2 generates that group."""
 
 
-class Tables(NamedTuple):
-    """One pool's memory. `lists` and `bits` hold three regions of WIDE buckets: racks by room,
-    pods by room, pods by wholly free racks. `owner_free` is what an owner's partly used nodes have
-    free. `out` receives what a search finds: (node, accelerators) pairs."""
-
-    node: Ints
-    rack: Ints
-    pod: Ints
-    holding: Ints
-    lease: Ints
-    window: Ints
-    owner_free: Ints
-    node_lists: Ints
-    node_bits: Ints
-    lists: Ints
-    bits: Ints
-    meta: Ints
-    out: Ints
-
-
-def first_from(bits: Ints, base: int, words: int, at: int) -> int:
+def first_from(pool: Ints, base: int, words: int, at: int) -> int:
     """The least set bit at or after `at` of a bitmap that begins at word `base`, or -1."""
     word = at // BITS
     if word >= words:
         return -1
-    found = bits[base + word] >> (at % BITS) << (at % BITS)
+    found = pool[base + word] >> (at % BITS) << (at % BITS)
     while found == 0:
         word += 1
         if word >= words:
             return -1
-        found = bits[base + word]
+        found = pool[base + word]
     return word * BITS + LOWEST[(found & -found) % 67]
 
 
@@ -141,220 +122,253 @@ def pull(table: Ints, item: int, after: int, before: int, lists: Ints, at: int) 
         table[following + before] = previous
 
 
-def list_node(t: Tables, n: int) -> None:
-    """Hang a node where its state says, and count it in its rack."""
-    node, meta = t.node, t.meta
-    free, owner, r = node[n + FREE], node[n + OWNER], node[n + RACK]
-    t.rack[r + RFREE] += free
+def list_node(node: Ints, pool: Ints, n: int) -> None:
+    """Hang an open node where its state says."""
+    free, owner = node[n + FREE], node[n + OWNER]
     if free == 0 or owner == MIXED:
-        node[n + LIST] = UNLISTED
         return
     if owner == NOBODY:
-        node[n + LIST] = IN_RACK
-        t.rack[r + ROOM] += free
-        push(node, n, NEXT, PREV, t.rack, r + EMPTIES)
-        t.node_lists[free] += 1  # under nobody, the lists' heads are counts by size
-        at = free
-    else:
-        at = owner * meta[WIDTH] + free
-        node[n + LIST] = at
-        t.owner_free[owner] += free
-        if meta[SHARED]:
-            t.rack[r + ROOM] += free
-        push(node, n, NEXT, PREV, t.node_lists, at)
-    t.node_bits[owner * meta[WORDS] + free // BITS] |= 1 << (free % BITS)
-
-
-def unlist_node(t: Tables, n: int) -> None:
-    """The reverse of `list_node`: call it before a node changes."""
-    node, meta = t.node, t.meta
-    at, free, owner, r = node[n + LIST], node[n + FREE], node[n + OWNER], node[n + RACK]
-    t.rack[r + RFREE] -= free
-    if at == UNLISTED:
+        add_empty(node, pool, n, node[n + RACK], free)
         return
-    if at == IN_RACK:
-        t.rack[r + ROOM] -= free
-        pull(node, n, NEXT, PREV, t.rack, r + EMPTIES)
-        t.node_lists[free] -= 1
-        last = t.node_lists[free] == 0
+    push(node, n, NEXT, PREV, pool, pool[NODE_LISTS] + owner * pool[WIDTH] + free)
+    pool[pool[NODE_BITS] + owner * pool[WORDS] + free // BITS] |= 1 << (free % BITS)
+    pool[pool[OWNER_FREE] + owner] += free
+    if pool[SHARED]:
+        change_room(node, pool, n, free)
+
+
+def unlist_node(node: Ints, pool: Ints, n: int) -> None:
+    """The reverse of `list_node`: call it before a node changes."""
+    free, owner = node[n + FREE], node[n + OWNER]
+    if free == 0 or owner == MIXED:
+        return
+    if owner == NOBODY:
+        r = node[n + RACK]
+        pull(node, n, NEXT, PREV, pool, r + EMPTIES)
+        count_empties(pool, free, -1)
+        pool[r + ROOM] -= free
+        mark(pool, r)
+        return
+    at = pool[NODE_LISTS] + owner * pool[WIDTH] + free
+    pull(node, n, NEXT, PREV, pool, at)
+    if pool[at] < 0:
+        pool[pool[NODE_BITS] + owner * pool[WORDS] + free // BITS] &= ~(1 << (free % BITS))
+    pool[pool[OWNER_FREE] + owner] -= free
+    if pool[SHARED]:
+        change_room(node, pool, n, -free)
+
+
+def add_empty(node: Ints, pool: Ints, n: int, r: int, size: int) -> None:
+    """A node is wholly free: it hangs in its rack."""
+    push(node, n, NEXT, PREV, pool, r + EMPTIES)
+    count_empties(pool, size, 1)
+    pool[r + ROOM] += size
+    mark(pool, r)
+
+
+def count_empties(pool: Ints, size: int, by: int) -> None:
+    """Wholly free nodes of a size: the buckets of NOBODY hold counts, not lists."""
+    at = pool[NODE_LISTS] + size
+    pool[at] += by
+    if pool[at] == 0:
+        pool[pool[NODE_BITS] + size // BITS] &= ~(1 << (size % BITS))
     else:
-        t.owner_free[owner] -= free
-        if meta[SHARED]:
-            t.rack[r + ROOM] -= free
-        pull(node, n, NEXT, PREV, t.node_lists, at)
-        last = t.node_lists[at] < 0
-    if last:
-        t.node_bits[owner * meta[WORDS] + free // BITS] &= ~(1 << (free % BITS))
+        pool[pool[NODE_BITS] + size // BITS] |= 1 << (size % BITS)
 
 
-def mark(t: Tables, r: int) -> None:
+def change_room(node: Ints, pool: Ints, n: int, by: int) -> None:
+    """Where tenants share nodes, all that is free is room."""
+    r = node[n + RACK]
+    pool[r + ROOM] += by
+    mark(pool, r)
+
+
+def mark(pool: Ints, r: int) -> None:
     """A rack has changed: `settle` will look at it."""
-    if t.rack[r + MARKED] == -2:
-        t.rack[r + MARKED] = t.meta[DIRTY]
-        t.meta[DIRTY] = r
+    if pool[r + MARKED] == UNMARKED:
+        pool[r + MARKED] = pool[DIRTY]
+        pool[DIRTY] = r
 
 
-def hold(t: Tables, n: int, lease: int, size: int, fresh: int) -> int:
-    """Let a lease stand on `size` accelerators of a node, `fresh` of which were untouched.
+def count_held(node: Ints, pool: Ints, lease: int, n: int, free: int, size: int) -> None:
+    """A node's rack and pod have so many more free, and hold so many more of a lease."""
+    r = node[n + RACK]
+    pool[r + RFREE] += free
+    pool[pool[r + POD] + RFREE] += free
+    if pool[lease + L_RANK] < GUARANTEED:
+        weigh_rack(pool, lease, r, size)
 
-    Returns:
-        The holding's handle: the first unused row, which `meta[FREE_HOLDING]` must have.
-    """
-    node, holding, meta = t.node, t.holding, t.meta
-    h = meta[FREE_HOLDING]
-    meta[FREE_HOLDING] = holding[h + ONEXT]
-    holding[h + ON], holding[h + OF], holding[h + HOLDS] = n, lease, size
-    holding[h + PASSES] = -1
-    closed = node[n + LIST] == CLOSED
-    if not closed:
-        unlist_node(t, n)
-    node[n + FREE] -= fresh
-    push(holding, h, ONEXT, OPREV, node, n + HEAD)
-    push(holding, h, LNEXT, LPREV, t.lease, lease + L_FIRST)
-    if not meta[SHARED]:
-        owner = node[n + OWNER]
-        if owner == NOBODY:
-            node[n + OWNER] = t.lease[lease + L_OWNER]
-        elif owner != t.lease[lease + L_OWNER]:
-            node[n + OWNER] = MIXED
-    if not closed:
-        list_node(t, n)
-        mark(t, node[n + RACK])
-    weigh(t, lease, n, size)
+
+def add_holding(node: Ints, held: Ints, pool: Ints, n: int, lease: int, size: int) -> int:
+    """A new row, first among what stands on the node and among what the lease holds."""
+    h = pool[FREE_HELD]
+    pool[FREE_HELD] = held[h + ONEXT]
+    first, latest = node[n + HEAD], pool[lease + L_FIRST]
+    held[h + ON] = n
+    held[h + OF] = lease
+    held[h + HOLDS] = size
+    held[h + ONEXT] = first
+    held[h + OPREV] = -1
+    held[h + LNEXT] = latest
+    held[h + LPREV] = -1
+    held[h + PASSES] = -1
+    if first >= 0:
+        held[first + OPREV] = h
+    if latest >= 0:
+        held[latest + LPREV] = h
+    node[n + HEAD] = h
+    pool[lease + L_FIRST] = h
     return h
 
 
-def free(t: Tables, h: int, released: int) -> None:
+def hold(node: Ints, held: Ints, pool: Ints, n: int, lease: int, size: int, fresh: int) -> int:
+    """Let a lease stand on `size` accelerators of a node, `fresh` of which were untouched.
+
+    Returns:
+        The holding's handle: the first unused row, which `pool[FREE_HELD]` must have.
+    """
+    is_open = node[n + SIZE] > 0
+    h = add_holding(node, held, pool, n, lease, size)
+    owner = node[n + OWNER]
+    if is_open:
+        unlist_node(node, pool, n)
+        count_held(node, pool, lease, n, -fresh, size)
+    node[n + FREE] -= fresh
+    if not pool[SHARED]:
+        mine = pool[lease + L_OWNER]
+        node[n + OWNER] = mine if owner in (NOBODY, mine) else MIXED
+    if is_open:
+        list_node(node, pool, n)
+    return h
+
+
+def free(node: Ints, held: Ints, pool: Ints, window: Ints, h: int, released: int) -> None:
     """End a holding; `released` of its accelerators are untouched again."""
-    node, holding, meta = t.node, t.holding, t.meta
-    n, lease = holding[h + ON], holding[h + OF]
-    if holding[h + PASSES] >= 0:
-        stay(t, h)
-    weigh(t, lease, n, -holding[h + HOLDS])
-    closed = node[n + LIST] == CLOSED
-    if not closed:
-        unlist_node(t, n)
+    n, lease = held[h + ON], held[h + OF]
+    is_open = node[n + SIZE] > 0
+    if held[h + PASSES] >= 0:
+        stay(node, held, pool, window, h)
+    if is_open:
+        unlist_node(node, pool, n)
+        count_held(node, pool, lease, n, released, -held[h + HOLDS])
     node[n + FREE] += released
-    pull(holding, h, ONEXT, OPREV, node, n + HEAD)
-    pull(holding, h, LNEXT, LPREV, t.lease, lease + L_FIRST)
-    if not meta[SHARED]:
-        node[n + OWNER] = owner_now(t, n)
-    if not closed:
-        list_node(t, n)
-        mark(t, node[n + RACK])
-    holding[h + ONEXT] = meta[FREE_HOLDING]
-    meta[FREE_HOLDING] = h
+    pull(held, h, ONEXT, OPREV, node, n + HEAD)
+    pull(held, h, LNEXT, LPREV, pool, lease + L_FIRST)
+    if not pool[SHARED]:
+        node[n + OWNER] = owner_now(node, held, pool, n)
+    if is_open:
+        list_node(node, pool, n)
+    held[h + ONEXT] = pool[FREE_HELD]
+    pool[FREE_HELD] = h
 
 
-def owner_now(t: Tables, n: int) -> int:
+def owner_now(node: Ints, held: Ints, pool: Ints, n: int) -> int:
     """Whose an exclusive node is, by what stands on it."""
-    node, holding, lease = t.node, t.holding, t.lease
     first = node[n + HEAD]
     if first < 0:
         return NOBODY
     if node[n + OWNER] != MIXED:
         return node[n + OWNER]
-    owner = lease[holding[first + OF] + L_OWNER]
-    h = holding[first + ONEXT]
+    owner = pool[held[first + OF] + L_OWNER]
+    h = held[first + ONEXT]
     while h >= 0:
-        if lease[holding[h + OF] + L_OWNER] != owner:
+        if pool[held[h + OF] + L_OWNER] != owner:
             return MIXED
-        h = holding[h + ONEXT]
+        h = held[h + ONEXT]
     return owner
 
 
-def weigh(t: Tables, lease: int, n: int, size: int) -> None:
-    """Count (or with a negative size: discount) what could be reclaimed on a node."""
-    rank = t.lease[lease + L_RANK]
-    if rank >= GUARANTEED or t.node[n + LIST] == CLOSED:
-        return
-    r = t.node[n + RACK]
-    p = t.rack[r + POD]
-    worked = size * t.lease[lease + L_SINCE]
-    t.rack[r + WEAK + rank] += size
-    t.rack[r + SINCE + rank] += worked
-    t.pod[p + WEAK + rank] += size
-    t.pod[p + SINCE + rank] += worked
+def weigh(node: Ints, pool: Ints, lease: int, n: int, size: int) -> None:
+    """Count (or with a negative size: discount) what could be reclaimed on an open node."""
+    if pool[lease + L_RANK] < GUARANTEED:
+        weigh_rack(pool, lease, node[n + RACK], size)
 
 
-def rank_lease(t: Tables, lease: int, rank: int, since_ms: int) -> None:
+def weigh_rack(pool: Ints, lease: int, r: int, size: int) -> None:
+    """The same for a whole rack, of a lease that may be reclaimed."""
+    rank, worked = pool[lease + L_RANK], size * pool[lease + L_SINCE]
+    p = pool[r + POD]
+    pool[r + WEAK + rank] += size
+    pool[r + SINCE + rank] += worked
+    pool[p + WEAK + rank] += size
+    pool[p + SINCE + rank] += worked
+
+
+def rank_lease(node: Ints, held: Ints, pool: Ints, lease: int, rank: int, since_ms: int) -> None:
     """A lease may be reclaimed from now on, or no more, or would lose other work."""
-    h = t.lease[lease + L_FIRST]
-    while h >= 0:
-        weigh(t, lease, t.holding[h + ON], -t.holding[h + HOLDS])
-        h = t.holding[h + LNEXT]
-    t.lease[lease + L_RANK], t.lease[lease + L_SINCE] = rank, since_ms
-    h = t.lease[lease + L_FIRST]
-    while h >= 0:
-        weigh(t, lease, t.holding[h + ON], t.holding[h + HOLDS])
-        h = t.holding[h + LNEXT]
+    for sign in (-1, 1):
+        h = pool[lease + L_FIRST]
+        while h >= 0:
+            if node[held[h + ON] + SIZE] > 0:
+                weigh(node, pool, lease, held[h + ON], sign * held[h + HOLDS])
+            h = held[h + LNEXT]
+        pool[lease + L_RANK] = rank
+        pool[lease + L_SINCE] = since_ms
 
 
-def let_pass(t: Tables, h: int, start_ms: int, end_ms: int) -> None:
+def let_pass(
+    node: Ints, held: Ints, pool: Ints, window: Ints, h: int, start_ms: int, end_ms: int
+) -> None:
     """Give a holding its window: it ends by itself, or has yet to start."""
-    holding, window, meta = t.holding, t.window, t.meta
-    w = holding[h + PASSES]
+    w = held[h + PASSES]
     if w < 0:
-        w = meta[WINDOWS]
-        meta[WINDOWS] = w + WINDOW_ROW
-        holding[h + PASSES] = w
-        window[w + W_HOLDING], window[w + W_NODE] = h, holding[h + ON]
-        window[w + W_SIZE] = holding[h + HOLDS]
-        r = t.node[holding[h + ON] + RACK]
-        t.rack[r + PASSING] += holding[h + HOLDS]
-        t.pod[t.rack[r + POD] + PASSING] += holding[h + HOLDS]
-    window[w + W_START], window[w + W_END] = start_ms, end_ms
+        w = pool[WINDOWS]
+        pool[WINDOWS] = w + WINDOW_ROW
+        held[h + PASSES] = w
+        window[w + W_HELD] = h
+        window[w + W_NODE] = held[h + ON]
+        window[w + W_SIZE] = held[h + HOLDS]
+        count_passing(node, pool, held[h + ON], held[h + HOLDS])
+    window[w + W_START] = start_ms
+    window[w + W_END] = end_ms
 
 
-def stay(t: Tables, h: int) -> None:
+def stay(node: Ints, held: Ints, pool: Ints, window: Ints, h: int) -> None:
     """A holding has no window any more; the last row takes its place."""
-    holding, window, meta = t.holding, t.window, t.meta
-    w = holding[h + PASSES]
-    last = meta[WINDOWS] - WINDOW_ROW
+    w = held[h + PASSES]
+    last = pool[WINDOWS] - WINDOW_ROW
     if w != last:
         for column in range(WINDOW_ROW):
             window[w + column] = window[last + column]
-        holding[window[w + W_HOLDING] + PASSES] = w
-    meta[WINDOWS] = last
-    holding[h + PASSES] = -1
-    r = t.node[holding[h + ON] + RACK]
-    t.rack[r + PASSING] -= holding[h + HOLDS]
-    t.pod[t.rack[r + POD] + PASSING] -= holding[h + HOLDS]
+        held[window[w + W_HELD] + PASSES] = w
+    pool[WINDOWS] = last
+    held[h + PASSES] = -1
+    count_passing(node, pool, held[h + ON], -held[h + HOLDS])
 
 
-def close_node(t: Tables, n: int) -> None:
+def count_passing(node: Ints, pool: Ints, n: int, by: int) -> None:
+    """Accelerators of a node's rack and pod that come free by themselves, or have not begun."""
+    r = node[n + RACK]
+    pool[r + PASSING] += by
+    pool[pool[r + POD] + PASSING] += by
+
+
+def close_node(node: Ints, held: Ints, pool: Ints, n: int) -> None:
     """Give nothing more of a node, and count nothing of it; what stands there stays."""
-    h = t.node[n + HEAD]
+    h = node[n + HEAD]
     while h >= 0:
-        weigh(t, t.holding[h + OF], n, -t.holding[h + HOLDS])
-        h = t.holding[h + ONEXT]
-    unlist_node(t, n)
-    t.node[n + LIST] = CLOSED
-    t.rack[t.node[n + RACK] + CAPACITY] -= t.node[n + SIZE]
-    mark(t, t.node[n + RACK])
+        weigh(node, pool, held[h + OF], n, -held[h + HOLDS])
+        h = held[h + ONEXT]
+    unlist_node(node, pool, n)
+    count_open(node, pool, n, -1)
+    node[n + SIZE] = -node[n + SIZE]
 
 
-def open_node(t: Tables, n: int) -> None:
+def open_node(node: Ints, held: Ints, pool: Ints, n: int) -> None:
     """The reverse of `close_node`; a new node begins closed."""
-    list_node(t, n)
-    h = t.node[n + HEAD]
+    node[n + SIZE] = -node[n + SIZE]
+    count_open(node, pool, n, 1)
+    list_node(node, pool, n)
+    h = node[n + HEAD]
     while h >= 0:
-        weigh(t, t.holding[h + OF], n, t.holding[h + HOLDS])
-        h = t.holding[h + ONEXT]
-    t.rack[t.node[n + RACK] + CAPACITY] += t.node[n + SIZE]
-    mark(t, t.node[n + RACK])
+        weigh(node, pool, held[h + OF], n, held[h + HOLDS])
+        h = held[h + ONEXT]
 
 
-def free_lease(t: Tables, lease: int) -> int:
-    """End all that a lease holds, each accelerator held once; returns how many accelerators."""
-    count = 0
-    h = t.lease[lease + L_FIRST]
-    while h >= 0:
-        following = t.holding[h + LNEXT]
-        size = t.holding[h + HOLDS]
-        free(t, h, size)
-        count += size
-        h = following
-    t.lease[lease + L_FIRST] = t.meta[FREE_LEASE]
-    t.meta[FREE_LEASE] = lease
-    return count
+def count_open(node: Ints, pool: Ints, n: int, sign: int) -> None:
+    """A node's accelerators are in service, or no more."""
+    r = node[n + RACK]
+    pool[r + CAPACITY] += sign * node[n + SIZE]
+    pool[r + RFREE] += sign * node[n + FREE]
+    pool[pool[r + POD] + RFREE] += sign * node[n + FREE]
+    mark(pool, r)

@@ -1,11 +1,12 @@
 """The kernel's victims: which places could be freed, and what it would take in one of them.
 
-`candidates` ranks places by their counters alone: what is free there, what weaker leases hold, for
-how long they have worked. `gather` then reads one place exactly: what is free over the window
-without any reclaim, and one record for each weaker, reclaimable lease on each node: (lease, node,
-accelerators, together). On a node of an exclusive kind that another tenant holds, nothing is free
-until all that stands there is gone: its records are `together`, and their accelerators count
-only if every lease among them goes. `kernel_cover.py` chooses the cheapest leases.
+`promising_pods` and `promising_places` rank places by their counters alone: what is free there,
+what weaker leases hold, for how long they have worked. `gather` then reads one place exactly: what
+is free over the window without any reclaim, and one record for each weaker, reclaimable lease on
+each node: (lease, node, accelerators, together). On a node of an exclusive kind that another
+tenant holds, nothing is free until all that stands there is gone: its records are `together`, and
+their accelerators count only if every lease among them goes. `kernel_cover.py` chooses the
+cheapest leases.
 
 Counts say which accelerators are free only while one thing stands on each. A node where promises
 follow each other on one accelerator is given as a record without a lease: whoever asks looks at it
@@ -13,19 +14,16 @@ accelerator by accelerator (`reclaim.py`).
 """
 
 from comptoir.placement.kernel import (
-    CLOSED,
     FIRST_POD,
     FREE,
     HEAD,
     HOLDS,
-    L_FROM,
     L_MARK,
-    L_NOTICE,
     L_OWNER,
     L_RANK,
     L_SINCE,
     L_SIZE,
-    LIST,
+    NOBODY,
     NODES,
     OF,
     ONEXT,
@@ -43,15 +41,17 @@ from comptoir.placement.kernel import (
     WEAK,
     WIDTH,
     Ints,
-    Tables,
 )
 from comptoir.placement.kernel_cover import cover
-from comptoir.placement.kernel_find import ON_CLUSTER, ON_NODE, ON_RACK
+from comptoir.placement.kernel_find import ON_CLUSTER, ON_NODE, ON_POD, ON_RACK
 
 ENDLESS = 1 << 60
 """An instant after all others."""
 
-MOST_UNITS = 8
+MOST_PODS = 16
+"""Pods whose places are ranked at a time: the next only if nothing was found in these."""
+
+MOST_UNITS = 4
 """Places in which a cover was found, at most: the cheapest of them is taken."""
 
 MOST_TRIED = 64
@@ -60,135 +60,147 @@ MOST_TRIED = 64
 RECORD = 4
 """Integers of a record: lease, node, accelerators, whether they come only together."""
 
+Claim = tuple[int, int, int, int, int]
+"""Whose claim: owner, strength, start and end of the window, and now (ms)."""
 
-def in_the_way(t: Tables, h: int, start_ms: int, end_ms: int, now_ms: int) -> bool:
+
+def in_the_way(held: Ints, window: Ints, h: int, start_ms: int, end_ms: int, now_ms: int) -> bool:
     """Whether a holding stands at some time in a window; what is handed over stands now."""
-    w = t.holding[h + PASSES]
+    w = held[h + PASSES]
     if w < 0:
         return True
-    if t.window[w + W_START] >= end_ms:
+    if window[w + W_START] >= end_ms:
         return False
-    return t.window[w + W_END] > start_ms or (t.window[w + W_START] < 0 and start_ms <= now_ms)
+    return window[w + W_END] > start_ms or (window[w + W_START] < 0 and start_ms <= now_ms)
 
 
-def score(table: Ints, place: int, wanted: int, rank: int, now_ms: int) -> int:
+def score(pool: Ints, place: int, wanted: int, rank: int, now_ms: int) -> int:
     """What freeing `wanted` in a place may cost, by its counters; -1: it cannot be."""
     weak, worked = 0, 0
     for weaker in range(rank):
-        weak += table[place + WEAK + weaker]
-        worked += table[place + SINCE + weaker]
-    if weak == 0 or table[place + RFREE] + table[place + PASSING] + weak < wanted:
+        weak += pool[place + WEAK + weaker]
+        worked += pool[place + SINCE + weaker]
+    if weak == 0 or pool[place + RFREE] + pool[place + PASSING] + weak < wanted:
         return -1
-    missing = max(1, wanted - table[place + ROOM])
+    missing = max(1, wanted - pool[place + ROOM])
     return missing * max(1, now_ms - worked // weak)
 
 
-def candidates(t: Tables, level: int, wanted: int, rank: int, now_ms: int) -> list[tuple[int, int]]:
-    """(score, place) of the places that might be freed, the most promising first.
-
-    At node level: the racks whose nodes may be.
-    """
+def promising_pods(pool: Ints, wanted: int, rank: int, now_ms: int) -> list[tuple[int, int]]:
+    """(score, pod) of the pods in which something might be freed, the most promising first."""
     found = [(0, 0) for _ in range(0)]
-    p = t.meta[FIRST_POD]
-    weak = 0
+    p = pool[FIRST_POD]
     while p >= 0:
-        for weaker in range(rank):
-            weak += t.pod[p + WEAK + weaker]
-        if level != ON_CLUSTER:
-            estimate = score(t.pod, p, wanted, rank, now_ms)
-            if estimate >= 0 and level <= ON_RACK:
-                add_racks(t, p, wanted, rank, now_ms, found)
-            elif estimate >= 0:
-                found.append((estimate, p))
-        p = t.pod[p + RSIBLING]
-    if level == ON_CLUSTER and weak > 0:
-        found.append((0, 0))
+        estimate = score(pool, p, wanted, rank, now_ms)
+        if estimate >= 0:
+            found.append((estimate, p))
+        p = pool[p + RSIBLING]
     found.sort()
     return found
 
 
-def add_racks(
-    t: Tables, p: int, wanted: int, rank: int, now_ms: int, found: list[tuple[int, int]]
-) -> None:
-    """The racks of a pod that might be freed."""
-    r = t.pod[p + NODES]
+def promising_places(
+    pool: Ints, level: int, pods: list[int], wanted: int, rank: int, now_ms: int
+) -> list[tuple[int, int]]:
+    """(score, place) of the places of some pods, the most promising first.
+
+    At node level they are racks: `nodes_of_rack` goes on.
+    """
+    found = [(0, 0) for _ in range(0)]
+    for p in pods:
+        if level == ON_POD:
+            found.append((youngest(pool, p, wanted, rank, now_ms), p))
+            continue
+        r = pool[p + NODES]
+        while r >= 0:
+            estimate = score(pool, r, wanted, rank, now_ms)
+            if estimate >= 0:
+                found.append((estimate, r))
+            r = pool[r + RSIBLING]
+    found.sort()
+    return found
+
+
+def youngest(pool: Ints, p: int, wanted: int, rank: int, now_ms: int) -> int:
+    """A pod's score from its racks': what is missing is taken where the work is youngest."""
+    by_age = [(0, 0) for _ in range(0)]
+    r = pool[p + NODES]
     while r >= 0:
-        estimate = score(t.rack, r, wanted, rank, now_ms)
-        if estimate >= 0:
-            found.append((estimate, r))
-        r = t.rack[r + RSIBLING]
+        weak, worked = 0, 0
+        for weaker in range(rank):
+            weak += pool[r + WEAK + weaker]
+            worked += pool[r + SINCE + weaker]
+        if weak:
+            by_age.append((max(1, now_ms - worked // weak), weak))
+        r = pool[r + RSIBLING]
+    by_age.sort()
+    missing = max(1, wanted - pool[p + ROOM])
+    total = 0
+    for age, weak in by_age:
+        part = min(weak, missing)
+        total += part * age
+        missing -= part
+    return total
 
 
-def nodes_of_rack(t: Tables, r: int, wanted: int, rank: int, now_ms: int) -> list[tuple[int, int]]:
+def nodes_of_rack(
+    node: Ints, held: Ints, pool: Ints, r: int, wanted: int, rank: int, now_ms: int
+) -> list[tuple[int, int]]:
     """(score, node) of the nodes of a rack that might be freed, the most promising first."""
     found = [(0, 0) for _ in range(0)]
-    n = t.rack[r + NODES]
+    n = pool[r + NODES]
     while n >= 0:
         weak, worked, passing = 0, 0, 0
-        h = t.node[n + HEAD] if t.node[n + LIST] != CLOSED else -1
+        h = node[n + HEAD] if node[n + SIZE] > 0 else -1
         while h >= 0:
-            lease, size = t.holding[h + OF], t.holding[h + HOLDS]
-            if t.lease[lease + L_RANK] < rank:
+            lease, size = held[h + OF], held[h + HOLDS]
+            if pool[lease + L_RANK] < rank:
                 weak += size
-                worked += size * max(1, now_ms - t.lease[lease + L_SINCE])
-            elif t.holding[h + PASSES] >= 0:
+                worked += size * max(1, now_ms - pool[lease + L_SINCE])
+            elif held[h + PASSES] >= 0:
                 passing += size
-            h = t.holding[h + ONEXT]
-        if weak > 0 and t.node[n + FREE] + weak + passing >= wanted:
-            found.append((worked * max(1, wanted - t.node[n + FREE]) // weak, n))
-        n = t.node[n + SIBLING]
+            h = held[h + ONEXT]
+        if weak > 0 and node[n + FREE] + weak + passing >= wanted:
+            found.append((worked * max(1, wanted - node[n + FREE]) // weak, n))
+        n = node[n + SIBLING]
     found.sort()
     return found
 
 
 def gather_node(
-    t: Tables,
-    n: int,
-    owner: int,
-    rank: int,
-    window: tuple[int, int, int],
-    notice_ms: int,
-    records: list[int],
+    node: Ints, held: Ints, pool: Ints, window: Ints, n: int, claim: Claim, records: list[int]
 ) -> int:
-    """Read one node; returns what is free there without any reclaim.
-
-    Args:
-        window: Start and end of what is asked for, and now (ms).
-        notice_ms: Leases that must be told longer before are no victims; ENDLESS: all that may
-            ever be taken back are, however long they have run.
-    """
-    node, holding, lease = t.node, t.holding, t.lease
-    start_ms, end_ms, now_ms = window
+    """Read one open node; returns what is free there without any reclaim."""
+    owner, rank, start_ms, end_ms, now_ms = claim
     begun = len(records)
-    free, standing, together = node[n + FREE], node[n + FREE], 0
-    usable = True
+    free = standing = node[n + FREE]
     h = node[n + HEAD]
+    if h < 0:
+        return free
+    if held[h + ONEXT] < 0 and held[h + PASSES] < 0:  # one lease, that stays: the common case
+        lease, size = held[h + OF], held[h + HOLDS]
+        mine = pool[SHARED] == 1 or pool[lease + L_OWNER] == owner
+        if pool[lease + L_RANK] < rank:
+            add_record(records, lease, n, size if mine else size + free, 0)
+        return free if mine else 0
+    together, usable = 0, True
     while h >= 0:
-        size, of = holding[h + HOLDS], holding[h + OF]
+        size, lease = held[h + HOLDS], held[h + OF]
         standing += size
-        if not in_the_way(t, h, start_ms, end_ms, now_ms):
+        if held[h + PASSES] >= 0 and not in_the_way(held, window, h, start_ms, end_ms, now_ms):
             free += size
-            h = holding[h + ONEXT]
-            continue
-        foreign = t.meta[SHARED] == 0 and lease[of + L_OWNER] != owner
-        if (
-            lease[of + L_RANK] < rank
-            and lease[of + L_NOTICE] <= notice_ms
-            and (
-                notice_ms == ENDLESS
-                or lease[of + L_FROM] <= max(start_ms, now_ms + lease[of + L_NOTICE])
-            )
-        ):
-            records.extend([of, n, size, 0])
-        elif foreign:
-            usable = False
-        if foreign:
-            together = 1
-        h = holding[h + ONEXT]
+        else:
+            weak = pool[lease + L_RANK] < rank
+            if weak:
+                add_record(records, lease, n, size, 0)
+            if pool[lease + L_OWNER] != owner and pool[SHARED] == 0:
+                together = 1
+                usable = usable and weak
+        h = held[h + ONEXT]
     if standing != node[n + SIZE] or not usable:
         del records[begun:]
         if standing != node[n + SIZE]:
-            records.extend([-1, n, 0, 0])
+            add_record(records, -1, n, 0, 0)
         return 0
     if together:
         for at in range(begun, len(records), RECORD):
@@ -198,58 +210,72 @@ def gather_node(
     return free
 
 
+def add_record(records: list[int], lease: int, n: int, size: int, together: int) -> None:
+    """One weaker lease on one node."""
+    records.append(lease)
+    records.append(n)
+    records.append(size)
+    records.append(together)
+
+
 def gather(
-    t: Tables,
+    node: Ints,
+    held: Ints,
+    pool: Ints,
+    window: Ints,
     level: int,
     place: int,
-    owner: int,
-    rank: int,
-    window: tuple[int, int, int],
-    notice_ms: int,
+    claim: Claim,
     records: list[int],
 ) -> int:
-    """Read one place; returns what is free there without any reclaim. See `gather_node`."""
+    """Read one place; returns what is free there without any reclaim."""
     if level == ON_NODE:
-        return gather_node(t, place, owner, rank, window, notice_ms, records)
+        return gather_node(node, held, pool, window, place, claim, records)
     if level == ON_RACK:
-        return gather_rack(t, place, owner, rank, window, notice_ms, records)
+        return gather_rack(node, held, pool, window, place, claim, records)
     free = 0
-    p = t.meta[FIRST_POD] if level == ON_CLUSTER else place
+    p = pool[FIRST_POD] if level == ON_CLUSTER else place
     while p >= 0:
-        r = t.pod[p + NODES]
+        r = pool[p + NODES]
         while r >= 0:
-            free += gather_rack(t, r, owner, rank, window, notice_ms, records)
-            r = t.rack[r + RSIBLING]
-        p = t.pod[p + RSIBLING] if level == ON_CLUSTER else -1
+            free += gather_rack(node, held, pool, window, r, claim, records)
+            r = pool[r + RSIBLING]
+        p = pool[p + RSIBLING] if level == ON_CLUSTER else -1
     return free
 
 
 def gather_rack(
-    t: Tables,
-    r: int,
-    owner: int,
-    rank: int,
-    window: tuple[int, int, int],
-    notice_ms: int,
-    records: list[int],
+    node: Ints, held: Ints, pool: Ints, window: Ints, r: int, claim: Claim, records: list[int]
 ) -> int:
-    """Read the open nodes of a rack."""
+    """Read the open nodes of a rack; one where nothing weak or passing stands has only room."""
+    weak = pool[r + PASSING]
+    for weaker in range(claim[1]):
+        weak += pool[r + WEAK + weaker]
+    if weak == 0 and (claim[0] == NOBODY or pool[r + RFREE] == pool[r + ROOM]):
+        return pool[r + ROOM]
     free = 0
-    n = t.rack[r + NODES]
+    n = pool[r + NODES]
     while n >= 0:
-        if t.node[n + LIST] != CLOSED:
-            free += gather_node(t, n, owner, rank, window, notice_ms, records)
-        n = t.node[n + SIBLING]
+        if node[n + SIZE] > 0:
+            free += gather_node(node, held, pool, window, n, claim, records)
+        n = node[n + SIBLING]
     return free
 
 
-def cost_by_age(t: Tables, lease: int, now_ms: int) -> int:
+def cost_by_age(pool: Ints, lease: int, now_ms: int) -> int:
     """Accelerator-milliseconds that a victim loses, the whole gang's; and one for the act."""
-    return t.lease[lease + L_SIZE] * max(0, now_ms - t.lease[lease + L_SINCE]) + 1
+    return pool[lease + L_SIZE] * max(0, now_ms - pool[lease + L_SINCE]) + 1
 
 
 def cover_unit(
-    t: Tables, level: int, place: int, wanted: int, owner: int, rank: int, now_ms: int
+    node: Ints,
+    held: Ints,
+    pool: Ints,
+    window: Ints,
+    level: int,
+    place: int,
+    wanted: int,
+    claim: Claim,
 ) -> tuple[int, list[int]]:
     """The cheapest victims that free `wanted` in a place for good: (cost, leases); cost -1: none.
 
@@ -258,15 +284,15 @@ def cover_unit(
     records = [0 for _ in range(0)]
     victims = [0 for _ in range(0)]
     cost = [0 for _ in range(0)]
-    window = (now_ms, ENDLESS, now_ms)
-    free = gather(t, level, place, owner, rank, window, ENDLESS, records)
+    free = gather(node, held, pool, window, level, place, claim, records)
     for at in range(0, len(records), RECORD):
         lease = records[at]
-        number = t.lease[lease + L_MARK]
+        number = pool[lease + L_MARK]
         if number >= len(victims) or victims[number] != lease:
-            number = t.lease[lease + L_MARK] = len(victims)
+            number = len(victims)
+            pool[lease + L_MARK] = number
             victims.append(lease)
-            cost.append(cost_by_age(t, lease, now_ms))
+            cost.append(cost_by_age(pool, lease, claim[4]))
         records[at] = number
     chosen = cover(records, cost, wanted - free)
     total = 0
@@ -275,27 +301,45 @@ def cover_unit(
     return total if len(chosen) else -1, [victims[number] for number in chosen]
 
 
-def reclaim(t: Tables, level: int, wanted: int, owner: int, rank: int, now_ms: int) -> list[int]:
+def reclaim(
+    node: Ints,
+    held: Ints,
+    pool: Ints,
+    window: Ints,
+    level: int,
+    wanted: int,
+    owner: int,
+    rank: int,
+    now_ms: int,
+) -> list[int]:
     """The cheapest victims that free `wanted` in one place of a level, weaker than `rank`.
 
-    Bound: places are read in the order of their counters until a cover was found in MOST_UNITS of
-    them, or MOST_TRIED were read.
+    Bound: of so many of the most promising pods at a time, places are read in the order of
+    their counters until a cover was found in MOST_UNITS of them, or MOST_TRIED were read.
     """
     best = [0 for _ in range(0)]
     best_cost, found, tried = -1, 0, 0
-    if level == ON_NODE and wanted >= t.meta[WIDTH]:
+    claim = (owner, rank, now_ms, ENDLESS, now_ms)
+    pods = promising_pods(pool, wanted if level != ON_CLUSTER else 1, rank, now_ms)
+    if len(pods) == 0 or (level == ON_NODE and wanted >= pool[WIDTH]):
         return best
-    for _, place in candidates(t, level, wanted, rank, now_ms):
-        units = [(0, place)]
-        if level == ON_NODE:
-            units = nodes_of_rack(t, place, wanted, rank, now_ms)
-        for _, unit in units[:MOST_UNITS]:
-            tried += 1
-            cost, chosen = cover_unit(t, level, unit, wanted, owner, rank, now_ms)
-            if cost >= 0:
-                found += 1
-                if best_cost < 0 or cost < best_cost:
-                    best_cost, best = cost, chosen
-        if found >= MOST_UNITS or tried >= MOST_TRIED:
+    if level == ON_CLUSTER:
+        return cover_unit(node, held, pool, window, level, 0, wanted, claim)[1]
+    for first in range(0, len(pods), MOST_PODS):
+        some = [pods[i][1] for i in range(first, min(first + MOST_PODS, len(pods)))]
+        for _, place in promising_places(pool, level, some, wanted, rank, now_ms):
+            units = [(0, place)]
+            if level == ON_NODE:
+                units = nodes_of_rack(node, held, pool, place, wanted, rank, now_ms)
+            for _, unit in units[:MOST_UNITS]:
+                tried += 1
+                cost, chosen = cover_unit(node, held, pool, window, level, unit, wanted, claim)
+                if cost >= 0:
+                    found += 1
+                    if best_cost < 0 or cost < best_cost:
+                        best_cost, best = cost, chosen
+            if found >= MOST_UNITS or tried >= MOST_TRIED:
+                return best
+        if found > 0:
             break
     return best

@@ -19,12 +19,12 @@ from comptoir.leases.lease import Lease, LeaseState
 from comptoir.placement import kernel as k
 from comptoir.placement.backend import Backend
 from comptoir.units.ids import AllocationId, LeaseId, NodeId, TenantId
-from comptoir.units.time import MS_PER_S
-
-_TERMS = (k.L_RANK, k.L_SIZE, k.L_SINCE, k.L_NOTICE, k.L_FROM)
 
 _CHUNK = 64
 """Unused rows that a table gains at least; a large one gains an eighth."""
+
+
+Memory = tuple[k.Ints, k.Ints, k.Ints, k.Ints, k.Ints]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Pool:
         """By row number: the touched accelerators of a node, as bits."""
         self.doubled: dict[int, int] = {}
         """Nodes on which several things stand on one accelerator: handle -> how many too many."""
-        self.lease_ids: list[LeaseId] = []
+        self.lease_ids: dict[int, LeaseId] = {}
         self.holdings: dict[AllocationId, int] = {}
         self._leases: dict[LeaseId, int] = {}
         self._owners: dict[TenantId, int] = {}
@@ -67,73 +67,70 @@ class Pool:
         self._pods: dict[str, int] = {}
         self._pod_sizes: dict[int, int] = {}
         self._unused_nodes: list[int] = []
-        self._seen: k.Tables | None = None
-        self.node, self.holding = array("i"), array("i")
-        self.rack, self.pod, self.lease, self.window = (array("q") for _ in range(4))
-        self.owner_free = array("q", [0, 0])
-        self.node_lists, self.lists, self.out = array("i"), array("i"), array("i")
-        self.node_bits, self.bits = array("q"), array("q")
-        self.meta = array("q", bytes(8 * k.META_SIZE))
-        for column in (k.DIRTY, k.FREE_HOLDING, k.FREE_LEASE, k.FIRST_POD):
-            self.meta[column] = -1
-        self.meta[k.SHARED] = self.shared
+        self._seen: Memory | None = None
+        self.node, self.held, self.out = array("i"), array("i"), array("i")
+        self.pool = array("q", [0] * k.POOL_ROW)
+        self.window = array("q")
+        for column in (k.DIRTY, k.FREE_HELD, k.FREE_LEASE, k.FIRST_POD):
+            self.pool[column] = -1
+        self.pool[k.SHARED] = self.shared
         self._widen(2)
         self._broaden(2)
 
     @property
-    def tables(self) -> k.Tables:
-        """The memory as the back end sees it."""
+    def memory(self) -> "Memory":
+        """The tables as the back end sees them: node, held, pool, window, out."""
         if self._seen is None:
-            self._seen = k.Tables(
-                *(self.backend.view(getattr(self, name)) for name in k.Tables._fields)
-            )
+            view = self.backend.view
+            self._seen = (
+                view(self.node), view(self.held), view(self.pool), view(self.window),
+                view(self.out),
+            )  # fmt: skip
         return self._seen
 
-    def settled(self) -> k.Tables:
-        """The memory, fit to be searched."""
-        if self.meta[k.DIRTY] >= 0:
-            self.backend.settle(self.tables)
-        return self.tables
+    def settle(self) -> None:
+        """Make the tables fit to be searched."""
+        if self.pool[k.DIRTY] >= 0:
+            self.backend.settle(self.memory[2])
+
+    @property
+    def bytes_used(self) -> int:
+        """What the flat tables take."""
+        tables = (self.node, self.held, self.pool, self.window, self.out)
+        return sum(len(table) * table.itemsize for table in tables)
 
     # What the snapshot feeds.
 
     def add_node(self, node: Node, is_open: bool) -> None:
         """Take a node in; nothing stands on it yet."""
-        self._seen = None
-        self.layout += 1
         p = self._pod(node.pod)
         r = self._rack(p, node)
         self._pod_sizes[p] += node.accelerators
-        if node.accelerators >= self.meta[k.WIDTH]:
+        if node.accelerators >= self.pool[k.WIDTH]:
             self._widen(node.accelerators + 1)
-        if self._pod_sizes[p] >= self.meta[k.WIDE]:
+        if self._pod_sizes[p] >= self.pool[k.WIDE]:
             self._broaden(self._pod_sizes[p] + 1)
         n = self._unused_nodes.pop() if self._unused_nodes else self._new_node()
         owner = k.EVERYBODY if self.shared else k.NOBODY
-        self.node[n : n + k.NODE_ROW] = array(
-            "i",
-            [node.accelerators, node.accelerators, owner, r, -1, -1, k.CLOSED, -1,
-             self.rack[r + k.NODES]],
-        )  # fmt: skip
-        self.rack[r + k.NODES] = n
+        size, sibling = node.accelerators, self.pool[r + k.NODES]
+        self.node[n : n + k.NODE_ROW] = array("i", [size, -size, owner, r, -1, -1, -1, sibling])
+        self.pool[r + k.NODES] = n
         row = n // k.NODE_ROW
         self.ids[row], self.taken[row] = node.id, 0
         self.handles[node.id] = n
-        if is_open:
-            self.backend.open_node(self.tables, n)
+        self.set_open(n, is_open)
 
     def remove_node(self, node: Node) -> None:
         """Let a node go; nothing stands on it any more."""
-        self.layout += 1
         n = self.handles.pop(node.id)
         self.set_open(n, False)
         r = self.node[n + k.RACK]
-        self._pod_sizes[self.rack[r + k.POD]] -= node.accelerators
+        self._pod_sizes[self.pool[r + k.POD]] -= node.accelerators
         following = self.node[n + k.SIBLING]
-        if self.rack[r + k.NODES] == n:
-            self.rack[r + k.NODES] = following
+        if self.pool[r + k.NODES] == n:
+            self.pool[r + k.NODES] = following
         else:
-            before = self.rack[r + k.NODES]
+            before = self.pool[r + k.NODES]
             while self.node[before + k.SIBLING] != n:
                 before = self.node[before + k.SIBLING]
             self.node[before + k.SIBLING] = following
@@ -142,40 +139,38 @@ class Pool:
     def set_open(self, n: int, is_open: bool) -> None:
         """Whether a node is for sale."""
         self.layout += 1
-        if is_open and self.node[n + k.LIST] == k.CLOSED:
-            self.backend.open_node(self.tables, n)
-        elif not is_open and self.node[n + k.LIST] != k.CLOSED:
-            self.backend.close_node(self.tables, n)
+        if is_open != (self.node[n + k.SIZE] > 0):
+            change = self.backend.open_node if is_open else self.backend.close_node
+            change(*self.memory[:3], n)
 
     def hold(self, allocation: Allocation, lease: Lease | None) -> None:
         """An allocation stands on its node from now on."""
         n = self.handles[allocation.node_id]
-        row, mask, size = (
-            n // k.NODE_ROW,
-            mask_of(allocation.accelerators),
-            len(allocation.accelerators),
-        )
+        row, size = n // k.NODE_ROW, len(allocation.accelerators)
+        mask = mask_of(allocation.accelerators)
         fresh = (mask & ~self.taken[row]).bit_count()
         self.taken[row] |= mask
         if fresh < size:
             self.doubled[n] = self.doubled.get(n, 0) + size - fresh
         held_by = self._lease(allocation, lease)
-        if self.meta[k.FREE_HOLDING] < 0:
-            self._more(self.holding, k.HOLDING_ROW, k.ONEXT, k.FREE_HOLDING)
-            self._room_for_windows()
-        self.holdings[allocation.id] = self.backend.hold(self.tables, n, held_by, size, fresh)
+        if self.pool[k.FREE_HELD] < 0:
+            self._more_holdings()
+        h = self.backend.hold(*self.memory[:3], n, held_by, size, fresh)
+        self.holdings[allocation.id] = h
         self.set_window(allocation)
 
     def set_window(self, allocation: Allocation) -> None:
         """When an allocation stands, if not from now on without an end."""
         h = self.holdings[allocation.id]
         if allocation.ends_at_ms is None and allocation.delivered_from_ms is not None:
-            if self.holding[h + k.PASSES] >= 0:
-                self.backend.stay(self.tables, h)
+            if self.held[h + k.PASSES] >= 0:
+                self.backend.stay(*self.memory[:4], h)
             return
+        if self.pool[k.WINDOWS] == len(self.window):
+            self._more_windows()
         start = -1 if allocation.delivered_from_ms is not None else allocation.starts_at_ms
         end = ENDLESS if allocation.ends_at_ms is None else allocation.ends_at_ms
-        self.backend.let_pass(self.tables, h, start, max(end, allocation.starts_at_ms + 1))
+        self.backend.let_pass(*self.memory[:4], h, start, max(end, allocation.starts_at_ms + 1))
 
     def free(self, allocation: Allocation, others: Iterable[Allocation]) -> None:
         """An allocation stands no more; `others` still stand on its node."""
@@ -192,12 +187,12 @@ class Pool:
             self.taken[row], released = left, freed
         else:
             self.taken[row] &= ~mask_of(allocation.accelerators)
-        of = self.holding[h + k.OF]
-        self.backend.free(self.tables, h, released)
-        if self.lease[of + k.L_FIRST] < 0:
-            del self._leases[allocation.lease_id]
-            self.lease[of + k.L_FIRST] = self.meta[k.FREE_LEASE]
-            self.meta[k.FREE_LEASE] = of
+        of = self.held[h + k.OF]
+        self.backend.free(*self.memory[:4], h, released)
+        if self.pool[of + k.L_FIRST] < 0:
+            del self._leases[allocation.lease_id], self.lease_ids[of]
+            self.pool[of + k.L_FIRST] = self.pool[k.FREE_LEASE]
+            self.pool[k.FREE_LEASE] = of
 
     def change_lease(self, lease: Lease) -> None:
         """A lease that holds something here is in another state, or has other terms."""
@@ -205,13 +200,9 @@ class Pool:
         if of is None:
             return
         rank, since = rank_of(lease), lease.state_since_ms
-        if rank != self.lease[of + k.L_RANK] or (
-            rank < k.GUARANTEED and since != self.lease[of + k.L_SINCE]
-        ):
-            self.backend.rank_lease(self.tables, of, rank, since)
-        self.lease[of + k.L_SIZE] = lease.accelerators
-        self.lease[of + k.L_NOTICE] = lease.notice_s * MS_PER_S
-        self.lease[of + k.L_FROM] = lease.reclaimable_from_ms
+        if rank != self.pool[of + k.L_RANK] or since != self.pool[of + k.L_SINCE]:
+            self.backend.rank_lease(*self.memory[:3], of, rank, since)
+        self.pool[of + k.L_SIZE] = lease.accelerators
 
     # What placement asks.
 
@@ -225,20 +216,22 @@ class Pool:
 
     def room_for(self, owner: int) -> int:
         """Untouched accelerators that an owner may be given, in the whole pool."""
-        self.settled()
+        self.settle()
         if self.shared or owner == k.NOBODY:
-            return self.meta[k.ALL_ROOM]
-        return self.meta[k.ALL_ROOM] + self.owner_free[owner]
+            return self.pool[k.ALL_ROOM]
+        return self.pool[k.ALL_ROOM] + self.pool[self.pool[k.OWNER_FREE] + owner]
 
     def find(self, level: int, wanted: int, owner: int) -> list[tuple[NodeId, int]]:
         """(node, accelerators) pairs of untouched accelerators at one level, or none."""
-        if len(self.out) < 2 * min(wanted, len(self.ids)) + 4:
+        most = 2 * min(wanted, len(self.ids)) + 4
+        if len(self.out) < most:
             self._seen = None
-            self.out = array("i", bytes(4 * (2 * min(2 * wanted, len(self.ids)) + 4)))
-        pairs = self.backend.find(self.settled(), level, wanted, owner)
-        return [
-            (self.ids[self.out[2 * i] // k.NODE_ROW], self.out[2 * i + 1]) for i in range(pairs)
-        ]
+            self.out = array("i", bytes(4 * most))
+        self.settle()
+        node, _, pool, _, out = self.memory
+        pairs = self.backend.find(node, pool, out, level, wanted, owner)
+        ids, out = self.ids, self.out
+        return [(ids[out[2 * i] // k.NODE_ROW], out[2 * i + 1]) for i in range(pairs)]
 
     def free_on(self, node_id: NodeId) -> int:
         """How many untouched accelerators a node has, for sale or not."""
@@ -246,34 +239,56 @@ class Pool:
 
     def untouched(self, node_id: NodeId, count: int) -> list[int]:
         """The lowest untouched accelerators of a node, as many as asked for."""
-        n = self.handles[node_id]
-        return lowest(~self.taken[n // k.NODE_ROW], count)
+        return lowest(~self.taken[self.row_of(node_id)], count)
+
+    def promising_pods(self, wanted: int, rank: int, now_ms: int) -> list[tuple[int, int]]:
+        """(score, pod) of the pods in which something might be freed, the best first."""
+        self.settle()
+        return self.backend.promising_pods(self.memory[2], wanted, rank, now_ms)
+
+    def promising_places(
+        self, level: int, pods: list[int], wanted: int, rank: int, now_ms: int
+    ) -> list[tuple[int, int]]:
+        """(score, place) of the places of some pods that might be freed, the best first."""
+        pool, listed = self.memory[2], self.backend.listed(pods)
+        return self.backend.promising_places(pool, level, listed, wanted, rank, now_ms)
+
+    def nodes_of_rack(self, r: int, wanted: int, rank: int, now_ms: int) -> list[tuple[int, int]]:
+        """(score, node) of the nodes of a rack that might be freed."""
+        return self.backend.nodes_of_rack(*self.memory[:3], r, wanted, rank, now_ms)
+
+    def gather(
+        self, level: int, place: int, claim: tuple[int, int, int, int, int]
+    ) -> tuple[int, list[int]]:
+        """What is free in a place without any reclaim, and the records of what could be."""
+        self.settle()
+        records: list[int] = []
+        free = self.backend.gather(*self.memory[:4], level, place, claim, records)
+        return free, records
 
     def contents(self) -> dict[str, object]:
         """All that the tables say, by ids: two pools of one book say the same."""
-        t = self.settled()
+        self.settle()
+        node, held, pool = self.node, self.held, self.pool
         names = {owner: tenant for tenant, owner in self._owners.items()}
         nodes = {
             id: (
-                t.node[n + k.FREE], names.get(t.node[n + k.OWNER], t.node[n + k.OWNER]),
-                t.node[n + k.LIST] == k.CLOSED, self.taken[n // k.NODE_ROW], self.doubled.get(n, 0),
+                node[n + k.FREE], node[n + k.SIZE], self.taken[n // k.NODE_ROW],
+                names.get(node[n + k.OWNER], node[n + k.OWNER]), self.doubled.get(n, 0),
             )
             for id, n in self.handles.items()
         }  # fmt: skip
         columns = (k.ROOM, k.RFREE, k.CAPACITY, k.PASSING, *range(k.WEAK, k.RACK_ROW))
-        racks = {
-            name: [t.rack[r + column] for column in columns] for name, r in self._racks.items()
-        }
-        pods = {name: [t.pod[p + column] for column in columns] for name, p in self._pods.items()}
+        racks = {name: [pool[r + c] for c in columns] for name, r in self._racks.items()}
+        pods = {name: [pool[p + c] for c in columns] for name, p in self._pods.items()}
         holdings = {}
         for id, h in self.holdings.items():
-            w = t.holding[h + k.PASSES]
-            lease = t.holding[h + k.OF]
-            terms = [t.lease[lease + column] for column in _TERMS]
+            w, lease = held[h + k.PASSES], held[h + k.OF]
+            terms = [pool[lease + column] for column in (k.L_RANK, k.L_SIZE, k.L_SINCE)]
             holdings[id] = (
-                self.ids[t.holding[h + k.ON] // k.NODE_ROW], self.lease_ids[lease // k.LEASE_ROW],
-                t.holding[h + k.HOLDS], terms if terms[0] < k.GUARANTEED else [],
-                [] if w < 0 else list(t.window[w + k.W_START : w + k.WINDOW_ROW]),
+                self.ids[held[h + k.ON] // k.NODE_ROW], self.lease_ids[lease], held[h + k.HOLDS],
+                terms if terms[0] < k.GUARANTEED else [],
+                [] if w < 0 else list(self.window[w + k.W_START : w + k.WINDOW_ROW]),
             )  # fmt: skip
         return {
             "nodes": nodes,
@@ -288,23 +303,17 @@ class Pool:
         of = self._leases.get(allocation.lease_id)
         if of is not None:
             return of
-        if self.meta[k.FREE_LEASE] < 0:
-            self._more(self.lease, k.LEASE_ROW, k.L_FIRST, k.FREE_LEASE)
-            self.lease_ids.extend(
-                [LeaseId("")] * (len(self.lease) // k.LEASE_ROW - len(self.lease_ids))
-            )
-        of = self.meta[k.FREE_LEASE]
-        self.meta[k.FREE_LEASE] = self.lease[of + k.L_FIRST]
+        if self.pool[k.FREE_LEASE] < 0:
+            self._more_leases()
+        of = self.pool[k.FREE_LEASE]
+        self.pool[k.FREE_LEASE] = self.pool[of + k.L_FIRST]
         self._leases[allocation.lease_id] = of
-        self.lease_ids[of // k.LEASE_ROW] = allocation.lease_id
+        self.lease_ids[of] = allocation.lease_id
         owner = self._owner(allocation.tenant_id)
-        fields = [owner, k.GUARANTEED, -1, len(allocation.accelerators), 0, 0, 0, 0]
+        fields = [owner, k.GUARANTEED, -1, len(allocation.accelerators), 0, 0]
         if lease is not None:
-            fields = [
-                owner, rank_of(lease), -1, lease.accelerators, lease.state_since_ms,
-                lease.notice_s * MS_PER_S, lease.reclaimable_from_ms, 0,
-            ]  # fmt: skip
-        self.lease[of : of + k.LEASE_ROW] = array("q", fields)
+            fields = [owner, rank_of(lease), -1, lease.accelerators, lease.state_since_ms, 0]
+        self.pool[of : of + k.LEASE_ROW] = array("q", fields)
         return of
 
     def _owner(self, tenant: TenantId) -> int:
@@ -312,99 +321,107 @@ class Pool:
             return k.EVERYBODY
         owner = self._owners.get(tenant)
         if owner is None:
-            self._seen = None
             owner = self._owners[tenant] = len(self._owners) + 1
-            self._room_for_owners()
+            if owner >= self._owner_rows:
+                self._hang_nodes_anew(self.pool[k.WIDTH], 2 * self._owner_rows)
         return owner
-
-    def _room_for_owners(self) -> None:
-        width, words = self.meta[k.WIDTH], self.meta[k.WORDS]
-        while len(self.node_lists) < (len(self._owners) + 2) * width:
-            owners = 8 + len(self.node_lists) // width // 4
-            self.node_lists.extend([-1] * (owners * width))
-            self.node_bits.extend([0] * (owners * words))
-            self.owner_free.extend([0] * owners)
 
     def _pod(self, name: str) -> int:
         p = self._pods.get(name)
         if p is None:
-            p = self._pods[name] = len(self.pod)
-            self.pod.extend([0] * k.POD_ROW)
+            p = self._pods[name] = self._new_rows([0] * k.POD_ROW)
             for column in (k.EMPTIES, k.RNEXT, k.RPREV, k.PLACE, k.NODES, k.WNEXT, k.WPREV):
-                self.pod[p + column] = -1
-            self.pod[p + k.MARKED] = -2
-            self.pod[p + k.RSIBLING] = self.meta[k.FIRST_POD]
-            self.meta[k.FIRST_POD] = p
+                self.pool[p + column] = -1
+            self.pool[p + k.MARKED] = k.UNMARKED
+            self.pool[p + k.NUMBER] = len(self._pods) - 1
+            self.pool[p + k.RSIBLING] = self.pool[k.FIRST_POD]
+            self.pool[k.FIRST_POD] = p
             self._pod_sizes[p] = 0
         return p
 
     def _rack(self, p: int, node: Node) -> int:
         r = self._racks.get((node.pod, node.rack))
         if r is None:
-            r = self._racks[node.pod, node.rack] = len(self.rack)
-            self.rack.extend([0] * k.RACK_ROW)
+            r = self._racks[node.pod, node.rack] = self._new_rows([0] * k.RACK_ROW)
             for column in (k.EMPTIES, k.RNEXT, k.RPREV, k.PLACE, k.NODES):
-                self.rack[r + column] = -1
-            self.rack[r + k.MARKED] = -2
-            self.rack[r + k.POD] = p
-            self.rack[r + k.RSIBLING] = self.pod[p + k.NODES]
-            self.pod[p + k.NODES] = r
+                self.pool[r + column] = -1
+            self.pool[r + k.MARKED] = k.UNMARKED
+            self.pool[r + k.NUMBER] = len(self._racks) - 1
+            self.pool[r + k.POD] = p
+            self.pool[r + k.RSIBLING] = self.pool[p + k.NODES]
+            self.pool[p + k.NODES] = r
         return r
 
     def _new_node(self) -> int:
+        self._seen = None
         n = len(self.node)
         self.node.extend([0] * k.NODE_ROW)
         self.ids.append(NodeId(""))
         self.taken.append(0)
         return n
 
-    def _more(self, table: "array[int]", width: int, link: int, head: int) -> None:
-        """Chain unused rows to a table that has none."""
+    def _new_rows(self, rows: list[int]) -> int:
+        """New memory at the end of the pool's table."""
         self._seen = None
-        first = len(table)
-        rows = max(_CHUNK, first // width // 8)
-        table.frombytes(bytes(rows * width * table.itemsize))
-        for row in range(first, first + rows * width, width):
-            table[row + link] = row + width
-        table[first + (rows - 1) * width + link] = self.meta[head]
-        self.meta[head] = first
+        first = len(self.pool)
+        self.pool.extend(rows)
+        return first
 
-    def _room_for_windows(self) -> None:
-        missing = len(self.holding) // k.HOLDING_ROW * k.WINDOW_ROW - len(self.window)
-        if missing > 0:
-            self._seen = None
-            self.window.frombytes(bytes(8 * missing))
+    def _more_holdings(self) -> None:
+        """Chain unused rows."""
+        self._seen = None
+        first = len(self.held)
+        rows = max(_CHUNK, first // k.HELD_ROW // 8)
+        self.held.frombytes(bytes(4 * rows * k.HELD_ROW))
+        for h in range(first, len(self.held), k.HELD_ROW):
+            self.held[h + k.ONEXT] = h + k.HELD_ROW
+        self.held[len(self.held) - k.HELD_ROW + k.ONEXT] = -1
+        self.pool[k.FREE_HELD] = first
+
+    def _more_windows(self) -> None:
+        self._seen = None
+        rows = max(_CHUNK, len(self.window) // k.WINDOW_ROW // 8)
+        self.window.frombytes(bytes(8 * rows * k.WINDOW_ROW))
+
+    def _more_leases(self) -> None:
+        rows = max(_CHUNK, len(self.lease_ids) // 8)
+        first = self._new_rows([0] * (rows * k.LEASE_ROW))
+        for of in range(first, len(self.pool), k.LEASE_ROW):
+            self.pool[of + k.L_FIRST] = of + k.LEASE_ROW
+        self.pool[len(self.pool) - k.LEASE_ROW + k.L_FIRST] = -1
+        self.pool[k.FREE_LEASE] = first
 
     def _widen(self, width: int) -> None:
         """Make room for nodes of up to `width` - 1 accelerators."""
-        self._seen = None
-        opened = [n for n in self.handles.values() if self.node[n + k.LIST] != k.CLOSED]
+        self._hang_nodes_anew(width, max(8, len(self._owners) + 2))
+
+    def _hang_nodes_anew(self, width: int, owners: int) -> None:
+        """Lay out the lists of nodes for so many buckets and owners, and fill them."""
+        opened = [n for n in self.handles.values() if self.node[n + k.SIZE] > 0]
         for n in opened:
-            self.backend.close_node(self.tables, n)
-        self._seen = None
-        self.meta[k.WIDTH], self.meta[k.WORDS] = width, -(-width // k.BITS)
-        self.node_lists = array("i", [0] * width + [-1] * width)
-        self.node_bits = array("q", [0] * (2 * self.meta[k.WORDS]))
-        self.owner_free = array("q", [0, 0])
-        self._room_for_owners()
+            self.backend.close_node(*self.memory[:3], n)
+        self._owner_rows = owners
+        self.pool[k.WIDTH], self.pool[k.WORDS] = width, -(-width // k.BITS)
+        self.pool[k.NODE_LISTS] = self._new_rows([0] * width + [-1] * (owners - 1) * width)
+        self.pool[k.NODE_BITS] = self._new_rows([0] * (owners * self.pool[k.WORDS]))
+        self.pool[k.OWNER_FREE] = self._new_rows([0] * owners)
         for n in opened:
-            self.backend.open_node(self.tables, n)
+            self.backend.open_node(*self.memory[:3], n)
 
     def _broaden(self, width: int) -> None:
         """Make room for pods of up to `width` - 1 accelerators; every place is hung anew."""
-        self._seen = None
         wide = 1 << (width - 1).bit_length()
-        self.meta[k.WIDE], self.meta[k.WIDE_WORDS] = wide, -(-wide // k.BITS)
-        self.lists = array("i", [-1] * (3 * wide))
-        self.bits = array("q", [0] * (3 * self.meta[k.WIDE_WORDS]))
+        self.pool[k.WIDE], self.pool[k.WIDE_WORDS] = wide, -(-wide // k.BITS)
+        self.pool[k.LISTS] = self._new_rows([-1] * (3 * wide))
+        self.pool[k.MAPS] = self._new_rows([0] * (3 * self.pool[k.WIDE_WORDS]))
         for p in self._pods.values():
-            self.pod[p + k.PLACE] = self.pod[p + k.EMPTIES] = -1
-            self.pod[p + k.WHOLE] = 0
+            self.pool[p + k.PLACE] = self.pool[p + k.EMPTIES] = -1
+            self.pool[p + k.WHOLE] = 0
         for r in self._racks.values():
-            self.rack[r + k.PLACE] = -1
-            if self.rack[r + k.MARKED] == -2:
-                self.rack[r + k.MARKED] = self.meta[k.DIRTY]
-                self.meta[k.DIRTY] = r
+            self.pool[r + k.PLACE] = -1
+            if self.pool[r + k.MARKED] == k.UNMARKED:
+                self.pool[r + k.MARKED] = self.pool[k.DIRTY]
+                self.pool[k.DIRTY] = r
 
 
 ENDLESS = 1 << 60

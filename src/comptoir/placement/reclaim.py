@@ -18,7 +18,7 @@ from comptoir.leases.claims import free_at_ms, tier_of
 from comptoir.leases.lease import Lease, LeaseRequest, Shape
 from comptoir.placement import kernel as k
 from comptoir.placement.kernel_find import ON_CLUSTER, ON_NODE, ON_POD, ON_RACK
-from comptoir.placement.kernel_reclaim import MOST_TRIED, MOST_UNITS, RECORD
+from comptoir.placement.kernel_reclaim import MOST_PODS, MOST_TRIED, MOST_UNITS, RECORD
 from comptoir.placement.pools import ENDLESS, Pool, mask_of, rank_of
 from comptoir.placement.snapshot import Snapshot, promised_until, standing_window
 from comptoir.placement.tiers import by_tier, one_price
@@ -101,44 +101,59 @@ def cheapest_cover(
 
 
 def _units(request: LeaseRequest, pools: list[Pool], now_ms: int) -> Iterator[tuple[Part, ...]]:
-    """Places that might be freed, the most promising first."""
+    """Places that might be freed, the most promising first; large ones pod by pod, then whole."""
     level = LEVELS[request.shape]
-    sites: dict[str, list[Pool]] = {}
-    for pool in pools:
-        sites.setdefault(pool.key.site, []).append(pool)
+    if level != ON_CLUSTER:
+        yield from _within_pods(request, pools, level, now_ms)
+        return
+    groups = [[pool] for pool in pools]
     if request.shape is Shape.SITE:
-        for site in sites.values():
-            if len(site) > 1 and sum(len(pool.handles) for pool in site) <= MOST_NODES:
-                yield tuple(Part(pool, ON_CLUSTER, 0) for pool in site)
-    ranked: list[tuple[int, int, int, int]] = []
-    for number, pool in enumerate(pools):
-        for at in _levels(pool, level):
-            ranked += [
-                (at, score, number, place)
-                for score, place in pool.backend.candidates(
-                    pool.settled(), at, request.accelerators, request.strength, now_ms
-                )
-            ]
-    for at, _, number, place in sorted(ranked):
-        pool = pools[number]
-        if at != ON_NODE:
-            yield (Part(pool, at, place),)
-            continue
-        for _, node in pool.backend.nodes_of_rack(
-            pool.tables, place, request.accelerators, request.strength, now_ms
-        )[:MOST_UNITS]:
-            yield (Part(pool, ON_NODE, node),)
-    if request.shape is Shape.SITE:
-        for site in sites.values():
-            if len(site) > 1 and sum(len(pool.handles) for pool in site) > MOST_NODES:
-                yield tuple(Part(pool, ON_CLUSTER, 0) for pool in site)
+        sites: dict[str, list[Pool]] = {}
+        for pool in pools:
+            sites.setdefault(pool.key.site, []).append(pool)
+        groups = list(sites.values())
+    small = [group for group in groups if sum(len(pool.handles) for pool in group) <= MOST_NODES]
+    large = [group for group in groups if group not in small]
+    yield from _whole(request, small, now_ms)
+    yield from _within_pods(request, [pool for group in large for pool in group], ON_POD, now_ms)
+    yield from _whole(request, large, now_ms)
 
 
-def _levels(pool: Pool, level: int) -> tuple[int, ...]:
-    """At which levels a pool is looked at: of a large one, the pods before the whole."""
-    if level == ON_CLUSTER and len(pool.handles) > MOST_NODES:
-        return ON_POD, ON_CLUSTER
-    return (level,)
+def _whole(
+    request: LeaseRequest, groups: list[list[Pool]], now_ms: int
+) -> Iterator[tuple[Part, ...]]:
+    """Clusters or sites in which anything might be freed."""
+    for group in groups:
+        if any(pool.promising_pods(1, request.strength, now_ms) for pool in group):
+            yield tuple(Part(pool, ON_CLUSTER, 0) for pool in group)
+
+
+def _within_pods(
+    request: LeaseRequest, pools: list[Pool], level: int, now_ms: int
+) -> Iterator[tuple[Part, ...]]:
+    """Pods, racks or nodes, those of MOST_PODS pods ranked at a time."""
+    wanted, strength = request.accelerators, request.strength
+    pods = sorted(
+        (score, number, pod)
+        for number, pool in enumerate(pools)
+        for score, pod in pool.promising_pods(wanted, strength, now_ms)
+    )
+    for first in range(0, len(pods), MOST_PODS):
+        some = pods[first : first + MOST_PODS]
+        places = sorted(
+            (score, number, place)
+            for number, pool in enumerate(pools)
+            for score, place in pool.promising_places(
+                level, [pod for _, of, pod in some if of == number], wanted, strength, now_ms
+            )
+        )
+        for _, number, place in places:
+            pool = pools[number]
+            if level != ON_NODE:
+                yield (Part(pool, level, place),)
+                continue
+            nodes = pool.nodes_of_rack(place, wanted, strength, now_ms)
+            yield from ((Part(pool, ON_NODE, node),) for _, node in nodes[:MOST_UNITS])
 
 
 class _Unit:
@@ -207,7 +222,7 @@ class _Unit:
 
     def _chosen(self, records: list[int], costs: list[int], missing: int) -> list[int]:
         backend = self._parts[0].pool.backend
-        return list(backend.cover(backend.seq(records), backend.seq(costs), missing))
+        return list(backend.cover(backend.listed(records), backend.listed(costs), missing))
 
     def _enough(self, start_ms: int) -> bool:
         free, records, _ = self._read(start_ms)
@@ -231,39 +246,36 @@ class _Unit:
             return 0, [], []
         window = Window(start_ms, end_ms)
         notice_ms = ENDLESS if every_notice else start_ms - now_ms
-        free, records = 0, []
+        claim = (0, request.strength, start_ms, ENDLESS if end_ms is None else end_ms, now_ms)
+        free, records = 0, list[int]()
         numbers: dict[LeaseId, int] = {}
-        for part in self._parts:
+        for which, part in enumerate(self._parts):
             pool = part.pool
             if not promised_until(pool.key, request, window)[0]:
                 continue
-            more: list[int] = []
-            free += pool.backend.gather(
-                pool.settled(),
-                part.level,
-                part.place,
-                pool.owner_of(request.tenant_id),
-                request.strength,
-                (start_ms, ENDLESS if end_ms is None else end_ms, now_ms),
-                notice_ms,
-                more,
+            left, more = pool.gather(
+                part.level, part.place, (pool.owner_of(request.tenant_id), *claim[1:])
             )
-            for at in range(0, len(more), RECORD):
-                if more[at] < 0:
-                    node_id = pool.ids[more[at + 1] // k.NODE_ROW]
-                    left, found = self._look_at(node_id, window, notice_ms)
+            free += left
+            for n, found in _by_node(more):
+                if found[0][0] < 0:
+                    left, seen = self._look_at(pool.ids[n // k.NODE_ROW], window, notice_ms)
                     free += left
                 else:
-                    found = [(pool.lease_ids[more[at] // k.LEASE_ROW], more[at + 2], more[at + 3])]
-                for lease_id, size, together in found:
+                    seen = [(pool.lease_ids[of], size, together) for of, size, together in found]
+                    seen = self._willing(seen, window, notice_ms)
+                for lease_id, size, together in seen:
                     number = numbers.setdefault(lease_id, len(numbers))
-                    records += [
-                        number,
-                        len(self._parts) * more[at + 1] + self._parts.index(part),
-                        size,
-                        together,
-                    ]
+                    records += [number, len(self._parts) * n + which, size, together]
         return free, records, list(numbers)
+
+    def _willing(
+        self, found: list[tuple[LeaseId, int, int]], window: Window, notice_ms: int
+    ) -> list[tuple[LeaseId, int, int]]:
+        """Of the weaker leases on a node those that may go; none if they go only together."""
+        leases = self._snapshot.leases
+        may = [item for item in found if self._may_go(leases[item[0]], window, notice_ms)]
+        return may if len(may) == len(found) or not found[0][2] else []
 
     def _look_at(
         self, node_id: NodeId, window: Window, notice_ms: int
@@ -305,6 +317,17 @@ class _Unit:
             and own_notice_ms <= notice_ms
             and runs_long_enough
         )
+
+
+def _by_node(records: list[int]) -> Iterator[tuple[int, list[tuple[int, int, int]]]]:
+    """Of each node its (lease, accelerators, together) records."""
+    at = 0
+    while at < len(records):
+        n, found = records[at + 1], []
+        while at < len(records) and records[at + 1] == n:
+            found.append((records[at], records[at + 2], records[at + 3]))
+            at += RECORD
+        yield n, found
 
 
 def _without(records: list[int], victim: int) -> list[int]:

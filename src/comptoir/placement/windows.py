@@ -16,7 +16,7 @@ from comptoir.leases.lease import Shape
 from comptoir.placement import kernel as k
 from comptoir.placement.kernel_find import ON_CLUSTER, ON_NODE, ON_RACK
 from comptoir.placement.pools import ENDLESS, Pool
-from comptoir.units.ids import NodeId, TenantId
+from comptoir.units.ids import LeaseId, NodeId, TenantId
 from comptoir.units.time import Window
 
 Counts = np.ndarray[Any, np.dtype[np.int64]]
@@ -36,7 +36,7 @@ def available(pool: Pool, tenant: TenantId, window: Window, now_ms: int, free_on
     gains = np.zeros(len(node), np.int64)
     np.add.at(gains, rows[gone, k.W_NODE] // k.NODE_ROW, rows[gone, k.W_SIZE])
     free = node[:, k.FREE] + gains
-    usable = node[:, k.LIST] != k.CLOSED
+    usable = node[:, k.SIZE] > 0
     odd = {n // k.NODE_ROW for n in pool.doubled}
     if not pool.shared:
         owner = node[:, k.OWNER]
@@ -45,7 +45,7 @@ def available(pool: Pool, tenant: TenantId, window: Window, now_ms: int, free_on
         odd.update(np.flatnonzero(owner == k.MIXED).tolist())
     counts = np.where(usable, free, 0)
     for row in odd:
-        if gains[row] and node[row, k.LIST] != k.CLOSED:
+        if gains[row] and node[row, k.SIZE] > 0:
             counts[row] = free_on(pool.ids[row])
     return counts
 
@@ -67,12 +67,11 @@ def places_of(pool: Pool, shape: Shape) -> Counts:
         return np.arange(len(node), dtype=np.int64)
     if shape in (Shape.CLUSTER, Shape.SITE):
         return np.zeros(len(node), np.int64)
+    table = np.frombuffer(pool.pool, np.int64)
     racks = node[:, k.RACK].astype(np.int64)
-    if shape is Shape.RACK:
-        return racks // k.RACK_ROW
-    rack = np.frombuffer(pool.rack, np.int64)
-    pods: Counts = rack[racks + k.POD] // k.POD_ROW
-    return pods
+    at = racks if shape is Shape.RACK else table[racks + k.POD]
+    numbers: Counts = table[at + k.NUMBER]
+    return numbers
 
 
 def within(pool: Pool, counts: Counts, level: int, place: int) -> Counts:
@@ -82,16 +81,16 @@ def within(pool: Pool, counts: Counts, level: int, place: int) -> Counts:
     if level == ON_NODE:
         rows, place = places_of(pool, Shape.NODE), place // k.NODE_ROW
     elif level == ON_RACK:
-        rows, place = places_of(pool, Shape.RACK), place // k.RACK_ROW
+        rows, place = places_of(pool, Shape.RACK), pool.pool[place + k.NUMBER]
     else:
-        rows, place = places_of(pool, Shape.POD), place // k.POD_ROW
+        rows, place = places_of(pool, Shape.POD), pool.pool[place + k.NUMBER]
     return np.where(rows == place, counts, 0)
 
 
 def roomiest(pool: Pool, counts: Counts, places: Counts) -> tuple[int, int, int] | None:
     """(free, place, one of its rows) of the place with the most free; None: no node in service."""
     node = np.frombuffer(pool.node, np.int32).reshape(-1, k.NODE_ROW)
-    opened = np.flatnonzero(node[:, k.LIST] != k.CLOSED)
+    opened = np.flatnonzero(node[:, k.SIZE] > 0)
     if not len(opened):
         return None
     totals = np.bincount(places, weights=counts).astype(np.int64)
@@ -99,14 +98,14 @@ def roomiest(pool: Pool, counts: Counts, places: Counts) -> tuple[int, int, int]
     return int(totals[places[row]]), int(places[row]), row
 
 
-def ending(pool: Pool, places: Counts, place: int, most: int) -> list[tuple[int, int, int]]:
-    """(end, lease row, accelerators) of what ends by itself in a place, the soonest first."""
+def ending(pool: Pool, places: Counts, place: int, most: int) -> list[tuple[int, LeaseId, int]]:
+    """(end, lease, accelerators) of what ends by itself in a place, the soonest first."""
     rows, _ = _gone(pool, Window(0), 0)
     here = rows[(places[rows[:, k.W_NODE] // k.NODE_ROW] == place) & (rows[:, k.W_END] < ENDLESS)]
     first = here[np.argsort(here[:, k.W_END], kind="stable")[:most]]
     return [
-        (end_ms, pool.holding[holding + k.OF] // k.LEASE_ROW, size)
-        for holding, _, size, _, end_ms in first.tolist()
+        (end_ms, pool.lease_ids[pool.held[h + k.OF]], size)
+        for h, _, size, _, end_ms in first.tolist()
     ]
 
 
@@ -139,7 +138,7 @@ def next_ending(pool: Pool, after_ms: int) -> int | None:
 
 def _passing(pool: Pool) -> Counts:
     """What stands in a pool at some time and not for ever: one row each."""
-    return np.frombuffer(pool.window, np.int64)[: pool.meta[k.WINDOWS]].reshape(-1, k.WINDOW_ROW)
+    return np.frombuffer(pool.window, np.int64)[: pool.pool[k.WINDOWS]].reshape(-1, k.WINDOW_ROW)
 
 
 def tightest(counts: Counts, places: Counts, wanted: int) -> tuple[int, int] | None:
