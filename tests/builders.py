@@ -25,6 +25,10 @@ from comptoir.desk.requests import (
 from comptoir.leases.jobs import Attempt, Job
 from comptoir.leases.lease import Lease, LeaseClass, Shape
 from comptoir.metering.usage import Measure
+from comptoir.notices.mailing import MailSettings
+from comptoir.notices.posting import Outside
+from comptoir.notices.secrets import SigningKey
+from comptoir.notices.sender import NoticeSender
 from comptoir.store.opening import create_tables, sqlite_engine
 from comptoir.store.sql_store import SqlStore
 from comptoir.tenants.parties import Actor, Role, Tenant, TenantKind, TenantState
@@ -58,6 +62,11 @@ class SeededEntropy:
 
     def token_bytes(self, count: int) -> bytes:
         return self.stream.randbytes(count)
+
+
+def a_sender(mail: MailSettings | None = None) -> NoticeSender:
+    """A sender that also reaches receivers of a test's own, on loopback."""
+    return NoticeSender(SigningKey(b"k" * 32), Outside(loopback=True), mail)
 
 
 class Book:

@@ -36,7 +36,7 @@ def moody(monkeypatch: pytest.MonkeyPatch) -> type[Moody]:
 def test_an_engine_that_gets_well_is_supplied_once(tmp_path: Path, moody: type[Moody]) -> None:
     with open_post(Settings(tmp_path)) as post:
         assert not post.desk.book.nodes.rows
-        loops = assembly._Loops(post.queue, post.views, post.engines)
+        loops = assembly._Loops(post.queue, post.views, post.engines, {}, post.sender)
         for well, nodes in ((False, 0), (True, 1), (True, 1)):
             moody.well = well
             loops._probe()

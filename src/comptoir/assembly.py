@@ -21,11 +21,19 @@ from comptoir.desk.desk import Call, Desk
 from comptoir.desk.engine_loop import EngineLoop
 from comptoir.desk.engine_port import Engine, EngineSettings
 from comptoir.desk.failure_requests import ReportChecks
+from comptoir.desk.notice_loop import NoticeLoop
+from comptoir.desk.notice_port import Sender
+from comptoir.desk.notice_requests import SettleDeliveries
+from comptoir.desk.notice_threads import NoticeThreads
 from comptoir.desk.ports import Checker
 from comptoir.desk.queue import DeskQueue
 from comptoir.desk.requests import DeclareSupply, IssuedKey, IssueKey, NewNode, Observed, Opening
 from comptoir.engines.local.checks import LocalChecker
 from comptoir.engines.local.engine import LocalEngine, memory_total_bytes
+from comptoir.notices.mailing import MailSettings
+from comptoir.notices.posting import Outside
+from comptoir.notices.secrets import open_key
+from comptoir.notices.sender import NoticeSender
 from comptoir.store.opening import directory_lock, open_store, writer_lock
 from comptoir.store.sql_store import SqlStore
 from comptoir.store.views import Views, totals
@@ -37,6 +45,7 @@ OPERATOR_KEY_FILE = "operator.key"
 _PENDING = "operator.key.pending"
 HOUSE_EVERY_S = 3_600.0
 ANSWERS_KEPT_MS = 30 * 86_400_000
+DELIVERIES_KEPT_MS = 30 * 86_400_000
 POLL_BUSY_S = 0.05
 GARBAGE_THRESHOLDS = (10_000, 5, 200)
 POLL_IDLE_S = 1.0
@@ -68,6 +77,10 @@ class Settings:
     meter_every_s: float = 60.0
     local_engine: bool = True
     engine: EngineSettings = EngineSettings()  # noqa: RUF009  (frozen)
+    mail: MailSettings | None = None
+    """The mail server for notices; without one no mail is sent."""
+    webhooks_to_loopback: bool = False
+    """Whether webhooks may be on this machine, and there without TLS: for development."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +94,7 @@ class TradingPost:
     store: SqlStore
     views: Views
     engines: dict[str, Engine]
+    sender: Sender
     first_key: IssuedKey | None
     """The operator's key, when this opening made it."""
 
@@ -110,15 +124,18 @@ def open_post(settings: Settings) -> Iterator[TradingPost]:
             checkers[local.name] = LocalChecker(local, data / "engine", memory_total_bytes)
         desk = Desk(store, SystemClock(), SystemEntropy(), frozenset(checkers))
         queue = DeskQueue(desk, meter_every_ms=int(settings.meter_every_s * 1_000))
+        sender = NoticeSender(
+            open_key(data), Outside(loopback=settings.webhooks_to_loopback), settings.mail
+        )
         first_key = _open_book(desk, data)
         settle_garbage()
         queue.start()
         stack.callback(queue.stop)
         _supply_own_machine(queue, views, engines)
-        runner = _Loops(queue, views, engines, checkers)
+        runner = _Loops(queue, views, engines, checkers, sender)
         runner.start()
         stack.callback(runner.stop)
-        yield TradingPost(settings, instance, desk, queue, store, views, engines, first_key)
+        yield TradingPost(settings, instance, desk, queue, store, views, engines, sender, first_key)
 
 
 def settle_garbage() -> None:
@@ -195,8 +212,19 @@ def _supply_own_machine(queue: DeskQueue, views: Views, engines: dict[str, Engin
         queue.call(Call("declare_supply", supply)).unwrap()
 
 
+def notice_loop(queue: DeskQueue, sender: Sender) -> NoticeLoop:
+    """The loop that sends what subscriptions are to be told."""
+    desk = queue.desk
+
+    def submit(settled: SettleDeliveries) -> None:
+        queue.call(Call("settle_deliveries", settled)).unwrap()
+
+    return NoticeLoop(lambda: desk.book, desk.store, sender, submit, secrets.randbelow)
+
+
 class _Loops:
-    """The desk's background loops: a thread an engine and a checker, woken by every batch."""
+    """The desk's background loops: a thread an engine and a checker, woken by every batch;
+    and those that send notices."""
 
     def __init__(
         self,
@@ -204,6 +232,7 @@ class _Loops:
         views: Views,
         engines: dict[str, Engine],
         checkers: dict[str, Checker],
+        sender: Sender,
     ) -> None:
         self._queue = queue
         self._views = views
@@ -216,6 +245,8 @@ class _Loops:
         for checker in checkers.values():
             self._add(f"checks-{checker.name}", self._run_checks, checker)
         self._threads.append(threading.Thread(target=self._keep_house, name="house", daemon=True))
+        self._notices = notice_loop(queue, sender)
+        self._sending = NoticeThreads(self._notices, queue.desk.clock.now_ms)
 
     def _add(self, name: str, run: Callable[[Any, threading.Event], None], given: Any) -> None:
         wake = threading.Event()
@@ -227,6 +258,8 @@ class _Loops:
     def start(self) -> None:
         """Begin."""
         self._queue.listen(self._wake_all)
+        self._queue.desk.listen(self._sending.hear)
+        self._sending.start()
         for thread in self._threads:
             thread.start()
 
@@ -234,6 +267,7 @@ class _Loops:
         """End after the round at hand."""
         self._stop.set()
         self._wake_all()
+        self._sending.stop()
         for thread in self._threads:
             thread.join(10.0)
 
@@ -274,7 +308,7 @@ class _Loops:
     def _keep_house(self) -> None:
         """Once an hour: forget old answers, probe the engines again, collect garbage."""
         while not self._stop.wait(HOUSE_EVERY_S):
-            for duty in (self._forget, self._probe, gc.collect):
+            for duty in (self._forget, self._probe, self._notices.look_again, gc.collect):
                 try:
                     duty()
                 except Exception:
@@ -282,6 +316,7 @@ class _Loops:
 
     def _forget(self) -> None:
         self._queue.call(Call("forget_answers", ANSWERS_KEPT_MS)).unwrap()
+        self._queue.call(Call("forget_deliveries", DELIVERIES_KEPT_MS)).unwrap()
 
     def _probe(self) -> None:
         for engine in self._engines.values():

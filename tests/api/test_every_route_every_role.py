@@ -28,7 +28,7 @@ UNKNOWN = "zz_0000"
 
 def concrete(path: str, **ids: str) -> str:
     names = ("lease", "job", "tenant", "user", "node", "supply", "runtime", "card", "rate", "key")
-    names += ("entitlement", "lease_class", "invoice", "series", "setting")
+    names += ("entitlement", "lease_class", "invoice", "series", "setting", "subscription")
     given = {**dict.fromkeys(names, UNKNOWN), "kind": KIND, "path": "a", **ids}
     ends = "?follow=false" if path == "/v1/feed" else ""  # else it goes on for ever
     return path.replace("{path:path}", "{path}").format(**given) + ends

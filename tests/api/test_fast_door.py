@@ -24,7 +24,7 @@ from comptoir.desk.requests import IssueKey
 from comptoir.leases.lease import LeaseClass
 from comptoir.store.views import Views
 from comptoir.tenants.parties import Role
-from tests.builders import START_MS, Book
+from tests.builders import START_MS, Book, a_sender
 
 LIMITS = Limits(body_bytes=4_096)
 JSON = "application/json"
@@ -122,7 +122,7 @@ def _post(directory: Path, fast: bool) -> Post:
         keys[name] = book.desk.call("issue_key", IssueKey(user.user_id)).secret
     queue, views = _AtOnce(book.desk), Views(book.store.engine)
     if fast:
-        post = Post(book, create_app(queue, views, {}, limits=LIMITS), keys)
+        post = Post(book, create_app(queue, views, {}, a_sender(), limits=LIMITS), keys)
         front = post.app._app
         inner = front._app
 
@@ -133,7 +133,7 @@ def _post(directory: Path, fast: bool) -> Post:
         front._app = counted
         return post
     app = bare_app()
-    app.state.door = Door(queue, views, {}, app.version, limits=LIMITS)
+    app.state.door = Door(queue, views, {}, a_sender(), app.version, limits=LIMITS)
     return Post(book, Outermost(app), keys)
 
 

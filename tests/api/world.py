@@ -20,7 +20,7 @@ import urllib3
 from comptoir.api.app import create_app
 from comptoir.api.door import Limits
 from comptoir.api.serving import make_server, pick_port
-from comptoir.assembly import SystemClock, SystemEntropy
+from comptoir.assembly import SystemClock, SystemEntropy, notice_loop
 from comptoir.desk.desk import Call, Desk
 from comptoir.desk.engine_loop import EngineLoop
 from comptoir.desk.engine_port import (
@@ -33,11 +33,14 @@ from comptoir.desk.engine_port import (
     StartOrder,
     StopNotice,
 )
+from comptoir.desk.notice_threads import NoticeThreads
 from comptoir.desk.queue import DeskQueue
 from comptoir.desk.requests import Opening
+from comptoir.notices.mailing import MailSettings
 from comptoir.store.opening import open_store
 from comptoir.store.views import Views
 from comptoir.units.errors import Invalid, NotFound
+from tests.builders import a_sender
 
 CORES = 8
 KIND = "cpu-core"
@@ -248,7 +251,10 @@ TENANT = {
 
 @contextmanager
 def open_world(
-    data: Path, limits: Limits | None = None, database_url: str | None = None
+    data: Path,
+    limits: Limits | None = None,
+    database_url: str | None = None,
+    mail: MailSettings | None = None,
 ) -> Iterator[World]:
     """A post with two customers, a team, everybody's keys, rates and one node."""
     store = open_store(data, database_url, "test")
@@ -259,7 +265,11 @@ def open_world(
     engine = FakeEngine()
     views = Views(store.engine)
     port = pick_port("127.0.0.1", 0)
-    app = create_app(queue, views, {engine.name: engine}, limits=limits)
+    sender = a_sender(mail)
+    app = create_app(queue, views, {engine.name: engine}, sender, limits=limits)
+    sending = NoticeThreads(notice_loop(queue, sender), desk.clock.now_ms)
+    desk.listen(sending.hear)
+    sending.start()
     server = make_server(app, "127.0.0.1", port)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -278,6 +288,7 @@ def open_world(
     finally:
         done.set()
         engines.join()
+        sending.stop()
         server.should_exit = True
         http.clear()
         thread.join(20)

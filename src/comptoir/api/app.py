@@ -17,6 +17,7 @@ from comptoir.api.guard import GuardedRoute
 from comptoir.api.openapi import describe
 from comptoir.api.routes import ROUTES, Route
 from comptoir.desk.engine_port import Engine
+from comptoir.desk.notice_port import Sender
 from comptoir.desk.queue import DeskQueue
 from comptoir.store.views.reading import Views
 
@@ -32,6 +33,7 @@ def create_app(
     queue: DeskQueue,
     views: Views,
     engines: Mapping[str, Engine],
+    sender: Sender,
     *,
     version: str = comptoir.__version__,
     limits: Limits | None = None,
@@ -43,6 +45,7 @@ def create_app(
         queue: Takes the writes; it must have been started.
         views: Answers the reads.
         engines: By name; they keep the files and the logs.
+        sender: Says where notices may be sent, and the secrets of webhooks.
         version: What `/v1/status` says.
         limits: What one request may cost.
         spool_directory: Where uploads wait until they are unpacked.
@@ -52,6 +55,7 @@ def create_app(
         queue,
         views,
         engines,
+        sender,
         version,
         limits=limits or Limits(),
         spool_directory=spool_directory,

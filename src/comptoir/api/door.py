@@ -18,6 +18,7 @@ from comptoir.api.pages import PageCache, WrittenRows, ask_for, write_page
 from comptoir.api.problems import PROBLEM_JSON, encode_problem
 from comptoir.desk.desk import Call, Desk, Idempotency
 from comptoir.desk.engine_port import Engine
+from comptoir.desk.notice_port import Sender
 from comptoir.desk.queue import DeskQueue
 from comptoir.store.views.reading import Ask as PageAsk
 from comptoir.store.views.reading import Page, Views
@@ -58,6 +59,7 @@ class Door:
     queue: DeskQueue
     views: Views
     engines: Mapping[str, Engine]
+    sender: Sender
     version: str
     limits: Limits = field(default_factory=Limits)
     spool_directory: str | None = None
@@ -111,9 +113,17 @@ class Asking:
         return await asyncio.get_running_loop().run_in_executor(self.door.workers, call, *given)
 
     async def do(
-        self, operation: str, request: Any, says: Says | None = None, status: int = 200
+        self,
+        operation: str,
+        request: Any,
+        says: Says | None = None,
+        status: int = 200,
+        once: Says | None = None,
     ) -> Response:
-        """Ask the desk, and say its answer; a repeated question gets the same words again."""
+        """Ask the desk, and say its answer; a repeated question gets the same words again.
+
+        `once`: what is said this time instead, and is not kept: it has a secret in it.
+        """
         saying = says or self.encode
 
         def on_the_wire(said: Any) -> tuple[int, bytes]:
@@ -130,6 +140,8 @@ class Asking:
                 kept.body, kept.status, {"Idempotent-Replayed": "true"}, media_type=kind
             )
         code, body = on_the_wire(outcome.unwrap())
+        if once is not None:
+            body = dump(once(outcome.value))
         return Response(body, code, media_type=JSON)
 
     async def value(self, operation: str, request: Any) -> Any:

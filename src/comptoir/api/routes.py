@@ -22,6 +22,7 @@ from comptoir.api.handlers import (
     parties,
     rates,
     status,
+    subscriptions,
     supply,
     windows,
 )
@@ -29,6 +30,7 @@ from comptoir.api.shapes import entitlements as entitlement_shapes
 from comptoir.api.shapes import failures as failure_shapes
 from comptoir.api.shapes import leases as lease_shapes
 from comptoir.api.shapes import money as money_shapes
+from comptoir.api.shapes import notices as notice_shapes
 from comptoir.api.shapes import parties as party_shapes
 from comptoir.api.shapes import status as status_shapes
 from comptoir.api.shapes import supply as supply_shapes
@@ -343,7 +345,34 @@ _MONEY = (
     Route("GET", "/v1/events", money.list_events, Permission.READ, ListOf[_M.Event]),
 )
 
-_NOTICES = (Route("GET", "/v1/feed", notices.follow_feed, Permission.READ, None),)
+_N, _SUBSCRIPTIONS = notice_shapes, "/v1/subscriptions"
+_ONE = f"{_SUBSCRIPTIONS}/{{subscription}}"
+_MAY = Permission.SUBSCRIPTIONS_WRITE
+
+_NOTICES = (
+    Route("GET", "/v1/feed", notices.follow_feed, Permission.READ, None),
+    Route("POST", _SUBSCRIPTIONS, subscriptions.create_subscription, _MAY, _N.NewSubscription, 201),
+    Route(
+        "GET",
+        _SUBSCRIPTIONS,
+        subscriptions.list_subscriptions,
+        Permission.READ,
+        ListOf[_N.Subscription],
+    ),
+    Route("GET", _ONE, subscriptions.get_subscription, Permission.READ, _N.Subscription),
+    Route("POST", f"{_ONE}/delete", subscriptions.delete_subscription, _MAY, _N.Subscription),
+    Route("POST", f"{_ONE}/enable", subscriptions.enable_subscription, _MAY, _N.Subscription),
+    Route("POST", f"{_ONE}/test", subscriptions.test_subscription, _MAY, _N.Subscription),
+    Route("POST", f"{_ONE}/rotate", subscriptions.rotate_secret, _MAY, _N.NewSubscription),
+    Route("POST", f"{_ONE}/redeliver", subscriptions.redeliver, _MAY, _N.Subscription),
+    Route(
+        "GET",
+        f"{_ONE}/deliveries",
+        subscriptions.list_deliveries,
+        Permission.READ,
+        ListOf[_N.Delivery],
+    ),
+)
 
 # The busiest first: routes are tried in order.
 ROUTES: tuple[Route, ...] = (

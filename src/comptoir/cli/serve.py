@@ -45,7 +45,7 @@ def serve_forever(
                 print(f"engine {name} takes no work: {health.reason}", file=sys.stderr)
         _close_before_ending()
         serve(
-            create_app(post.queue, post.views, post.engines),
+            create_app(post.queue, post.views, post.engines, post.sender),
             host,
             chosen,
             behind_proxy=behind_proxy,

@@ -28,6 +28,7 @@ from comptoir.placement.snapshot import Snapshot
 from comptoir.pricing.rates import Rate, RateCard, RateState
 from comptoir.tenants.entitlements import Entitlement, Holder
 from comptoir.tenants.parties import Key, Quota, Tenant, User
+from comptoir.tenants.subscriptions import Subscription, SubscriptionState
 from comptoir.units.ids import (
     AccrualId,
     AllocationId,
@@ -43,10 +44,14 @@ from comptoir.units.ids import (
     RateId,
     RuntimeId,
     SeriesId,
+    SubscriptionId,
     TenantId,
     UserId,
 )
 from comptoir.units.values import quick
+
+HOUSE = ""
+"""Under which the house's own subscriptions are found: it is no tenant."""
 
 
 @quick
@@ -107,6 +112,8 @@ class Memory:
         self.committed_attempts: dict[AttemptId, Attempt] = {}
         """The attempts as last committed: what engines act on, never what might be undone.
         Replaced whole at each change, so that another thread can read it as it is."""
+        self.committed_subscriptions: dict[SubscriptionId, Subscription] = {}
+        """The subscriptions as last committed: what is sent follows from these alone."""
         self.seen_running_ms: dict[AttemptId, int] = {}
         """When an engine last saw an attempt running, since this memory was loaded."""
         self.settled = True
@@ -132,12 +139,15 @@ class Memory:
         )
         self._make_entitlement_tables(journal)
         self._make_operating_tables(journal)
+        self.subscriptions = Table[SubscriptionId, Subscription](
+            "subscription", lambda r: r.id, journal
+        )
         self.all_tables: tuple[Table, ...] = (  # type: ignore[type-arg]
             self.rate_cards, self.rates, self.tenants, self.quotas, self.users, self.keys,
             self.inbound, self.nodes, self.fabrics, self.runtimes, self.leases, self.allocations,
             self.breaches, self.jobs, self.attempts, self.accruals, self.balances, self.series,
             self.billing_marks, self.entitlements, self.policies, self.lending_marks,
-            self.settings, self.reclaim_counts,
+            self.settings, self.reclaim_counts, self.subscriptions,
         )  # fmt: skip
         self._index()
         self._index_losses()
@@ -301,6 +311,9 @@ class Memory:
         self.nodes_by_name = Index[str, Node](
             self.nodes, lambda n: None if n.state is NodeState.RETIRED else n.name
         )
+        self.subscriptions_of = Index[str, Subscription](
+            self.subscriptions, lambda s: s.tenant_id or HOUSE
+        )
         self.entitlements_by_kind = Index[str, Entitlement](self.entitlements, lambda e: e.kind)
         self.entitlements_by_holder = Index[Holder, Entitlement](
             self.entitlements, lambda e: e.holder
@@ -355,6 +368,7 @@ class Memory:
                 table.load(row)
         self.committed_attempts = dict(self.attempts.rows)
         self.checking = {n.id: n for n in self.nodes if n.state is NodeState.CHECKING}
+        self.committed_subscriptions = dict(self.subscriptions.rows)
 
     def next_seq(self, table: str) -> int:
         """The next number of an append-only table."""
@@ -370,7 +384,9 @@ class Memory:
         return list(self.snapshot.allocations_of.get(lease_id, {}).values())
 
     def publish(self, rows: dict[str, list[object]]) -> None:
-        """Let engines and checkers see the attempts and nodes that a commit has made true."""
+        """Let engines, checkers and senders see what a commit has made true."""
+        if "subscription" in rows:
+            self._publish_subscriptions(rows["subscription"])
         nodes = [node for node in rows.get("node", ()) if isinstance(node, Node)]
         if any(n.state is NodeState.CHECKING or n.id in self.checking for n in nodes):
             kept = {**self.checking, **{node.id: node for node in nodes}}
@@ -385,6 +401,16 @@ class Memory:
             else:
                 committed[attempt.id] = attempt
         self.committed_attempts = committed
+
+    def _publish_subscriptions(self, rows: list[object]) -> None:
+        committed = dict(self.committed_subscriptions)
+        for subscription in rows:
+            assert isinstance(subscription, Subscription)
+            if subscription.state is SubscriptionState.DELETED:
+                committed.pop(subscription.id, None)
+            else:
+                committed[subscription.id] = subscription
+        self.committed_subscriptions = committed
 
     def evict_ended(self, rows: dict[str, list[object]]) -> None:
         """Drop what the commit of `rows` has ended for good."""
@@ -418,6 +444,10 @@ class Memory:
             kept = self.leases.get(allocation.lease_id)
             if kept is not None and kept.state in FINAL:
                 self._evict_lease(kept.id)
+        for subscription in rows.get("subscription", ()):
+            assert isinstance(subscription, Subscription)
+            if subscription.state is SubscriptionState.DELETED:
+                self.subscriptions.evict(subscription.id)
         for node in rows.get("node", ()):
             assert isinstance(node, Node)
             if node.state is NodeState.RETIRED:

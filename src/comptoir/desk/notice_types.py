@@ -40,12 +40,15 @@ class NoticeType:
             leave under the names of `units/wire.py`. House-only numbers are left out for
             tenants, all others are always there.
         version: Raised when an old reader would misunderstand.
+        directed: Sent only to the subscription that it is about, whatever others chose; the
+            feed has it like any other.
     """
 
     says: str
     next: str
     fields: Fields
     version: int = 1
+    directed: bool = False
 
 
 _LEASE: Fields = {"kind": WORD, "accelerators": COUNT, "lease_class": WORD, "name": WORD}
@@ -275,6 +278,18 @@ NOTICE_TYPES: dict[str, NoticeType] = {
         "invoice {number} of {total} {currency} was issued",
         "comptoir invoice show {number}",
         {"number": WORD, "total_micros": MONEY, "currency": WORD},
+    ),
+    # Subscriptions.
+    "subscription.disabled": NoticeType(
+        "the {kind} {subject} to {place} is disabled: {reason}",
+        "mend its receiver, then: comptoir {kind} enable {subject}",
+        {"kind": WORD, "place": WORD, "failures": COUNT, "reason": WORD},
+    ),
+    "subscription.tested": NoticeType(
+        "a test of the {kind} {subject} to {place}",
+        "nothing: it has arrived",
+        {"kind": WORD, "place": WORD},
+        directed=True,
     ),
     "chargeback.issued": NoticeType(
         "chargeback statement {number} of {total} {currency} was issued",

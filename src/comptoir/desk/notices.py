@@ -14,6 +14,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -118,18 +119,26 @@ def types_matching(patterns: Sequence[str]) -> tuple[str, ...]:
     Raises:
         Invalid: `unknown_notice_type`: a pattern that names none.
     """
-    found: set[str] = set()
     for pattern in patterns:
-        named = [kind for kind in NOTICE_TYPES if _names(pattern, kind)]
-        if not named:
+        if not any(_names(pattern, kind) for kind in NOTICE_TYPES):
             raise Invalid(
                 "unknown_notice_type",
                 f"no notice is called {pattern[:60]!r}",
                 f"use one of {', '.join(_groups())}, or a type that docs/notices.md lists",
                 {"type": pattern[:60]},
             )
-        found.update(named)
-    return tuple(sorted(found))
+    return tuple(sorted(kind for kind in NOTICE_TYPES if any(_names(p, kind) for p in patterns)))
+
+
+@lru_cache(maxsize=1_024)
+def types_sent(patterns: tuple[str, ...]) -> frozenset[str]:
+    """The types that a subscription with these patterns is sent; of what it once chose and
+    is no more, nothing."""
+    return frozenset(
+        name
+        for name, kind in NOTICE_TYPES.items()
+        if not kind.directed and any(_names(pattern, name) for pattern in patterns)
+    )
 
 
 def _names(pattern: str, kind: str) -> bool:

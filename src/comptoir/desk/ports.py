@@ -1,6 +1,7 @@
 """Ports: what the desk needs from outside, and who may stand in for it.
 
-The engine's port is long and has a file of its own, `engine_port.py`.
+The engine's port is long and has a file of its own, `engine_port.py`; so has the port that
+carries notices away, `notice_port.py`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -153,10 +154,23 @@ class Store(Protocol):
         """Any committed allocation of a lease that was delivered."""
         ...
 
+    def find_told(
+        self, types: Sequence[str], tenant_id: str | None, after: int, most: int
+    ) -> Sequence[Event]:
+        """Committed events of these types with a number over `after`, oldest first.
+
+        `tenant_id` None means everybody's. Safe to call from any thread.
+        """
+        ...
+
     def short_of_room(self) -> bool:
         """Whether only what ends or frees something may be written now."""
         ...
 
     def forget_answers(self, before_ms: int) -> int:
         """Drop answers older than their keeping time; returns how many."""
+        ...
+
+    def forget_deliveries(self, before_ms: int) -> int:
+        """Drop tries to send older than their keeping time; returns how many."""
         ...

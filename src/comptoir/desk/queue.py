@@ -25,6 +25,7 @@ FREEING = frozenset(
     {
         "turn",
         "observe",
+        "settle_deliveries",
         "cancel_lease",
         "end_lease",
         "cancel_job",

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from comptoir.desk.ports import Changes, CommitUnknown, Loaded, StoredAnswer
+from comptoir.desk.ports import Changes, CommitUnknown, Event, Loaded, StoredAnswer
 from comptoir.leases.allocation import Allocation
 from comptoir.metering.usage import UsageEvent
 from comptoir.store.sql_store import SqlStore
@@ -152,6 +152,12 @@ class FaultyStore:
         """As the real one."""
         return self.real.find_allocation_of(lease_id)
 
+    def find_told(
+        self, types: Sequence[str], tenant_id: str | None, after: int, most: int
+    ) -> Sequence[Event]:
+        """As the real one."""
+        return self.real.find_told(types, tenant_id, after, most)
+
     def short_of_room(self) -> bool:
         """As the real one."""
         return self.real.short_of_room()
@@ -159,3 +165,7 @@ class FaultyStore:
     def forget_answers(self, before_ms: int) -> int:
         """As the real one."""
         return self.real.forget_answers(before_ms)
+
+    def forget_deliveries(self, before_ms: int) -> int:
+        """As the real one."""
+        return self.real.forget_deliveries(before_ms)

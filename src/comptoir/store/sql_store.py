@@ -15,7 +15,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
-from comptoir.desk.ports import Changes, CommitUnknown, Loaded, StaleBook, StoredAnswer
+from comptoir.desk.ports import Changes, CommitUnknown, Event, Loaded, StaleBook, StoredAnswer
 from comptoir.leases.allocation import Allocation
 from comptoir.metering.usage import UsageEvent
 from comptoir.store import tables
@@ -27,6 +27,8 @@ from comptoir.store.statements import (
     LAST_AT,
     LAST_SEQ,
     MOVE,
+    TOLD,
+    TOLD_TO_TENANT,
     USAGE,
     live_statements,
     prepared,
@@ -116,6 +118,15 @@ class SqlStore:
                 found[event.event_id] = event
         return found
 
+    def find_told(
+        self, types: Sequence[str], tenant_id: str | None, after: int, most: int
+    ) -> Sequence[Event]:
+        """Events of these types after a number, oldest first."""
+        given = {"types": types, "tenant_id": tenant_id, "after": after, "most": most}
+        if tenant_id is None:
+            del given["tenant_id"]
+        return self._many("event", TOLD if tenant_id is None else TOLD_TO_TENANT, given)
+
     def _one(self, table: str, condition: Any) -> Any | None:
         mapped = MAPPED[table]
         with self._reading() as connection:
@@ -186,13 +197,17 @@ class SqlStore:
 
     def forget_answers(self, before_ms: int) -> int:
         """Drop answers past their keeping time."""
+        return self._forget(tables.answer.delete().where(tables.answer.c.created_at_ms < before_ms))
+
+    def forget_deliveries(self, before_ms: int) -> int:
+        """Drop deliveries past their keeping time."""
+        return self._forget(tables.delivery.delete().where(tables.delivery.c.at_ms < before_ms))
+
+    def _forget(self, statement: Any) -> int:
         try:
             connection = self._connection()
             with connection.begin():
-                done = connection.execute(
-                    tables.answer.delete().where(tables.answer.c.created_at_ms < before_ms)
-                )
-                return int(done.rowcount)
+                return int(connection.execute(statement).rowcount)
         except DBAPIError as error:
             self._drop_connection()
             self._translate(error, committing=False)

@@ -27,6 +27,7 @@ from comptoir.ledger.entries import Posting
 from comptoir.store import tables
 from comptoir.store.mapping import Prepared, field_names, fields_of
 from comptoir.store.tables import APPEND_ONLY, MAPPED
+from comptoir.tenants.subscriptions import SubscriptionState
 
 BOOK = select(tables.book.c.version, tables.book.c.counter)
 MOVE = (
@@ -89,6 +90,16 @@ def select_rows(name: str) -> Select[Any]:
     return select(*(mapped.table.c[field] for field in field_names(mapped.value)))
 
 
+TOLD = (
+    select_rows("event")
+    .where(
+        tables.event.c.seq > bindparam("after"),
+        tables.event.c.type.in_(bindparam("types", expanding=True)),
+    )
+    .order_by(tables.event.c.seq)
+    .limit(bindparam("most"))
+)
+TOLD_TO_TENANT = TOLD.where(tables.event.c.tenant_id == bindparam("tenant_id"))
 ANSWERS = select_rows("answer").where(
     tuple_(tables.answer.c.scope, tables.answer.c.key).in_(bindparam("keys", expanding=True))
 )
@@ -157,4 +168,5 @@ def _live() -> dict[str, Any]:
         "policy": None,
         "setting": None,
         "reclaim_count": None,
+        "subscription": tables.subscription.c.state != SubscriptionState.DELETED,
     }

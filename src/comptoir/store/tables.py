@@ -40,6 +40,8 @@ from comptoir.pricing.rates import Rate, RateCard, RateState
 from comptoir.store.entitlement_tables import class_policy, entitlement, lending_mark
 from comptoir.store.failure_tables import breach as breach
 from comptoir.store.failure_tables import node_check as node_check
+from comptoir.store.notice_tables import delivery as delivery
+from comptoir.store.notice_tables import subscription as subscription
 from comptoir.store.schema import (
     Choices,
     Exact,
@@ -58,6 +60,7 @@ from comptoir.store.supply_tables import inbound_lease as inbound_lease
 from comptoir.store.supply_tables import node as node
 from comptoir.tenants.entitlements import Entitlement
 from comptoir.tenants.parties import Key, Quota, Role, Tenant, TenantKind, TenantState, User
+from comptoir.tenants.subscriptions import Delivery, Subscription
 from comptoir.units.ids import RateId
 
 book = Table(
@@ -452,6 +455,8 @@ MAPPED: dict[str, Mapped] = {
     "policy": Mapped(class_policy, ClassPolicy, {}),
     "setting": Mapped(setting, Setting, {}),
     "reclaim_count": Mapped(reclaim_count, ReclaimCount, {}),
+    "subscription": Mapped(subscription, Subscription, {}),
+    "delivery": Mapped(delivery, Delivery, {}),
     "event": Mapped(event, Event, {}),
     "node_check": Mapped(node_check, NodeCheck, {}),
     "usage": Mapped(usage, UsageEvent, {}),

@@ -23,6 +23,7 @@ class Permission(StrEnum):
     RATES_PROPOSE = "rates_propose"
     RATES_APPROVE = "rates_approve"
     INVOICES_WRITE = "invoices_write"
+    SUBSCRIPTIONS_WRITE = "subscriptions_write"
     SYSTEM = "system"
 
 
@@ -39,6 +40,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.ENTITLEMENTS_WRITE,
             _P.FLEET_WRITE,
             _P.LEASES_WRITE,
+            _P.SUBSCRIPTIONS_WRITE,
             _P.USAGE_WRITE,
             _P.RATES_PROPOSE,
         }
@@ -51,7 +53,9 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     ),
     Role.APPROVER: frozenset({_P.READ, _P.READ_HOUSE, _P.RATES_APPROVE, _P.KEYS_ISSUE}),
     Role.AUDITOR: frozenset({_P.READ, _P.READ_HOUSE}),
-    Role.TENANT_ADMIN: frozenset({_P.READ, _P.LEASES_WRITE, _P.USERS_WRITE, _P.KEYS_ISSUE}),
+    Role.TENANT_ADMIN: frozenset(
+        {_P.READ, _P.LEASES_WRITE, _P.USERS_WRITE, _P.KEYS_ISSUE, _P.SUBSCRIPTIONS_WRITE}
+    ),
     Role.TENANT_MEMBER: frozenset({_P.READ, _P.LEASES_WRITE, _P.KEYS_ISSUE}),
     Role.TENANT_READ_ONLY: frozenset({_P.READ}),
 }

@@ -27,6 +27,7 @@ RateCardId = NewType("RateCardId", str)
 RateId = NewType("RateId", str)
 AccrualId = NewType("AccrualId", str)
 InvoiceId = NewType("InvoiceId", str)
+SubscriptionId = NewType("SubscriptionId", str)
 EntitlementId = NewType("EntitlementId", str)
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"

@@ -61,7 +61,7 @@ def run_demo(
             raise Unavailable("engine_unavailable", f"no job can run here: {health.reason}")
         stack.callback(_retire, post)
         chosen = pick_port(HOST, port or DEFAULT_PORT)
-        app = create_app(post.queue, post.views, post.engines)
+        app = create_app(post.queue, post.views, post.engines, post.sender)
         stack.enter_context(_serving(app, chosen))
         url = f"http://{HOST}:{chosen}"
         facts = _play(console, post, url, data)

@@ -28,8 +28,10 @@ from comptoir.desk.operations import (
     runtimes,
     series,
     settings,
+    settle_deliveries,
     shrink_lease,
     submit_job,
+    subscriptions,
     supply,
     tenants,
     turn,
@@ -54,7 +56,9 @@ OPERATIONS: dict[str, Operation] = {
         Operation("open_book", Permission.SYSTEM, open_book.open_book),
         Operation("turn", Permission.SYSTEM, turn.turn),
         Operation("forget_answers", Permission.SYSTEM, housekeeping.forget_answers),
+        Operation("forget_deliveries", Permission.SYSTEM, housekeeping.forget_deliveries),
         Operation("observe", Permission.SYSTEM, observe.observe),
+        Operation("settle_deliveries", Permission.SYSTEM, settle_deliveries.settle_deliveries),
         Operation("create_tenant", Permission.TENANTS_WRITE, tenants.create_tenant),
         Operation("suspend_tenant", Permission.TENANTS_SUSPEND, tenants.suspend_tenant),
         Operation("resume_tenant", Permission.TENANTS_SUSPEND, tenants.resume_tenant),
@@ -103,5 +107,17 @@ OPERATIONS: dict[str, Operation] = {
         Operation("cancel_job", Permission.LEASES_WRITE, submit_job.cancel_job),
         Operation("record_usage", Permission.USAGE_WRITE, record_usage.record_usage),
         Operation("issue_invoice", Permission.INVOICES_WRITE, issue_invoice.issue_invoice),
+        Operation(
+            "create_subscription", Permission.SUBSCRIPTIONS_WRITE, subscriptions.create_subscription
+        ),
+        Operation(
+            "delete_subscription", Permission.SUBSCRIPTIONS_WRITE, subscriptions.delete_subscription
+        ),
+        Operation(
+            "enable_subscription", Permission.SUBSCRIPTIONS_WRITE, subscriptions.enable_subscription
+        ),
+        Operation("rotate_secret", Permission.SUBSCRIPTIONS_WRITE, subscriptions.rotate_secret),
+        Operation("send_test", Permission.SUBSCRIPTIONS_WRITE, subscriptions.send_test),
+        Operation("redeliver", Permission.SUBSCRIPTIONS_WRITE, subscriptions.redeliver),
     )
 }

@@ -23,6 +23,12 @@ from comptoir.store.views.prepared import DriverRow, PreparedPages
 from comptoir.store.views.reading import Ask, Page, Views, equal
 from comptoir.tenants.entitlements import Entitlement
 from comptoir.tenants.parties import Key, Quota, Tenant, User
+from comptoir.tenants.subscriptions import (
+    Delivery,
+    Subscription,
+    SubscriptionKind,
+    SubscriptionState,
+)
 
 MOST_PARTS = 20_000
 """Allocations shown with one lease, attempts with one job."""
@@ -292,6 +298,25 @@ def last_event_seq(views: Views) -> int:
     c = t.event.c
     newest: list[Event] = views.all("event", order=(c.seq.desc(),), most=1)
     return newest[0].seq if newest else 0
+
+
+def subscriptions(
+    views: Views, ask: Ask, tenant_id: str | None = None, kind: SubscriptionKind | None = None
+) -> Page[Subscription]:
+    """Subscriptions that are not deleted, newest first."""
+    c = t.subscription.c
+    wanted = (
+        equal(c.tenant_id, tenant_id),
+        equal(c.kind, kind),
+        c.state != SubscriptionState.DELETED,
+    )
+    return views.page("subscription", ask, *wanted, keys=("created_at_ms", "id"))
+
+
+def deliveries(views: Views, ask: Ask, subscription_id: str) -> Page[Delivery]:
+    """Tries to send to a subscription, newest first."""
+    c = t.delivery.c
+    return views.page("delivery", ask, c.subscription_id == subscription_id, keys=("number",))
 
 
 def find(views: Views, table: str, id: str) -> Any | None:
