@@ -1,5 +1,6 @@
 """What the encoders write is what openapi/ promises: every GET and write, validated."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,20 @@ def test_the_same_holds_on_postgresql(tmp_path: Path, postgres_database: str) ->
         world.people["member"].get(f"/v1/leases?cursor={leases['next_cursor']}").ok()
 
 
+def subscribed(world: World) -> str:
+    """A subscription of the member's tenant to which something was sent, in vain."""
+    body = {"target": "http://127.0.0.1:9/", "types": ["quota.set"]}
+    made = world.people["admin"].post("/v1/subscriptions", body)
+    path = "/v1/subscriptions/{subscription}"
+    fits("POST", "/v1/subscriptions", made.ok())
+    tested = world.people["admin"].post(f"/v1/subscriptions/{made.json['id']}/test")
+    fits("POST", f"{path}/test", tested.ok())
+    tries = f"/v1/subscriptions/{made.json['id']}/deliveries"
+    while not world.operator.get(tries).ok()["items"]:
+        time.sleep(0.02)
+    return str(made.json["id"])
+
+
 def answers_fit(world: World) -> None:
     lease = world.lease()
     world.wait(f"/v1/leases/{lease['id']}", state="active")
@@ -64,6 +79,7 @@ def answers_fit(world: World) -> None:
         "supply": world.operator.get("/v1/supply").ok()["items"][0]["id"],
         "card": world.rate_card,
         "invoice": invoice.json["number"],
+        "subscription": subscribed(world),
         "entitlement": _entitled(world),
     }
     for route in ROUTES:

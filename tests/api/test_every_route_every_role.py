@@ -80,6 +80,7 @@ def test_a_role_passes_exactly_where_the_table_lets_it(
 
 def test_another_tenants_things_look_like_things_that_are_not(world: World) -> None:
     member, stranger = world.people["member"], world.people["stranger"]
+    admin = world.people["admin"]
     lease = world.lease()
     job = member.post("/v1/jobs", {"lease_id": lease["id"], "command": ["true"]}).ok()
     key = member.get("/v1/keys").ok()["items"][0]["id"]
@@ -89,8 +90,10 @@ def test_another_tenants_things_look_like_things_that_are_not(world: World) -> N
         "tenant": "acme",
         "user": member.user_id,
         "key": key,
+        "subscription": admin.post("/v1/subscriptions", {"target": "http://[::1]:9/"}).ok()["id"],
     }
     bodies = {
+        "/v1/subscriptions/{subscription}/redeliver": {"notice": "nt_1"},
         "/v1/leases/{lease}/extend": {"ends_at": "2099-01-01T00:00:00Z"},
         "/v1/leases/{lease}/shrink": {"accelerators": 1},
         "/v1/leases/{lease}/reject-node": {"node": "nd_0000", "because": "it throttles"},

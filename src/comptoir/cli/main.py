@@ -50,6 +50,8 @@ SECTIONS = {
         "supply": (f"{_AT}.supply:supply", "Capacity that is owned or rented."),
         "runtime": (f"{_AT}.runtimes:runtime", "Read-only environments for jobs."),
         "setting": (f"{_AT}.settings:setting", "What holds for the whole book."),
+        "webhook": (f"{_AT}.subscriptions:webhook", "Notices sent to a URL, signed."),
+        "mail": (f"{_AT}.subscriptions:mail", "Notices sent by mail."),
         "audit": (f"{_AT}.status:audit", "Who did what, in order."),
         "db": (f"{_AT}.db:db", "Upgrade, back up and restore a book."),
         "doctor": (f"{_AT}.doctor:doctor", "Check this machine, with a remedy for each finding."),

@@ -8,15 +8,57 @@ from pathlib import Path
 from comptoir.api.app import create_app
 from comptoir.api.serving import claim_port, pick_port, refuse_insecure_bind, serve
 from comptoir.assembly import OPERATOR_KEY_FILE, Settings, open_post
+from comptoir.notices.mailing import MailSettings
+from comptoir.units.errors import Invalid
 
 DEFAULT_PORT = 8420
 
 
+def settings(
+    data: Path, database_url: str | None, mail: MailSettings | None, webhooks_to_loopback: bool
+) -> Settings:
+    """What the operator chose, as the assembly takes it."""
+    return Settings(
+        data=data,
+        database_url=database_url,
+        mail=mail,
+        webhooks_to_loopback=webhooks_to_loopback,
+    )
+
+
+def mail_settings(
+    host: str,
+    sender: str,
+    port: int | None,
+    security: str,
+    user: str,
+    password_file: Path | None,
+) -> MailSettings:
+    """The mail server; the password is read from its file.
+
+    Raises:
+        Invalid: `bad_file` or `mail_in_the_clear`.
+    """
+    chosen = port or (465 if security == "tls" else 587)
+    password = "" if password_file is None else _password(password_file)
+    found = MailSettings(host, sender, chosen, security, user, password)
+    found.check()
+    return found
+
+
+def _password(path: Path) -> str:
+    try:
+        return path.read_text().rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Invalid(
+            "bad_file", f"{path} cannot be read: {error}", "name the file with the password"
+        ) from None
+
+
 def serve_forever(
-    data: Path,
+    chosen_settings: Settings,
     host: str,
     port: int | None,
-    database_url: str | None,
     behind_proxy: bool,
     tls_cert: Path | None,
     tls_key: Path | None,
@@ -36,7 +78,8 @@ def serve_forever(
     logging.getLogger("alembic").setLevel(logging.WARNING)
     refuse_insecure_bind(host, behind_proxy=behind_proxy, tls=tls_cert is not None)
     chosen = pick_port(host, DEFAULT_PORT) if port is None else claim_port(host, port)
-    with open_post(Settings(data=data, database_url=database_url)) as post:
+    data = chosen_settings.data
+    with open_post(chosen_settings) as post:
         url = f"http{'s' if tls_cert else ''}://{host}:{chosen}"
         _greet(url, data, first=post.first_key is not None)
         for name, engine in post.engines.items():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from comptoir.cli.formats import Times
-from comptoir.units.errors import Invalid
+from comptoir.units.errors import Conflict, Invalid
 
 if TYPE_CHECKING:
     from comptoir.cli.output import Column
@@ -105,6 +105,25 @@ def read_key(path: Path) -> str:
     if not key or len(key) > 512 or not key.isascii() or not key.isprintable() or " " in key:
         raise Invalid("no_key_file", f"{path} does not hold an API key", "name another file")
     return key
+
+
+def write_private(path: Path, secret: str) -> None:
+    """Write a secret to a new file that is its owner's alone.
+
+    Raises:
+        Conflict: `cannot_write`; the secret is shown then: it cannot be asked for again.
+    """
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        note(secret)
+        raise Conflict(
+            "cannot_write",
+            f"{path}: {error.strerror}; what it was to hold is the line above",
+            "keep it",
+        ) from None
+    with os.fdopen(handle, "w") as file:
+        file.write(secret + "\n")
 
 
 def _set(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:

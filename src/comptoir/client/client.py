@@ -26,6 +26,7 @@ from comptoir.client.profiles import resolve
 from comptoir.client.records import Job
 from comptoir.client.retry import Patience
 from comptoir.client.running import start
+from comptoir.client.subscriptions import Subscriptions
 from comptoir.client.transport import Transport, path_of
 from comptoir.client.windows import Holds, SeriesOfLeases, Settings
 from comptoir.client.work import Jobs, Leases
@@ -78,6 +79,7 @@ class Client:
         self.ledger = Ledger(self._transport)
         self.invoices = Invoices(self._transport)
         self.feed = Feed(self._transport)
+        self.subscriptions = Subscriptions(self._transport)
         self.settings = Settings(self._transport)
 
     def health(self) -> dict[str, Any]:

@@ -447,3 +447,44 @@ class Notice(TypedDict):
     tenant: str | None
     subject: str
     data: dict[str, Any]
+
+
+class Subscription(TypedDict):
+    """Notices of some types, sent to one place in order; `tenant_id` None is the house's."""
+
+    id: str
+    tenant_id: str | None
+    kind: str
+    target: str
+    types: list[str]
+    note: str
+    created_by: str
+    created_at: str
+    state: str
+    reason: str
+    settled_until: str
+    again: list[str]
+    failures: int
+    next_try_at: str | None
+    deliveries: int
+    previous_secret_until: str | None
+
+
+class NewSubscription(Subscription):
+    """`secret` is shown this once, and None if the answer was asked for again."""
+
+    secret: str | None
+
+
+class Delivery(TypedDict):
+    """One try to send."""
+
+    number: int
+    notice: str
+    notices: int
+    again: bool
+    at: str
+    took_ms: int
+    delivered: bool
+    status: int | None
+    detail: str

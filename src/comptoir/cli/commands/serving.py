@@ -14,6 +14,7 @@ DATA = Path("comptoir-data")
     "up",
     "comptoir up --data ./post",
     "comptoir up --data ./post --database-url postgresql://comptoir@db/comptoir",
+    "comptoir up --data ./post --smtp-host mail.example.org --smtp-from comptoir@example.org",
     online=False,
 )
 @click.option(
@@ -35,6 +36,38 @@ DATA = Path("comptoir-data")
     "--tls-cert", type=click.Path(path_type=Path, dir_okay=False), help="Certificate, PEM."
 )
 @click.option("--tls-key", type=click.Path(path_type=Path, dir_okay=False), help="Its key, PEM.")
+@click.option(
+    "--smtp-host", envvar="COMPTOIR_SMTP_HOST", metavar="HOST", help="The mail server for notices."
+)
+@click.option(
+    "--smtp-port",
+    envvar="COMPTOIR_SMTP_PORT",
+    type=click.IntRange(1, 65_535),
+    help="Its port; 587, or 465 with tls, if not said.",
+)
+@click.option(
+    "--smtp-security",
+    envvar="COMPTOIR_SMTP_SECURITY",
+    default="starttls",
+    show_default=True,
+    type=click.Choice(["starttls", "tls", "none"]),
+    help="How it is spoken to.",
+)
+@click.option("--smtp-user", envvar="COMPTOIR_SMTP_USER", default="", help="Who logs in there.")
+@click.option(
+    "--smtp-password-file",
+    envvar="COMPTOIR_SMTP_PASSWORD_FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A file with the password.",
+)
+@click.option(
+    "--smtp-from", envvar="COMPTOIR_SMTP_FROM", metavar="ADDRESS", help="Whose mail it is."
+)
+@click.option(
+    "--webhooks-to-loopback",
+    is_flag=True,
+    help="Let webhooks be on this machine, there without TLS: for development.",
+)
 def up(
     cli: Session,
     data: Path,
@@ -44,16 +77,32 @@ def up(
     behind_proxy: bool,
     tls_cert: Path | None,
     tls_key: Path | None,
+    smtp_host: str | None,
+    smtp_port: int | None,
+    smtp_security: str,
+    smtp_user: str,
+    smtp_password_file: Path | None,
+    smtp_from: str | None,
+    webhooks_to_loopback: bool,
 ) -> int:
     """Open a trading post: the book, the HTTP API, the local engine.
 
     It stops gracefully on Ctrl-C or SIGTERM and leaves jobs running. An address that others
-    can reach needs --tls-cert and --tls-key, or --behind-proxy.
+    can reach needs --tls-cert and --tls-key, or --behind-proxy. Mail is sent when --smtp-host
+    and --smtp-from say how; the environment says each as COMPTOIR_SMTP_HOST and so on.
     """
     if (tls_cert is None) != (tls_key is None):
         raise click.UsageError("--tls-cert and --tls-key go together")
+    if (smtp_host is None) != (smtp_from is None):
+        raise click.UsageError("--smtp-host and --smtp-from go together")
     serve = server_room("comptoir.cli.serve")
-    return int(serve.serve_forever(data, host, port, database_url, behind_proxy, tls_cert, tls_key))
+    mail = None
+    if smtp_host and smtp_from:
+        mail = serve.mail_settings(
+            smtp_host, smtp_from, smtp_port, smtp_security, smtp_user, smtp_password_file
+        )
+    settings = serve.settings(data, database_url, mail, webhooks_to_loopback)
+    return int(serve.serve_forever(settings, host, port, behind_proxy, tls_cert, tls_key))
 
 
 @leaf("demo", "comptoir demo", "comptoir demo --once --report facts.json", online=False)

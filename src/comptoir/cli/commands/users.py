@@ -6,7 +6,7 @@ import click
 
 from comptoir.cli.formats import Instant
 from comptoir.cli.lazy import Group, Session, leaf
-from comptoir.cli.session import note
+from comptoir.cli.session import note, write_private
 from comptoir.client.records import User
 from comptoir.units.errors import Conflict
 
@@ -105,7 +105,7 @@ def issue(
             f"revoke it with `comptoir key revoke {made['id']}`, and issue another",
         )
     if to is not None:
-        _write_private(to, made["secret"])
+        write_private(to, made["secret"])
         cli.record({**made, "secret": None}, f"issued {made['id']}, kept in {to} (mode 0600)")
         return
     expiry = cli.times.when(made["expires_at"], "never")
@@ -138,20 +138,6 @@ def revoke(cli: Session, key_id: str, yes: bool) -> None:
     cli.confirm(f"revoke {key_id}: whatever uses it stops working at once", yes)
     found = cli.client.keys.revoke(key_id)
     cli.record(found, f"revoked {found['id']}")
-
-
-def _write_private(path: Path, secret: str) -> None:
-    import os
-
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:
-        note(secret)  # it exists now and cannot be asked for again
-        raise Conflict(
-            "cannot_write", f"{path}: {error.strerror}; the key is the line above", "keep it"
-        ) from None
-    with os.fdopen(handle, "w") as file:
-        file.write(secret + "\n")
 
 
 def _show(cli: Session, found: User, headline: str) -> None:
