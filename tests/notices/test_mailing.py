@@ -194,7 +194,8 @@ def test_a_login_goes_over_tls(certificate: Path) -> None:
     assert box.tls == [True]
     assert (bad.delivered, bad.status) == (False, 535), bad
     assert not stranger.delivered
-    assert box.logins == [(b"comptoir", b"good"), (b"comptoir", b"bad")]
+    assert box.logins[0] == (b"comptoir", b"good")
+    assert set(box.logins[1:]) == {(b"comptoir", b"bad")}
 
 
 def test_a_password_never_travels_in_the_clear() -> None:
