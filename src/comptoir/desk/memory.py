@@ -139,9 +139,7 @@ class Memory:
         )
         self._make_entitlement_tables(journal)
         self._make_operating_tables(journal)
-        self.subscriptions = Table[SubscriptionId, Subscription](
-            "subscription", lambda r: r.id, journal
-        )
+        self._make_subscriptions(journal)
         self.all_tables: tuple[Table, ...] = (  # type: ignore[type-arg]
             self.rate_cards, self.rates, self.tenants, self.quotas, self.users, self.keys,
             self.inbound, self.nodes, self.fabrics, self.runtimes, self.leases, self.allocations,
@@ -152,6 +150,14 @@ class Memory:
         self._index()
         self._index_losses()
         self._keep_agenda()
+
+    def _make_subscriptions(self, journal: Journal) -> None:
+        self.subscriptions = Table[SubscriptionId, Subscription](
+            "subscription", lambda r: r.id, journal
+        )
+        self.subscriptions_of = Index[str, Subscription](
+            self.subscriptions, lambda s: s.tenant_id or HOUSE
+        )
 
     def _make_lease_tables(self, journal: Journal, snapshot: Snapshot, headroom: Headroom) -> None:
         """What placement reads hears of changes first, what counts it hears after."""
@@ -310,9 +316,6 @@ class Memory:
         )
         self.nodes_by_name = Index[str, Node](
             self.nodes, lambda n: None if n.state is NodeState.RETIRED else n.name
-        )
-        self.subscriptions_of = Index[str, Subscription](
-            self.subscriptions, lambda s: s.tenant_id or HOUSE
         )
         self.entitlements_by_kind = Index[str, Entitlement](self.entitlements, lambda e: e.kind)
         self.entitlements_by_holder = Index[Holder, Entitlement](
