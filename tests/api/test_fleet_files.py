@@ -57,6 +57,33 @@ def test_what_is_drained_is_out_of_service_and_not_free(world: World) -> None:
     }  # fmt: skip
 
 
+def test_a_block_of_spares_is_kept_out_of_sale_and_may_be_put_back(world: World) -> None:
+    text = (
+        '[[inbound]]\nname = "cold"\nkind = "mi300x"\n[[inbound.nodes]]\nsite = "oslo"\n'
+        'cluster = "s"\nnodes = 2\naccelerators_per_node = 8\nspare = true\ngated = false\n'
+        'fence_after = "2m"\naccept_within = "1d"\n'
+    )
+    asked = {"file": "cold.toml", "text": text}
+    world.operator.post("/v1/fleet/apply", asked).ok()
+    first, second = world.operator.get("/v1/nodes?kind=mi300x").ok()["items"]
+    assert (first["spare"], first["fence_after_s"], first["accept_within_s"]) == (True, 120, 86_400)
+    assert _free(world, "mi300x") == 0
+    world.operator.post(f"/v1/nodes/{second['id']}/spare", {"spare": False}).ok()
+    assert _free(world, "mi300x") == 8
+    again = world.operator.post("/v1/fleet/apply", asked).ok()
+    assert again["leases"][0]["action"] == "unchanged"
+    slower = {**asked, "text": text.replace('"2m"', '"3m"')}
+    world.operator.post("/v1/fleet/apply", slower).refused(409, "fleet_conflicts")
+    world.operator.post(f"/v1/nodes/{second['id']}/fail", {"because": "no power"}).ok()
+    assert [node["id"] for node in Client(world.url, world.operator.secret).fleet.nodes(
+        "mi300x", "failed")] == [second["id"]]  # fmt: skip
+
+
+def _free(world: World, kind: str) -> int:
+    kinds = world.operator.get("/v1/fleet?level=site").ok()["kinds"]
+    return int(next(one["free"] for one in kinds if one["kind"] == kind))
+
+
 def test_a_problem_says_the_line_to_machines_too(world: World) -> None:
     broken = LLAMA3.replace("accelerators = 24576", "accelerators = 24575").replace("h100", "h1")
     problem = world.operator.post("/v1/fleet/apply", {"file": "b.toml", "text": broken}).refused(

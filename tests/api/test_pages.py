@@ -26,6 +26,7 @@ def test_walking_a_list_gives_every_row_once_while_new_ones_come(world: World) -
 
 def test_a_page_is_newest_first_and_knows_its_end(world: World) -> None:
     member = world.people["member"]
+    world.lease()
     items = member.get("/v1/leases?limit=500").ok()["items"]
     assert [i["requested_at"] for i in items] == sorted(
         (i["requested_at"] for i in items), reverse=True

@@ -7,7 +7,6 @@ from comptoir.cli.formats import (
     accelerator_time,
     duration,
     money,
-    parse_duration_s,
     parse_when,
     plain,
 )
@@ -36,20 +35,6 @@ def test_money_has_its_currency_and_loses_nothing(amount: str, currency: str, sa
 )  # fmt: skip
 def test_accelerator_time_is_exact(count: str, said: str) -> None:
     assert accelerator_time(count) == said
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"), [("48h", 172_800), ("90m", 5_400), ("1h30m", 5_400), ("2d", 172_800),
-                          ("45", 45), ("45s", 45), ("1w", 604_800)],
-)  # fmt: skip
-def test_durations(text: str, seconds: int) -> None:
-    assert parse_duration_s(text) == seconds
-
-
-@pytest.mark.parametrize("text", ["", "h", "-3h", "1.5h", "3 h", "h3", "3x", "٣h", "9" * 30])
-def test_what_is_not_a_duration(text: str) -> None:
-    with pytest.raises(Invalid):
-        parse_duration_s(text)
 
 
 @pytest.mark.parametrize(

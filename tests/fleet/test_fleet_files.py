@@ -16,6 +16,7 @@ from comptoir.fleet.files import (
     check_node_name,
     parse_size,
 )
+from comptoir.fleet.nodes import MOST_ACCEPT_WITHIN_S, MOST_FENCE_AFTER_S
 from comptoir.fleet.read_file import read_fleet_file
 from comptoir.fleet.reading import MOST_PROBLEMS
 from comptoir.fleet.topology import Fabric
@@ -91,6 +92,10 @@ blocks = st.builds(
     cpus=st.integers(0, 512),
     engine=st.sampled_from(["", "slurm"]),
     node_name=st.sampled_from([DEFAULT_NODE_NAME, "{cluster}/{pod:2}/{rack:3}/{node}@{site}"]),
+    spare=st.booleans(),
+    gated=st.sampled_from([None, True, False]),
+    fence_after_s=st.integers(0, MOST_FENCE_AFTER_S),
+    accept_within_s=st.integers(0, MOST_ACCEPT_WITHIN_S),
 )  # fmt: skip
 conditions = st.builds(
     Conditions,
@@ -174,6 +179,10 @@ PROBLEMS = [
     ("nodes = 2", 'nodes = ["a", "b"]', 13, "nodes[0].nodes[0]", "fleet_duplicate_name"),
     ('memory = "2 TiB"', "memory = 2048", 15, "memory", "fleet_bad_value"),
     ('memory = "2 TiB"', 'memory = "2 elephants"', 15, "memory", "bad_size"),
+    ('memory = "2 TiB"', 'spare = "yes"', 15, "spare", "fleet_bad_value"),
+    ('memory = "2 TiB"', "fence_after = 300", 15, "fence_after", "fleet_bad_value"),
+    ('memory = "2 TiB"', 'fence_after = "a while"', 15, "fence_after", "bad_duration"),
+    ('memory = "2 TiB"', 'accept_within = "8d"', 15, "accept_within", "out_of_range"),
     ("[[inbound.nodes]]", "[inbound.nodes]", 8, "inbound[0].nodes", "fleet_bad_value"),
     ("[[cluster]]", "[[clusters]]", 18, "clusters", "fleet_unknown_field"),
     ('between_pods = "7:1"', 'between_pods = "7"', 23, "between_pods", "bad_ratio"),

@@ -31,6 +31,11 @@ def test_books_hold_under_faults(first: int) -> None:
         )
 
 
+def test_machines_fail_as_often_as_is_asked() -> None:
+    assert not simulate_schedule(11, failures=5_000).problems
+    assert simulate_schedule(11, failures=5_000).command.endswith("--seed 11 --failures 5000")
+
+
 def test_a_seed_always_gives_the_same_schedule() -> None:
     one, other = simulate_schedule(7), simulate_schedule(7)
     assert (one.commits, one.engine_calls, one.faults) == (

@@ -1,6 +1,5 @@
 """Words into values and values into words: instants, durations, money, accelerator time."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -8,11 +7,10 @@ from typing import Any
 
 import click
 
+from comptoir.units.durations import parse_duration_s
 from comptoir.units.errors import Invalid
 from comptoir.units.time import MS_PER_HOUR, parse_instant
 
-_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
-_DURATION = re.compile(r"([0-9]{1,9})([smhdw])")
 _SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£"}
 
 
@@ -48,6 +46,11 @@ def since(text: str) -> str:
     return duration(int(max(passed_s, 0)))
 
 
+def passed(text: str | None) -> bool | None:
+    """Whether an instant of the API is past; None where there is none."""
+    return None if text is None else datetime.fromisoformat(text) <= datetime.now(UTC)
+
+
 def duration(seconds: int) -> str:
     """Seconds for people: "45 s", "6 min", "3 h 20 min", "2 d 4 h"."""
     if seconds < 60:
@@ -59,22 +62,6 @@ def duration(seconds: int) -> str:
         return f"{hours} h {minutes} min" if minutes else f"{hours} h"
     days, hours = seconds // 86_400, seconds % 86_400 // 3_600
     return f"{days} d {hours} h" if hours else f"{days} d"
-
-
-def parse_duration_s(text: str) -> int:
-    """Seconds from `48h`, `90m`, `1h30m`, `2d`, or a bare number of seconds.
-
-    Raises:
-        Invalid: `bad_duration`.
-    """
-    parts = _DURATION.findall(text)
-    if text.isascii() and text.isdigit() and len(text) < 10:
-        return int(text)
-    if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise Invalid(
-            "bad_duration", f"{text!r} is not a duration", "write it as 48h, 90m, 1h30m or 2d"
-        )
-    return sum(int(number) * _SECONDS[unit] for number, unit in parts)
 
 
 def parse_when(text: str) -> str:

@@ -48,9 +48,9 @@ class Fleet:
         """The catalogue of accelerator kinds."""
         return self._transport.pages(path_of("kinds"), PAGE)
 
-    def nodes(self, kind: str | None = None) -> Iterator[Node]:
-        """Every node."""
-        return self._transport.pages(path_of("nodes"), PAGE, kind=kind)
+    def nodes(self, kind: str | None = None, state: str | None = None) -> Iterator[Node]:
+        """Every node, or those of a kind and in a state."""
+        return self._transport.pages(path_of("nodes"), PAGE, kind=kind, state=state)
 
     def node(self, node_id: str) -> Node:
         """One node."""

@@ -9,6 +9,7 @@ from comptoir.fleet.files import MOST_PLACES, Span, check_node_name, parse_size
 from comptoir.fleet.kinds import check_kind
 from comptoir.fleet.reading import Judge, bad_value
 from comptoir.fleet.topology import check_ratio
+from comptoir.units.durations import parse_duration_s
 from comptoir.units.money import check_currency, parse_price
 from comptoir.units.recurrence import Recurrence, parse_recurrence
 from comptoir.units.text import check_count, check_text
@@ -103,6 +104,22 @@ def size(field: str, value: Any) -> int:
 def node_name(field: str, value: Any) -> str:
     """How numbered nodes are called."""
     return check_node_name(field, string(value))
+
+
+def flag(_: str, value: Any) -> bool:
+    """Yes or no."""
+    if not isinstance(value, bool):
+        raise bad_value(value, "true or false")
+    return value
+
+
+def duration(longest_s: int) -> Judge:
+    """Seconds, written with their unit."""
+
+    def judge(field: str, value: Any) -> int:
+        return check_count(field, parse_duration_s(string(value)), 0, longest_s)
+
+    return judge
 
 
 def span(field: str, value: Any) -> Span:

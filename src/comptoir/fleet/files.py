@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from comptoir.fleet.conditions import OPEN, Conditions
-from comptoir.fleet.nodes import NewNode
+from comptoir.fleet.nodes import DEFAULT_FENCE_AFTER_S, NewNode
 from comptoir.fleet.topology import Fabric
 from comptoir.units.errors import Invalid
 
@@ -56,6 +56,7 @@ class Block:
 
     `node_name` says how numbered nodes are called: `{site}`, `{cluster}`, `{pod}`, `{rack}`
     and `{node}` stand for their names or numbers, `{rack:3}` for three digits at least.
+    The last four are what `NewNode` says of every node.
     """
 
     site: str
@@ -68,6 +69,10 @@ class Block:
     cpus: int = 0
     engine: str = ""
     node_name: str = DEFAULT_NODE_NAME
+    spare: bool = False
+    gated: bool | None = None
+    fence_after_s: int = DEFAULT_FENCE_AFTER_S
+    accept_within_s: int = 0
 
     @property
     def node_count(self) -> int:
@@ -91,7 +96,8 @@ class Block:
                     name = node if self.nodes.names else _named(pattern, given, node)
                     yield NewNode(
                         name, self.accelerators_per_node, self.memory_bytes, self.engine,
-                        self.site, self.cluster, pod_name, rack_name, self.cpus,
+                        self.site, self.cluster, pod_name, rack_name, self.cpus, self.spare,
+                        self.gated, self.fence_after_s, self.accept_within_s,
                     )  # fmt: skip
 
 

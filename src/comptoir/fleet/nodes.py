@@ -9,6 +9,8 @@ from comptoir.units.ids import InboundLeaseId, NodeId
 from comptoir.units.time import Window
 
 DEFAULT_FENCE_AFTER_S = 300
+MOST_FENCE_AFTER_S = 7 * 86_400
+MOST_ACCEPT_WITHIN_S = 7 * 86_400
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,11 @@ from comptoir.fleet.files import (
     FleetFile,
     Span,
 )
+from comptoir.fleet.nodes import (
+    DEFAULT_FENCE_AFTER_S,
+    MOST_ACCEPT_WITHIN_S,
+    MOST_FENCE_AFTER_S,
+)
 from comptoir.fleet.reading import MOST_PROBLEMS, Reading, Table
 from comptoir.fleet.toml_lines import Path, lines_of
 from comptoir.fleet.topology import MOST_GBPS, Fabric
@@ -121,6 +126,12 @@ def _block(table: Table) -> Block | None:
         cpus=table.take("cpus", fields.whole(0, MOST_CPUS), 0),
         engine=table.take("engine", fields.text(32), ""),
         node_name=table.take("node_name", fields.node_name, DEFAULT_NODE_NAME),
+        spare=table.take("spare", fields.flag, False),
+        gated=table.take("gated", fields.flag, None),
+        fence_after_s=table.take(
+            "fence_after", fields.duration(MOST_FENCE_AFTER_S), DEFAULT_FENCE_AFTER_S
+        ),
+        accept_within_s=table.take("accept_within", fields.duration(MOST_ACCEPT_WITHIN_S), 0),
     )
     stated = table.take("accelerators", fields.whole(1, MOST_ACCELERATORS), None)
     if not table.close():

@@ -6,7 +6,9 @@ from typing import Any
 
 from comptoir.fleet.conditions import SoldTo
 from comptoir.fleet.files import DEFAULT_NODE_NAME, Block, FileLease, FleetFile, Span
+from comptoir.fleet.nodes import DEFAULT_FENCE_AFTER_S
 from comptoir.fleet.topology import Fabric
+from comptoir.units.durations import format_duration_s
 from comptoir.units.money import format_price
 from comptoir.units.recurrence import format_recurrence
 from comptoir.units.time import format_instant
@@ -60,6 +62,13 @@ def _block(block: Block) -> Iterator[str]:
     yield from _said("cpus", block.cpus, 0)
     yield from _said("engine", block.engine, "")
     yield from _said("node_name", block.node_name, DEFAULT_NODE_NAME)
+    yield from _said("spare", block.spare, False)
+    yield from _said("gated", block.gated)
+    for name, seconds, default in (
+        ("fence_after", block.fence_after_s, DEFAULT_FENCE_AFTER_S),
+        ("accept_within", block.accept_within_s, 0),
+    ):
+        yield from _said(name, format_duration_s(seconds), format_duration_s(default))
 
 
 def _fabric(fabric: Fabric) -> Iterator[str]:

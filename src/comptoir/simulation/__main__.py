@@ -1,10 +1,11 @@
-"""`python -m comptoir.simulation --seed N [--schedules N] [--jobs N]`."""
+"""`python -m comptoir.simulation --seed N [--schedules N] [--jobs N] [--failures N]`."""
 
 import argparse
 import logging
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from multiprocessing import Pool
 
 from comptoir.simulation.run import Report, simulate_schedule
@@ -19,23 +20,27 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="the first, or only, seed")
     parser.add_argument("--schedules", type=int, default=1, help="how many seeds from there on")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
+    parser.add_argument(
+        "--failures", type=float, metavar="N", help="machines that fail in 1,000 node-days"
+    )
     wanted = parser.parse_args()
     logging.basicConfig(level=logging.ERROR)
     if wanted.schedules == 1:
-        return _replay(wanted.seed)
-    return _many(range(wanted.seed, wanted.seed + wanted.schedules), wanted.jobs)
+        return _replay(wanted.seed, wanted.failures)
+    seeds = range(wanted.seed, wanted.seed + wanted.schedules)
+    return _many(seeds, wanted.jobs, wanted.failures)
 
 
-def _replay(seed: int) -> int:
-    report = simulate_schedule(seed, lambda line: print(line, flush=True))  # noqa: T201
+def _replay(seed: int, failures: float | None) -> int:
+    report = simulate_schedule(seed, lambda line: print(line, flush=True), failures)  # noqa: T201
     _show(report)
     return 1 if report.problems else 0
 
 
-def _many(seeds: range, jobs: int) -> int:
+def _many(seeds: range, jobs: int, failures: float | None) -> int:
     started = time.monotonic()
     bad = operations = kills = 0
-    for report in _reports(seeds, jobs):
+    for report in _reports(partial(simulate_schedule, failures=failures), seeds, jobs):
         operations += report.operations
         kills += report.kills
         if report.problems:
@@ -49,12 +54,12 @@ def _many(seeds: range, jobs: int) -> int:
     return 1 if bad else 0
 
 
-def _reports(seeds: range, jobs: int) -> Iterator[Report]:
+def _reports(simulate: Callable[[int], Report], seeds: range, jobs: int) -> Iterator[Report]:
     if jobs == 1:
-        yield from map(simulate_schedule, seeds)
+        yield from map(simulate, seeds)
         return
     with Pool(jobs) as pool:
-        yield from pool.imap_unordered(simulate_schedule, seeds, chunksize=4)
+        yield from pool.imap_unordered(simulate, seeds, chunksize=4)
 
 
 def _show(report: Report) -> None:

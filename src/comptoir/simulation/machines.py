@@ -6,8 +6,8 @@ give its accelerators to others. The book hears of either late, from the engine 
 from a person; the auditor knows what really happened.
 
 Rate: 6.50 failures per 1,000 node-days at Meta (Kokolis et al., "Revisiting Reliability in
-Large-Scale Machine Learning Research Clusters", HPCA 2025), times `SCALE`, so that a schedule of
-some days on ten nodes sees a few.
+Large-Scale Machine Learning Research Clusters", HPCA 2025), times 120 unless another is asked for
+(`--failures`), so that a schedule of some days on ten nodes sees a few.
 """
 
 import math
@@ -22,7 +22,7 @@ from comptoir.fleet.states import NodeState
 from comptoir.units.ids import NodeId
 
 FAILURES_PER_1000_NODE_DAYS = 6.50
-SCALE = 120
+SCALED_RATE = FAILURES_PER_1000_NODE_DAYS * 120
 _DAY_MS = 86_400_000
 _CUT_OFF_OFTEN = 0.4
 DEAD_FOR_MS = (5_000, 600_000, 7_200_000, 4 * _DAY_MS)
@@ -61,9 +61,9 @@ class Trouble:
 class Machines:
     """Every machine of a schedule, and what befell it."""
 
-    def __init__(self, rng: random.Random, scale: float) -> None:
+    def __init__(self, rng: random.Random, failures_per_1000_node_days: float) -> None:
         self._rng = rng
-        self._rate_per_ms = FAILURES_PER_1000_NODE_DAYS / 1_000 / _DAY_MS * scale
+        self._rate_per_ms = failures_per_1000_node_days / 1_000 / _DAY_MS
         self._now: dict[NodeId, Trouble] = {}
         self.history: list[Trouble] = []
 

@@ -14,7 +14,7 @@ from comptoir.leases.lease import LeaseState
 from comptoir.simulation.auditor import Facts, audit
 from comptoir.simulation.clock import MONTH_END_MS, START_MS, SeededEntropy, VirtualClock
 from comptoir.simulation.faults import LEAST_KILLS, Faults, FaultyStore, Killed
-from comptoir.simulation.machines import SCALE, Fate, Machines
+from comptoir.simulation.machines import SCALED_RATE, Fate, Machines
 from comptoir.simulation.sim_engine import SimEngine
 from comptoir.simulation.template import BookPlace, book_place
 from comptoir.simulation.workload import Asked, Workload
@@ -33,6 +33,7 @@ class Report:
     """What one schedule did, and every rule that the auditor found broken."""
 
     seed: int
+    failures: float | None = None
     operations: int = 0
     kills: int = 0
     commits: int = 0
@@ -43,20 +44,30 @@ class Report:
     @property
     def command(self) -> str:
         """The one command that replays it."""
-        return f"python -m comptoir.simulation --seed {self.seed}"
+        rate = "" if self.failures is None else f" --failures {self.failures:g}"
+        return f"python -m comptoir.simulation --seed {self.seed}{rate}"
 
 
-def simulate_schedule(seed: int, say: Callable[[str], None] | None = None) -> Report:
+def _rate(rng: random.Random, failures: float | None) -> float:
+    """Failures in 1,000 node-days: as asked, or as the seed says."""
+    drawn = rng.choice((0, SCALED_RATE, SCALED_RATE))
+    return drawn if failures is None else failures
+
+
+def simulate_schedule(
+    seed: int, say: Callable[[str], None] | None = None, failures: float | None = None
+) -> Report:
     """Run the schedule of a seed and audit the book it leaves.
 
     Args:
         seed: Decides everything.
         say: Told every step, one line each.
+        failures: Of machines, in 1,000 node-days; None is the rate of `machines.py`, or none.
 
     Returns:
         The report; no problems means that every rule held.
     """
-    schedule = Schedule(seed, book_place(), say)
+    schedule = Schedule(seed, book_place(), say, failures)
     try:
         schedule.run()
     except Exception as error:
@@ -70,9 +81,13 @@ class Schedule:
     """The state of one run: what survives a kill, and the desk that does not."""
 
     def __init__(
-        self, seed: int, place: BookPlace, say: Callable[[str], None] | None = None
+        self,
+        seed: int,
+        place: BookPlace,
+        say: Callable[[str], None] | None = None,
+        failures: float | None = None,
     ) -> None:
-        self.report = Report(seed)
+        self.report = Report(seed, failures)
         self._say = say
         self._place = place
         place.fresh()
@@ -80,7 +95,7 @@ class Schedule:
         self._clock = VirtualClock(self._rng.choice((START_MS, MONTH_END_MS)))
         self._entropy = SeededEntropy(seed)
         self._faults = Faults(random.Random(seed + 1))
-        self._machines = Machines(random.Random(seed + 2), self._rng.choice((0, SCALE, SCALE)))
+        self._machines = Machines(random.Random(seed + 2), _rate(self._rng, failures))
         self._engine = SimEngine(self._clock, self._faults, self._machines)
         self._store: FaultyStore | None = None
         self._asked: list[Asked] = []

@@ -164,7 +164,7 @@ class Place(Answer):
 
 
 class PlaceKind(Answer):
-    """Accelerators of a kind in a place: handed over now, on drained or unknown nodes, free."""
+    """Accelerators of a kind in a place: handed over now, on nodes not for sale, free."""
 
     kind: str
     nodes: int

@@ -21,6 +21,11 @@ _NODES = {
 }
 
 
+NODE_STATES = click.Choice(
+    ["in_service", "checking", "draining", "maintenance", "unknown", "failed", "retired"]
+)
+
+
 @click.group("fleet", cls=Group, lazy={"A node": _NODES})
 def fleet() -> None:
     """Nodes and accelerator kinds."""
@@ -53,8 +58,10 @@ def show(cli: Session, place: str, as_list: bool) -> None:
         note("no nodes: describe them with `comptoir fleet apply`")
 
 
-@leaf("nodes", "comptoir fleet nodes", group=fleet)
-def nodes(cli: Session) -> None:
+@leaf("nodes", "comptoir fleet nodes", "comptoir fleet nodes --state failed", group=fleet)
+@click.option("--kind", help="Only of this kind.")
+@click.option("--state", type=NODE_STATES, help="Only in this state.")
+def nodes(cli: Session, kind: str | None, state: str | None) -> None:
     """List nodes."""
     from comptoir.cli.output import Column, count, text
 
@@ -67,7 +74,7 @@ def nodes(cli: Session) -> None:
         text("engine"),
         text("state"),
     ]
-    cli.table(cli.client.fleet.nodes(), columns, "nodes")
+    cli.table(cli.client.fleet.nodes(kind, state), columns, "nodes")
 
 
 @leaf("kinds", "comptoir fleet kinds", group=fleet)

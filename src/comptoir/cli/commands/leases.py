@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from comptoir.cli.commands.rates import CLASSES
-from comptoir.cli.formats import Duration, Instant, Way, duration, since
+from comptoir.cli.formats import Duration, Instant, Way, duration, passed, since
 from comptoir.cli.lazy import Group, Session, leaf
 from comptoir.client.records import Lease
 from comptoir.units.errors import Invalid
@@ -149,6 +149,10 @@ def show(cli: Session, lease_id: str) -> None:
         over = "fenced" if held["fenced_at"] else "lost"
         word = over if held["delivered_until"] or held["fenced_at"] else "holds"
         fields.append((word, f"{cores}, {start} to {until}"))
+        if word == "holds" and passed(held["accepted_at"]) is False:
+            fields.append(
+                ("", f"to send back unbilled until {cli.times.when(held['accepted_at'])}")
+            )
     cli.record(found, f"{found['id']}  {what(found)}   {found['state']}", fields)
 
 

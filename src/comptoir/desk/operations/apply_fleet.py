@@ -136,7 +136,7 @@ def _node_differences(tx: Transaction, known: InboundLease, lease: FileLease) ->
         node = held.pop(new.name, None)
         if node is None:
             more.append(new.name)
-        elif _as_new(node) != new:
+        elif _as_new(node, new) != new:
             other.append(new.name)
     for names, what in (
         (more, "in the file and not in the book"),
@@ -148,8 +148,10 @@ def _node_differences(tx: Transaction, known: InboundLease, lease: FileLease) ->
             yield f"{len(names):,} nodes are {what}: {first}"
 
 
-def _as_new(node: Node) -> NewNode:
+def _as_new(node: Node, new: NewNode) -> NewNode:
+    """A node as a file would say it. Spares are an operator's to change, and no conflict."""
     return NewNode(
         node.name, node.accelerators, node.memory_bytes, node.engine, node.site, node.cluster,
-        node.pod, node.rack, node.cpus,
+        node.pod, node.rack, node.cpus, new.spare, None if new.gated is None else node.gated,
+        node.fence_after_s, node.accept_within_s,
     )  # fmt: skip

@@ -11,7 +11,13 @@ from comptoir.fleet.files import (
     MOST_NODES,
 )
 from comptoir.fleet.kinds import CATALOGUE, Tenancy, check_kind
-from comptoir.fleet.nodes import NewNode, Node, NodeState
+from comptoir.fleet.nodes import (
+    MOST_ACCEPT_WITHIN_S,
+    MOST_FENCE_AFTER_S,
+    NewNode,
+    Node,
+    NodeState,
+)
 from comptoir.leases.allocation import Allocation
 from comptoir.leases.inbound import InboundLease, InboundState
 from comptoir.leases.lease import PROMISED, LeaseState, Reason
@@ -22,9 +28,6 @@ from comptoir.units.money import MOST_PRICE_NANOS, check_currency
 from comptoir.units.text import check_count, check_text
 from comptoir.units.time import MS_PER_S, Window, check_instant, format_instant
 from comptoir.units.values import replace
-
-MOST_FENCE_AFTER_S = 7 * 86_400
-MOST_ACCEPT_WITHIN_S = 7 * 86_400
 
 
 def declare_supply(tx: Transaction, request: DeclareSupply) -> InboundLease:

@@ -23,8 +23,8 @@ MOST_PLACES = 20_000
 class PlaceTotal:
     """Accelerators of one kind in one place: `place` is its names, the site first.
 
-    `allocated` are handed over now; `out_of_service` are on nodes that are drained or
-    unknown, and not handed over; the others are free.
+    `allocated` are handed over now; `out_of_service` are not, and stand on nodes that are not
+    for sale: not in service, or spares. The others are free.
     """
 
     place: tuple[str, ...]
@@ -84,7 +84,8 @@ def places(views: Views, level: str = "rack") -> list[PlaceTotal]:
     n, a = t.node.c, t.allocation.c
     columns = [n[name] for name in LEVELS[: LEVELS.index(level) + 1]]
     where = (*columns, n.kind)
-    live, out = n.state != NodeState.RETIRED, n.state != NodeState.IN_SERVICE
+    live = n.state != NodeState.RETIRED
+    out = or_(n.state != NodeState.IN_SERVICE, n.drained, n.spare)
     supplied = (
         select(*where, func.count(), *_twice(n.accelerators, out))
         .where(live)
@@ -99,7 +100,12 @@ def places(views: Views, level: str = "rack") -> list[PlaceTotal]:
         handed_over = (
             select(*where, *_twice(array_length(connection, a.accelerators), out))
             .join_from(t.allocation, t.node, n.id == a.node_id)
-            .where(live, a.delivered_from_ms.is_not(None), a.fenced_at_ms.is_(None))
+            .where(
+                live,
+                a.delivered_from_ms.is_not(None),
+                a.delivered_until_ms.is_(None),
+                a.fenced_at_ms.is_(None),
+            )
             .group_by(*where)
         )
         taken = {tuple(row[:-2]): row[-2:] for row in connection.execute(handed_over)}
