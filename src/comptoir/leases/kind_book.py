@@ -147,6 +147,17 @@ class KindBook:
                 return 0
         return node.accelerators
 
+    def contents(self) -> dict[str, object]:
+        """All sums that are not zero, to compare with those of a book built at once."""
+        found: dict[str, object] = {}
+        for name in ("supplied", "unentitled", "room", "taken"):
+            for key, steps in getattr(self, name).items():
+                found[f"{name} {key}"] = steps.changes()
+        for (ground, team), sites in self.uses.items():
+            for site, steps in sites.items():
+                found[f"{ground} {team} {site}"] = steps.changes()
+        return {name: changes for name, changes in found.items() if changes}
+
     # What is fed.
 
     def put_row(self, row: Entitlement) -> None:

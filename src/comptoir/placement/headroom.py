@@ -38,6 +38,11 @@ class Headroom:
         """The kinds that have entitlements, in force or not."""
         return sorted(self._books)
 
+    def contents(self, kind: str) -> dict[str, object]:
+        """What the book of a kind holds, to compare two of them."""
+        book = self._books.get(kind)
+        return {} if book is None else book.contents()
+
     def feed_entitlement(self, old: Entitlement | None, new: Entitlement | None) -> None:
         """An entitlement was put or taken away."""
         row = new or old

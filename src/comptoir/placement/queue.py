@@ -68,6 +68,10 @@ class Waiting:
         """Who waits for a kind, first first."""
         return [lease_id for _, lease_id in self._by_kind.get(kind, ())]
 
+    def lines(self) -> dict[str, list[LeaseId]]:
+        """Every line, by kind."""
+        return {kind: self.line(kind) for kind in self.kinds()}
+
     def ahead_of(self, lease: Lease) -> int:
         """How many wait for the same kind and come first."""
         return bisect_left(self._by_kind.get(lease.kind, []), (queue_key(lease), lease.id))

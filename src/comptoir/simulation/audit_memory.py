@@ -28,6 +28,18 @@ def memory_problems(desk: Desk) -> Iterator[str]:
                 yield f"{mine.name} {key}: memory has {one}, the store {other}"
     yield from _snapshot_problems(running, fresh)
     yield from _calendar_problems(running, fresh)
+    yield from _headroom_problems(running, fresh)
+    if running.waiting.lines() != fresh.waiting.lines():
+        yield f"who waits: fed {running.waiting.lines()}, built {fresh.waiting.lines()}"
+
+
+def _headroom_problems(running: Memory, fresh: Memory) -> Iterator[str]:
+    """What entitled kinds hold, counted change by change, is what is counted at once."""
+    for kind in {*running.headroom.kinds(), *fresh.headroom.kinds()}:
+        one, other = running.headroom.contents(kind), fresh.headroom.contents(kind)
+        for name in {*one, *other}:
+            if one.get(name) != other.get(name):
+                yield f"headroom of {kind}, {name}: fed {one.get(name)}, built {other.get(name)}"
 
 
 def _snapshot_problems(running: Memory, fresh: Memory) -> Iterator[str]:

@@ -26,10 +26,9 @@ STATE_EDGES = {
 STANDING = ("held", "scheduled", "active", "reclaiming")
 NO_STATE = (
     "extended", "reclaim_planned", "reclaim_dropped", "ending", "shrunk", "node_lost",
-    "node_replaced", "node_rejected", "maintenance_announced", "delivery_accepted",
+    "node_replaced", "node_rejected", "maintenance_announced", "delivery_accepted", "restated",
 )  # fmt: skip
 """Events of a lease that leave its state as it was."""
-GUARANTEED = {"internal", "reserved", "on_demand"}
 MAY_BE_SHORT = {"window_end", "selling_window_end", "node_lost"}
 """The reasons whose instant everybody knew, or nobody."""
 
@@ -197,14 +196,12 @@ def lost_allocations(rows: sqlite3.Connection) -> set[str]:
 
 
 def _notices(histories: dict, leases: dict) -> Iterator[str]:  # type: ignore[type-arg]
-    """Who is taken back had its notice; only spot gives way."""
+    """Who is taken back had its notice, and gave way to a claim; `audit_entitled` says to whose."""
     for lease_id, history in histories.items():
         lease = leases[lease_id]
         for at, state, data in history:
             if state != "reclaiming":
                 continue
-            if data["reason"] == "stronger_request" and lease["lease_class"] in GUARANTEED:
-                yield f"{lease_id} is {lease['lease_class']} and was taken back for a stronger one"
             claimant = data["reclaimed_for"]
             if data["reason"] == "stronger_request" and not _claims(histories[claimant], at):
                 yield f"{lease_id} was taken back for {claimant}, which had no claim any more"

@@ -15,6 +15,7 @@ from itertools import pairwise
 
 from comptoir.desk.desk import Desk
 from comptoir.desk.engine_port import StopNotice
+from comptoir.simulation.audit_entitled import entitled_problems
 from comptoir.simulation.audit_failures import failure_problems
 from comptoir.simulation.audit_memory import memory_problems
 from comptoir.simulation.audit_money import money_problems
@@ -54,6 +55,7 @@ def audit(place: BookPlace, desk: Desk, facts: Facts) -> list[str]:
         return [
             *space_problems(rows),
             *window_problems(rows),
+            *entitled_problems(rows),
             *money_problems(rows),
             *_event_problems(rows),
             *_promise_problems(rows, facts),

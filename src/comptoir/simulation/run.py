@@ -11,6 +11,7 @@ from comptoir.desk.engine_loop import EngineLoop
 from comptoir.desk.requests import LeaseRef, NodeRef, Observed, Turn
 from comptoir.fleet.states import NodeState
 from comptoir.leases.lease import LeaseState
+from comptoir.simulation.audit_entitled import entitled_waits
 from comptoir.simulation.auditor import Facts, audit
 from comptoir.simulation.clock import MONTH_END_MS, START_MS, SeededEntropy, VirtualClock
 from comptoir.simulation.faults import LEAST_KILLS, Faults, FaultyStore, Killed
@@ -258,7 +259,16 @@ class Schedule:
             if isinstance(outcome.error, Unavailable):
                 return
             if outcome.unwrap() is False:
+                self._look_at_entitled()
                 return
+
+    def _look_at_entitled(self) -> None:
+        """After a whole turn: nobody waits for what it is entitled to and could have."""
+        rows = self._place.rows()
+        try:
+            self.report.problems += entitled_waits(rows, self._desk.now_ms())
+        finally:
+            rows.close()
 
     def _observe(self, observed: Observed) -> Any:
         self._submitted.append(observed)

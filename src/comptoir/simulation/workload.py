@@ -41,6 +41,7 @@ from comptoir.leases.lease import Lease, LeaseClass, LeaseState
 from comptoir.metering.usage import Measure
 from comptoir.pricing.rates import RateState
 from comptoir.simulation.clock import VirtualClock
+from comptoir.simulation.entitling import Entitling
 from comptoir.simulation.machines import Machines
 from comptoir.simulation.mishaps import Mishaps
 from comptoir.simulation.template import PRICES, SELLING_WINDOWS
@@ -97,6 +98,7 @@ class Workload:
             (self._extend, 7), (self._cancel_job, 4), (self._usage, 10), (self._invoice, 5),
             (self._propose, 3), (self._approve, 4), (self._drain, 3), (self._declare, 2),
             (self._end_supply, 2), (self._suspend, 2), (self._resume, 3), (self._quota, 1),
+            *Entitling(rng, clock, self._ask).makers(),
             *Mishaps(rng, clock, machines, self._ask).makers(),
             (self._hold, 5), (self._answer_hold, 4), (self._series, 2), (self._cancel_series, 1),
             (self._shrink, 5), (self._grant, 1), (self._apply, 1),

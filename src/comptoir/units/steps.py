@@ -46,6 +46,10 @@ class Steps:
         at = first + levels.index(low)
         return low, window.start_ms if at < 0 else max(self._times[at], window.start_ms)
 
+    def changes(self) -> dict[int, int]:
+        """By how much the sum changes, at each instant at which it does."""
+        return dict(sorted(self._deltas.items()))
+
     def _change(self, instant_ms: int, amount: int) -> None:
         delta = self._deltas.get(instant_ms)
         if delta is None:

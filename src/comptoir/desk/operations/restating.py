@@ -67,9 +67,9 @@ def _changes(tx: Transaction, kind: str, book: KindBook | None) -> Iterable[tupl
         starts = max(lease.scheduled_start_ms or 0, tx.now_ms)
         if lease.ends_at_ms is not None and lease.ends_at_ms <= starts:
             continue
-        if book is not None and not fits_for_good(
-            book, parts_of(tx, lease), Window(starts, lease.ends_at_ms)
-        ):
+        parts = parts_of(tx, lease)
+        window = Window(starts, lease.ends_at_ms)
+        if book is not None and not (parts and fits_for_good(book, parts, window)):
             break
         yield lease, Ground.SOLD
 
@@ -78,10 +78,11 @@ def _team_changes(
     tx: Transaction, kind: str, book: KindBook, team: TenantId
 ) -> Iterable[tuple[Lease, Ground]]:
     standing = [
-        (lease, parts_of(tx, lease)[0][0].site)
+        (lease, parts[0][0].site)
         for lease in tx.book.leases_by_tenant.get(team)
         if lease.kind == kind
         and lease.state in _STANDING
+        and (parts := parts_of(tx, lease))  # none while all its nodes are lost
         and (lease.state is not LeaseState.SCHEDULED or _begun(lease, tx.now_ms))
     ]
     mine = entitled(book.rows.values(), Holder(team), tx.now_ms)

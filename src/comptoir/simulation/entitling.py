@@ -1,0 +1,89 @@
+"""Entitling: what an operator gives teams and takes from them, and how classes are treated.
+
+Neighbours: `audit_entitled.py` holds what follows from it; `workload.py` draws these with the
+rest.
+"""
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+from comptoir.desk.memory import Memory
+from comptoir.desk.requests import EndEntitlement, RequestLease, SetEntitlement, SetPolicy
+from comptoir.leases.lease import LeaseClass
+from comptoir.leases.policy import MOST_NOTICE_S
+from comptoir.simulation.clock import VirtualClock
+from comptoir.simulation.wanted import KINDS
+from comptoir.tenants.parties import Tenant
+
+Ask = Callable[..., Any]
+Maker = Callable[[Memory], Any]
+GROUPS = ("growth", "research")
+
+
+class Entitling:
+    """Draws them from the seed."""
+
+    def __init__(self, rng: random.Random, clock: VirtualClock, ask: Ask) -> None:
+        self._rng = rng
+        self._clock = clock
+        self._ask = ask
+
+    def makers(self) -> tuple[tuple[Maker, int], ...]:
+        """What may happen, and how often beside the rest."""
+        return ((self._entitle, 6), (self._end, 2), (self._policy, 1), (self._recall, 3))
+
+    def _team(self, book: Memory) -> Tenant:
+        return self._rng.choice([tenant for tenant in book.tenants if tenant.is_internal])
+
+    def _entitle(self, book: Memory) -> Any:
+        """To a team or a group, now or later, with limits or without."""
+        rng, now = self._rng, self._clock.now_ms()
+        to_group = rng.random() < 0.25
+        starts = rng.choice((None, None, None, now + 40_000, now + 3_600_000))
+        ends = rng.choice((None, None, (starts or now) + rng.choice((30_000, 7_200_000))))
+        request = SetEntitlement(
+            kind=rng.choice(KINDS),
+            accelerators=rng.choice((1, 2, 3, 4, 6, 8)),
+            tenant_id=None if to_group else self._team(book).id,
+            group=rng.choice(GROUPS) if to_group else "",
+            parent=rng.choice(("", "", "", *GROUPS)),
+            site=rng.choice(("", "", "", "", "site-1")),
+            starts_at_ms=starts,
+            ends_at_ms=ends,
+            lend_limit=rng.choice((None, None, None, 0, 2)),
+            borrow_limit=rng.choice((None, None, None, 0, 3)),
+            lender_share_bps=rng.choice((0, 5_000, 10_000)),
+        )
+        return self._ask("set_entitlement", request, "operator")
+
+    def _end(self, book: Memory) -> Any:
+        rows = list(book.entitlements)
+        if not rows:
+            return None
+        ends = self._rng.choice((None, self._clock.now_ms() + 20_000))
+        return self._ask(
+            "end_entitlement", EndEntitlement(self._rng.choice(rows).id, ends), "operator"
+        )
+
+    def _policy(self, book: Memory) -> Any:
+        rng, lease_class = self._rng, self._rng.choice(list(LeaseClass))
+        request = SetPolicy(
+            lease_class,
+            notice_s=rng.choice((None, 0, 20, MOST_NOTICE_S[lease_class] + rng.choice((0, 1)))),
+            minimum_runtime_s=rng.choice((None, 0, 60, 900)),
+            ageing_s=rng.choice((None, 0, 60, 3_600)),
+        )
+        return self._ask("set_policy", request, "operator")
+
+    def _recall(self, book: Memory) -> Any:
+        """A sold window that may be called back, put into the book by the house."""
+        rng, now = self._rng, self._clock.now_ms()
+        customer = rng.choice([tenant for tenant in book.tenants if not tenant.is_internal])
+        name = f"recall-{now}-{rng.randrange(10**9)}"
+        request = RequestLease(
+            rng.choice(KINDS), rng.choice((1, 2, 4)), LeaseClass.RESERVED,
+            ends_at_ms=now + rng.choice((90_000, 7_200_000, 10**9)), notice_s=rng.choice((0, 30)),
+            name=name, tenant_id=customer.id, recall=True,
+        )  # fmt: skip
+        return self._ask("request_lease", request, "operator", name)
