@@ -52,7 +52,10 @@ def judge(book: KindBook | None, lease: Lease, now_ms: int) -> Ground | Denied:
     """On what a lease would stand if it began now or at its start, or why on nothing."""
     if book is None:
         return Ground.RECALL if lease.recall else PLAIN[lease.lease_class]
-    window = window_from(lease, max(lease.start_ms, now_ms))
+    starts_ms = max(lease.start_ms, now_ms)
+    if not lease.flexible and lease.ends_at_ms is not None and lease.ends_at_ms <= starts_ms:
+        return Denied("window_passed", f"its window ended at {format_instant(lease.ends_at_ms)}")
+    window = window_from(lease, starts_ms)
     match lease.lease_class:
         case LeaseClass.INTERNAL:
             return _judge_team(book, lease, window)

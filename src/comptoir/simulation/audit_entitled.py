@@ -96,17 +96,17 @@ def entitled_waits(rows: sqlite3.Connection, now_ms: int) -> Iterator[str]:
             waiting[row["kind"]] = known  # which of the two is first, ids do not say
     for lease in waiting.values():
         simple = (
-            lease["shape"] == "site" and lease["ends_at_ms"] is None
+            lease["shape"] in ("site", "node") and lease["ends_at_ms"] is None
             and lease["starts_at_ms"] <= now_ms and lease["latest_start_ms"] is None
             and not lease["residency"] and json.loads(lease["alternatives"]) == []
         )  # fmt: skip
         if not simple or not _has_right(rows, lease, now_ms):
             continue
-        for site, there in _could_stand(rows, lease, now_ms).items():
+        for where, there in _could_stand(rows, lease, now_ms).items():
             if there >= lease["accelerators"]:
                 yield (
                     f"{lease['id']} waits for {lease['accelerators']} x {lease['kind']} that its "
-                    f"team is entitled to, and {there} stand at {site}, free or to be taken back"
+                    f"team is entitled to, and {there} stand on {where}, free or to be taken back"
                 )
 
 
@@ -130,10 +130,11 @@ def _has_right(rows: sqlite3.Connection, lease: sqlite3.Row, now_ms: int) -> boo
 
 
 def _could_stand(rows: sqlite3.Connection, lease: sqlite3.Row, now_ms: int) -> dict[str, int]:
-    """By site, accelerators that are free for good, or held by what must give way to it."""
+    """By site or node, accelerators that are free for good, or held by what must give way to it."""
     standing: dict[str, list[sqlite3.Row]] = defaultdict(list)
     for row in rows.execute(
-        "SELECT a.node_id, a.accelerators AS slots, a.tenant_id AS holder, a.lost, l.*"
+        "SELECT a.node_id, a.accelerators AS slots, a.tenant_id AS holder,"
+        " a.delivered_until_ms IS NOT NULL AS lost_part, l.*"
         " FROM allocation a JOIN lease l ON l.id = a.lease_id WHERE a.fenced_at_ms IS NULL"
     ):
         standing[row["node_id"]].append(row)
@@ -141,13 +142,14 @@ def _could_stand(rows: sqlite3.Connection, lease: sqlite3.Row, now_ms: int) -> d
     for node in rows.execute(
         "SELECT n.* FROM node n JOIN inbound_lease i ON i.id = n.inbound_lease_id"
         " WHERE n.kind = ? AND n.state = 'in_service' AND i.state = 'active' AND i.grant = ''"
+        " AND NOT n.spare AND n.maintenance_from_ms IS NULL"
         " AND i.starts_at_ms <= ? AND i.ends_at_ms IS NULL",
         (lease["kind"], now_ms),
     ):
         blocked: set[int] = set()
         strangers = False
         for other in standing[node["id"]]:
-            gives_way = other["state"] == "active" and not other["lost"] and (
+            gives_way = other["state"] == "active" and not other["lost_part"] and (
                 other["lease_class"] == "spot" or other["lent"] or other["borrowed"]
                 or other["recall"]
             )  # fmt: skip
@@ -155,5 +157,6 @@ def _could_stand(rows: sqlite3.Connection, lease: sqlite3.Row, now_ms: int) -> d
                 blocked.update(json.loads(other["slots"]))
                 strangers |= other["holder"] != lease["tenant_id"]
         if not (strangers and node["kind"] in EXCLUSIVE):
-            found[node["site"]] += node["accelerators"] - len(blocked)
+            where = node["site"] if lease["shape"] == "site" else node["name"]
+            found[where] += node["accelerators"] - len(blocked)
     return found

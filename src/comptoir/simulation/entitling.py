@@ -10,7 +10,7 @@ from typing import Any
 
 from comptoir.desk.memory import Memory
 from comptoir.desk.requests import EndEntitlement, RequestLease, SetEntitlement, SetPolicy
-from comptoir.leases.lease import LeaseClass
+from comptoir.leases.lease import LeaseClass, Shape
 from comptoir.leases.policy import MOST_NOTICE_S
 from comptoir.simulation.clock import VirtualClock
 from comptoir.simulation.wanted import KINDS
@@ -31,21 +31,33 @@ class Entitling:
 
     def makers(self) -> tuple[tuple[Maker, int], ...]:
         """What may happen, and how often beside the rest."""
-        return ((self._entitle, 6), (self._end, 2), (self._policy, 1), (self._recall, 3))
+        return (
+            (self._entitle, 6), (self._end, 1), (self._policy, 1), (self._recall, 3),
+            (self._fill, 9), (self._claim, 8),
+        )  # fmt: skip
 
-    def _team(self, book: Memory) -> Tenant:
-        return self._rng.choice([tenant for tenant in book.tenants if tenant.is_internal])
+    def _tenant(self, book: Memory, internal: bool) -> Tenant | None:
+        """One of the teams, or of the customers; None while the book is not read yet."""
+        found = [tenant for tenant in book.tenants if tenant.is_internal is internal]
+        return self._rng.choice(found) if found else None
 
     def _entitle(self, book: Memory) -> Any:
-        """To a team or a group, now or later, with limits or without."""
+        """To a team or a group, now or later, with limits or without; first of all, plainly."""
         rng, now = self._rng, self._clock.now_ms()
+        team = self._tenant(book, internal=True)
+        if team is None:
+            return None
+        if not len(book.entitlements) or rng.random() < 0.3:
+            kind = rng.choice(KINDS)
+            plain = SetEntitlement(kind, rng.choice((2, 4)), team.id)
+            return self._ask("set_entitlement", plain, "operator")
         to_group = rng.random() < 0.25
         starts = rng.choice((None, None, None, now + 40_000, now + 3_600_000))
         ends = rng.choice((None, None, (starts or now) + rng.choice((30_000, 7_200_000))))
         request = SetEntitlement(
             kind=rng.choice(KINDS),
             accelerators=rng.choice((1, 2, 3, 4, 6, 8)),
-            tenant_id=None if to_group else self._team(book).id,
+            tenant_id=None if to_group else team.id,
             group=rng.choice(GROUPS) if to_group else "",
             parent=rng.choice(("", "", "", *GROUPS)),
             site=rng.choice(("", "", "", "", "site-1")),
@@ -76,10 +88,36 @@ class Entitling:
         )
         return self._ask("set_policy", request, "operator")
 
+    def _fill(self, book: Memory) -> Any:
+        """Customers and teams that take whatever is left of an entitled kind."""
+        rng = self._rng
+        lease_class = rng.choice(
+            (LeaseClass.SPOT, LeaseClass.ON_DEMAND, LeaseClass.ON_DEMAND, LeaseClass.INTERNAL)
+        )
+        return self._want(book, lease_class)
+
+    def _claim(self, book: Memory) -> Any:
+        """A team that wants what it is entitled to."""
+        return self._want(book, LeaseClass.INTERNAL)
+
+    def _want(self, book: Memory, lease_class: LeaseClass) -> Any:
+        rng, rows = self._rng, list(book.entitlements)
+        tenant = self._tenant(book, internal=lease_class is LeaseClass.INTERNAL)
+        if not rows or tenant is None:
+            return None
+        name = f"want-{self._clock.now_ms()}-{rng.randrange(10**9)}"
+        request = RequestLease(
+            rng.choice(rows).kind, rng.choice((1, 2, 2, 4)), lease_class, Shape.NODE,
+            notice_s=rng.choice((0, 5, 30)), name=name,
+        )  # fmt: skip
+        return self._ask("request_lease", request, tenant.slug, name)
+
     def _recall(self, book: Memory) -> Any:
         """A sold window that may be called back, put into the book by the house."""
         rng, now = self._rng, self._clock.now_ms()
-        customer = rng.choice([tenant for tenant in book.tenants if not tenant.is_internal])
+        customer = self._tenant(book, internal=False)
+        if customer is None:
+            return None
         name = f"recall-{now}-{rng.randrange(10**9)}"
         request = RequestLease(
             rng.choice(KINDS), rng.choice((1, 2, 4)), LeaseClass.RESERVED,

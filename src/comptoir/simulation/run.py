@@ -263,7 +263,13 @@ class Schedule:
                 return
 
     def _look_at_entitled(self) -> None:
-        """After a whole turn: nobody waits for what it is entitled to and could have."""
+        """After a whole turn: nobody waits for what it is entitled to and could have.
+
+        What the turn itself has handed over may be taken back from the next turn on.
+        """
+        book = self._desk.book
+        if book.queue_tried_at != book.snapshot.version:
+            return
         rows = self._place.rows()
         try:
             self.report.problems += entitled_waits(rows, self._desk.now_ms())

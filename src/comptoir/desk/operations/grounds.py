@@ -8,7 +8,7 @@ from collections.abc import Collection
 
 from comptoir.desk.operations.share import plan_in_share
 from comptoir.desk.transaction import Transaction
-from comptoir.fleet.nodes import Node, NodeState
+from comptoir.fleet.nodes import Node
 from comptoir.leases.allocation import Allocation
 from comptoir.leases.claims import Ground, ground_of
 from comptoir.leases.grounds import Denied, confirm, judge, window_from
@@ -50,9 +50,12 @@ def plan_on_ground(tx: Transaction, lease: Lease, request: LeaseRequest) -> Plan
         return _plan_weaker(tx, book, lease, request, ground)
     request, own = replace(request, borrowed=False), _own_pools(tx, book, lease)
     plan = plan_in_share(tx, lease, request, own)
-    if plan is not None or own is None:
+    if plan is not None and _confirmed(tx, book, lease, plan, ground) is Ground.OWN:
         return plan
-    # Entitled at some sites only, and these have no place: elsewhere it would borrow.
+    if plan is None and own is None:
+        return None
+    # Entitled at some sites only, and these have no place, or no more by the time at which
+    # others are gone: so it would borrow.
     return _plan_weaker(tx, book, lease, request, Ground.BORROWED)
 
 
@@ -86,7 +89,7 @@ def _kept_idle(tx: Transaction, book: KindBook, lease: Lease, window: Window) ->
     free = [
         (node, tx.book.snapshot.free_over(node, window, tx.now_ms))
         for node in tx.book.nodes
-        if node.kind == lease.kind and node.state is NodeState.IN_SERVICE
+        if node.kind == lease.kind and node.for_sale
     ]
     for node, indexes in sorted(free, key=lambda item: (-len(item[1]), item[0].id)):
         part = tuple(indexes[: max(missing, 0)])
