@@ -55,7 +55,9 @@ def _claims_in_order(rows: sqlite3.Connection) -> Iterator[str]:
                     yield from _gives_way(leases[victim], mark, leases[lease_id], marks[lease_id])
             case "active":
                 active[lease_id] = event["at_ms"]
-            case "reclaim_planned":
+            case "waiting" | "ended":
+                active.pop(lease_id, None)
+            case "reclaim_planned" if lease_id in active:  # who fills a gap knew it before
                 planned[data["reclaimed_for"]].append((lease_id, marks[lease_id]))
                 least_ms = leases[lease_id]["minimum_runtime_s"] * 1_000
                 if data["until_ms"] < active[lease_id] + least_ms:
