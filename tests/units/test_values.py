@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import json
 import pickle
 from dataclasses import FrozenInstanceError, dataclass, field
 
@@ -12,7 +13,7 @@ from comptoir.leases.jobs import Attempt, Job
 from comptoir.leases.lease import Lease
 from comptoir.units.errors import Invalid, InvariantBroken
 from comptoir.units.time import Window
-from comptoir.units.values import quick, replace
+from comptoir.units.values import Term, quick, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +71,10 @@ def test_replace_is_what_the_standard_librarys_is() -> None:
     made = Quick(1, "x")
     expected = dataclasses.replace(made, third=(), first=3)
     assert replace(made, third=(), first=3) == expected == Quick(3, "x", ())
-    assert replace(made) == made
+    assert replace(made) is made
+    assert replace(made, first=1, second="x") is made
     assert replace(Single(1), only=2) == Single(2)
-    with pytest.raises(KeyError):
+    with pytest.raises(AttributeError):
         replace(made, other=1)
 
 
@@ -96,3 +98,15 @@ def test_a_class_that_quick_cannot_fill_is_refused_when_it_is_declared() -> None
 def test_the_book_s_busiest_values_are_quick(kind: type) -> None:
     assert kind.__init__.__code__.co_filename == "<string>"
     assert "_become" in kind.__init__.__code__.co_names
+
+
+class Colour(Term):
+    RED = "red"
+
+
+def test_a_term_is_found_by_itself_and_by_its_word() -> None:
+    assert hash(Colour.RED) == hash("red")
+    assert {Colour.RED: 1}["red"] == 1
+    assert Colour("red") is Colour.RED
+    assert json.dumps({"c": Colour.RED}) == '{"c": "red"}'
+    assert pickle.loads(pickle.dumps(Colour.RED)) is Colour.RED

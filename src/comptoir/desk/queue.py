@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from comptoir.desk.desk import Call, Desk, Outcome
 from comptoir.desk.requests import Turn
+from comptoir.leases.lease import LeaseState
 from comptoir.units.errors import ComptoirError, Conflict, InvariantBroken, Unavailable
 
 log = logging.getLogger("comptoir.desk")
@@ -68,6 +69,8 @@ class DeskQueue:
         most_a_batch: Calls in one commit.
         meter_every_ms: How often running time is booked.
         turn_every_s: The longest pause between two turns of the book.
+        least_between_turns_s: The shortest, while somebody waits. While nobody does, a turn
+            goes with every batch: what a request promises is handed over in its own commit.
     """
 
     def __init__(
@@ -177,17 +180,26 @@ class DeskQueue:
             batch = self._gather(last_turn, turn_wanted)
             if batch is None:
                 return
-            pause = self._least_between_turns_s if batch or turn_wanted else self._turn_every_s
-            turn_due = time.monotonic() >= last_turn + pause
+            turn_due = self._goes_along(batch) or (
+                time.monotonic() >= last_turn + self._pause(bool(batch) or turn_wanted)
+            )
             if turn_due:
                 last_turn = time.monotonic()
             turn_wanted = self._work(batch, turn_due) or (
                 not turn_due and bool(batch or turn_wanted)
             )
 
+    def _goes_along(self, batch: list[_Waiting]) -> bool:
+        """Whether a turn goes with this batch: with no queue to try it costs next to nothing."""
+        return bool(batch) and not self.desk.book.leases_by_state.count(LeaseState.WAITING)
+
+    def _pause(self, something_changed: bool) -> float:
+        """How long after a turn the next one is due."""
+        return self._least_between_turns_s if something_changed else self._turn_every_s
+
     def _gather(self, last_turn: float, turn_wanted: bool) -> list[_Waiting] | None:
         """Wait for calls, or for the next turn; None once stopped with nothing left."""
-        pause = self._least_between_turns_s if turn_wanted else self._turn_every_s
+        pause = self._pause(turn_wanted)
         with self._wake:
             while not self._waiting and not self._stopping:
                 left = last_turn + pause - time.monotonic()

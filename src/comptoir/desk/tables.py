@@ -74,10 +74,15 @@ class Table(Generic[K, V]):
         self._key = key
         self._journal = journal
         self._feeds = list(feeds)
+        self._indexes: list[Index[Any, V]] = []
 
     def feed(self, listener: Feed[V]) -> None:
         """Tell `listener` of every later change."""
         self._feeds.append(listener)
+
+    def index(self, index: "Index[Any, V]") -> None:
+        """Keep an index of the rows from now on; indexes hear before feeds do."""
+        self._indexes.append(index)
 
     def get(self, key: K) -> V | None:
         """The row, or None."""
@@ -112,21 +117,24 @@ class Table(Generic[K, V]):
         """Drop a committed row that is live no more; the store keeps it."""
         old = self.rows.pop(key, None)
         if old is not None:
-            for feed in self._feeds:
-                feed(old, None)
+            self._tell(key, old, None)
 
     def restore(self, key: K, old: V | None) -> None:
         """Set a row back to what it was."""
         new = self.rows[key]
         if old is None:
             del self.rows[key]
-            for feed in self._feeds:
-                feed(new, None)
+            self._tell(key, new, None)
         else:
             self._set(key, new, old)
 
     def _set(self, key: K, old: V | None, new: V) -> None:
         self.rows[key] = new
+        self._tell(key, old, new)
+
+    def _tell(self, key: K, old: V | None, new: V | None) -> None:
+        for index in self._indexes:
+            index.hear(key, old, new)
         for feed in self._feeds:
             feed(old, new)
 
@@ -136,9 +144,8 @@ class Index(Generic[K, V]):
 
     def __init__(self, table: Table[Any, V], by: Callable[[V], K | None]) -> None:
         self._by = by
-        self._key = table._key
         self._groups: dict[K, dict[Any, V]] = {}
-        table.feed(self._hear)
+        table.index(self)
 
     def get(self, group: K) -> list[V]:
         """The rows of a group, in the order in which they came to it."""
@@ -156,13 +163,16 @@ class Index(Generic[K, V]):
         """The oldest row of a group."""
         return next(iter(self._groups.get(group, {}).values()), None)
 
-    def _hear(self, old: V | None, new: V | None) -> None:
-        old_group = None if old is None else self._by(old)
-        new_group = None if new is None else self._by(new)
-        if old is not None and old_group is not None and old_group != new_group:
-            rows = self._groups[old_group]
-            rows.pop(self._key(old), None)
+    def hear(self, key: Any, old: V | None, new: V | None) -> None:
+        """A row was put or taken away."""
+        before = None if old is None else self._by(old)
+        after = None if new is None else self._by(new)
+        if before is not None and before != after:
+            rows = self._groups[before]
+            rows.pop(key, None)
             if not rows:
-                del self._groups[old_group]
-        if new is not None and new_group is not None:
-            self._groups.setdefault(new_group, {})[self._key(new)] = new
+                del self._groups[before]
+        if after is not None and new is not None:
+            if after not in self._groups:
+                self._groups[after] = {}
+            self._groups[after][key] = new

@@ -6,13 +6,13 @@ is None, never a guess.
 
 from dataclasses import dataclass
 from difflib import get_close_matches
-from enum import StrEnum
 
 from comptoir.fleet.catalogue import FACTS, Facts
 from comptoir.units.errors import Invalid
+from comptoir.units.values import Term
 
 
-class Tenancy(StrEnum):
+class Tenancy(Term):
     """Whether two tenants may stand on one node (never on one accelerator)."""
 
     EXCLUSIVE_NODE = "exclusive_node"

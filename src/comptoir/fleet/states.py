@@ -7,10 +7,10 @@ it is seen again or its fencing time has passed. `failed` is dead until somebody
 inbound lease.
 """
 
-from enum import StrEnum
+from comptoir.units.values import Term
 
 
-class NodeState(StrEnum):
+class NodeState(Term):
     """Only a node in service is given anything new."""
 
     IN_SERVICE = "in_service"

@@ -12,13 +12,14 @@ The fields of the lease decide, nothing else does. Neighbours: `headroom.py` say
 lease would stand on; `placement` picks the victims among those that may be.
 """
 
-from enum import IntEnum, StrEnum
+from enum import IntEnum
 
 from comptoir.leases.lease import Lease, LeaseClass
 from comptoir.units.time import MS_PER_S
+from comptoir.units.values import Term
 
 
-class Ground(StrEnum):
+class Ground(Term):
     """On whose capacity a lease stands."""
 
     OWN = "own"

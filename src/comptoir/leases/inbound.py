@@ -1,14 +1,14 @@
 """Inbound leases: supply, owned or rented, with its dates, its cost and its conditions."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from comptoir.fleet.conditions import OPEN, Conditions, SoldTo
 from comptoir.units.ids import InboundLeaseId
 from comptoir.units.recurrence import Recurrence
+from comptoir.units.values import Term
 
 
-class InboundState(StrEnum):
+class InboundState(Term):
     """An ended inbound lease carries nothing any more."""
 
     ACTIVE = "active"

@@ -1,7 +1,6 @@
 """Jobs: commands run on a lease, in a runtime, as one or more attempts."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from comptoir.units.ids import (
     AllocationId,
@@ -13,10 +12,10 @@ from comptoir.units.ids import (
     TenantId,
     UserId,
 )
-from comptoir.units.values import quick
+from comptoir.units.values import Term, quick
 
 
-class JobState(StrEnum):
+class JobState(Term):
     """`queued` waits for its lease to be active, and again after a reclaim."""
 
     QUEUED = "queued"
@@ -29,7 +28,7 @@ class JobState(StrEnum):
 FINAL_JOB_STATES = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED})
 
 
-class AttemptState(StrEnum):
+class AttemptState(Term):
     """`starting` is the stored intent; the engine's first sight makes it `running`."""
 
     STARTING = "starting"

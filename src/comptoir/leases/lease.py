@@ -7,10 +7,10 @@ from comptoir.tenants.parties import Tenant
 from comptoir.units.errors import invariant
 from comptoir.units.ids import LeaseId, SeriesId, TenantId, UserId
 from comptoir.units.time import MS_PER_S, Window
-from comptoir.units.values import quick, replace
+from comptoir.units.values import Term, quick, replace
 
 
-class LeaseClass(StrEnum):
+class LeaseClass(Term):
     """Strongest first; see `STRENGTH`."""
 
     INTERNAL = "internal"
@@ -27,7 +27,7 @@ STRENGTH: dict[LeaseClass, int] = {
 }
 
 
-class Shape(StrEnum):
+class Shape(Term):
     """How close the accelerators must be: all in one of these."""
 
     NODE = "node"
@@ -44,7 +44,7 @@ class OnReclaim(StrEnum):
     END = "end"
 
 
-class LeaseState(StrEnum):
+class LeaseState(Term):
     """`requested` is the instant of decision and is never stored."""
 
     WAITING = "waiting"

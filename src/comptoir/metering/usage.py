@@ -1,18 +1,17 @@
 """Usage events, and how allocations and attempts become them."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from comptoir.leases.allocation import Allocation
 from comptoir.leases.jobs import Attempt
 from comptoir.leases.lease import Lease, LeaseClass
 from comptoir.units.ids import InboundLeaseId, LeaseId, TenantId
-from comptoir.units.values import quick
+from comptoir.units.values import Term, quick
 
 DESK = "desk"
 
 
-class Measure(StrEnum):
+class Measure(Term):
     """What an accelerator-millisecond was: each SKU bills exactly one of these."""
 
     DELIVERED = "delivered"

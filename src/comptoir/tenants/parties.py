@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from comptoir.units.ids import KeyId, RateCardId, TenantId, UserId
+from comptoir.units.values import Term
 
 
 class TenantKind(StrEnum):
@@ -21,7 +22,7 @@ class TenantState(StrEnum):
     SUSPENDED = "suspended"
 
 
-class Role(StrEnum):
+class Role(Term):
     """What a user is trusted with. The first five belong to the house, the rest to a tenant."""
 
     OPERATOR = "operator"

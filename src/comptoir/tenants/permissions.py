@@ -1,13 +1,12 @@
 """What each role may do: one table, read by the desk for every operation and every view."""
 
-from enum import StrEnum
-
 from comptoir.tenants.parties import HOUSE_ROLES, Actor, Role
 from comptoir.units.errors import Forbidden, NotFound
 from comptoir.units.ids import TenantId
+from comptoir.units.values import Term
 
 
-class Permission(StrEnum):
+class Permission(Term):
     """One thing an actor can be allowed. `read` is what a tenant may see of its own."""
 
     READ = "read"
