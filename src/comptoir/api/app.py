@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import comptoir
@@ -125,6 +126,8 @@ class Outermost:
 
         try:
             await self._app(scope, receive, send_safely)
+        except ClientDisconnect:
+            return  # it went before it had said all: nobody is there to answer, and nothing broke
         except Exception as error:
             problems.log.error(
                 "%s %s failed: %s", scope["method"], scope["path"], error, exc_info=error

@@ -97,6 +97,9 @@ async def _read_body(scope: Scope, receive: Receive, most_bytes: int) -> bytes:
     Raises:
         Invalid: `body_too_large` or `not_json`.
     """
+    announced = header(scope, b"content-length") or ""
+    if announced.isdecimal() and int(announced[:20]) > most_bytes:
+        raise too_large("body_too_large", most_bytes)
     chunks: list[bytes] = []
     size, more = 0, True
     while more:
@@ -109,10 +112,10 @@ async def _read_body(scope: Scope, receive: Receive, most_bytes: int) -> bytes:
             raise too_large("body_too_large", most_bytes)
         chunks.append(chunk)
         more = message.get("more_body", False)
-    said = header(scope, b"content-type")
-    kind = (JSON if said is None else said).partition(";")[0].strip().lower()
+    kind = (header(scope, b"content-type") or "").partition(";")[0].strip().lower()
     if size and kind != JSON and not (kind.startswith("application/") and kind.endswith("+json")):
-        raise Invalid("not_json", f"the body is {kind[:100]!r}", f"send it as {JSON}")
+        said = f"the body is {kind[:100]!r}" if kind else "the body comes without a Content-Type"
+        raise Invalid("not_json", said, f"send it as {JSON}")
     return b"".join(chunks)
 
 

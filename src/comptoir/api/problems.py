@@ -7,6 +7,8 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
+from starlette.types import Scope
 
 from comptoir.api.encoding import dump
 from comptoir.tenants.permissions import not_found
@@ -152,6 +154,11 @@ def _from_framework(error: HTTPException) -> ComptoirError:
             return Invalid("malformed_json", "the body cannot be read as JSON")
 
 
+def _methods_at(app: FastAPI, scope: Scope) -> list[str]:
+    at = [r for r in app.routes if isinstance(r, Route) and r.matches(scope)[0] is not Match.NONE]
+    return sorted({method for route in at for method in route.methods or ()})
+
+
 def answer_to(error: ComptoirError | InvariantBroken, method: str, path: str) -> Response:
     """What a handler raised, as its caller hears it."""
     if isinstance(error, ComptoirError):
@@ -173,8 +180,11 @@ def install(app: FastAPI) -> None:
         return problem_response(invalid_request(error.errors()))
 
     @app.exception_handler(HTTPException)
-    async def _framework(_request: Request, error: HTTPException) -> Response:
-        return problem_response(_from_framework(error), error.headers)
+    async def _framework(request: Request, error: HTTPException) -> Response:
+        headers = dict(error.headers or {})
+        if error.status_code == 405:  # the framework knows of the first route at a path only
+            headers["Allow"] = ", ".join(_methods_at(app, request.scope))
+        return problem_response(_from_framework(error), headers)
 
     @app.exception_handler(Exception)
     async def _bug(_request: Request, _error: Exception) -> Response:

@@ -7,6 +7,7 @@ of its own, or a proxy that the operator says is there.
 import contextlib
 import errno
 import ipaddress
+import signal
 import socket
 from pathlib import Path
 
@@ -21,8 +22,7 @@ BACKLOG = 1_024
 
 def serve(
     app: ASGIApp,
-    host: str,
-    port: int,
+    listening: socket.socket,
     *,
     behind_proxy: bool = False,
     tls_cert: Path | None = None,
@@ -33,9 +33,26 @@ def serve(
     Raises:
         Invalid: `insecure_bind`.
     """
-    make_server(
+    host, port = listening.getsockname()[:2]
+    server = make_server(
         app, host, port, behind_proxy=behind_proxy, tls_cert=tls_cert, tls_key=tls_key
-    ).run()
+    )
+    _end_on_signals(server)
+    server.run([listening])
+
+
+def _end_on_signals(server: uvicorn.Server) -> None:
+    """From here on a signal ends the serving, not the process: the post is to be closed first.
+
+    The server takes the signals over when it runs and raises them again when it has stopped.
+    One that comes before that is not lost: the server ends as soon as it has started.
+    """
+
+    def end(*_: object) -> None:
+        server.should_exit = True
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
 
 
 def make_server(
@@ -104,6 +121,8 @@ def refuse_insecure_bind(host: str, *, behind_proxy: bool, tls: bool) -> None:
 def claim_port(host: str, wanted: int) -> int:
     """`wanted` itself, which somebody asked for by number; 0 is any that is free.
 
+    The port is not held: `listen_on` is what may serve, and may yet refuse.
+
     Raises:
         Conflict: `port_taken`.
         Invalid: `bad_host`.
@@ -111,13 +130,44 @@ def claim_port(host: str, wanted: int) -> int:
     try:
         return _bind(host, wanted)
     except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            raise Invalid(
-                "bad_host",
-                f"{host}:{wanted} cannot be listened on: {error.strerror or error}",
-                "give another --host or --port",
-            ) from None
-    raise Conflict(
+        raise _cannot_listen(host, wanted, error) from None
+
+
+def listen_on(host: str, wanted: int, *, or_another: bool = False) -> socket.socket:
+    """A socket that listens on `wanted`, so that nobody else can: 0 is any that is free.
+
+    Two servers that start together both find a port free and both bind it; only one listens.
+
+    Args:
+        host: The address.
+        wanted: The port.
+        or_another: If it is taken, listen on one that is free.
+
+    Raises:
+        Conflict: `port_taken`.
+        Invalid: `bad_host`.
+    """
+    listening = socket.socket(_family(host), socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, wanted))
+        listening.listen(BACKLOG)
+    except OSError as error:
+        listening.close()
+        if or_another and wanted:
+            return listen_on(host, 0)
+        raise _cannot_listen(host, wanted, error) from None
+    return listening
+
+
+def _cannot_listen(host: str, wanted: int, error: OSError) -> Conflict | Invalid:
+    if error.errno != errno.EADDRINUSE:
+        return Invalid(
+            "bad_host",
+            f"{host}:{wanted} cannot be listened on: {error.strerror or error}",
+            "give another --host or --port",
+        )
+    return Conflict(
         "port_taken",
         f"another program listens on {host}:{wanted}",
         "stop it, give another --port, or leave --port out to have a free one found",

@@ -1,12 +1,11 @@
 """`comptoir up`: open the trading post on a data directory and serve it until told to stop."""
 
 import logging
-import signal
 import sys
 from pathlib import Path
 
 from comptoir.api.app import create_app
-from comptoir.api.serving import claim_port, pick_port, refuse_insecure_bind, serve
+from comptoir.api.serving import claim_port, listen_on, refuse_insecure_bind, serve
 from comptoir.assembly import OPERATOR_KEY_FILE, Settings, open_post
 from comptoir.notices.mailing import MailSettings
 from comptoir.units.errors import Invalid
@@ -65,6 +64,9 @@ def serve_forever(
 ) -> int:
     """Serve until SIGTERM or Ctrl-C; running jobs go on without us.
 
+    Until it serves (while it stands by, or brings the schema up to date) a signal ends the
+    process as it always does.
+
     Returns:
         The exit code.
 
@@ -77,35 +79,24 @@ def serve_forever(
     )
     logging.getLogger("alembic").setLevel(logging.WARNING)
     refuse_insecure_bind(host, behind_proxy=behind_proxy, tls=tls_cert is not None)
-    chosen = pick_port(host, DEFAULT_PORT) if port is None else claim_port(host, port)
+    claim_port(host, port or 0)  # a refusal before the book is opened, not after
     data = chosen_settings.data
     with open_post(chosen_settings) as post:
-        url = f"http{'s' if tls_cert else ''}://{host}:{chosen}"
+        listening = listen_on(host, DEFAULT_PORT if port is None else port, or_another=port is None)
+        url = f"http{'s' if tls_cert else ''}://{host}:{listening.getsockname()[1]}"
         _greet(url, data, first=post.first_key is not None)
         for name, engine in post.engines.items():
             health = engine.health()
             if not health.available:
                 print(f"engine {name} takes no work: {health.reason}", file=sys.stderr)
-        _close_before_ending()
         serve(
             create_app(post.queue, post.views, post.engines, post.sender),
-            host,
-            chosen,
+            listening,
             behind_proxy=behind_proxy,
             tls_cert=tls_cert,
             tls_key=tls_key,
         )
     return 0
-
-
-def _close_before_ending() -> None:
-    """From here on a signal ends the serving, not the process: the post is to be closed first.
-
-    The API's server raises the signal again when it has stopped. Until it serves (while it
-    stands by, or brings the schema up to date) a signal ends the process as it always does.
-    """
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: None)
 
 
 def _greet(url: str, data: Path, first: bool) -> None:

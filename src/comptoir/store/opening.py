@@ -9,8 +9,19 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    create_engine,
+    event,
+    insert,
+    inspect,
+    make_url,
+    select,
+    text,
+)
+from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.pool import NullPool, QueuePool
 
 from comptoir.store import tables
@@ -57,19 +68,34 @@ def postgres_engine(url: str) -> Engine:
     """An engine over a PostgreSQL database.
 
     Raises:
-        Invalid: `postgres_extra_missing`.
+        Invalid: `bad_database_url`, `postgres_extra_missing`.
     """
+    return create_engine(_with_driver(url), pool_size=8, max_overflow=8, pool_pre_ping=True)
+
+
+def _with_driver(url: str) -> URL:
+    """The URL as SQLAlchemy wants it, if PostgreSQL is meant and its driver is here.
+
+    Raises:
+        Invalid: `bad_database_url`, `postgres_extra_missing`.
+    """
+    try:
+        read = make_url(url)
+    except (ArgumentError, ValueError):
+        read = None
+    if read is None or read.get_backend_name() != "postgresql":
+        raise Invalid(
+            "bad_database_url",
+            "--database-url is not the address of a PostgreSQL database",
+            "write it as postgresql://user@host/name, or leave it out for the embedded SQLite",
+        )
     if find_spec("psycopg") is None:
         raise Invalid(
             "postgres_extra_missing",
             "the PostgreSQL driver is not installed",
             "pip install 'comptoir[server,postgres]'",
         )
-    return create_engine(_with_driver(url), pool_size=8, max_overflow=8, pool_pre_ping=True)
-
-
-def _with_driver(url: str) -> str:
-    return url.replace("postgresql://", "postgresql+psycopg://", 1)
+    return read.set(drivername="postgresql+psycopg")
 
 
 def book_engine(data: Path, database_url: str | None) -> Engine:
@@ -160,9 +186,17 @@ def directory_lock(directory: Path) -> Iterator[None]:
 
     Raises:
         Conflict: `data_directory_in_use`.
+        Invalid: `bad_data_directory`.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise Invalid(
+            "bad_data_directory",
+            f"{directory} cannot be a data directory: {error.strerror or error}",
+            "give another --data, one that can be made and written",
+        ) from None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -192,6 +226,7 @@ def writer_lock(database_url: str, waits: Callable[[], None] = lambda: None) -> 
         waits: Called once, before a wait begins.
 
     Raises:
+        Invalid: `bad_database_url`, `postgres_extra_missing`.
         Unavailable: `store_unavailable`: the database does not answer.
     """
     engine = create_engine(

@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import Response
 
 from comptoir.api.door import Ask
+from comptoir.api.handlers.leases import lease_named
 from comptoir.api.shapes import failures as shapes
 from comptoir.api.words import Id, Pages, Word
 from comptoir.desk import failure_requests, requests
@@ -87,7 +88,7 @@ async def list_breaches(
         lists.breaches,
         said,
         tenant_id=ask.of_tenant(tenant),
-        lease_id=lease,
+        lease_id=await lease_named(ask, lease),
         node_id=node,
         still_open=open,
     )

@@ -8,6 +8,7 @@ from fastapi import Query, Response
 from fastapi.responses import StreamingResponse
 
 from comptoir.api.door import Ask, Asking, said
+from comptoir.api.handlers.leases import lease_named
 from comptoir.api.shapes import leases as shapes
 from comptoir.api.words import Id, Pages, Word
 from comptoir.desk import requests
@@ -55,7 +56,7 @@ async def list_jobs(
         kept=True,
         tenant_id=ask.of_tenant(tenant),
         states=tuple(state),
-        lease_id=lease,
+        lease_id=await lease_named(ask, lease),
     )
 
 

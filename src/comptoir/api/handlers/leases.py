@@ -119,6 +119,15 @@ def wanted(body: shapes.LeaseBody) -> requests.RequestLease:
     )
 
 
+async def lease_named(ask: Asking, named: str | None) -> LeaseId | None:
+    """The lease to which a list is narrowed, if it is one that the actor may know of.
+
+    Raises:
+        NotFound: there is none; an empty list would say that nothing happened on it.
+    """
+    return None if named is None else (await one_lease(ask, named)).id
+
+
 async def one_lease(ask: Asking, id: str) -> Lease:
     """A lease that the actor may know of."""
     found = await ask.one("lease", id, "lease", lists.find)

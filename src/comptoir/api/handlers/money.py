@@ -6,6 +6,7 @@ from fastapi import Query, Response
 
 from comptoir.api.door import Ask, Asking, said
 from comptoir.api.encoding import amount_of, encode, encode_data, instant, money
+from comptoir.api.handlers.leases import lease_named
 from comptoir.api.pages import ask_for
 from comptoir.api.shapes import money as shapes
 from comptoir.api.words import AccountWord, Id, Pages, Word
@@ -34,14 +35,15 @@ async def list_usage(
         pages,
         lists.usage,
         tenant_id=ask.of_tenant(tenant),
-        lease_id=lease,
+        lease_id=await lease_named(ask, lease),
         measure=measure,
     )
 
 
 async def summarise_usage(ask: Ask, tenant: Word = None, lease: Word = None) -> Response:
     """Usage added up by tenant, kind, class and measure."""
-    sums = await ask.read(totals.usage, tenant_id=ask.of_tenant(tenant), lease_id=lease)
+    narrowed = await lease_named(ask, lease)
+    sums = await ask.read(totals.usage, tenant_id=ask.of_tenant(tenant), lease_id=narrowed)
     return said({"items": [ask.encode(total) for total in sums]})
 
 
@@ -66,7 +68,7 @@ async def list_charges(ask: Ask, pages: Pages, tenant: Word = None, lease: Word 
         lists.charges,
         lambda charge: _charge(ask, charge),
         tenant_id=ask.of_tenant(tenant),
-        lease_id=lease,
+        lease_id=await lease_named(ask, lease),
     )
 
 

@@ -124,7 +124,7 @@ async def issue_key(ask: Ask, body: shapes.KeyBody) -> Response:
 
 async def list_keys(ask: Ask, pages: Pages, tenant: Word = None, user: Word = None) -> Response:
     """Keys, newest first; without a user administrator's rights, one's own."""
-    only = _only_user(ask) or user
+    only = _only_user(ask) or (user and _user(ask, user).id)
     if user is not None and only != user:
         raise not_found(f"user {user}")
     return await ask.page("keys", pages, lists.keys, tenant_id=ask.of_tenant(tenant), user_id=only)

@@ -7,6 +7,7 @@ import click
 
 from comptoir.cli.commands import fleet_files
 from comptoir.cli.lazy import Group, Session, leaf
+from comptoir.tenants.permissions import not_found
 
 _AT = "comptoir.cli.commands.nodes"
 _NODES = {
@@ -44,7 +45,9 @@ def show(cli: Session, place: str, as_list: bool) -> None:
     from comptoir.cli.output import count, print_json, text
     from comptoir.cli.session import note
 
-    found = cli.client.fleet.show()
+    found, place = cli.client.fleet.show(), place.strip("/")
+    if place and not any(_within(row["place"], place) for row in _places(found["sites"], "")):
+        raise not_found(f"place {place}")
     if cli.json:
         print_json(found)
     elif as_list:
@@ -95,7 +98,7 @@ def kinds(cli: Session) -> None:
 
 
 def _within(place: str, wanted: str) -> bool:
-    return place == wanted or not wanted or place.startswith(f"{wanted.rstrip('/')}/")
+    return place == wanted or not wanted or place.startswith(f"{wanted}/")
 
 
 def _places(places: list[dict[str, Any]], above: str) -> Iterator[dict[str, Any]]:

@@ -6,6 +6,7 @@ shows what happens (`screen.py`), and judges the outcome (`facts.py`).
 
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -18,7 +19,7 @@ from rich.console import Console
 from starlette.types import ASGIApp
 
 from comptoir.api.app import create_app
-from comptoir.api.serving import make_server, pick_port
+from comptoir.api.serving import listen_on, make_server
 from comptoir.assembly import OPERATOR_KEY_FILE, Settings, TradingPost, open_post
 from comptoir.cli.demo import story
 from comptoir.cli.demo.facts import Facts
@@ -60,10 +61,10 @@ def run_demo(
         if not health.available:
             raise Unavailable("engine_unavailable", f"no job can run here: {health.reason}")
         stack.callback(_retire, post)
-        chosen = pick_port(HOST, port or DEFAULT_PORT)
+        listening = listen_on(HOST, port or DEFAULT_PORT, or_another=True)
         app = create_app(post.queue, post.views, post.engines, post.sender)
-        stack.enter_context(_serving(app, chosen))
-        url = f"http://{HOST}:{chosen}"
+        stack.enter_context(_serving(app, listening))
+        url = f"http://{HOST}:{listening.getsockname()[1]}"
         facts = _play(console, post, url, data)
         if report is not None:
             facts.write(report)
@@ -82,10 +83,10 @@ def _retire(post: TradingPost) -> None:
 
 
 @contextmanager
-def _serving(app: ASGIApp, port: int) -> Iterator[None]:
+def _serving(app: ASGIApp, listening: socket.socket) -> Iterator[None]:
     """The API on a thread of its own, until the block ends."""
-    server = make_server(app, HOST, port)
-    thread = threading.Thread(target=server.run, name="api", daemon=True)
+    server = make_server(app, HOST, listening.getsockname()[1])
+    thread = threading.Thread(target=server.run, args=([listening],), name="api", daemon=True)
     thread.start()
     try:
         while not server.started and thread.is_alive():
