@@ -59,11 +59,12 @@ def hold_gang(node: Ints, held: Ints, pool: Ints, out: Ints, pairs: int, lease: 
     change_whole_nodes(pool, lease, rack, -nodes, size)
 
 
-def free_gang(node: Ints, held: Ints, pool: Ints, window: Ints, lease: int) -> None:
-    """End all that a lease holds; its row is left to whoever asked."""
-    rack, nodes, size = -1, 0, 0
+def free_gang(node: Ints, held: Ints, pool: Ints, window: Ints, lease: int) -> int:
+    """End all that a lease holds; its row is left to whoever asked. Returns how many holdings."""
+    rack, nodes, size, count = -1, 0, 0, 0
     h = pool[lease + L_FIRST]
     while h >= 0:
+        count += 1
         following = held[h + LNEXT]
         n, part = held[h + ON], held[h + HOLDS]
         if part != node[n + SIZE] or pool[SHARED]:
@@ -83,6 +84,7 @@ def free_gang(node: Ints, held: Ints, pool: Ints, window: Ints, lease: int) -> N
         h = following
     change_whole_nodes(pool, lease, rack, nodes, size)
     pool[lease + L_FIRST] = -1
+    return count
 
 
 def change_whole_nodes(pool: Ints, lease: int, r: int, nodes: int, size: int) -> None:

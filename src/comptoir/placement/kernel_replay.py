@@ -25,11 +25,12 @@ WANTED, LEVEL, TENANT, STRENGTH, WEAKNESS = range(5)
 REQUEST_ROW = 5
 """Of a request: accelerators, level, owner's number, strength, and its rank as a victim."""
 
-NEXT_REQUEST, DRAW, HELD, TARGET, NOW, HASH, LIVE = range(7)
-PLACED, REFUSED, RECLAIMS, VICTIMS, RELEASED = range(7, 12)
-STATE_SIZE = 12
+NEXT_REQUEST, DRAW, HELD, TARGET, NOW, HASH, LIVE, ROWS = range(8)
+PLACED, REFUSED, RECLAIMS, VICTIMS, RELEASED = range(8, 13)
+STATE_SIZE = 13
 """Of a replay: the next request, the last draw, what is held and what is to be, the instant, the
-hash, how many leases stand; and counts, which are also the names of what a step did."""
+hash, how many leases stand, the unused rows of `held`; and counts, which are also the names of
+what a step did."""
 
 STEP_MS = 1_000
 _PRIME = (1 << 31) - 1
@@ -104,7 +105,7 @@ def place(
             settle(pool)
             pairs = find_up_to(node, pool, out, level, wanted, owner)
             did = RECLAIMS
-    if pairs == 0:
+    if pairs == 0 or pairs > state[ROWS] or pool[FREE_LEASE] < 0:
         return REFUSED
     lease = pool[FREE_LEASE]
     pool[FREE_LEASE] = pool[lease + L_FIRST]
@@ -116,6 +117,7 @@ def place(
     for i in range(pairs):
         add_to_hash(state, out[2 * i] * 2_048 + out[2 * i + 1])
     hold_gang(node, held, pool, out, pairs, lease)
+    state[ROWS] -= pairs
     live[state[LIVE]] = lease
     state[LIVE] += 1
     state[HELD] += wanted
@@ -127,7 +129,7 @@ def take_back(node: Ints, held: Ints, pool: Ints, window: Ints, state: Ints, vic
     state[VICTIMS] += 1
     add_to_hash(state, victim)
     state[HELD] -= pool[victim + L_SIZE]
-    free_gang(node, held, pool, window, victim)
+    state[ROWS] += free_gang(node, held, pool, window, victim)
     pool[victim + L_SIZE] = 0
 
 
@@ -142,7 +144,7 @@ def release(node: Ints, held: Ints, pool: Ints, window: Ints, state: Ints, live:
         live[at] = live[state[LIVE]]
         size = pool[lease + L_SIZE]
         state[HELD] -= size
-        free_gang(node, held, pool, window, lease)
+        state[ROWS] += free_gang(node, held, pool, window, lease)
         pool[lease + L_FIRST] = pool[FREE_LEASE]
         pool[FREE_LEASE] = lease
 

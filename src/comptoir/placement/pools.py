@@ -154,7 +154,7 @@ class Pool:
             self.doubled[n] = self.doubled.get(n, 0) + size - fresh
         held_by = self._lease(allocation, lease)
         if self.pool[k.FREE_HELD] < 0:
-            self._more_holdings()
+            self._more_holdings(max(_CHUNK, len(self.held) // k.HELD_ROW // 8))
         h = self.backend.hold(*self.memory[:3], n, held_by, size, fresh)
         self.holdings[allocation.id] = h
         self.set_window(allocation)
@@ -299,12 +299,22 @@ class Pool:
 
     # Memory.
 
+    def reserve(self, holdings: int, leases: int) -> None:
+        """Make room ahead, and for the largest answer of a search."""
+        self._more_holdings(holdings)
+        self._more_leases(leases)
+        self.out = array("i", bytes(4 * (2 * len(self.ids) + 4)))
+
+    def number_owner(self, tenant: TenantId) -> int:
+        """The number of a tenant here, from now on."""
+        return self._owner(tenant)
+
     def _lease(self, allocation: Allocation, lease: Lease | None) -> int:
         of = self._leases.get(allocation.lease_id)
         if of is not None:
             return of
         if self.pool[k.FREE_LEASE] < 0:
-            self._more_leases()
+            self._more_leases(max(_CHUNK, len(self.lease_ids) // 8))
         of = self.pool[k.FREE_LEASE]
         self.pool[k.FREE_LEASE] = self.pool[of + k.L_FIRST]
         self._leases[allocation.lease_id] = of
@@ -367,15 +377,14 @@ class Pool:
         self.pool.extend(rows)
         return first
 
-    def _more_holdings(self) -> None:
-        """Chain unused rows."""
+    def _more_holdings(self, rows: int) -> None:
+        """Chain unused rows before those there are."""
         self._seen = None
         first = len(self.held)
-        rows = max(_CHUNK, first // k.HELD_ROW // 8)
         self.held.frombytes(bytes(4 * rows * k.HELD_ROW))
         for h in range(first, len(self.held), k.HELD_ROW):
             self.held[h + k.ONEXT] = h + k.HELD_ROW
-        self.held[len(self.held) - k.HELD_ROW + k.ONEXT] = -1
+        self.held[len(self.held) - k.HELD_ROW + k.ONEXT] = self.pool[k.FREE_HELD]
         self.pool[k.FREE_HELD] = first
 
     def _more_windows(self) -> None:
@@ -383,12 +392,12 @@ class Pool:
         rows = max(_CHUNK, len(self.window) // k.WINDOW_ROW // 8)
         self.window.frombytes(bytes(8 * rows * k.WINDOW_ROW))
 
-    def _more_leases(self) -> None:
-        rows = max(_CHUNK, len(self.lease_ids) // 8)
+    def _more_leases(self, rows: int) -> None:
+        """Chain unused rows before those there are."""
         first = self._new_rows([0] * (rows * k.LEASE_ROW))
         for of in range(first, len(self.pool), k.LEASE_ROW):
             self.pool[of + k.L_FIRST] = of + k.LEASE_ROW
-        self.pool[len(self.pool) - k.LEASE_ROW + k.L_FIRST] = -1
+        self.pool[len(self.pool) - k.LEASE_ROW + k.L_FIRST] = self.pool[k.FREE_LEASE]
         self.pool[k.FREE_LEASE] = first
 
     def _widen(self, width: int) -> None:

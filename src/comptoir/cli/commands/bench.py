@@ -85,3 +85,17 @@ def http(cli: Session, json_file: Path | None) -> int:
 def jobs(cli: Session, json_file: Path | None) -> int:
     """How long a job waits from submitted to running on an idle node."""
     return int(server_room(_ROOM).run_one("jobs", json_file))
+
+
+@leaf(
+    "placement",
+    "comptoir bench placement",
+    "comptoir bench placement --nodes 1000000 --json placement.json",
+    group=bench,
+    online=False,
+)
+@nodes_option(76_800)
+@JSON_FILE
+def placement(cli: Session, nodes: int, json_file: Path | None) -> int:
+    """Placement decisions of a full fleet, plain and compiled, and a queue planned again."""
+    return int(server_room(_ROOM).run_one("placement", json_file, nodes=nodes))

@@ -1,0 +1,160 @@
+"""A full fleet, and everybody who waits planned again through the real desk.
+
+24,576 accelerators, full of leases of every size; 3,000 requests of four classes wait. Then
+an operator changes something small, and the whole queue is tried: how long in all, and how long
+the desk is deaf at most, which is its longest turn.
+"""
+
+import random
+import tempfile
+import time
+from pathlib import Path
+
+from comptoir.assembly import SystemEntropy
+from comptoir.cli.bench.figures import Figure, figure
+from comptoir.cli.bench.fleet_load import (
+    ACCELERATORS,
+    CLASS_WEIGHTS,
+    NODES_A_RACK,
+    RACKS_A_POD,
+    draw_size,
+)
+from comptoir.desk.desk import Call, Desk
+from comptoir.desk.requests import (
+    CreateTenant,
+    DeclareSupply,
+    LeaseRef,
+    NewNode,
+    Opening,
+    ProposeRate,
+    RateRef,
+    RequestLease,
+    Turn,
+)
+from comptoir.leases.lease import Lease, LeaseClass, LeaseState, Shape
+from comptoir.store.opening import open_store
+from comptoir.tenants.parties import Actor, Role, TenantKind
+from comptoir.units.ids import TenantId, UserId
+from comptoir.units.time import MS_PER_HOUR
+
+NODES = 3_072
+WAITING = 3_000
+RELEASED = 20
+RUNS = 5
+CUSTOMERS = 12
+MOST_PAUSE_MS, MOST_REPLAN_S = 250, 2
+_START_MS = 1_790_000_000_000
+_CLASSES = (LeaseClass.INTERNAL, LeaseClass.RESERVED, LeaseClass.ON_DEMAND, LeaseClass.SPOT)
+
+
+class _ToldClock:
+    """A clock that stands until it is told."""
+
+    def __init__(self) -> None:
+        self.instant_ms = _START_MS
+
+    def now_ms(self) -> int:
+        return self.instant_ms
+
+
+def measure_replan() -> tuple[list[Figure], dict[str, float]]:
+    """Seconds to try the whole queue, and the longest turn."""
+    with tempfile.TemporaryDirectory() as directory:
+        clock = _ToldClock()
+        desk = Desk(open_store(Path(directory), None, "bench"), clock, SystemEntropy())
+        rng = random.Random(3)
+        team, customers = _people(desk)
+        _fill(desk, clock, rng, team, customers)
+        whole, longest, placed = [], [], 0
+        for _ in range(RUNS):
+            clock.instant_ms += 1_000
+            placed += _release(desk, rng)
+            turns = _turns(desk)
+            whole.append(sum(turns))
+            longest.append(1_000 * max(turns))
+        waiting = desk.book.leases_by_state.count(LeaseState.WAITING)
+        desk.store.close()  # type: ignore[attr-defined]
+    figures = [
+        figure(
+            f"{waiting:,} waiting requests planned again, {NODES * ACCELERATORS:,} accelerators",
+            "s", whole, MOST_REPLAN_S, True, f"after {placed / RUNS:.0f} leases have ended",
+        ),
+        figure("the longest turn of that", "ms", longest, MOST_PAUSE_MS, True),
+    ]  # fmt: skip
+    return figures, {
+        "replan_s": figures[0].median,
+        "longest_pause_ms": figures[1].median,
+        "waiting": waiting,
+    }
+
+
+def _people(desk: Desk) -> tuple[TenantId, list[TenantId]]:
+    desk.call("open_book", Opening())
+    card = next(iter(desk.book.rate_cards)).id
+    approver = Actor(UserId("us_bench"), None, None, (Role.APPROVER,))
+    for lease_class in LeaseClass:
+        rate = desk.call("propose_rate", ProposeRate(card, "h100-sxm", lease_class, 10**9))
+        desk.call("approve_rate", RateRef(rate.id), approver)
+    nodes = tuple(
+        NewNode(
+            f"n{i}", ACCELERATORS, pod=f"pod-{i // (NODES_A_RACK * RACKS_A_POD)}",
+            rack=f"rack-{i // NODES_A_RACK}",
+        )
+        for i in range(NODES)
+    )  # fmt: skip
+    desk.call("declare_supply", DeclareSupply("bench", "h100-sxm", nodes))
+    team = desk.call("create_tenant", CreateTenant("team", "Team", TenantKind.TEAM)).id
+    customers = [
+        desk.call("create_tenant", CreateTenant(f"c{n}", f"C{n}", TenantKind.ENTERPRISE)).id
+        for n in range(CUSTOMERS)
+    ]
+    return team, customers
+
+
+def _fill(
+    desk: Desk, clock: _ToldClock, rng: random.Random, team: TenantId, customers: list[TenantId]
+) -> None:
+    """Ask until so many wait, hand over, and look again."""
+    while desk.book.leases_by_state.count(LeaseState.WAITING) < WAITING:
+        clock.instant_ms += 10
+        calls = [
+            Call("request_lease", _request(rng, clock.instant_ms, team, customers))
+            for _ in range(100)
+        ]
+        for outcome in desk.execute(calls):
+            outcome.unwrap()
+        _turns(desk)
+
+
+def _request(
+    rng: random.Random, now_ms: int, team: TenantId, customers: list[TenantId]
+) -> RequestLease:
+    size = draw_size(rng, NODES)
+    lease_class = rng.choices(_CLASSES, CLASS_WEIGHTS)[0]
+    tenant = team if lease_class is LeaseClass.INTERNAL else rng.choice(customers)
+    ends = None
+    if lease_class is LeaseClass.RESERVED or rng.random() < 0.3:
+        ends = now_ms + rng.randint(1, 400) * MS_PER_HOUR
+    shape = Shape.NODE if size <= ACCELERATORS else Shape.POD
+    if size > ACCELERATORS * NODES_A_RACK * RACKS_A_POD:
+        shape = Shape.CLUSTER
+    return RequestLease("h100-sxm", size, lease_class, shape, ends_at_ms=ends, tenant_id=tenant)
+
+
+def _release(desk: Desk, rng: random.Random) -> int:
+    """End some leases, so that there is something to plan for."""
+    active: list[Lease] = desk.book.leases_by_state.get(LeaseState.ACTIVE)
+    drawn = rng.sample(active, min(RELEASED, len(active)))
+    for lease in drawn:
+        desk.call("end_lease", LeaseRef(lease.id))
+    return len(drawn)
+
+
+def _turns(desk: Desk) -> list[float]:
+    """Turn the book until nothing is left over; seconds of each turn."""
+    turns, left = [], True
+    while left:
+        began = time.perf_counter()
+        left = desk.call("turn", Turn())
+        turns.append(time.perf_counter() - began)
+    return turns
