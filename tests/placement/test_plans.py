@@ -23,6 +23,7 @@ from comptoir.leases.lease import (
     Shape,
     request_of,
 )
+from comptoir.placement.backend import PLAIN, Backend, compiled
 from comptoir.placement.check import check_plan
 from comptoir.placement.plan import plan_lease
 from comptoir.placement.snapshot import Snapshot
@@ -114,6 +115,15 @@ class World:
         other = NodeState.DRAINING if node.state is NodeState.IN_SERVICE else NodeState.IN_SERVICE
         self.put(self.nodes, self.snapshot.feed_node, replace(node, state=other))
 
+    def redate(self, number: int) -> None:
+        """Another end of the supply takes a node, and what stands on it, to another pool."""
+        supply = list(self.inbound.values())[number % len(self.inbound)]
+        other = 9_000_000 if supply.ends_at_ms != 9_000_000 else None
+        self.put(self.inbound, self.snapshot.feed_inbound, replace(supply, ends_at_ms=other))
+
+    def pass_by(self, elapsed_ms: int) -> None:
+        self.now_ms += elapsed_ms
+
     def rebuilt(self) -> Snapshot:
         built = Snapshot()
         for row in self.inbound.values():
@@ -152,11 +162,15 @@ steps = st.one_of(
     st.tuples(st.just("ask"), wishes),
     st.tuples(st.just("end"), st.integers(0, 30)),
     st.tuples(st.just("drain"), st.integers(0, 30)),
+    st.tuples(st.just("redate"), st.integers(0, 30)),
+    st.tuples(st.just("pass_by"), st.sampled_from([1, 4_000, 30_000])),
 )
 
 
-def lived(made: Iterable[tuple[Any, ...]], history: Iterable[tuple[str, Any]]) -> World:
-    world = World()
+def lived(
+    made: Iterable[tuple[Any, ...]], history: Iterable[tuple[str, Any]], backend: Backend = PLAIN
+) -> World:
+    world = World(Snapshot(backend))
     for kind, size, ends in made:
         world.add_node(kind, size, ends)
     for what, given_ in history:
@@ -194,3 +208,13 @@ def test_the_same_history_gives_the_same_book(
     made: list[tuple[Any, ...]], history: list[tuple[str, Any]]
 ) -> None:
     assert lived(made, history).allocations == lived(made, history).allocations
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(nodes, min_size=1, max_size=8), st.lists(steps, max_size=25))
+def test_the_planner_plans_alike_on_both_back_ends(
+    made: list[tuple[Any, ...]], history: list[tuple[str, Any]]
+) -> None:
+    plain, fast = lived(made, history), lived(made, history, compiled())
+    assert plain.allocations == fast.allocations
+    assert plain.snapshot.contents() == fast.snapshot.contents()

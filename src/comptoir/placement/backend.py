@@ -59,6 +59,7 @@ class Backend:
     promising_pods: Callable[..., list[tuple[int, int]]]
     promising_places: Callable[..., list[tuple[int, int]]]
     nodes_of_rack: Callable[..., list[tuple[int, int]]]
+    weak_leases: Callable[..., list[int]]
     gather: Callable[..., int]
     cover: Callable[..., list[int]]
     step: Callable[..., int]

@@ -231,17 +231,54 @@ def gather(
     """Read one place; returns what is free there without any reclaim."""
     if level == ON_NODE:
         return gather_node(node, held, pool, window, place, claim, records)
-    if level == ON_RACK:
-        return gather_rack(node, held, pool, window, place, claim, records)
     free = 0
+    for r in racks_of(pool, level, place):
+        free += gather_rack(node, held, pool, window, r, claim, records)
+    return free
+
+
+def racks_of(pool: Ints, level: int, place: int) -> list[int]:
+    """The racks of a rack, a pod or the cluster."""
+    racks = [0 for _ in range(0)]
+    if level == ON_RACK:
+        racks.append(place)
+        return racks
     p = pool[FIRST_POD] if level == ON_CLUSTER else place
     while p >= 0:
         r = pool[p + NODES]
         while r >= 0:
-            free += gather_rack(node, held, pool, window, r, claim, records)
+            racks.append(r)
             r = pool[r + RSIBLING]
         p = pool[p + RSIBLING] if level == ON_CLUSTER else -1
-    return free
+    return racks
+
+
+def weak_leases(node: Ints, held: Ints, pool: Ints, level: int, place: int, rank: int) -> list[int]:
+    """Leases weaker than `rank` that hold something in a place, whatever else stands there."""
+    found = [0 for _ in range(0)]
+    nodes = [0 for _ in range(0)]
+    if level == ON_NODE:
+        nodes.append(place)
+    else:
+        for r in racks_of(pool, level, place):
+            weak = 0
+            for weaker in range(rank):
+                weak += pool[r + WEAK + weaker]
+            n = pool[r + NODES] if weak else -1
+            while n >= 0:
+                nodes.append(n)
+                n = node[n + SIBLING]
+    for n in nodes:
+        h = node[n + HEAD] if node[n + SIZE] > 0 else -1
+        while h >= 0:
+            lease = held[h + OF]
+            number = pool[lease + L_MARK]
+            known = number < len(found) and found[number] == lease
+            if pool[lease + L_RANK] < rank and not known:
+                pool[lease + L_MARK] = len(found)
+                found.append(lease)
+            h = held[h + ONEXT]
+    return found
 
 
 def gather_rack(

@@ -257,6 +257,11 @@ class Pool:
         """(score, node) of the nodes of a rack that might be freed."""
         return self.backend.nodes_of_rack(*self.memory[:3], r, wanted, rank, now_ms)
 
+    def weak_leases(self, level: int, place: int, rank: int) -> list[LeaseId]:
+        """Leases weaker than `rank` that hold something in a place."""
+        found = self.backend.weak_leases(*self.memory[:3], level, place, rank)
+        return [self.lease_ids[of] for of in found]
+
     def gather(
         self, level: int, place: int, claim: tuple[int, int, int, int, int]
     ) -> tuple[int, list[int]]:

@@ -23,7 +23,7 @@ from comptoir.placement.pools import ENDLESS, Pool, mask_of, rank_of
 from comptoir.placement.snapshot import Snapshot, promised_until, standing_window
 from comptoir.placement.tiers import by_tier, one_price
 from comptoir.units.ids import LeaseId, NodeId
-from comptoir.units.time import MS_PER_S, Window
+from comptoir.units.time import Window
 from comptoir.units.values import replace
 
 MOST_NODES = 4_096
@@ -229,23 +229,20 @@ class _Unit:
         return free + sum(records[2::RECORD]) >= self._request.accelerators
 
     def _starts(self) -> list[int]:
-        """The instants at which victims' accelerators may be free."""
-        request, leases = self._request, self._snapshot.leases
-        _, _, victims = self._read(request.window.start_ms, every_notice=True)
-        return sorted(
-            {max(request.window.start_ms, free_at_ms(leases[v], self._now_ms)) for v in victims}
-        )
+        """The instants at which victims' accelerators may be free, before the window is over."""
+        leases, window = self._snapshot.leases, self._request.window
+        free_at = {
+            max(window.start_ms, free_at_ms(leases[victim], self._now_ms))
+            for part in self._parts
+            for victim in part.pool.weak_leases(part.level, part.place, self._request.strength)
+        }
+        return sorted(at for at in free_at if window.end_ms is None or at < window.end_ms)
 
-    def _read(
-        self, start_ms: int, every_notice: bool = False
-    ) -> tuple[int, list[int], list[LeaseId]]:
+    def _read(self, start_ms: int) -> tuple[int, list[int], list[LeaseId]]:
         """What is free from `start_ms` on, the records of what could be, and whose they are."""
         request, now_ms = self._request, self._now_ms
         end_ms = request.window.end_ms
-        if end_ms is not None and start_ms >= end_ms:
-            return 0, [], []
         window = Window(start_ms, end_ms)
-        notice_ms = ENDLESS if every_notice else start_ms - now_ms
         claim = (0, request.strength, start_ms, ENDLESS if end_ms is None else end_ms, now_ms)
         free, records = 0, list[int]()
         numbers: dict[LeaseId, int] = {}
@@ -259,26 +256,26 @@ class _Unit:
             free += left
             for n, found in _by_node(more):
                 if found[0][0] < 0:
-                    left, seen = self._look_at(pool.ids[n // k.NODE_ROW], window, notice_ms)
+                    left, seen = self._look_at(pool.ids[n // k.NODE_ROW], window)
                     free += left
                 else:
                     seen = [(pool.lease_ids[of], size, together) for of, size, together in found]
-                    seen = self._willing(seen, window, notice_ms)
+                    seen = self._willing(seen, window)
                 for lease_id, size, together in seen:
                     number = numbers.setdefault(lease_id, len(numbers))
                     records += [number, len(self._parts) * n + which, size, together]
         return free, records, list(numbers)
 
     def _willing(
-        self, found: list[tuple[LeaseId, int, int]], window: Window, notice_ms: int
+        self, found: list[tuple[LeaseId, int, int]], window: Window
     ) -> list[tuple[LeaseId, int, int]]:
         """Of the weaker leases on a node those that may go; none if they go only together."""
         leases = self._snapshot.leases
-        may = [item for item in found if self._may_go(leases[item[0]], window, notice_ms)]
+        may = [item for item in found if self._may_go(leases[item[0]], window)]
         return may if len(may) == len(found) or not found[0][2] else []
 
     def _look_at(
-        self, node_id: NodeId, window: Window, notice_ms: int
+        self, node_id: NodeId, window: Window
     ) -> tuple[int, list[tuple[LeaseId, int, int]]]:
         """A node on which promises follow each other, accelerator by accelerator."""
         snapshot, request, now_ms = self._snapshot, self._request, self._now_ms
@@ -291,7 +288,7 @@ class _Unit:
             foreign = not shared and other.tenant_id != request.tenant_id
             together |= foreign
             lease = snapshot.leases[other.lease_id]
-            if self._may_go(lease, window, notice_ms):
+            if self._may_go(lease, window):
                 masks[lease.id] = masks.get(lease.id, 0) | mask_of(other.accelerators)
             elif foreign:
                 return 0, []
@@ -307,15 +304,11 @@ class _Unit:
             return 0, found
         return free.bit_count(), found
 
-    def _may_go(self, lease: Lease, window: Window, notice_ms: int) -> bool:
-        own_notice_ms = lease.notice_s * MS_PER_S
-        runs_long_enough = notice_ms == ENDLESS or lease.reclaimable_from_ms <= max(
-            window.start_ms, self._now_ms + own_notice_ms
-        )
+    def _may_go(self, lease: Lease, window: Window) -> bool:
+        """Whether a lease is weaker, and can be gone by the start of the window."""
         return (
             rank_of(lease) < self._request.strength
-            and own_notice_ms <= notice_ms
-            and runs_long_enough
+            and free_at_ms(lease, self._now_ms) <= window.start_ms
         )
 
 
