@@ -25,9 +25,13 @@ from comptoir.cli.main import main
 from tests.api.world import World, open_world
 
 SESSIONS = sorted((Path(__file__).parent / "sessions").glob("*.txt"))
-ID = re.compile(r"\b(tn|us|ky|ls|jb|al|at|iv|il|nd|rt|rc|ra|br|en)_([0-9A-HJKMNP-TV-Z]{4,})\b")
+ID = re.compile(r"\b(tn|us|ky|ls|jb|al|at|iv|il|nd|rt|rc|ra|br|en|sb)_([0-9A-HJKMNP-TV-Z]{4,})\b")
 LOOSE = [
     (re.compile(r"ck_[a-z0-9]+_[\w-]{43}"), "<key>"),
+    (re.compile(r"whsec_[\w+/=]{44}"), "<secret>"),
+    (re.compile(r"\bnt_\d+"), "nt_<n>"),
+    (re.compile(r"^\d\d:\d\d:\d\d", re.M), "<clock>"),
+    (re.compile(r"(?<![\d.])\d+ ms\b"), "<n> ms"),
     (re.compile(r"http://127\.0\.0\.1:\d{2,}"), "<url>"),
     (re.compile(r"today \d\d:\d\d:\d\d \w+"), "<time>"),
     (re.compile(r"\w{3} \d+ \w{3} \d\d:\d\d \w+"), "<time>"),

@@ -65,10 +65,11 @@ class Outside:
         addresses = _resolve(host, port)
         for address in addresses:
             what = refusal_of(address)
+            named = f"{host} is" if host == address else f"{host} is {address},"
             if what and not (self.loopback and is_loopback(address)):
                 raise Refused(
                     "address_refused",
-                    f"{host} is {address}, {what}: a webhook is called on the public internet only",
+                    f"{named} {what}: a webhook is called on the public internet only",
                     "give the URL of a public server",
                     {"host": host, "address": address},
                 )

@@ -3,7 +3,8 @@
 It shares no code with what it audits: no metering, no pricing, no placement, no desk; plain
 SQL, integers and its own tables of what is allowed. Each broken rule is one sentence.
 `audit_space` holds accelerators and states, `audit_windows` what was promised when,
-`audit_money` usage to invoices, `audit_memory` the desk's memory against its store.
+`audit_money` usage to invoices, `audit_notices` what arrived where it was to be sent,
+`audit_memory` the desk's memory against its store.
 """
 
 import json
@@ -19,10 +20,12 @@ from comptoir.simulation.audit_entitled import entitled_problems
 from comptoir.simulation.audit_failures import failure_problems
 from comptoir.simulation.audit_memory import memory_problems
 from comptoir.simulation.audit_money import money_problems
+from comptoir.simulation.audit_notices import notice_problems
 from comptoir.simulation.audit_space import space_problems
 from comptoir.simulation.audit_windows import window_problems
 from comptoir.simulation.machines import Trouble
 from comptoir.simulation.sim_engine import Run
+from comptoir.simulation.sim_post import Arrived
 from comptoir.simulation.template import BookPlace
 from comptoir.simulation.workload import Asked
 from comptoir.units.ids import AttemptId
@@ -44,6 +47,7 @@ class Facts:
     told: Mapping[AttemptId, StopNotice]
     untold: list[AttemptId]
     troubles: list[Trouble]
+    arrived: list[Arrived]
     now_ms: int
     clocks_agree: bool
 
@@ -62,6 +66,7 @@ def audit(place: BookPlace, desk: Desk, facts: Facts) -> list[str]:
             *_engine_problems(rows, facts),
             *_told_problems(rows, facts),
             *failure_problems(rows, facts.troubles if facts.clocks_agree else [], facts.now_ms),
+            *notice_problems(rows, facts.arrived),
             *memory_problems(desk),
         ]
     finally:

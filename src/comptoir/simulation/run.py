@@ -8,6 +8,8 @@ from typing import Any
 
 from comptoir.desk.desk import Call, Desk
 from comptoir.desk.engine_loop import EngineLoop
+from comptoir.desk.notice_loop import NoticeLoop
+from comptoir.desk.notice_requests import SettleDeliveries
 from comptoir.desk.requests import LeaseRef, NodeRef, Observed, Turn
 from comptoir.fleet.states import NodeState
 from comptoir.leases.lease import LeaseState
@@ -17,9 +19,11 @@ from comptoir.simulation.clock import MONTH_END_MS, START_MS, SeededEntropy, Vir
 from comptoir.simulation.faults import LEAST_KILLS, Faults, FaultyStore, Killed
 from comptoir.simulation.machines import SCALED_RATE, Fate, Machines
 from comptoir.simulation.sim_engine import SimEngine
+from comptoir.simulation.sim_post import SimPost
 from comptoir.simulation.template import BookPlace, book_place
 from comptoir.simulation.workload import Asked, Workload
 from comptoir.store.sql_store import SqlStore
+from comptoir.tenants.subscriptions import SubscriptionState
 from comptoir.units.errors import ComptoirError, Unavailable
 
 LEAST_OPERATIONS = 50
@@ -98,6 +102,7 @@ class Schedule:
         self._faults = Faults(random.Random(seed + 1))
         self._machines = Machines(random.Random(seed + 2), _rate(self._rng, failures))
         self._engine = SimEngine(self._clock, self._faults, self._machines)
+        self._post = SimPost(random.Random(seed + 3), self._faults)
         self._store: FaultyStore | None = None
         self._asked: list[Asked] = []
         self._waiting: list[Asked] = []
@@ -122,6 +127,7 @@ class Schedule:
         self._guarded(self._retry)
         if self._rng.random() < 0.5:
             self._guarded(self._settle_down)
+        self._guarded(self._send_the_rest)
 
     def finish(self) -> Report:
         """Audit, and give the store back."""
@@ -134,6 +140,7 @@ class Schedule:
             self._engine.told,
             self._engine.untold,
             self._machines.history,
+            self._post.arrived,
             self._clock.true_ms,
             clocks_agree=not self._skewed,
         )
@@ -151,6 +158,10 @@ class Schedule:
         self._store = FaultyStore(SqlStore(self._place.engine), self._faults)
         self._desk = Desk(self._store, self._clock, self._entropy)
         self._loop = EngineLoop(self._engine, lambda: self._desk.book, self._observe)
+        self._notices = NoticeLoop(
+            lambda: self._desk.book, self._store, self._post, self._settle, self._rng.randrange
+        )
+        self._desk.listen(self._notices.hear)
 
     def _stop(self) -> None:
         if self._store is not None:
@@ -188,6 +199,8 @@ class Schedule:
         if self._rng.random() < 0.8:
             self._step_engine()
             self._turn()
+        if self._rng.random() < 0.7:
+            self._send()
         if self._submitted and self._rng.random() < 0.1:
             again = self._rng.choice(self._submitted[-20:])
             self._desk.execute([Call("observe", again)])
@@ -290,7 +303,37 @@ class Schedule:
         except ComptoirError as error:
             self._say_line(f"the engine loop heard {error.code}")
 
+    def _send(self) -> None:
+        """Serve each subscription to which something is due, in some order."""
+        due = self._notices.due(self._desk.now_ms())
+        self._rng.shuffle(due)
+        for id in due:
+            self._notices.serve(id, self._desk.now_ms)
+
+    def _settle(self, settled: SettleDeliveries) -> None:
+        try:
+            self._desk.call("settle_deliveries", settled)
+        except ComptoirError as error:
+            if error.code == "internal_error":
+                self.report.problems.append(f"{settled}: {error.message}")
+            raise
+
     # The end.
+
+    def _send_the_rest(self) -> None:
+        """Everybody is well again: what is still to be sent arrives. Nothing else moves."""
+        for _ in range(MOST_WIND_DOWN_ROUNDS):
+            waits = [
+                one
+                for one in self._desk.book.subscriptions
+                if one.state is SubscriptionState.ACTIVE
+                and one.next_try_at_ms > self._desk.now_ms()
+            ]
+            self._send()
+            if not waits and not self._notices.due(self._desk.now_ms()):
+                return
+            self._clock.advance(900_000)
+        self.report.problems.append("notices never come to rest")
 
     def _settle_down(self) -> None:
         """End everything and let time pass until nothing is left that could move."""

@@ -17,6 +17,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from comptoir.desk.desk import Desk
+from comptoir.desk.notice_requests import CreateSubscription
 from comptoir.desk.requests import (
     CreateRateCard,
     CreateTenant,
@@ -34,6 +35,7 @@ from comptoir.simulation.clock import START_MS, SeededEntropy, VirtualClock
 from comptoir.store.opening import create_tables, sqlite_engine
 from comptoir.store.sql_store import SqlStore
 from comptoir.tenants.parties import SYSTEM, Role, TenantKind
+from comptoir.tenants.subscriptions import SubscriptionKind
 from comptoir.units.ids import RateCardId, UserId
 from comptoir.units.recurrence import parse_recurrence
 
@@ -132,6 +134,12 @@ def _open_book(desk: Desk) -> None:
     ):
         supply = DeclareSupply(name, kind, nodes, conditions=conditions)
         desk.call("declare_supply", supply)
+    acme = desk.book.tenant_by_slug.first("acme")
+    for target, owner in (("https://house.example.org/", None), ("ada@acme.example.org", acme)):
+        kind_of = SubscriptionKind.MAIL if "@" in target else SubscriptionKind.WEBHOOK
+        owner_id = None if owner is None else owner.id
+        request = CreateSubscription(kind_of, target, ("*",), "", owner_id, "simulated")
+        desk.call("create_subscription", request)
 
 
 def _nodes(prefix: str, sizes: tuple[int, ...], engine: str) -> tuple[NewNode, ...]:

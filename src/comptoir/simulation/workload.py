@@ -44,6 +44,7 @@ from comptoir.simulation.clock import VirtualClock
 from comptoir.simulation.entitling import Entitling
 from comptoir.simulation.machines import Machines
 from comptoir.simulation.mishaps import Mishaps
+from comptoir.simulation.subscribers import Subscribers
 from comptoir.simulation.template import PRICES, SELLING_WINDOWS
 from comptoir.simulation.wanted import KINDS, plain_words, wanted
 from comptoir.tenants.parties import Actor, Tenant
@@ -102,6 +103,7 @@ class Workload:
             *Mishaps(rng, clock, machines, self._ask).makers(),
             (self._hold, 5), (self._answer_hold, 4), (self._series, 2), (self._cancel_series, 1),
             (self._shrink, 5), (self._grant, 1), (self._apply, 1),
+            *Subscribers(rng, self._ask).makers(),
         )  # fmt: skip
 
     def batch(self, book: Memory, most: int) -> list[Asked]:

@@ -114,7 +114,7 @@ def _share_reading(kind: str, group: Group) -> None:
             text("state"),
             count("failures"),
         ]
-        cli.table(cli.client.subscriptions.list(kind, tenant), columns, f"{kind}s")
+        cli.table(cli.client.subscriptions.list(kind, tenant), columns, f"{kind} subscriptions")
 
     @leaf("show", f"comptoir {kind} show {EXAMPLE}", group=group)
     @ONE
