@@ -106,6 +106,8 @@ def _entitled(world: World) -> str:
     path = f"/v1/entitlements/{made.json['id']}/end"
     ended = world.operator.post(path, {"ends_at": "2099-01-15T00:00:00Z"})
     fits("POST", "/v1/entitlements/{entitlement}/end", ended.ok())
+    credits = world.people["finance"].post("/v1/tenants/shaped/lending/credits", {})
+    fits("POST", "/v1/tenants/{tenant}/lending/credits", credits.ok())
     policy = world.operator.ask("PUT", "/v1/policy/spot", {"notice_s": 30})
     fits("PUT", "/v1/policy/{lease_class}", policy.ok())
     return str(made.json["id"])

@@ -224,6 +224,20 @@ _ENTITLEMENTS = (
         _E.Entitlement,
     ),
     Route("GET", "/v1/shares", entitlements.list_shares, Permission.READ, _E.Shares),
+    Route(
+        "GET",
+        "/v1/tenants/{tenant}/lending",
+        entitlements.lender_statement,
+        Permission.READ,
+        _E.LenderStatements,
+    ),
+    Route(
+        "POST",
+        "/v1/tenants/{tenant}/lending/credits",
+        entitlements.credit_lender,
+        Permission.INVOICES_WRITE,
+        _E.LenderCredits,
+    ),
     Route("GET", "/v1/policy", entitlements.show_policy, Permission.READ, _E.Policy),
     Route(
         "PUT",

@@ -14,6 +14,9 @@ Id = Annotated[str, Path(min_length=1, max_length=64, pattern=_WORD)]
 Word = Annotated[str | None, Query(min_length=1, max_length=64, pattern=_WORD)]
 """A filter: an id, a slug, a kind."""
 
+InstantWord = Annotated[str | None, Query(min_length=1, max_length=64)]
+"""An instant with a zone, RFC 3339."""
+
 AccountWord = Annotated[
     str | None, Query(min_length=1, max_length=100, pattern="^[A-Za-z0-9._:-]+$")
 ]

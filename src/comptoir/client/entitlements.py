@@ -3,8 +3,14 @@
 from collections.abc import Iterator, Sequence
 from typing import cast
 
+from comptoir.client.entitlement_records import (
+    ClassPolicy,
+    Entitlement,
+    LenderCredit,
+    LenderStatement,
+    Share,
+)
 from comptoir.client.parties import PAGE
-from comptoir.client.records import ClassPolicy, Entitlement, Share
 from comptoir.client.transport import Transport, path_of
 
 
@@ -75,6 +81,20 @@ class Entitlements:
         """End it, by default now."""
         path = path_of("entitlements", entitlement_id, "end")
         return cast(Entitlement, self._transport.write("POST", path, {"ends_at": ends_at}))
+
+    def statement(
+        self, team: str, starts_at: str | None = None, ends_at: str | None = None
+    ) -> Sequence[LenderStatement]:
+        """What a team was entitled to, used, lent and earned, by kind; this month by default."""
+        path = path_of("tenants", team, "lending")
+        found = self._transport.get(path, **{"from": starts_at, "to": ends_at})
+        return cast(Sequence[LenderStatement], found["items"])
+
+    def credit(self, team: str, until: str | None = None) -> Sequence[LenderCredit]:
+        """Post what it earned in whole months that are not yet credited."""
+        path = path_of("tenants", team, "lending", "credits")
+        found = self._transport.write("POST", path, {"until": until})
+        return cast(Sequence[LenderCredit], found["items"])
 
     def shares(self, tenant: str | None = None, kind: str | None = None) -> Sequence[Share]:
         """Who has, uses, lends and borrows what now."""

@@ -60,62 +60,6 @@ class IssuedKey(Key):
     secret: str | None
 
 
-class Entitlement(TypedDict):
-    """Accelerators of a kind for a team, or (`tenant_id` None) for a group, over a window."""
-
-    id: str
-    tenant_id: str | None
-    group: str
-    parent: str
-    kind: str
-    site: str
-    accelerators: int
-    starts_at: str
-    ends_at: str | None
-    lend_limit: int | None
-    borrow_limit: int | None
-    lender_share_bps: int
-    set_by: str
-    set_at: str
-
-
-class LoanParty(TypedDict):
-    """Who borrows or lends; `tenant_id` names a team, to the house alone."""
-
-    word: str
-    tenant_id: str | None
-    accelerators: int
-
-
-class Share(TypedDict):
-    """Where a team or a group stands now, in accelerators of one kind."""
-
-    kind: str
-    tenant_id: str | None
-    name: str
-    parent: str
-    at: str
-    entitled: int
-    used: int
-    borrowed: int
-    idle: int
-    lent: int
-    may_lend: int
-    may_borrow: int
-    lent_to: list[LoanParty]
-    borrowed_from: list[LoanParty]
-    sentence: str
-
-
-class ClassPolicy(TypedDict):
-    """How leases of a class are treated that are asked for from now on."""
-
-    lease_class: str
-    notice_s: int
-    minimum_runtime_s: int
-    ageing_s: int
-
-
 class AcceleratorKind(TypedDict):
     """A type of chip with its facts and their sources; one that was not found is None."""
 

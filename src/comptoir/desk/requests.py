@@ -102,6 +102,31 @@ class ExplainEntitlements:
 
 
 @dataclass(frozen=True, slots=True)
+class CreditLender:
+    """Post what a statement over [`from_ms`, `until_ms`) of the store says a team has earned.
+
+    The door draws the statement up and asks; the desk holds that no time is credited twice.
+    """
+
+    tenant_id: TenantId
+    kind: str
+    from_ms: int
+    until_ms: int
+    credits: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LenderCredited:
+    """The answer to `CreditLender`: micros by currency, and up to when the kind is settled."""
+
+    tenant_id: TenantId
+    kind: str
+    from_ms: int
+    until_ms: int
+    credits: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SetPolicy:
     """Settle how leases of a class are treated from now on; None leaves a setting as it is."""
 

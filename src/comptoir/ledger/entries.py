@@ -14,6 +14,8 @@ Account = NewType("Account", str)
 Unit = NewType("Unit", str)
 
 ROUNDING = Account("rounding")
+LENDER_CREDIT = Account("lender_credit")
+"""What of its income the house passes on to the teams whose idle entitlement earned it."""
 CAPACITY = "capacity"
 
 

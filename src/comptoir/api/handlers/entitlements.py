@@ -1,18 +1,25 @@
 """Entitlements: given, listed, ended; who has what now; the policy of each class."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import Response
+from fastapi import Query, Response
 
 from comptoir.api.door import Ask, Asking, said
-from comptoir.api.encoding import encode
+from comptoir.api.encoding import encode, instant, money
 from comptoir.api.shapes import entitlements as shapes
-from comptoir.api.words import Id, Pages, Word
+from comptoir.api.words import Id, InstantWord, Pages, Word
+from comptoir.billing.lending import LenderStatement, draw_up_lending
 from comptoir.desk import requests
 from comptoir.desk.operations.explain_entitlements import Party, Share
 from comptoir.leases.lease import LeaseClass
-from comptoir.store.views import lists
+from comptoir.store.views import lending, lists
+from comptoir.store.views.reading import Views
+from comptoir.tenants.parties import Tenant
 from comptoir.units.ids import EntitlementId, TenantId
+from comptoir.units.money import format_price
+from comptoir.units.time import Window, month_start_ms, parse_instant
+
+Since = Annotated[str | None, Query(alias="from", min_length=1, max_length=64)]
 
 
 async def set_entitlement(ask: Ask, body: shapes.EntitlementBody) -> Response:
@@ -61,6 +68,73 @@ async def list_shares(ask: Ask, tenant: Word = None, kind: Word = None) -> Respo
     request = requests.ExplainEntitlements(ask.of_tenant(tenant), kind)
     shares: list[Share] = await ask.value("explain_entitlements", request)
     return said({"items": [_share(ask, share) for share in shares]})
+
+
+async def lender_statement(
+    ask: Ask, tenant: Id, from_: Since = None, to: InstantWord = None
+) -> Response:
+    """What a team was entitled to, used, lent and earned; by default in this UTC month so far."""
+    team, now = ask.tenant(tenant), ask.door.desk.clock.now_ms()
+    start = month_start_ms(now) if from_ is None else parse_instant(from_)
+    window = Window(start, min(parse_instant(to) if to is not None else now, now))
+    return said({"items": [_statement(s) for s in await _statements(ask, team, window)]})
+
+
+async def credit_lender(ask: Ask, tenant: Id, body: shapes.LenderCreditBody) -> Response:
+    """Post what a team has earned by lending in whole UTC months that are not yet credited."""
+    given: Any = body
+    team, book = ask.tenant(tenant), ask.door.desk.book
+    until = month_start_ms(ask.door.desk.clock.now_ms()) if given.until is None else given.until
+    items = []
+    for kind in await ask.read(lending.lent_kinds, team.id, Window(0, max(until, 1))):
+        mark = book.lending_marks.get((team.id, kind))
+        since = 0 if mark is None else mark.settled_until_ms
+        if since >= until:
+            continue
+        (drawn,) = await _statements(ask, team, Window(since, until), kind)
+        request = requests.CreditLender(team.id, kind, since, until, tuple(drawn.credits.items()))
+        done: requests.LenderCredited = await ask.value("credit_lender", request)
+        items.append(
+            {
+                "tenant_id": done.tenant_id,
+                "kind": done.kind,
+                "until": instant(done.until_ms),
+                "credits": {currency: money(micros) for currency, micros in done.credits},
+            }
+        )
+    return said({"items": items})
+
+
+async def _statements(
+    ask: Asking, team: Tenant, window: Window, kind: str | None = None
+) -> list[LenderStatement]:
+    """The statements of a team over a window that has passed, one a kind."""
+
+    def draw_up(views: Views) -> list[LenderStatement]:
+        kinds = lending.lent_kinds(views, team.id, window) if kind is None else [kind]
+        found = []
+        for each in kinds:
+            own, currency = lending.own_prices(views, team, each)
+            facts = lending.facts(views, each, window)
+            found.append(draw_up_lending(team.id, facts, window, own, currency))
+        return found
+
+    return await ask.read(draw_up)
+
+
+def _statement(drawn: LenderStatement) -> dict[str, Any]:
+    lines = [
+        {
+            "lease_class": line.lease_class,
+            "price_per_accelerator_hour": format_price(line.price_nanos),
+            "currency": line.currency,
+            "accelerator_ms": str(line.accelerator_ms),
+            "credit": money(line.credit_micros),
+        }
+        for line in drawn.lines
+    ]
+    credits = {currency: money(micros) for currency, micros in drawn.credits.items()}
+    return {**encode(drawn, house=True), "lines": lines, "credits": credits}
 
 
 async def show_policy(ask: Ask) -> Response:

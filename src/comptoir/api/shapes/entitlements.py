@@ -8,9 +8,12 @@ from comptoir.api.shapes.common import (
     Answer,
     Body,
     Count,
+    Currency,
+    Decimal,
     Instant,
     InstantIn,
     Line,
+    Long,
     Named,
     Positive,
 )
@@ -95,6 +98,65 @@ class Shares(Answer):
     """Every share that the asker may see."""
 
     items: list[Share]
+
+
+class LentLine(Answer):
+    """What was lent to one class at one price; `credit` is the lender's share of it."""
+
+    lease_class: LeaseClass
+    price_per_accelerator_hour: Decimal
+    currency: Currency
+    accelerator_ms: Long
+    credit: Decimal
+
+
+class LenderStatement(Answer):
+    """One kind of one team over a window: entitled = used + lent + idle.
+
+    `borrowed` is what the team used above its own; `idle_cost` what it neither used nor lent
+    is worth at its own price.
+    """
+
+    tenant_id: str
+    kind: str
+    starts_at: Instant
+    ends_at: Instant
+    entitled_accelerator_ms: Long
+    used_accelerator_ms: Long
+    borrowed_accelerator_ms: Long
+    lent_accelerator_ms: Long
+    idle_accelerator_ms: Long
+    idle_cost: Decimal
+    currency: Currency
+    lines: list[LentLine]
+    credits: dict[str, Decimal]
+
+
+class LenderStatements(Answer):
+    """A statement for each kind to which the team was entitled in the window."""
+
+    items: list[LenderStatement]
+
+
+class LenderCreditBody(Body):
+    """Up to when: the start of a UTC month; left out, of this one."""
+
+    until: InstantIn | None = None
+
+
+class LenderCredit(Answer):
+    """What was posted for a kind: amounts by currency, up to an instant."""
+
+    tenant_id: str
+    kind: str
+    until: Instant
+    credits: dict[str, Decimal]
+
+
+class LenderCredits(Answer):
+    """What was posted, by kind."""
+
+    items: list[LenderCredit]
 
 
 class PolicyBody(Body):

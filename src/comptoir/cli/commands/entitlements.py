@@ -6,9 +6,9 @@ from typing import Any
 import click
 
 from comptoir.cli.commands.rates import CLASSES
-from comptoir.cli.formats import Duration, Instant, duration
+from comptoir.cli.formats import Duration, Instant, accelerator_time, duration, money
 from comptoir.cli.lazy import Group, Session, leaf
-from comptoir.client.records import ClassPolicy, Entitlement
+from comptoir.client.entitlement_records import ClassPolicy, Entitlement, LenderStatement
 
 
 @click.group("entitlement", cls=Group)
@@ -105,6 +105,40 @@ def show(cli: Session, team: str | None, kind: str | None) -> None:
     cli.table(found, columns, "entitlements in force")
 
 
+@leaf(
+    "statement",
+    "comptoir entitlement statement ranking",
+    "comptoir entitlement statement ranking --from 2026-11-01T00:00:00Z --to 2026-12-01T00:00:00Z",
+    group=entitlement,
+)
+@click.argument("team")
+@click.option("--from", "starts_at", type=Instant(), help="Since when; this UTC month's start.")
+@click.option("--to", "ends_at", type=Instant(), help="Until when; now if not said.")
+def statement(cli: Session, team: str, starts_at: str | None, ends_at: str | None) -> None:
+    """Say what a team was entitled to, used, lent, earned by that, and left idle."""
+    found = cli.client.entitlements.statement(team, starts_at, ends_at)
+    if cli.json or not found:
+        cli.table(found, [], "entitlements in that window")
+        return
+    for drawn in found:
+        cli.record(drawn, *_statement(cli, team, drawn))
+
+
+@leaf("credit", "comptoir entitlement credit ranking", group=entitlement)
+@click.argument("team")
+@click.option("--until", type=Instant(), help="The start of a UTC month; of this one if not said.")
+def credit(cli: Session, team: str, until: str | None) -> None:
+    """Post what a team has earned by lending, for whole months that are not yet credited."""
+    found = cli.client.entitlements.credit(team, until)
+    if cli.json or not found:
+        cli.table(found, [], "months to credit")
+        return
+    for done in found:
+        earned = ", ".join(money(amount, unit) for unit, amount in done["credits"].items())
+        until_said = cli.times.when(done["until"])
+        cli.record(done, f"{team}  {done['kind']}: {earned or 'nothing'} up to {until_said}")
+
+
 @leaf("end", "comptoir entitlement end en_7Q4M --yes", group=entitlement)
 @click.argument("entitlement_id", metavar="ENTITLEMENT")
 @click.option("--ends", "ends_at", type=Instant(), help="When; now if not said.")
@@ -182,3 +216,32 @@ def _show(cli: Session, found: Entitlement, headline: str) -> None:
         ("earns", f"{found['lender_share_bps'] / 100:g} % of what its idle sells for"),
     ]
     cli.record(found, headline, fields)
+
+
+def _statement(
+    cli: Session, team: str, drawn: LenderStatement
+) -> tuple[str, list[tuple[str, str]]]:
+    """The headline and the fields of a lender's statement."""
+    starts, ends = cli.times.when(drawn["starts_at"]), cli.times.when(drawn["ends_at"])
+    fields = [
+        ("entitled", accelerator_time(drawn["entitled_accelerator_ms"])),
+        ("used", accelerator_time(drawn["used_accelerator_ms"])),
+    ]
+    if int(drawn["borrowed_accelerator_ms"]):
+        above = accelerator_time(drawn["borrowed_accelerator_ms"])
+        fields.append(("borrowed", f"{above} above its own"))
+    fields.append(("lent", accelerator_time(drawn["lent_accelerator_ms"])))
+    for line in drawn["lines"]:
+        price = f"{money(line['price_per_accelerator_hour'], line['currency'])}/acc-h"
+        fields.append(
+            (
+                f"to {line['lease_class']}",
+                f"{accelerator_time(line['accelerator_ms'])} at {price}, "
+                f"earned {money(line['credit'], line['currency'])}",
+            )
+        )
+    cost = money(drawn["idle_cost"], drawn["currency"])
+    idle = accelerator_time(drawn["idle_accelerator_ms"])
+    fields.append(("idle", f"{idle} neither used nor lent, {cost} at its own price"))
+    earned = ", ".join(money(amount, unit) for unit, amount in drawn["credits"].items())
+    return f"{team}  {drawn['kind']}, {starts} to {ends}: earned {earned or 'nothing'}", fields

@@ -12,6 +12,7 @@ from comptoir.desk.operations import (
     accepting,
     apply_fleet,
     change_lease,
+    credit_lender,
     entitlements,
     explain_entitlements,
     explain_lease,
@@ -69,6 +70,7 @@ OPERATIONS: dict[str, Operation] = {
         Operation(
             "explain_entitlements", Permission.READ, explain_entitlements.explain_entitlements
         ),
+        Operation("credit_lender", Permission.INVOICES_WRITE, credit_lender.credit_lender),
         Operation("set_policy", Permission.ENTITLEMENTS_WRITE, entitlements.set_policy),
         Operation("create_user", Permission.USERS_WRITE, users.create_user),
         Operation("disable_user", Permission.USERS_WRITE, users.disable_user),
