@@ -1,12 +1,26 @@
 """Steps add up as a plain list of spans does, and forget what was taken away."""
 
+from collections.abc import Iterator
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from comptoir.units import steps as steps_module
 from comptoir.units.steps import Steps
 from comptoir.units.time import Window
 
 instants = st.integers(0, 12)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def small_blocks() -> Iterator[None]:
+    """So small that a few spans fill several."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(steps_module, "MOST_IN_A_BLOCK", 2)
+        yield
+
+
 spans = st.lists(
     st.tuples(instants, st.one_of(st.none(), instants), st.integers(-3, 3)), max_size=8
 )
@@ -48,4 +62,6 @@ def test_what_is_taken_away_leaves_no_trace(
     steps = filled(kept + gone)
     for start, end, amount in gone:
         steps.add(start, end, -amount)
-    assert (steps._times, steps._deltas) == (filled(kept)._times, filled(kept)._deltas)
+    assert steps.changes() == filled(kept).changes()
+    assert [at for times in steps._blocks for at in times] == list(steps.changes())
+    assert [times[0] for times in steps._blocks] == steps._firsts

@@ -192,7 +192,7 @@ def _lend(rows: Sequence[Entitlement], state: _State, supplied: int, at_ms: int)
     for team in sorted(state.teams):
         price, currency = state.prices[team]
         group = (_RANK[LeaseClass.INTERNAL], -price, currency, LeaseClass.INTERNAL)
-        lending.lend(group, lending.position(Holder(team)).borrowed, Holder(team))
+        lending.lend(group, lending.borrowed(Holder(team)), Holder(team))
     for group, count in sold[len(before) :]:
         lending.lend(group, count)
     return lending

@@ -34,6 +34,8 @@ from comptoir.units.time import Window
 
 Span = tuple[int, int | None]
 
+MOST_KEPT_LENDINGS = 64
+
 
 @dataclass(frozen=True, slots=True)
 class _Filed:
@@ -68,6 +70,8 @@ class KindBook:
         self._sold_to: Counter[TenantId] = Counter()
         self._sold_on: dict[NodeId, dict[AllocationId, _Filed]] = defaultdict(dict)
         self._set_aside: list[tuple[str, Span, int]] = []
+        self._lendings: dict[tuple[int, bool], Lending] = {}
+        """What was worked out since anything last changed, by instant."""
 
     # What is asked.
 
@@ -100,7 +104,18 @@ class KindBook:
         return {site: steps.at(instant_ms) for site, steps in sites.items()}
 
     def lending(self, instant_ms: int, with_spot: bool = True) -> Lending:
-        """Who uses, lends and could lend what at an instant, all that stands taken in."""
+        """Who uses, lends and could lend what at an instant, all that stands taken in.
+
+        It is to be read only: whoever asks again before anything has changed gets the same.
+        """
+        known = self._lendings.get((instant_ms, with_spot))
+        if known is None:
+            if len(self._lendings) >= MOST_KEPT_LENDINGS:
+                self._lendings.clear()
+            known = self._lendings[instant_ms, with_spot] = self._lending(instant_ms, with_spot)
+        return known
+
+    def _lending(self, instant_ms: int, with_spot: bool) -> Lending:
         rows = self.in_force(instant_ms)
         uses: dict[TenantId, dict[str, int]] = defaultdict(lambda: defaultdict(int))
         for (_, team), sites in self.uses.items():
@@ -111,7 +126,7 @@ class KindBook:
         found = Lending(rows, uses, unentitled, instant_ms)
         found.lend(Ground.SOLD, self.taken[Ground.SOLD].at(instant_ms))
         for team in sorted(uses):
-            found.lend(team, found.position(Holder(team)).borrowed, Holder(team))
+            found.lend(team, found.borrowed(Holder(team)), Holder(team))
         for ground in (Ground.LENT, Ground.RECALL, *([Ground.SPOT] if with_spot else [])):
             found.lend(ground, self.taken[ground].at(instant_ms))
         return found
@@ -172,6 +187,7 @@ class KindBook:
 
     def _set_entitled_aside(self) -> None:
         """Work out again what is entitled over time, at each site and in all."""
+        self._lendings.clear()
         for site, span, amount in self._set_aside:
             self._add_room(site, span, amount)
         rows = list(self.rows.values())
@@ -203,6 +219,7 @@ class KindBook:
                     self._supply(inbound, site, sign * accelerators)
 
     def _supply(self, inbound: InboundLease, site: str, accelerators: int) -> None:
+        self._lendings.clear()
         if inbound.state is InboundState.ACTIVE:
             span = inbound.starts_at_ms, inbound.ends_at_ms
             for place in (site, ANYWHERE):
@@ -227,6 +244,7 @@ class KindBook:
             self._count(allocation_id, filed, node, -1)
 
     def _count(self, id: AllocationId, filed: _Filed, node: Node, sign: int) -> None:
+        self._lendings.clear()
         span, amount = (filed.starts_at_ms, filed.ends_at_ms), sign * filed.accelerators
         if filed.ground in (Ground.OWN, Ground.BORROWED):
             self.uses[filed.ground, filed.tenant_id][node.site].add(*span, amount)

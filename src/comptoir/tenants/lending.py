@@ -6,6 +6,7 @@ can. Limits bound it. Invariants: loans add up to what was asked as far as anybo
 nobody lends more than it has idle. `tests/tenants` compares it with a plain model.
 """
 
+from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -110,8 +111,12 @@ class Lending:
             above.members.append(branch)
             if above is not self._root:
                 above.shared_out += branch.entitled
+        rows_of: dict[Holder, list[Entitlement]] = defaultdict(list)
+        for row in rows:
+            rows_of[row.holder].append(row)
         for team, by_site in uses.items():
-            own = own_part(entitled(rows, Holder(team), instant_ms), by_site)
+            holder = Holder(team)
+            own = own_part(entitled(rows_of[holder], holder, instant_ms), by_site)
             for branch in self._path(Holder(team)):
                 branch.used += sum(by_site.values())
                 branch.own += own
@@ -137,9 +142,14 @@ class Lending:
         branch = self._branches[holder]
         return Position(
             holder, branch.parent, branch.entitled, branch.used, branch.own,
-            branch.used - branch.own, branch.idle, branch.lent, branch.can_lend,
+            self.borrowed(holder), branch.idle, branch.lent, branch.can_lend,
             self.may_borrow(holder),
         )  # fmt: skip
+
+    def borrowed(self, holder: Holder) -> int:
+        """What it uses above its own."""
+        branch = self._branches[holder]
+        return branch.used - branch.own
 
     def own_left(self, holder: Holder) -> int:
         """What of its own a team does not use."""
@@ -183,6 +193,8 @@ class Lending:
         What stands there already is lent even beyond a limit that was set since; what nobody
         has idle is not lent.
         """
+        if accelerators <= 0:
+            return []
         loans: dict[Holder, int] = {}
         for above, offers in self._steps(holder):
             amount = min(accelerators, sum(offers.values()))

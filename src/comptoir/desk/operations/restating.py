@@ -30,14 +30,16 @@ def restate(tx: Transaction) -> bool:
         headroom.touched.discard(kind)
         book = headroom.book(kind, tx.now_ms)
         changes = _changes(tx, kind, book)
+        unfinished = False
         for number, (lease, ground) in enumerate(changes):
-            if number == MOST_RESTATED:
-                left = True
+            unfinished = number == MOST_RESTATED
+            if unfinished:
                 break
             _restate_one(tx, lease, ground)
         headroom.touched.discard(kind)
-        if left:
+        if unfinished:
             headroom.touched.add(kind)
+            left = True
     return left
 
 
