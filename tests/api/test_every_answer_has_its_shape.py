@@ -82,11 +82,13 @@ def answers_fit(world: World) -> None:
         "subscription": subscribed(world),
         "entitlement": _entitled(world),
     }
+    queries = {"/v1/offers": f"?kind={KIND}&accelerators=1&duration_s=60&tenant=acme&explain=true"}
     for route in ROUTES:
         if route.method != "GET" or route.answer is None:
             continue
-        fits("GET", route.path, world.people["auditor"].get(route.path.format(**ids)).ok())
-        mine = world.people["admin"].get(route.path.format(**ids))
+        path = route.path.format(**ids) + queries.get(route.path, "")
+        fits("GET", route.path, world.people["auditor"].get(path).ok())
+        mine = world.people["admin"].get(path)
         if str(route.permission) != "read_house" and "{entitlement}" not in route.path:
             fits("GET", route.path, mine.ok())
     proof = world.people["auditor"].get("/v1/ledger/proof").ok()

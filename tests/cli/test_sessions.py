@@ -25,7 +25,9 @@ from comptoir.cli.main import main
 from tests.api.world import World, open_world
 
 SESSIONS = sorted((Path(__file__).parent / "sessions").glob("*.txt"))
-ID = re.compile(r"\b(tn|us|ky|ls|jb|al|at|iv|il|nd|rt|rc|ra|br|en|sb)_([0-9A-HJKMNP-TV-Z]{4,})\b")
+ID = re.compile(
+    r"\b(tn|us|ky|ls|se|jb|al|at|iv|il|nd|rt|rc|ra|br|en|sb)_([0-9A-HJKMNP-TV-Z]{4,})\b"
+)
 LOOSE = [
     (re.compile(r"ck_[a-z0-9]+_[\w-]{43}"), "<key>"),
     (re.compile(r"whsec_[\w+/=]{44}"), "<secret>"),

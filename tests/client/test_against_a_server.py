@@ -22,6 +22,7 @@ SPECIAL: dict[tuple[str, str], list[Any]] = {
     ("Usage", "record"): ["X", []],
     ("Supply", "declare"): [{}],
     ("Leases", "upload"): ["X", [__file__]],
+    ("OffersOfCapacity", "list"): ["X", 1, 60],
     ("Holds", "make"): [{}, 60],
     ("SeriesOfLeases", "request"): [{}, "X", "X"],
 }

@@ -117,6 +117,7 @@ _LEASES = (
 )
 
 _WINDOWS = (
+    Route("GET", "/v1/offers", windows.list_offers, Permission.READ, _W.Offers),
     Route("POST", "/v1/holds", windows.hold_capacity, Permission.LEASES_WRITE, _L.Lease, 201),
     Route(
         "POST",

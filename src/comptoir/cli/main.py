@@ -29,6 +29,8 @@ SECTIONS = {
     "Work": {
         "run": (f"{_AT}.run:run", "Upload this directory, lease, run a command, follow it."),
         "lease": (f"{_AT}.lease_windows:lease", "Ask for accelerators, see why, extend, end."),
+        "offers": (f"{_AT}.offers:offers", "When, where and at what price you could have it."),
+        "hold": (f"{_AT}.offers:hold", "Keep an offer while you decide."),
         "job": (f"{_AT}.jobs:job", "Commands on leases: submit, follow, fetch, cancel."),
         "events": (f"{_AT}.events:events", "What happens, as notices; --follow goes on."),
     },

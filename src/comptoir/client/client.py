@@ -28,7 +28,7 @@ from comptoir.client.retry import Patience
 from comptoir.client.running import start
 from comptoir.client.subscriptions import Subscriptions
 from comptoir.client.transport import Transport, path_of
-from comptoir.client.windows import Holds, SeriesOfLeases, Settings
+from comptoir.client.windows import Holds, OffersOfCapacity, SeriesOfLeases, Settings
 from comptoir.client.work import Jobs, Leases
 
 
@@ -72,6 +72,7 @@ class Client:
         self.entitlements = Entitlements(self._transport)
         self.policy = Policy(self._transport)
         self.leases = Leases(self._transport)
+        self.offers = OffersOfCapacity(self._transport)
         self.holds = Holds(self._transport)
         self.series = SeriesOfLeases(self._transport)
         self.jobs = Jobs(self._transport)

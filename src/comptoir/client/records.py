@@ -223,36 +223,18 @@ class Allocation(TypedDict):
     accepted_at: str | None
 
 
-class Series(TypedDict):
-    """Leases of one recurring request, in order of time."""
-
-    series: str
-    leases: list[Lease]
-
-
-class Setting(TypedDict):
-    """What holds for the whole book; the unit is the last word of its name."""
-
-    name: str
-    value: int
-    default: int
-    smallest: int
-    largest: int
-    means: str
-
-
-class LeaseDetail(Lease):
-    """A lease with what it holds and held."""
-
-    allocations: list[Allocation]
-
-
 class Coming(TypedDict):
     """Accelerators that are promised back at an instant; whose, the house alone sees."""
 
     at: str
     lease_id: str | None
     accelerators: int
+
+
+class LeaseDetail(Lease):
+    """A lease with what it holds and held."""
+
+    allocations: list[Allocation]
 
 
 class Sooner(TypedDict):

@@ -1,11 +1,68 @@
-"""The client's way to windows: holds, recurring requests, and the settings of the book."""
+"""The client's way to windows: offers, holds, recurring requests, and the settings of the book."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from comptoir.client.parties import PAGE
-from comptoir.client.records import Lease, Series, Setting
+from comptoir.client.records import Lease
 from comptoir.client.transport import Transport, path_of
+from comptoir.client.window_records import Offers, Series, Setting
+
+
+class OffersOfCapacity:
+    """When, where and at what price capacity could be had."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def list(
+        self,
+        kind: str,
+        accelerators: int,
+        duration_s: int,
+        *,
+        lease_classes: Sequence[str] = (),
+        shape: str | None = None,
+        preferred_shape: str | None = None,
+        alternatives: Sequence[str] = (),
+        starts_at: str | None = None,
+        latest_start: str | None = None,
+        tenant: str | None = None,
+        residency: str | None = None,
+        explain: bool = False,
+    ) -> Offers:
+        """The next feasible starts: a look, nothing is promised.
+
+        Args:
+            kind: Accelerator kind.
+            accelerators: How many.
+            duration_s: For how long.
+            lease_classes: Only these; empty is every class that the tenant may have.
+            shape: All in one of these.
+            preferred_shape: Also look for starts in this narrower shape.
+            alternatives: Other ways, such as `mi300x:512` or `mi300x:512:pod`.
+            starts_at: RFC 3339; None is from now on.
+            latest_start: RFC 3339; None is 90 days ahead.
+            tenant: For house users: for whom.
+            residency: Where its data must stay.
+            explain: Also what is missing at the instant asked for.
+        """
+        found = self._transport.get(
+            path_of("offers"),
+            kind=kind,
+            accelerators=accelerators,
+            duration_s=duration_s,
+            lease_class=lease_classes,
+            shape=shape,
+            preferred_shape=preferred_shape,
+            alternative=alternatives,
+            starts_at=starts_at,
+            latest_start=latest_start,
+            tenant=tenant,
+            residency=residency,
+            explain="true" if explain else None,
+        )
+        return cast(Offers, found)
 
 
 class Holds:

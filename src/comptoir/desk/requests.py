@@ -344,18 +344,15 @@ class SeriesMade:
 
 @dataclass(frozen=True, slots=True)
 class AskOffers:
-    """When, where and at what price k accelerators could be had. `lease_class` None: each."""
+    """When, where and at what price accelerators could be had for so long.
 
-    kind: str
-    accelerators: int
-    duration_s: int
-    lease_class: LeaseClass | None = None
-    shape: Shape = Shape.SITE
-    starts_at_ms: int | None = None
-    latest_start_ms: int | None = None
-    tenant_id: TenantId | None = None
-    residency: str = ""
-    most: int = 5
+    `wanted` says what: its duration is for how long, its latest start how far to look.
+    `lease_classes` empty: every class that the tenant may have.
+    """
+
+    wanted: RequestLease
+    lease_classes: tuple[LeaseClass, ...] = ()
+    explain: bool = False
 
 
 @dataclass(frozen=True, slots=True)

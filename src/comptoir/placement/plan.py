@@ -284,33 +284,51 @@ def _untouched_in_site(request: LeaseRequest, pools: list[Pool]) -> Chosen:
 def _over_window(
     snapshot: Snapshot, request: LeaseRequest, shape: Shape, pools: list[Pool], now_ms: int
 ) -> Chosen:
-    """Accelerators on which something stands, but not during the window."""
+    """Accelerators on which something stands, but not during the window: tightest place first."""
     if not any(windows.something_passes(pool, request.window, now_ms) for pool in pools):
         return []
-    best: tuple[int, Pool, windows.Counts, windows.Counts, int] | None = None
-    free: dict[str, list[tuple[Pool, windows.Counts]]] = {}
-    for pool in pools:
-        counts = windows.available(
+    free = [
+        (
             pool,
-            request.tenant_id,
-            request.window,
-            now_ms,
-            lambda node_id: len(_free_on(snapshot, request, node_id, now_ms)),
+            windows.available(
+                pool,
+                request.tenant_id,
+                request.window,
+                now_ms,
+                lambda node_id: len(_free_on(snapshot, request, node_id, now_ms)),
+            ),
         )
-        free.setdefault(pool.key.site, []).append((pool, counts))
+        for pool in pools
+    ]
+    for narrow, level in LEVELS.items():
+        if narrow is Shape.SITE or level > LEVELS[shape]:
+            continue
+        chosen = _in_tightest(request, narrow, free)
+        if chosen:
+            return chosen
+    if shape is Shape.SITE:
+        for site in sorted({pool.key.site for pool in pools}):
+            there = [(pool, counts) for pool, counts in free if pool.key.site == site]
+            if sum(int(counts.sum()) for _, counts in there) >= request.accelerators:
+                return _from_site(request, there)
+    return []
+
+
+def _in_tightest(
+    request: LeaseRequest, shape: Shape, free: list[tuple[Pool, windows.Counts]]
+) -> Chosen:
+    """The tightest place of a shape that holds them all; none if there is none."""
+    best: tuple[int, Pool, windows.Counts, windows.Counts, int] | None = None
+    for pool, counts in free:
         places = windows.places_of(pool, shape)
         found = windows.tightest(counts, places, request.accelerators)
         if found is not None and (best is None or found[0] < best[0]):
             best = found[0], pool, counts, places, found[1]
-    if best is not None:
-        _, pool, counts, places, place = best
-        taken = windows.taken_from(pool, counts, places, place, request.accelerators)
-        return [(pool, node_id, count) for node_id, count in taken]
-    if shape is Shape.SITE:
-        for site in free.values():
-            if sum(int(counts.sum()) for _, counts in site) >= request.accelerators:
-                return _from_site(request, site)
-    return []
+    if best is None:
+        return []
+    _, pool, counts, places, place = best
+    taken = windows.taken_from(pool, counts, places, place, request.accelerators)
+    return [(pool, node_id, count) for node_id, count in taken]
 
 
 def _from_site(request: LeaseRequest, site: list[tuple[Pool, windows.Counts]]) -> Chosen:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from comptoir.leases.claims import claim_of, free_at_ms, may_reclaim
-from comptoir.leases.lease import Lease, LeaseRequest, LeaseState, Shape
+from comptoir.leases.lease import PROMISED, Lease, LeaseRequest, LeaseState, Shape
 from comptoir.placement.best_place import NOWHERE, BestPlace, Coming, best_place, standing_in
 from comptoir.placement.snapshot import Snapshot
 from comptoir.units.ids import LeaseId, NodeId
@@ -86,7 +86,7 @@ def why(
     elif lease.state is LeaseState.SCHEDULED:
         sooner = tuple(_gone(victim, victim.accelerators, now_ms) for victim in victims)
     expected = queue.expected_start_ms
-    if lease.state is LeaseState.SCHEDULED:
+    if lease.state in PROMISED:
         expected = lease.scheduled_start_ms
     return Why(
         lease.id,
@@ -156,6 +156,9 @@ def _sentence(lease: Lease, place: BestPlace, queue: Queue, victims: int) -> str
             line = f"{queue.ahead} ahead of it" if queue.ahead else "nobody ahead of it"
             when = "" if queue.expected_start_ms is None else "; more is promised back"
             return f"needs {lease.accelerators}, {place.free} free in the best place, {line}{when}"
+        case LeaseState.HELD:
+            firm = "firmly" if lease.hold_firm else "softly: a firm request may have them"
+            return f"holds {lease.accelerators} {firm}, and waits for a yes"
         case LeaseState.SCHEDULED:
             told = f"; {victims} give way to it" if victims else ""
             return f"promised {lease.accelerators}; it starts when they are handed over{told}"

@@ -1,5 +1,6 @@
 """Outbound leases: requested, listed, explained, cancelled, ended, extended."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 from fastapi import Query, Response
@@ -10,6 +11,7 @@ from comptoir.api.shapes import leases as shapes
 from comptoir.api.words import Id, Pages, Word
 from comptoir.desk import requests
 from comptoir.leases.lease import Alternative, Lease, LeaseClass, LeaseState
+from comptoir.placement.best_place import Coming
 from comptoir.placement.why import Why
 from comptoir.store.views import lists
 from comptoir.store.views.prepared import DriverRow
@@ -62,20 +64,25 @@ async def get_lease(ask: Ask, lease: Id) -> Response:
 async def explain_lease(ask: Ask, lease: Id) -> Response:
     """Why a lease is waiting, and until when: the numbers."""
     why: Why = await ask.value("explain_lease", requests.LeaseRef(LeaseId(lease)))
-    coming = [
-        {
-            "at": instant(item.at_ms),
-            "lease_id": item.lease_id if ask.house else None,
-            "accelerators": item.accelerators,
-        }
-        for item in why.coming
-    ]
+    coming = coming_of(ask, why.coming)
     sooner = [
         {**ask.encode(item), "lease_id": item.lease_id if ask.house else None}
         for item in why.sooner
     ]
     first = why.first if ask.house else None
     return said({**ask.encode(why), "coming": coming, "sooner": sooner, "first": first})
+
+
+def coming_of(ask: Asking, coming: Iterable[Coming]) -> list[dict[str, Any]]:
+    """What is promised back and when; whose it is, the house alone is told."""
+    return [
+        {
+            "at": instant(item.at_ms),
+            "lease_id": item.lease_id if ask.house else None,
+            "accelerators": item.accelerators,
+        }
+        for item in coming
+    ]
 
 
 async def cancel_lease(ask: Ask, lease: Id) -> Response:

@@ -11,7 +11,7 @@ import click
 from comptoir.cli.commands.leases import lease, show_lease, what
 from comptoir.cli.formats import counted
 from comptoir.cli.lazy import Session, leaf
-from comptoir.client.records import Series
+from comptoir.client.window_records import Series
 from comptoir.units.errors import Invalid
 
 __all__ = ["lease", "request_series", "show_series"]

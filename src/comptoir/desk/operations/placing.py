@@ -4,6 +4,7 @@ Neighbours: `request_lease.py` and the turn's queue ask for a place, `holds.py` 
 keep. `placement` plans; every plan is checked here before anything is written.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from comptoir.desk.operations.grounds import marked, plan_on_ground
@@ -15,7 +16,12 @@ from comptoir.leases.allocation import Allocation
 from comptoir.leases.eligible import eligible
 from comptoir.leases.lease import Alternative, Lease, LeaseRequest, LeaseState, Reason, request_of
 from comptoir.placement.check import check_plan
-from comptoir.placement.plan import Plan, PlannedAllocation, PlannedReclaim
+from comptoir.placement.plan import (
+    Plan,
+    PlannedAllocation,
+    PlannedReclaim,
+    refuse_impossible,
+)
 from comptoir.placement.starts import Search
 from comptoir.units.errors import Refused
 from comptoir.units.ids import AllocationId, LeaseId
@@ -84,27 +90,57 @@ class _Found:
     give_way: tuple[Lease, ...] = ()
 
 
+def feasible_plans(tx: Transaction, lease: Lease, tries: int) -> Iterator[Plan]:
+    """Plans for a lease with a flexible start, the earliest first: a look, nothing is promised.
+
+    Raises:
+        Refused: it could never be met.
+    """
+    for found in _starts(tx, lease, tries):
+        yield found.plan
+
+
 def _find(tx: Transaction, lease: Lease, tries: int) -> _Found | None:
+    return next(_starts(tx, lease, tries), None)
+
+
+def _starts(tx: Transaction, lease: Lease, tries: int) -> Iterator[_Found]:
+    """Where a lease could stand: from its start on, or from each that will do for it."""
     request = request_of(lease, tx.book.tenants[lease.tenant_id], tx.now_ms)
     if not is_narrower(request.preferred_shape, request.shape):
         request = replace(request, preferred_shape=None)
     latest_start_ms = lease.latest_start_ms if lease.flexible else None
     eligible(tx.book.inbound_by_kind.get(request.kind), request, latest_start_ms)
     if latest_start_ms is None:
-        return _find_at(tx, lease, request)
+        one = _find_at(tx, lease, request)
+        if one is not None:
+            yield one
+        return
+    refuse_impossible(tx.book.snapshot, request)
     found: dict[int, _Found] = {}
 
     def plan_at(asked: LeaseRequest) -> Plan | None:
         one = _find_at(tx, lease, asked)
-        if one is None:
+        if one is None or not _fits_quota(tx, lease, one.plan):
             return None
         found[one.plan.starts_at_ms] = one
         return one.plan
 
     search = Search(tx.book.snapshot, tx.book.calendars, tx.now_ms, plan_at)
     for start in search.starts(request, latest_start_ms, tries):
-        return found[start.at_ms]
-    return None
+        yield found[start.at_ms]
+
+
+def _fits_quota(tx: Transaction, lease: Lease, plan: Plan) -> bool:
+    """Whether a start of a flexible lease leaves its tenant within its quota then."""
+    start_ms = plan.starts_at_ms
+    ends_ms = start_ms + (lease.duration_s or 0) * MS_PER_S
+    promised = replace(lease, scheduled_start_ms=start_ms, ends_at_ms=ends_ms)
+    try:
+        judge_quota(tx, promised, tx.book.tenants[lease.tenant_id])
+    except Refused:
+        return False
+    return True
 
 
 def _find_at(tx: Transaction, lease: Lease, request: LeaseRequest) -> _Found | None:

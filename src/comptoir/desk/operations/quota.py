@@ -9,17 +9,25 @@ from comptoir.units.errors import Refused
 def judge_quota(tx: Transaction, lease: Lease, tenant: Tenant) -> None:
     """Let a lease pass that, beside the tenant's others in its window, fits the quota.
 
+    A lease that waits for a flexible start has no window yet: it is judged again, among the
+    others, when it is promised one.
+
     Raises:
         Refused: `quota_exceeded`.
     """
     quota = tx.book.quotas.get((tenant.id, lease.kind))
     if quota is None:
         return
-    used = sum(
-        other.accelerators
-        for other in tx.book.leases_by_tenant.get(tenant.id)
-        if other.kind == lease.kind and other.id != lease.id and other.window.overlaps(lease.window)
-    )
+    used = 0
+    if not _has_no_window(lease):
+        used = sum(
+            other.accelerators
+            for other in tx.book.leases_by_tenant.get(tenant.id)
+            if other.kind == lease.kind
+            and other.id != lease.id
+            and not _has_no_window(other)
+            and other.window.overlaps(lease.window)
+        )
     if used + lease.accelerators > quota.accelerators:
         raise Refused(
             "quota_exceeded",
@@ -29,3 +37,7 @@ def judge_quota(tx: Transaction, lease: Lease, tenant: Tenant) -> None:
             "a larger quota",
             {"quota": quota.accelerators, "used": used, "asked": lease.accelerators},
         )
+
+
+def _has_no_window(lease: Lease) -> bool:
+    return lease.flexible and lease.scheduled_start_ms is None

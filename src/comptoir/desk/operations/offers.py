@@ -1,0 +1,235 @@
+"""Offers: when, where and at what price capacity could be had, for each class that is open.
+
+A look and no promise: nothing is written. `holds.py` keeps an offer, by its own words.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from comptoir.desk.operations.endings import rate_line
+from comptoir.desk.operations.placing import chosen_way, feasible_plans
+from comptoir.desk.operations.request_lease import judge_request
+from comptoir.desk.operations.wishes import is_narrower
+from comptoir.desk.requests import AskOffers, RequestLease
+from comptoir.desk.transaction import Transaction
+from comptoir.leases.lease import STRENGTH, Alternative, Lease, LeaseClass, Shape, request_of
+from comptoir.metering.usage import Measure
+from comptoir.placement.best_place import Coming, best_place
+from comptoir.placement.place_names import place_name
+from comptoir.placement.plan import Plan
+from comptoir.placement.snapshot import place_of
+from comptoir.pricing.estimates import estimate
+from comptoir.pricing.rates import rate_at
+from comptoir.units.errors import Invalid, Refused
+from comptoir.units.money import round_to_minor_micros
+from comptoir.units.recurrence import DAY_MS
+from comptoir.units.time import MS_PER_HOUR
+from comptoir.units.values import replace
+
+MOST_AHEAD_MS = 90 * DAY_MS
+"""How far ahead is looked, if it is not said."""
+MOST_A_WAY = 2
+"""Starts that are offered of one class and way; the next one begins an hour later at least."""
+TRIES = 12
+RECLAIMS_OVER_MS = 30 * DAY_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One way to have it. `shape` is the place's own, not wider than what was asked for."""
+
+    lease_class: LeaseClass
+    kind: str
+    accelerators: int
+    shape: Shape
+    starts_at_ms: int
+    ends_at_ms: int
+    where: str
+    price_nanos: int
+    total_micros: int
+    currency: str
+    at_most: bool
+    """Billed by what is measured: the total is the most that it can be."""
+    spans: int
+    """In how many places of the preferred shape it lies; 1 if none was preferred."""
+    reclaimable: bool
+    notice_s: int
+    reclaims_30d: int
+    takes_back: int
+    """Leases that would give way to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotOffered:
+    """A class or way that is not open, and its no."""
+
+    lease_class: LeaseClass
+    kind: str
+    code: str
+    message: str
+    next: str
+
+
+@dataclass(frozen=True, slots=True)
+class WhyNotSooner:
+    """What is missing at the instant asked for: in the best place, and what comes back there."""
+
+    lease_class: LeaseClass
+    kind: str
+    needs: int
+    best_place: str
+    best_free: int
+    coming: tuple[Coming, ...]
+    starts_at_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """The answer, the earliest start first; of one start the cheapest first."""
+
+    offers: tuple[Offer, ...]
+    not_offered: tuple[NotOffered, ...]
+    sooner: tuple[WhyNotSooner, ...]
+
+
+def list_offers(tx: Transaction, request: AskOffers) -> Offers:
+    """The next feasible starts, class by class and way by way.
+
+    Raises:
+        Invalid: as `request_lease`, or `duration_missing`.
+        Refused: no class is open to it at all; the first one's no.
+    """
+    counter = tx.book.counter
+    offers: list[Offer] = []
+    refused: list[tuple[NotOffered, Refused]] = []
+    sooner: list[WhyNotSooner] = []
+    for lease_class in request.lease_classes or _open_classes(tx, request.wanted):
+        try:
+            lease = _as_lease(tx, request.wanted, lease_class)
+        except Refused as no:
+            refused.append((_not_offered(lease_class, request.wanted.kind, no), no))
+            continue
+        for choice in lease.choices:
+            way = chosen_way(lease, choice)
+            try:
+                found = _offers(tx, way)
+            except Refused as no:
+                refused.append((_not_offered(lease_class, choice.kind, no), no))
+                continue
+            offers += found
+            first_ms = min((offer.starts_at_ms for offer in found), default=None)
+            if request.explain and first_ms != max(lease.starts_at_ms, tx.now_ms):
+                sooner.append(_why_not_sooner(tx, way, first_ms))
+    tx.book.counter = counter  # a look gives no ids away
+    if refused and not offers and not sooner:
+        raise refused[0][1]
+    offers.sort(key=_order)
+    return Offers(tuple(offers), tuple(no for no, _ in refused), tuple(sooner))
+
+
+def _order(offer: Offer) -> tuple[int, int, int]:
+    """The earliest first, then the cheapest, then the strongest class."""
+    return offer.starts_at_ms, offer.total_micros, -STRENGTH[offer.lease_class]
+
+
+def _open_classes(tx: Transaction, wanted: RequestLease) -> Sequence[LeaseClass]:
+    tenant = tx.acting_tenant(wanted.tenant_id)
+    if tenant.is_internal:
+        return (LeaseClass.INTERNAL,)
+    return (LeaseClass.RESERVED, LeaseClass.ON_DEMAND, LeaseClass.SPOT)
+
+
+def _as_lease(tx: Transaction, wanted: RequestLease, lease_class: LeaseClass) -> Lease:
+    """The lease that an offer would be, with a start that is flexible as far as is looked."""
+    if wanted.duration_s is None:
+        raise Invalid(
+            "duration_missing", "an offer is for so long, and this does not say", "give a duration"
+        )
+    start_ms = tx.now_ms if wanted.starts_at_ms is None else wanted.starts_at_ms
+    latest_ms = wanted.latest_start_ms
+    if latest_ms is None:
+        latest_ms = start_ms + MOST_AHEAD_MS
+    asked = replace(wanted, lease_class=lease_class, latest_start_ms=latest_ms)
+    return judge_request(tx, asked)
+
+
+def _offers(tx: Transaction, lease: Lease) -> list[Offer]:
+    """The first starts of a lease; with a preferred shape, those in it and those that span it."""
+    ways = [lease]
+    if lease.preferred_shape is not None and is_narrower(lease.preferred_shape, lease.shape):
+        narrow = Alternative(lease.kind, lease.accelerators, lease.preferred_shape)
+        ways = [chosen_way(lease, narrow), lease]
+    found: dict[tuple[int, str], Offer] = {}
+    for way in ways:
+        given, last_ms = 0, None
+        try:
+            for plan in feasible_plans(tx, replace(way, preferred_shape=None), TRIES):
+                if last_ms is not None and plan.starts_at_ms < last_ms + MS_PER_HOUR:
+                    continue
+                offer = _offer(tx, lease, plan)
+                found.setdefault((offer.starts_at_ms, offer.where), offer)
+                given, last_ms = given + 1, plan.starts_at_ms
+                if given >= MOST_A_WAY:
+                    break
+        except Refused:
+            if way is lease:
+                raise
+    return list(found.values())
+
+
+def _offer(tx: Transaction, lease: Lease, plan: Plan) -> Offer:
+    start_ms = plan.starts_at_ms
+    end_ms = start_ms + (lease.duration_s or 0) * 1_000
+    nodes = [tx.book.nodes[part.node_id] for part in plan.allocations]
+    line = rate_line(tx, lease)
+    rate = rate_at(line, start_ms)
+    numerator = estimate(line, lease.accelerators, start_ms, end_ms) or 0
+    card = tx.book.rate_cards[tx.book.tenants[lease.tenant_id].rate_card_id]
+    shape, where = place_name(nodes)
+    preferred = lease.preferred_shape
+    return Offer(
+        lease.lease_class,
+        lease.kind,
+        lease.accelerators,
+        shape,
+        start_ms,
+        end_ms,
+        where,
+        0 if rate is None else rate.price_nanos,
+        round_to_minor_micros(numerator, card.currency),
+        card.currency,
+        any(r.measure is not Measure.DELIVERED for r in line),
+        1 if preferred is None else len({place_of(node, preferred) for node in nodes}),
+        lease.reclaimable,
+        lease.notice_s,
+        _reclaims(tx, lease.kind) if lease.reclaimable else 0,
+        len(plan.reclaims),
+    )
+
+
+def _reclaims(tx: Transaction, kind: str) -> int:
+    """How often a lease of a kind was taken back in thirty days."""
+    since_ms = tx.now_ms - RECLAIMS_OVER_MS
+    return sum(
+        count.reclaims
+        for count in tx.book.reclaim_counts
+        if count.kind == kind and count.day_ms > since_ms
+    )
+
+
+def _why_not_sooner(tx: Transaction, lease: Lease, first_ms: int | None) -> WhyNotSooner:
+    request = request_of(lease, tx.book.tenants[lease.tenant_id], tx.now_ms)
+    place = best_place(tx.book.snapshot, request, tx.now_ms)
+    return WhyNotSooner(
+        lease.lease_class,
+        lease.kind,
+        lease.accelerators,
+        place.name,
+        place.free,
+        place.coming,
+        first_ms,
+    )
+
+
+def _not_offered(lease_class: LeaseClass, kind: str, no: Refused) -> NotOffered:
+    return NotOffered(lease_class, kind, no.code, no.message, no.next)
