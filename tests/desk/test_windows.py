@@ -388,6 +388,18 @@ class TestHolds:
         assert shop.now(soft).reason is Reason.HOLD_GAVE_WAY
         assert shop.now(running).reclaimed_for is None
 
+    def test_soft_holds_of_another_time_are_not_taken_away_to_see_whether_that_helps(
+        self, shop: Book, acme: Tenant
+    ) -> None:
+        soon, late = START_MS + HOUR_MS, START_MS + DAY_MS
+        held = hold(shop, acme, 8, starts_at_ms=late, ends_at_ms=late + HOUR_MS)
+        hold(shop, acme, 8, firm=True, ends_at_ms=soon)
+        fed: list[str] = []
+        shop.desk.book.allocations.feed(lambda old, new: fed.append((old or new).lease_id))  # type: ignore[union-attr]
+        waits = shop.lease(acme, ON_DEMAND, 4, ends_at_ms=soon)
+        assert waits.state is LeaseState.WAITING
+        assert held.id not in fed
+
     def test_nobody_who_runs_is_taken_back_for_a_hold_before_it_is_over(
         self, shop: Book, acme: Tenant
     ) -> None:

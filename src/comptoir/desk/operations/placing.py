@@ -149,7 +149,10 @@ def _find_at(tx: Transaction, lease: Lease, request: LeaseRequest) -> _Found | N
     Whether it would help is tried with the holds taken away, and undone.
     """
     plan = _planned(tx, lease, request)
-    soft = [] if lease.reclaimable or lease.is_soft_hold else soft_holds(tx, lease.kind)
+    soft: list[Lease] = []
+    if not lease.reclaimable and not lease.is_soft_hold:
+        wanted = Window(request.window.start_ms, None if lease.flexible else request.window.end_ms)
+        soft = [held for held in soft_holds(tx, lease.kind) if held.window.overlaps(wanted)]
     if not soft or (plan is not None and not plan.reclaims):
         return None if plan is None else _Found(request, plan)
     mark = tx.book.journal.mark()
