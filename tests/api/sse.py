@@ -1,6 +1,7 @@
 """Server-sent events as a reader of its own sees them: no code of the client or the server."""
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,6 +9,8 @@ from typing import Any
 import urllib3
 
 from tests.api.world import Person, Said
+
+PATIENCE_S = 40.0
 
 
 @dataclass
@@ -74,9 +77,10 @@ class Reader:
         return False
 
     def until(self, count: int) -> list[Any]:
-        """Read until there are so many notices."""
+        """Read until there are so many notices; heartbeats alone do not go on for ever."""
+        deadline = time.monotonic() + PATIENCE_S
         while len(self.told.notices) < count and self.step():
-            pass
+            assert time.monotonic() < deadline, f"{len(self.told.notices)} of {count} were told"
         return self.told.notices
 
     def rest(self) -> Told:

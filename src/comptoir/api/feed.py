@@ -195,7 +195,7 @@ class Feed:
                 stream.waiting.clear()
                 stream.behind = False
                 more = await read(events[-1].seq if events else stream.position, PAGE)
-                stream.behind = len(more) == PAGE
+                stream.behind |= len(more) == PAGE  # it may have missed something meanwhile
                 events += more
             for start in range(0, len(events), 50):
                 yield self._say(stream, events[start : start + 50])
