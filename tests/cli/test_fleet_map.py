@@ -1,12 +1,14 @@
 """The fleet's drawing fits its width, shows what there is, and gets coarser as it grows."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from comptoir.cli.commands.fleet_files import text_of
 from comptoir.cli.fleet_map import MOST_ROWS, Unit, _signs, lines, natural
 
 SIGNS = {"leased": "#", "most": "+", "some": "-", "free": ".", "out": "x"}
@@ -115,3 +117,9 @@ def test_what_cannot_show_blocks_gets_letters(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr("sys.stdout", Plain())
     assert _signs() == SIGNS
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    inventory = tmp_path / "lab.csv"
+    inventory.write_bytes(b"\xef\xbb\xbfnode,kind\r\n")
+    assert text_of(inventory).startswith("node,kind")

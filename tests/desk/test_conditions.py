@@ -11,7 +11,7 @@ from comptoir.tenants.parties import TenantKind
 from comptoir.units.errors import Refused
 from comptoir.units.recurrence import parse_recurrence
 from comptoir.units.time import parse_instant
-from tests.builders import Book
+from tests.builders import HOUR_MS, Book
 
 NIGHTS = Conditions(selling_windows=(parse_recurrence("weekdays 20:00 to 08:00 Europe/Paris"),))
 EVENING = parse_instant("2026-11-26T21:00:00Z")
@@ -114,6 +114,17 @@ def test_a_tenants_residency_binds_all_its_requests(book: Book) -> None:
     assert inbound.residency == "FR"
     with pytest.raises(Refused, match="supply_residency"):
         book.lease(acme, LeaseClass.SPOT, 1, residency="US")
+
+
+def test_why_looks_only_where_a_request_may_stand(book: Book) -> None:
+    book.supply(8, conditions=Conditions(residency="US-VA"))
+    book.supply(2, conditions=Conditions(residency="FR"))
+    acme = book.tenant("acme")
+    held = book.lease(acme, LeaseClass.RESERVED, 2, residency="FR", ends_at_ms=EVENING + HOUR_MS)
+    book.turn()
+    waiting = book.lease(acme, LeaseClass.SPOT, 2, residency="FR")
+    why = book.desk.call("explain_lease", LeaseRef(waiting.id), book.operator)
+    assert (why.best_free, [c.lease_id for c in why.coming]) == (0, [held.id])
 
 
 def test_what_only_others_could_have_is_refused_at_once_with_the_largest_one_may(

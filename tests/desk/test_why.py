@@ -92,6 +92,18 @@ def test_where_nothing_says_when_it_says_from_when_on_it_is_kept_for(full: Shop)
     assert answer.kept_from_ms == waiting.requested_at_ms + 3_600_000
 
 
+def test_what_ends_before_a_later_window_begins_is_not_coming_to_it(full: Shop) -> None:
+    now = full.clock.instant_ms
+    full.lease(full.acme, ON_DEMAND, 8, ends_at_ms=now + HOUR_MS)
+    later = {"starts_at_ms": now + 5 * HOUR_MS}
+    full.lease(full.a, INTERNAL, 8, **later, ends_at_ms=now + 8 * HOUR_MS)
+    sold = full.lease(full.acme, RESERVED, 8, **later, ends_at_ms=now + 7 * HOUR_MS)
+    waiting = full.lease(full.acme, ON_DEMAND, 8, **later, ends_at_ms=now + 9 * HOUR_MS)
+    answer = ask(full, waiting)
+    assert sold.id in [c.lease_id for c in answer.coming]
+    assert all(c.at_ms > later["starts_at_ms"] for c in answer.coming)
+
+
 def test_a_lent_lease_says_what_it_stands_on(full: Shop) -> None:
     sold: Any = full.lease(full.acme, ON_DEMAND, 8)
     lent = full.lease(full.acme, ON_DEMAND, 8)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from comptoir.leases.eligible import unmet_terms
 from comptoir.leases.lease import Lease, LeaseRequest, Shape
 from comptoir.placement.pools import Pool
 from comptoir.placement.snapshot import Place, Snapshot, place_of, standing_window
@@ -36,12 +37,14 @@ NOWHERE = BestPlace("nowhere", 0, (), ())
 def best_place(
     snapshot: Snapshot, request: LeaseRequest, now_ms: int, node_id: NodeId | None = None
 ) -> BestPlace:
-    """The roomiest place, or that of a node; of a site, all its pools together."""
+    """The roomiest place whose terms it meets, or that of a node; of a site, all pools together."""
     if node_id is not None:
         where = place_of(snapshot.nodes[node_id], request.shape)
     best, most = NOWHERE, -1
     by_site: dict[Place, BestPlace] = {}
     for pool in snapshot.pools_of(request.kind):
+        if unmet_terms(pool.key.conditions, request) is not None:
+            continue
         found = _in_pool(snapshot, pool, request, now_ms, node_id)
         if found is None:
             continue
@@ -76,7 +79,9 @@ def _in_pool(
         free = int(counts[places == place].sum())
     coming = tuple(
         Coming(end_ms, lease_id, size)
-        for end_ms, lease_id, size in ending(pool, places, place, MOST_COMING)
+        for end_ms, lease_id, size in ending(
+            pool, places, place, request.window.start_ms, MOST_COMING
+        )
         if lease_id != request.lease_id
     )
     where = place_of(snapshot.nodes[pool.ids[row]], request.shape)

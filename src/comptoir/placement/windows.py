@@ -98,10 +98,14 @@ def roomiest(pool: Pool, counts: Counts, places: Counts) -> tuple[int, int, int]
     return int(totals[places[row]]), int(places[row]), row
 
 
-def ending(pool: Pool, places: Counts, place: int, most: int) -> list[tuple[int, LeaseId, int]]:
-    """(end, lease, accelerators) of what ends by itself in a place, the soonest first."""
+def ending(
+    pool: Pool, places: Counts, place: int, after_ms: int, most: int
+) -> list[tuple[int, LeaseId, int]]:
+    """(end, lease, accelerators) of what ends by itself in a place after then, soonest first."""
     rows, _ = _gone(pool, Window(0), 0)
-    here = rows[(places[rows[:, k.W_NODE] // k.NODE_ROW] == place) & (rows[:, k.W_END] < ENDLESS)]
+    ends_ms = rows[:, k.W_END]
+    there = places[rows[:, k.W_NODE] // k.NODE_ROW] == place
+    here = rows[there & (ends_ms > after_ms) & (ends_ms < ENDLESS)]
     first = here[np.argsort(here[:, k.W_END], kind="stable")[:most]]
     return [
         (end_ms, pool.lease_ids[pool.held[h + k.OF]], size)

@@ -181,7 +181,9 @@ def _days(text: str, words: str) -> tuple[int, ...]:
         first, dash, last = word.partition("-")
         for name in (first, last if dash else first):
             if name not in DAY_NAMES:
-                raise _bad(text, f"{name!r} is not a day: use daily, weekdays, weekends, or mon")
+                raise _bad(
+                    text, f"{name!r} is not a day: use daily, weekdays, weekends, or mon to sun"
+                )
         start, end = DAY_NAMES.index(first), DAY_NAMES.index(last if dash else first)
         days.update((start + step) % 7 for step in range((end - start) % 7 + 1))
     return tuple(sorted(days))

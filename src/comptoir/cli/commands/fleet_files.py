@@ -193,9 +193,10 @@ def text_of(path: Path) -> str:
         Invalid: `bad_file`.
     """
     try:
-        return sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
+        text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise Invalid("bad_file", f"{path}: {error}", "write it as UTF-8 text") from None
+    return text.removeprefix("\ufeff")  # spreadsheets begin a file with this mark
 
 
 def _as_fleet(file: "FleetFile") -> dict[str, Any]:
