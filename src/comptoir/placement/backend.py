@@ -60,7 +60,7 @@ class Backend:
     promising_places: Callable[..., list[tuple[int, int]]]
     nodes_of_rack: Callable[..., list[tuple[int, int]]]
     weak_leases: Callable[..., list[int]]
-    gather: Callable[..., int]
+    gathered: Callable[..., tuple[int, list[int]]]
     cover: Callable[..., list[int]]
     step: Callable[..., int]
     run: Callable[..., int]

@@ -218,6 +218,18 @@ def add_record(records: list[int], lease: int, n: int, size: int, together: int)
     records.append(together)
 
 
+def gathered(
+    node: Ints, held: Ints, pool: Ints, window: Ints, level: int, place: int, claim: Claim
+) -> tuple[int, list[int]]:
+    """Read one place; returns what is free there without any reclaim, and the records.
+
+    The list is made here: compiled code takes no empty one from outside.
+    """
+    records = [0 for _ in range(0)]
+    free = gather(node, held, pool, window, level, place, claim, records)
+    return free, records
+
+
 def gather(
     node: Ints,
     held: Ints,

@@ -267,9 +267,7 @@ class Pool:
     ) -> tuple[int, list[int]]:
         """What is free in a place without any reclaim, and the records of what could be."""
         self.settle()
-        records: list[int] = []
-        free = self.backend.gather(*self.memory[:4], level, place, claim, records)
-        return free, records
+        return self.backend.gathered(*self.memory[:4], level, place, claim)
 
     def contents(self) -> dict[str, object]:
         """All that the tables say, by ids: two pools of one book say the same."""
