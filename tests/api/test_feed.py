@@ -206,6 +206,14 @@ def test_a_stream_that_makes_no_sense_is_refused(world: World, query: str, code:
     refused(world.people["member"], query, 422, code)
 
 
+def test_a_notice_that_has_not_happened_here_is_no_place_to_go_on_from(world: World) -> None:
+    """As after a restore: it would wait for numbers that are given to other events."""
+    newest = world.desk.book.last_seq["event"]
+    follow(world.people["member"], f"?after=nt_{newest}&follow=false").rest()
+    refused(world.people["member"], f"?after=nt_{newest + 1_000}", 409, "notice_ahead")
+    refused(world.people["member"], "", 409, "notice_ahead", Last_Event_ID="nt_9007199254740992")
+
+
 def test_a_bad_id_in_the_header_is_refused_too(world: World) -> None:
     refused(world.people["member"], "", 422, "bad_notice_id", Last_Event_ID="184x")
 
@@ -219,6 +227,7 @@ def test_a_quiet_stream_beats_and_moves_its_id_on(
         acmes = stored(world, "acme")[-1]
         while not reader.told.ids or notice_seq(reader.told.ids[-1]) < acmes:
             assert reader.step()
+            assert reader.told.comments < 100
     assert reader.told.notices == []
     assert reader.told.comments > 0
 

@@ -407,3 +407,31 @@ def test_a_second_desk_stands_by_until_the_first_is_gone(postgres_database: str)
         assert not serving.wait(0.3)
     assert serving.wait(10)
     second.join(10)
+
+
+def test_events_are_found_by_type_tenant_and_number(store: SqlStore) -> None:
+    told = [
+        Event(seq, seq, kind, "us", None, tenant, "x", {"n": [seq]})
+        for seq, (kind, tenant) in enumerate(
+            [("a.b", "t1"), ("a.c", "t1"), ("a.b", "t2"), ("a.b", None), ("a.b", "t1")], 1
+        )
+    ]
+    store.commit(changes(appended={"event": told}))
+
+    def found(types: list[str], tenant: str | None, after: int, most: int) -> list[int]:
+        return [event.seq for event in store.find_told(types, tenant, after, most)]
+
+    assert found(["a.b"], None, 0, 9) == [1, 3, 4, 5]
+    assert found(["a.b", "a.c"], "t1", 0, 9) == [1, 2, 5]
+    assert found(["a.b", "a.c"], "t1", 1, 1) == [2]
+    assert found(["a.b"], "t2", 3, 9) == found(["b"], None, 0, 9) == []
+    assert list(store.find_told(["a.c"], None, 0, 1)) == [told[1]]
+
+
+def test_old_deliveries_are_forgotten(store: SqlStore) -> None:
+    old = replace(extreme("delivery", False), number=1, at_ms=10)
+    new = replace(old, number=2, at_ms=20)
+    store.commit(changes(appended={"delivery": [old, new]}))
+    assert store.forget_deliveries(20) == 1
+    assert store.find("delivery", (old.subscription_id, 1)) is None
+    assert store.find("delivery", (new.subscription_id, 2)) == new

@@ -191,14 +191,17 @@ class Feed:
         """What the store has after the stream's position, until that is all."""
         while stream.behind and not self._closed:
             events = await read(stream.position, PAGE)
+            heard = 0
             if len(events) < PAGE:  # nearly there: from here on it is told, and reads the rest
                 stream.waiting.clear()
-                stream.behind = False
+                stream.behind, heard = False, self._heard
                 more = await read(events[-1].seq if events else stream.position, PAGE)
                 stream.behind |= len(more) == PAGE  # it may have missed something meanwhile
                 events += more
             for start in range(0, len(events), 50):
                 yield self._say(stream, events[start : start + 50])
+            if not stream.behind:
+                stream.passed = max(stream.passed, heard)  # durable before it read the rest
 
     def _new(self, stream: Stream) -> bytes:
         """Some of what waits."""

@@ -49,7 +49,7 @@ Encode = Callable[[Any], tuple[int, bytes]]
 """A door's way to put a value or a `ComptoirError` on the wire: (status, body)."""
 
 
-Heard = Callable[[Sequence[Event]], None]
+Heard = Callable[[Sequence[Event]], object]
 """Who is told of committed events."""
 
 

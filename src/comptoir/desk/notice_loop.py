@@ -68,16 +68,20 @@ class NoticeLoop:
         """Subscriptions that may have something to be sent, after this event."""
         self._not_before: dict[SubscriptionId, int] = {}
 
-    def hear(self, events: Sequence[Event]) -> None:
-        """Take the events of a commit; see `Desk.listen`."""
+    def hear(self, events: Sequence[Event]) -> bool:
+        """Take the events of a commit; see `Desk.listen`.
+
+        Returns:
+            Whether there may be something to send.
+        """
         if not events:
             self._look_again = True
-            return
-        if self._book().committed_subscriptions:
-            self._heard.extend(
-                (e.seq, e.type, e.tenant_id) for e in events if e.type in NOTICE_TYPES
-            )
+            return True
         self._newest = events[-1].seq
+        if not self._book().committed_subscriptions:
+            return False
+        self._heard.extend((e.seq, e.type, e.tenant_id) for e in events if e.type in NOTICE_TYPES)
+        return True
 
     def look_again(self) -> None:
         """Look at all subscriptions: cursors of quiet ones move on too, once in a while."""

@@ -34,8 +34,8 @@ class NoticeThreads:
 
     def hear(self, events: Sequence[Event]) -> None:
         """Take the events of a commit; see `Desk.listen`."""
-        self._loop.hear(events)
-        self._wake.set()
+        if self._loop.hear(events):
+            self._wake.set()
 
     def start(self) -> None:
         """Begin."""

@@ -8,10 +8,10 @@ from fastapi import Header, Query, Response
 from comptoir.api.door import Ask, Asking
 from comptoir.api.feed import FeedResponse, Stream
 from comptoir.api.words import Word
-from comptoir.desk.notices import notice_seq, types_matching
+from comptoir.desk.notices import notice_id, notice_seq, types_matching
 from comptoir.desk.ports import Event
 from comptoir.store.views import lists
-from comptoir.units.errors import Unavailable
+from comptoir.units.errors import Conflict, Unavailable
 
 MOST_LAST = 500
 
@@ -73,15 +73,26 @@ async def follow_feed(
 async def _begin(
     ask: Asking, stream: Stream, types: tuple[str, ...], after: str | None, last: int | None
 ) -> int:
-    """The number of the event after which a stream begins."""
+    """The number of the event after which a stream begins.
+
+    Raises:
+        Conflict: `notice_ahead`: what the reader has did not happen in this book.
+    """
+    newest_seq = await ask.read(lists.last_event_seq)
     if after is not None:
+        if notice_seq(after) > newest_seq:
+            raise Conflict(
+                "notice_ahead",
+                f"{after} has not happened here: the newest event is {notice_id(newest_seq)}",
+                "the book may have been restored from a backup: begin anew, with nt_0 or from now",
+            )
         return notice_seq(after)
     if last:
         wanted = types, stream.tenant_id, stream.subject
         newest = await ask.read(lists.last_told_events, *wanted, last)
         if newest:
             return newest[0].seq - 1
-    return await ask.read(lists.last_event_seq)
+    return newest_seq
 
 
 def _refuse_too_many(ask: Asking, tenant_id: str | None) -> None:
