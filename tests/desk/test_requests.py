@@ -69,6 +69,20 @@ def test_a_quota_counts_what_is_promised_and_is_free_again_after(shop: Book) -> 
     assert shop.lease(acme, ON_DEMAND, 3).state is LeaseState.SCHEDULED
 
 
+def test_a_quota_counts_only_windows_that_overlap(shop: Book) -> None:
+    acme = shop.tenant("acme")
+    shop.desk.call("set_quota", SetQuota(acme.id, "cpu-core", 3), shop.operator)
+    today = {"starts_at_ms": START_MS + HOUR_MS, "ends_at_ms": START_MS + 2 * HOUR_MS}
+    after = {"starts_at_ms": START_MS + 2 * HOUR_MS, "ends_at_ms": START_MS + 3 * HOUR_MS}
+    across = {"starts_at_ms": START_MS + 2 * HOUR_MS - 1}
+    shop.lease(acme, LeaseClass.RESERVED, 3, **today)
+    shop.lease(acme, LeaseClass.RESERVED, 2, **after)
+    shop.lease(acme, LeaseClass.RESERVED, 1, **after)
+    with pytest.raises(Refused) as no:
+        shop.lease(acme, ON_DEMAND, 1, **across)
+    assert no.value.facts["used"] == 6
+
+
 def test_a_window_must_lie_ahead_and_have_a_length(shop: Book) -> None:
     acme = shop.tenant("acme")
     with pytest.raises(Invalid, match="end_before_start"):

@@ -11,7 +11,7 @@ from comptoir.billing.accruals import Accrual
 from comptoir.desk.agenda import Agenda
 from comptoir.desk.ports import Loaded
 from comptoir.desk.settings import SETTINGS, Setting
-from comptoir.desk.tables import Index, Journal, Table
+from comptoir.desk.tables import Index, Journal, Sums, Table
 from comptoir.fleet.nodes import Node, NodeState
 from comptoir.fleet.topology import Fabric
 from comptoir.leases.allocation import Allocation
@@ -294,6 +294,11 @@ class Memory:
         )
         self.leases_by_tenant = Index[TenantId, Lease](
             self.leases, lambda x: None if x.state in FINAL else x.tenant_id
+        )
+        self.accelerators_of = Sums[tuple[TenantId, str], Lease](
+            self.leases,
+            lambda x: None if x.state in FINAL else (x.tenant_id, x.kind),
+            lambda x: x.accelerators,
         )
         self.borrowed_leases = Index[str, Lease](
             self.leases, lambda x: x.kind if x.borrowed else None

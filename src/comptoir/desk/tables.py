@@ -4,7 +4,7 @@ Every change goes through a `Journal`: a refused operation is undone to its mark
 failed commit is undone whole, and what remains is exactly what the store must write.
 """
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -74,13 +74,13 @@ class Table(Generic[K, V]):
         self._key = key
         self._journal = journal
         self._feeds = list(feeds)
-        self._indexes: list[Index[Any, V]] = []
+        self._indexes: list[Index[Any, V] | Sums[Any, V]] = []
 
     def feed(self, listener: Feed[V]) -> None:
         """Tell `listener` of every later change."""
         self._feeds.append(listener)
 
-    def index(self, index: "Index[Any, V]") -> None:
+    def index(self, index: "Index[Any, V] | Sums[Any, V]") -> None:
         """Keep an index of the rows from now on; indexes hear before feeds do."""
         self._indexes.append(index)
 
@@ -151,6 +151,10 @@ class Index(Generic[K, V]):
         """The rows of a group, in the order in which they came to it."""
         return list(self._groups.get(group, {}).values())
 
+    def each(self, group: K) -> Iterable[V]:
+        """As `get`, without a copy: nothing may be put while it is gone through."""
+        return self._groups.get(group, {}).values()
+
     def count(self, group: K) -> int:
         """How many rows a group has."""
         return len(self._groups.get(group, {}))
@@ -176,3 +180,31 @@ class Index(Generic[K, V]):
             if after not in self._groups:
                 self._groups[after] = {}
             self._groups[after][key] = new
+
+
+class Sums(Generic[K, V]):
+    """Something of a table's rows, added up by group; None keeps a row out."""
+
+    def __init__(
+        self, table: Table[Any, V], by: Callable[[V], K | None], amount: Callable[[V], int]
+    ) -> None:
+        self._by = by
+        self._amount = amount
+        self._sums: dict[K, int] = {}
+        table.index(self)
+
+    def of(self, group: K) -> int:
+        """The sum of a group."""
+        return self._sums.get(group, 0)
+
+    def hear(self, _key: Any, old: V | None, new: V | None) -> None:
+        """A row was put or taken away."""
+        for row, sign in ((old, -1), (new, 1)):
+            group = None if row is None else self._by(row)
+            if row is None or group is None:
+                continue
+            total = self._sums.get(group, 0) + sign * self._amount(row)
+            if total:
+                self._sums[group] = total
+            else:
+                self._sums.pop(group, None)
