@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -28,6 +29,7 @@ from comptoir.leases.lease import Alternative, Shape
 from comptoir.units.recurrence import Recurrence, format_recurrence, parse_recurrence
 
 metadata = MetaData()
+SHORT = 64
 _canonical = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode
 
 
@@ -61,11 +63,15 @@ class Json(TypeDecorator[Any]):
         return _json_text(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
-        return None if value is None else _frozen(json.loads(value))
+        return _json_value(value)
 
     def bind_processor(self, dialect: Dialect) -> Callable[[Any], str | None]:
         """Without the layers between: every commit writes thousands of these."""
         return _json_text
+
+    def result_processor(self, dialect: Dialect, coltype: Any) -> Callable[[str | None], Any]:
+        """As above: a start reads hundreds of thousands of these."""
+        return _json_value
 
 
 class Word(TypeDecorator[StrEnum]):
@@ -93,7 +99,7 @@ class Word(TypeDecorator[StrEnum]):
     def result_processor(
         self, dialect: Dialect, coltype: Any
     ) -> Callable[[str | None], StrEnum | None]:
-        """As above: a start reads millions of these."""
+        """As `Json`."""
         return self._by_text.__getitem__
 
 
@@ -130,6 +136,20 @@ class Choices(TypeDecorator[tuple[Alternative, ...]]):
 
 def _json_text(value: Any) -> str | None:
     return None if value is None else _canonical(value)
+
+
+def _json_value(text: str | None) -> Any:
+    """The value of a JSON text; of a short list it is made once, since nothing can change it."""
+    if text is None:
+        return None
+    if len(text) <= SHORT and text[0] == "[" and "{" not in text:
+        return _short_list(text)
+    return _frozen(json.loads(text))
+
+
+@lru_cache(maxsize=4_096)
+def _short_list(text: str) -> Any:
+    return _frozen(json.loads(text))
 
 
 def _word_text(value: StrEnum | None) -> str | None:

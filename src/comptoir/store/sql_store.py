@@ -39,6 +39,7 @@ from comptoir.units.errors import Unavailable
 from comptoir.units.ids import LeaseId
 
 _LOOKUP_CHUNK = 400
+_ROWS_AT_ONCE = 1_000
 
 
 class _DiskFull(Unavailable):
@@ -72,7 +73,11 @@ class SqlStore:
         with self._reading() as connection:
             version, counter = connection.execute(BOOK).one()
             rows = {
-                name: [from_row(MAPPED[name], row) for row in connection.execute(statement)]
+                name: [
+                    from_row(MAPPED[name], row)
+                    for part in connection.execute(statement).partitions(_ROWS_AT_ONCE)
+                    for row in part
+                ]
                 for name, statement in live_statements().items()
             }
             last_seq = {

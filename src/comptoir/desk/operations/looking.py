@@ -11,7 +11,7 @@ from comptoir.leases.lease import Lease, LeaseState
 from comptoir.units.ids import LeaseId
 from comptoir.units.time import LATEST_MS, MS_PER_S
 
-MOST_LOOKED_AT = 5_000
+MOST_LOOKED_AT = 1_000
 
 
 @dataclass(slots=True)
