@@ -272,16 +272,7 @@ class Memory:
         if new is not None and new.lost:
             self.node_agenda.touch(new.node_id)
 
-    def _index(self) -> None:
-        self.tenant_by_slug = Index[str, Tenant](self.tenants, lambda t: t.slug)
-        self.keys_by_prefix = Index[str, Key](self.keys, lambda k: k.prefix)
-        self.keys_by_user = Index[UserId, Key](self.keys, lambda k: k.user_id)
-        self.rates_by_line = Index[tuple[RateCardId, str, LeaseClass], Rate](
-            self.rates,
-            lambda r: (
-                (r.rate_card_id, r.kind, r.lease_class) if r.state is RateState.APPROVED else None
-            ),
-        )
+    def _index_leases(self) -> None:
         self.leases_by_state = Index[LeaseState, Lease](self.leases, lambda x: x.state)
         self.victims_of = Index[LeaseId, Lease](
             self.leases,
@@ -304,6 +295,18 @@ class Memory:
             self.leases, lambda x: x.kind if x.borrowed else None
         )
         self.lent_leases = Index[str, Lease](self.leases, lambda x: x.kind if x.lent else None)
+
+    def _index(self) -> None:
+        self.tenant_by_slug = Index[str, Tenant](self.tenants, lambda t: t.slug)
+        self.keys_by_prefix = Index[str, Key](self.keys, lambda k: k.prefix)
+        self.keys_by_user = Index[UserId, Key](self.keys, lambda k: k.user_id)
+        self.rates_by_line = Index[tuple[RateCardId, str, LeaseClass], Rate](
+            self.rates,
+            lambda r: (
+                (r.rate_card_id, r.kind, r.lease_class) if r.state is RateState.APPROVED else None
+            ),
+        )
+        self._index_leases()
         self.queued_jobs = Index[LeaseId, Job](
             self.jobs, lambda j: j.lease_id if j.state is JobState.QUEUED else None
         )

@@ -16,7 +16,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from comptoir.cli.bench import calendar, desk, http, jobs, placement
+from comptoir.cli.bench import calendar, desk, http, jobs, placement, start
 from comptoir.cli.bench.figures import Figure, Findings
 
 MEASURES: dict[str, Callable[..., Findings]] = {
@@ -25,6 +25,7 @@ MEASURES: dict[str, Callable[..., Findings]] = {
     "http": http.measure,
     "jobs": jobs.measure,
     "placement": placement.measure,
+    "start": start.measure,
 }
 """Every measure by its command's name. Called without arguments it measures the usual size."""
 

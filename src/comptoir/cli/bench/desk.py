@@ -1,13 +1,15 @@
 """The desk in process: durable lease requests from 64 clients, beside bare rows in SQLite."""
 
+import asyncio
 import sqlite3
 import tempfile
 import time
 from pathlib import Path
 
-from comptoir.assembly import SystemClock, SystemEntropy
+from comptoir.assembly import SystemClock, SystemEntropy, loading_a_book
 from comptoir.cli.bench.figures import Findings, figure, percentile
 from comptoir.desk.desk import Call, Desk
+from comptoir.desk.queue import DeskQueue
 from comptoir.desk.requests import (
     CreateTenant,
     DeclareSupply,
@@ -31,35 +33,52 @@ NODES_A_SUPPLY = 12_800
 
 
 def measure(nodes: int = NODES) -> Findings:
-    """Requests a second through the whole desk, and bare rows of the same size."""
-    whole, bare, idle = [], [], []
+    """Requests a second through the whole desk, the same with their handing over, bare rows."""
+    whole, served, bare, idle = [], [], [], []
     waits: list[float] = []
     for _ in range(RUNS):
         with tempfile.TemporaryDirectory() as directory:
-            desk, tenant = _desk(Path(directory), nodes)
+            desk, tenant = fresh_desk(Path(directory) / "one", nodes)
             whole.append(_requests_per_second(desk, tenant, waits))
             idle.append(_idle_turn_ms(desk))
+            desk.store.close()  # type: ignore[attr-defined]
+            desk, tenant = fresh_desk(Path(directory) / "two", nodes)
+            served.append(asyncio.run(_served_per_second(desk, tenant)))
             desk.store.close()  # type: ignore[attr-defined]
             bare.append(_bare_rows_per_second(Path(directory) / "bare.db"))
     ratio = sorted(whole)[RUNS // 2] / sorted(bare)[RUNS // 2]
     waits.sort()
     p50, p99 = percentile(waits, 500), percentile(waits, 990)
+    of_fleet = f"{CLIENTS} clients, {nodes:,} nodes"
     requests = figure(
-        f"durable lease requests, whole desk, {CLIENTS} clients, {nodes:,} nodes",
+        f"durable lease requests, whole desk, {of_fleet}",
         "/s",
         whole,
         10_000,
         beside=f"p50 {p50:.1f} ms, p99 {p99:.1f} ms; {ratio:.1%} of bare rows in the same run",
     )
+    handed = figure("the same through the desk's queue, and handed over", "/s", served)
     rows = figure("bare rows of 250 bytes into SQLite, 64 a commit", "/s", bare)
     turn = figure(f"a turn of the book with nothing due, {LEASES:,} leases", "ms", idle, 1.0, True)
     return Findings(
-        [requests, rows, turn],
-        {"decisions_per_s": requests.median, "p50_ms": p50, "p99_ms": p99},
+        [requests, handed, rows, turn],
+        {
+            "decisions_per_s": requests.median,
+            "p50_ms": p50,
+            "p99_ms": p99,
+            "handed_over_per_s": handed.median,
+        },
     )
 
 
-def _desk(directory: Path, nodes: int) -> tuple[Desk, TenantId]:
+def fresh_desk(directory: Path, nodes: int) -> tuple[Desk, TenantId]:
+    """A desk on a new book with a fleet, prices and a customer."""
+    directory.mkdir()
+    with loading_a_book():
+        return _opened(directory, nodes)
+
+
+def _opened(directory: Path, nodes: int) -> tuple[Desk, TenantId]:
     desk = Desk(open_store(directory, None, "bench"), SystemClock(), SystemEntropy())
     desk.call("open_book", Opening())
     card = next(iter(desk.book.rate_cards)).id
@@ -76,25 +95,39 @@ def _desk(directory: Path, nodes: int) -> tuple[Desk, TenantId]:
     return desk, tenant.id
 
 
+def _request(number: int, tenant: TenantId) -> Call:
+    """One of `LEASES` requests, of 1 to 8 accelerators."""
+    wanted = RequestLease(
+        "h100-sxm", 1 + number % 8, LeaseClass.ON_DEMAND, Shape.NODE, tenant_id=tenant
+    )
+    return Call("request_lease", wanted)
+
+
 def _requests_per_second(desk: Desk, tenant: TenantId, waits: list[float]) -> float:
     """Every client asks as soon as it is answered, so a batch is one request of each."""
     started = time.perf_counter()
     for first in range(0, LEASES, CLIENTS):
-        calls = [
-            Call(
-                "request_lease",
-                RequestLease(
-                    "h100-sxm", 1 + (first + n) % 8, LeaseClass.ON_DEMAND, Shape.NODE,
-                    tenant_id=tenant,
-                ),
-            )
-            for n in range(CLIENTS)
-        ]  # fmt: skip
         asked = time.perf_counter()
-        for outcome in desk.execute(calls):
+        for outcome in desk.execute([_request(first + n, tenant) for n in range(CLIENTS)]):
             outcome.unwrap()
         waits += [1_000 * (time.perf_counter() - asked)] * CLIENTS
     return LEASES / (time.perf_counter() - started)
+
+
+async def _served_per_second(desk: Desk, tenant: TenantId) -> float:
+    """As a server does it: from an event loop to the desk's own thread, turns included."""
+    queue = DeskQueue(desk)
+    queue.start()
+
+    async def client(number: int) -> None:
+        for each in range(number, LEASES, CLIENTS):
+            (await queue.ask(_request(each, tenant))).unwrap()
+
+    started = time.perf_counter()
+    await asyncio.gather(*map(client, range(CLIENTS)))
+    took = time.perf_counter() - started
+    queue.stop()
+    return LEASES / took
 
 
 def _idle_turn_ms(desk: Desk) -> float:

@@ -55,7 +55,7 @@ def bench(ctx: click.Context, json_file: Path | None) -> int:
 @nodes_option(3_072)
 @JSON_FILE
 def desk(cli: Session, nodes: int, json_file: Path | None) -> int:
-    """Durable lease requests of 64 clients in process, beside bare rows."""
+    """Durable lease requests of 64 clients in process, handed over too, beside bare rows."""
     return int(server_room(_ROOM).run_one("desk", json_file, nodes=nodes))
 
 
@@ -99,3 +99,17 @@ def jobs(cli: Session, json_file: Path | None) -> int:
 def placement(cli: Session, nodes: int, json_file: Path | None) -> int:
     """Placement decisions of a full fleet, plain and compiled, and a queue planned again."""
     return int(server_room(_ROOM).run_one("placement", json_file, nodes=nodes))
+
+
+@leaf("start", "comptoir bench start --json start.json", group=bench, online=False)
+@click.option(
+    "--leases",
+    type=click.IntRange(1_000, 1_000_000),
+    default=100_000,
+    show_default=True,
+    help="Live leases in the book.",
+)
+@JSON_FILE
+def start(cli: Session, leases: int, json_file: Path | None) -> int:
+    """How long a desk takes to have its book in memory again."""
+    return int(server_room(_ROOM).run_one("start", json_file, leases=leases))
