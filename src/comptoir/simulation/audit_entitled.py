@@ -104,7 +104,8 @@ def entitled_waits(rows: sqlite3.Connection, now_ms: int) -> Iterator[str]:
         )  # fmt: skip
         if not simple or not _has_right(rows, lease, now_ms):
             continue
-        for where, there in _could_stand(rows, lease, now_ms).items():
+        until_ms = _right_ends(rows, lease, now_ms)
+        for where, there in _could_stand(rows, lease, now_ms, until_ms).items():
             if there >= lease["accelerators"]:
                 yield (
                     f"{lease['id']} waits for {lease['accelerators']} x {lease['kind']} that its "
@@ -131,13 +132,30 @@ def _has_right(rows: sqlite3.Connection, lease: sqlite3.Row, now_ms: int) -> boo
     return bool(used + lease["accelerators"] <= has)
 
 
-def _could_stand(rows: sqlite3.Connection, lease: sqlite3.Row, now_ms: int) -> dict[str, int]:
-    """By site or node, accelerators that are free for good, or held by what must give way to it."""
+def _right_ends(rows: sqlite3.Connection, lease: sqlite3.Row, now_ms: int) -> int:
+    """When the first of a team's entitlements of a kind ends that are in force."""
+    ends = rows.execute(
+        "SELECT min(coalesce(ends_at_ms, ?)) FROM entitlement WHERE kind = ? AND tenant_id = ?"
+        " AND starts_at_ms <= ? AND coalesce(ends_at_ms, ?) > ?",
+        (ENDLESS, lease["kind"], lease["tenant_id"], now_ms, ENDLESS, now_ms),
+    ).fetchone()[0]
+    return int(ENDLESS if ends is None else ends)
+
+
+def _could_stand(
+    rows: sqlite3.Connection, lease: sqlite3.Row, now_ms: int, until_ms: int
+) -> dict[str, int]:
+    """By site or node, accelerators that are free for good, or held by what must give way to it.
+
+    What may not be taken back before `until_ms`, when the right itself is over, need not.
+    """
     standing: dict[str, list[sqlite3.Row]] = defaultdict(list)
     for row in rows.execute(
         "SELECT a.node_id, a.accelerators AS slots, a.tenant_id AS holder,"
-        " a.delivered_until_ms IS NOT NULL AS lost_part, l.*"
-        " FROM allocation a JOIN lease l ON l.id = a.lease_id WHERE a.fenced_at_ms IS NULL"
+        " a.delivered_until_ms IS NOT NULL AS lost_part, l.*, max(coalesce(a.delivered_from_ms, 0)"
+        " + 1000 * l.minimum_runtime_s, ? + 1000 * l.notice_s) AS back_at_ms"
+        " FROM allocation a JOIN lease l ON l.id = a.lease_id WHERE a.fenced_at_ms IS NULL",
+        (now_ms,),
     ):
         standing[row["node_id"]].append(row)
     found: dict[str, int] = defaultdict(int)
@@ -154,7 +172,7 @@ def _could_stand(rows: sqlite3.Connection, lease: sqlite3.Row, now_ms: int) -> d
             gives_way = other["state"] == "active" and not other["lost_part"] and (
                 other["lease_class"] == "spot" or other["lent"] or other["borrowed"]
                 or other["recall"]
-            )  # fmt: skip
+            ) and other["back_at_ms"] < until_ms  # fmt: skip
             if not gives_way:
                 blocked.update(json.loads(other["slots"]))
                 strangers |= other["holder"] != lease["tenant_id"]
