@@ -89,11 +89,34 @@ def digest(functions: dict[str, FunctionType]) -> str:
                 seen.update(repr(constant).encode())
 
     for name, function in sorted(functions.items()):
-        seen.update(name.encode())
+        seen.update(f"{name}{options_for(function, functions)}".encode())
         take(function.__code__)
     for name, value in sorted(_constants().items()):
         seen.update(f"{name}={value}".encode())
     return seen.hexdigest()[:12]
+
+
+def options_for(function: FunctionType, functions: dict[str, FunctionType]) -> dict[str, Any]:
+    """How Numba compiles a function.
+
+    Without a check for division by zero, which no function here can meet. And without counting
+    references to the tables, unless the function keeps lists: counting them at every
+    call took ten times as long as the work (`docs/decisions/0006`).
+    """
+    counts = keeps_lists(function, functions)
+    return {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": counts}
+
+
+def keeps_lists(function: FunctionType, functions: dict[str, FunctionType]) -> bool:
+    """Whether a function makes a list, or is handed one."""
+    code, words = function.__code__, str([*function.__annotations__.values()])
+    made = any(isinstance(constant, CodeType) for constant in code.co_consts)
+    given = any(
+        "list" in str(functions[name].__annotations__["return"])
+        for name in code.co_names
+        if name in functions
+    )
+    return made or given or "list" in words
 
 
 def _constants() -> dict[str, Any]:
@@ -141,7 +164,7 @@ def compiled() -> Backend:
     for name, function in functions.items():
         twin = FunctionType(function.__code__, namespace, name, function.__defaults__)
         twin.__qualname__ = f"{name}_{mark}"
-        namespace[name] = njit(cache=True, nogil=True, error_model="numpy")(twin)
+        namespace[name] = njit(**options_for(function, functions))(twin)
 
     def view(memory: Any) -> Ints:
         seen: Any = np.frombuffer(memory, memory.typecode) if memory else _EMPTY[memory.typecode]
