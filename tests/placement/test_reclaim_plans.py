@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import combinations
 from typing import Any
+from unittest.mock import patch
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from comptoir.fleet.kinds import CATALOGUE, Tenancy
 from comptoir.fleet.states import NodeState
 from comptoir.leases.lease import Lease, LeaseClass, LeaseRequest, LeaseState, Shape
+from comptoir.placement import reclaim
 from comptoir.placement.check import check_plan
 from comptoir.placement.kernel_reclaim import MOST_UNITS
 from comptoir.placement.plan import Plan, plan_lease
@@ -291,3 +293,27 @@ def test_a_preferred_shape_is_tried_first() -> None:
     assert plan is not None
     racks = {world.nodes[part.node_id].rack for part in plan.allocations}
     assert len(racks) == 1
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from(["cpu-core", "h100-sxm"]),
+    st.lists(st.integers(1, 8), min_size=5, max_size=12),
+    st.lists(holders, max_size=8),
+    asked,
+)
+def test_a_large_cluster_is_read_in_part_and_whoever_can_be_served_is(
+    kind: str, sizes: list[int], held: list[Any], wish: tuple[int, str, int, int | None]
+) -> None:
+    """As if the cluster were too large to be read at once: pods, some of them, then all."""
+    world = inhabited(kind, sizes, held)
+    request = request_for(world, kind, wish)
+    free = free_in(world, request, ("site",), frozenset(), request.window)
+    with patch.object(reclaim, "MOST_NODES", 0):
+        plan = planned(world, request)
+    if free >= request.accelerators:
+        assert plan is not None and not plan.reclaims
+        return
+    assert (plan is None) == (best_by_hand(world, request) is None)
+    if plan is not None:
+        check_plan(world.snapshot, request, plan, world.now_ms)

@@ -10,11 +10,12 @@ all victims of that node go. Sought: the victims of least total cost that free `
 2. A greedy choice by cost per accelerator gives a first answer, and a price of an accelerator.
    Under that price a Lagrangian bound shows which options are in no better answer, and
    which groups are in every better one: few remain open.
-3. Dynamic programming over the open groups: the least cost of freeing at least j.
+3. Dynamic programming over the open groups: the least cost of freeing so much. The same bound
+   drops every state from which nothing better can come.
 
 Bounds, beyond which the answer is a cover but maybe not the cheapest: MOST_LINKED shared nodes
 and leases with accelerators of their own in one group (the smallest of those nodes are then not
-emptied), and MOST_STEPS of the dynamic programme (the greedy choice stands). Costs whose sum
+emptied), and MOST_STEPS states of the dynamic programme (the greedy choice stands). Costs whose sum
 could leave 64 bits are first rounded up to a multiple of a power of two.
 
 Source: Martello and Toth, Knapsack Problems (1990), chapters 2 and 6.
@@ -23,7 +24,7 @@ Source: Martello and Toth, Knapsack Problems (1990), chapters 2 and 6.
 from comptoir.placement.kernel import Ints
 
 MOST_LINKED = 10
-MOST_STEPS = 400_000
+MOST_STEPS = 100_000
 _LARGEST = 1 << 61
 _DENSITY = 1024
 
@@ -41,7 +42,7 @@ def cover(records: Ints, cost: Ints, wanted: int) -> list[int]:
         return [0 for _ in range(0)]
     chosen, least, critical = greedy(options, groups, wanted)
     kept, needed = narrowed(options, groups, wanted, least, critical)
-    better = programmed(options, kept, needed, wanted, least)
+    better = programmed(options, kept, needed, wanted, least, critical)
     if len(better):
         chosen = better
     victims = [0 for _ in range(0)]
@@ -253,15 +254,26 @@ def narrowed(
 
 
 def programmed(
-    options: list[int], kept: list[bool], needed: list[bool], wanted: int, least: int
+    options: list[int],
+    kept: list[bool],
+    needed: list[bool],
+    wanted: int,
+    least: int,
+    critical: int,
 ) -> list[int]:
     """Rows of the cheapest cover, if it is cheaper than `least`; else none."""
+    none = [0 for _ in range(0)]
     chosen = [0 for _ in range(0)]
-    rows = [(0, 0) for _ in range(0)]
+    rows = [(0, 0, 0) for _ in range(0)]
     count = [0 for _ in needed]
+    weight = [0 for _ in needed]
+    p, q = options[critical + PRICE], options[critical + GAIN]
     for i in range(len(kept)):
+        row = i * OPTION_ROW
+        g = options[row + GROUP]
         if kept[i]:
-            count[options[i * OPTION_ROW + GROUP]] += 1
+            count[g] += 1
+            weight[g] = max(weight[g], abs(q * options[row + PRICE] - p * options[row + GAIN]))
     spent = 0
     for i in range(len(kept)):
         row = i * OPTION_ROW
@@ -271,52 +283,98 @@ def programmed(
             wanted -= options[row + GAIN]
             spent += options[row + PRICE]
         elif kept[i]:
-            rows.append((g, row))
+            rows.append((-weight[g], g, row))
     for g in range(len(needed)):
         if needed[g] and count[g] == 0:
-            return [0 for _ in range(0)]
-    if spent >= least or len(rows) * max(0, wanted) > MOST_STEPS:
-        return [0 for _ in range(0)]
+            return none
+    if spent >= least:
+        return none
+    rows.sort()  # the groups that decide most come first
     if wanted > 0:
-        more = solved(options, rows, needed, wanted, least - spent)
+        more = solved(options, rows, needed, wanted, least - spent, critical)
         if len(more) == 0:
-            return more
+            return none
         chosen.extend(more)
     return chosen
 
 
 def solved(
-    options: list[int], rows: list[tuple[int, int]], needed: list[bool], wanted: int, least: int
+    options: list[int],
+    rows: list[tuple[int, int, int]],
+    needed: list[bool],
+    wanted: int,
+    least: int,
+    critical: int,
 ) -> list[int]:
-    """The dynamic programme over the open groups: best[j] is the least cost to free j or more."""
-    best = [_LARGEST for _ in range(wanted + 1)]
-    best[0] = 0
-    picks = [0 for _ in range(0)]
-    first = 0
+    """The dynamic programme over the open groups: what may be freed, and at what least cost.
+
+    Of each group in turn every state takes an option or none. A state that frees no more and
+    costs no less than another goes, and one that the bound of the groups to come lifts to
+    `least`. A state is (-freed, cost, number); its number leads back through `before`.
+    """
+    p, q = options[critical + PRICE], options[critical + GAIN]
+    rest = lowest_to_come(options, rows, needed, p, q)
+    states = [(0, 0, 0)]
+    before = [-1]
+    picked = [-1]
+    first = steps = 0
     while first < len(rows):
         end = first
-        while end < len(rows) and rows[end][0] == rows[first][0]:
+        g = rows[first][1]
+        while end < len(rows) and rows[end][1] == g:
             end += 1
-        base = len(picks)
-        picks.extend([-1 for _ in range(wanted + 1)])
-        for j in range(wanted, -1, -1):
-            cheapest = _LARGEST if needed[rows[first][0]] else best[j]
+        grown = [(0, 0, 0) for _ in range(0)]
+        for negative, cost, number in states:
+            if not needed[g]:
+                grown.append((negative, cost, number))
             for at in range(first, end):
-                row = rows[at][1]
-                price = best[max(0, j - options[row + GAIN])] + options[row + PRICE]
-                if price < cheapest:
-                    cheapest = price
-                    picks[base + j] = row
-            best[j] = cheapest
+                row = rows[at][2]
+                freed = min(wanted, options[row + GAIN] - negative)
+                total = cost + options[row + PRICE]
+                if q * total + p * (wanted - freed) + rest[end] < q * least:
+                    grown.append((-freed, total, len(before)))
+                    before.append(number)
+                    picked.append(row)
+        steps += len(grown)
+        if steps > MOST_STEPS:
+            return [0 for _ in range(0)]
+        states = undominated(grown)
         first = end
     chosen = [0 for _ in range(0)]
-    if best[wanted] >= least:
-        return chosen
-    j, base = wanted, len(picks)
-    while base > 0:
-        base -= wanted + 1
-        row = picks[base + j]
-        if row >= 0:
-            chosen.append(row)
-            j = max(0, j - options[row + GAIN])
+    if len(states) and -states[0][0] >= wanted and states[0][1] < least:
+        number = states[0][2]
+        while number > 0:
+            chosen.append(picked[number])
+            number = before[number]
     return chosen
+
+
+def undominated(grown: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    """The states of which none frees as much for as little, the most freed first."""
+    grown.sort()
+    states = [(0, 0, 0) for _ in range(0)]
+    for state in grown:
+        if len(states) == 0 or state[1] < states[-1][1]:
+            states.append(state)
+    return states
+
+
+def lowest_to_come(
+    options: list[int], rows: list[tuple[int, int, int]], needed: list[bool], p: int, q: int
+) -> list[int]:
+    """At each group's first row, the least that it and those after it add to the bound."""
+    rest = [0 for _ in range(len(rows) + 1)]
+    end = len(rows)
+    while end > 0:
+        first = end - 1
+        while first > 0 and rows[first - 1][1] == rows[end - 1][1]:
+            first -= 1
+        lowest = 0
+        for at in range(first, end):
+            row = rows[at][2]
+            reduced = q * options[row + PRICE] - p * options[row + GAIN]
+            if reduced < lowest or (needed[rows[first][1]] and at == first):
+                lowest = reduced
+        rest[first] = rest[end] + lowest
+        end = first
+    return rest

@@ -14,6 +14,7 @@ accelerator by accelerator (`reclaim.py`).
 """
 
 from comptoir.placement.kernel import (
+    ALL_ROOM,
     FIRST_POD,
     FREE,
     HEAD,
@@ -53,6 +54,9 @@ MOST_PODS = 16
 
 MOST_UNITS = 4
 """Places in which a cover was found, at most: the cheapest of them is taken."""
+
+MOST_SPARE = 2
+"""Of a large cluster, pods are read that may free so many times what is wanted."""
 
 MOST_TRIED = 64
 """Places that are read exactly, at most."""
@@ -316,24 +320,48 @@ def cost_by_age(pool: Ints, lease: int, now_ms: int) -> int:
     return pool[lease + L_SIZE] * max(0, now_ms - pool[lease + L_SINCE]) + 1
 
 
+def enough_pods(pool: Ints, pods: list[tuple[int, int]], wanted: int, rank: int) -> list[int]:
+    """Of pods ranked by the age of what is weak in them, the first that may free so much."""
+    chosen = [0 for _ in range(0)]
+    total = 0
+    for _, p in pods:
+        if total >= wanted:
+            break
+        chosen.append(p)
+        total += pool[p + RFREE]
+        for weaker in range(rank):
+            total += pool[p + WEAK + weaker]
+    return chosen
+
+
+def room_beside(pool: Ints, pods: list[int]) -> int:
+    """Accelerators of wholly free nodes that are in none of some pods."""
+    room = pool[ALL_ROOM]
+    for p in pods:
+        room -= pool[p + ROOM]
+    return room
+
+
 def cover_unit(
     node: Ints,
     held: Ints,
     pool: Ints,
     window: Ints,
     level: int,
-    place: int,
+    places: list[int],
     wanted: int,
     claim: Claim,
 ) -> tuple[int, list[int]]:
-    """The cheapest victims that free `wanted` in a place for good: (cost, leases); cost -1: none.
+    """The cheapest victims that free `wanted` in places for good: (cost, leases); cost -1: none.
 
     For a pool in which one thing stands on each accelerator.
     """
     records = [0 for _ in range(0)]
     victims = [0 for _ in range(0)]
     cost = [0 for _ in range(0)]
-    free = gather(node, held, pool, window, level, place, claim, records)
+    free = 0
+    for place in places:
+        free += gather(node, held, pool, window, level, place, claim, records)
     for at in range(0, len(records), RECORD):
         lease = records[at]
         number = pool[lease + L_MARK]
@@ -364,7 +392,8 @@ def reclaim(
     """The cheapest victims that free `wanted` in one place of a level, weaker than `rank`.
 
     Bound: of so many of the most promising pods at a time, places are read in the order of
-    their counters until a cover was found in MOST_UNITS of them, or MOST_TRIED were read.
+    their counters until a cover was found in MOST_UNITS of them, or MOST_TRIED were read. Of a
+    cluster, so many pods with the youngest work are read as may free MOST_SPARE times as much.
     """
     best = [0 for _ in range(0)]
     best_cost, found, tried = -1, 0, 0
@@ -373,7 +402,9 @@ def reclaim(
     if len(pods) == 0 or (level == ON_NODE and wanted >= pool[WIDTH]):
         return best
     if level == ON_CLUSTER:
-        return cover_unit(node, held, pool, window, level, 0, wanted, claim)[1]
+        some = enough_pods(pool, pods, MOST_SPARE * wanted, rank)
+        missing = wanted - room_beside(pool, some)
+        return cover_unit(node, held, pool, window, ON_POD, some, missing, claim)[1]
     for first in range(0, len(pods), MOST_PODS):
         some = [pods[i][1] for i in range(first, min(first + MOST_PODS, len(pods)))]
         for _, place in promising_places(pool, level, some, wanted, rank, now_ms):
@@ -382,7 +413,7 @@ def reclaim(
                 units = nodes_of_rack(node, held, pool, place, wanted, rank, now_ms)
             for _, unit in units[:MOST_UNITS]:
                 tried += 1
-                cost, chosen = cover_unit(node, held, pool, window, level, unit, wanted, claim)
+                cost, chosen = cover_unit(node, held, pool, window, level, [unit], wanted, claim)
                 if cost >= 0:
                     found += 1
                     if best_cost < 0 or cost < best_cost:

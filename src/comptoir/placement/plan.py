@@ -353,7 +353,7 @@ def _freed(
     def free_on(node_id: NodeId) -> list[int]:
         return free_without(snapshot, request, node_id, cover.victims, window, now_ms)
 
-    for part in cover.parts:
+    for part in cover.place.within:
         pool = part.pool
         if not promised_until(pool.key, request, window)[0]:
             continue

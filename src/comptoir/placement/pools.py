@@ -18,6 +18,7 @@ from comptoir.leases.claims import tier_of
 from comptoir.leases.lease import Lease, LeaseState
 from comptoir.placement import kernel as k
 from comptoir.placement.backend import Backend
+from comptoir.placement.kernel_reclaim import enough_pods, room_beside
 from comptoir.units.ids import AllocationId, LeaseId, NodeId, TenantId
 
 _CHUNK = 64
@@ -245,6 +246,16 @@ class Pool:
         """(score, pod) of the pods in which something might be freed, the best first."""
         self.settle()
         return self.backend.promising_pods(self.memory[2], wanted, rank, now_ms)
+
+    def enough_pods(self, wanted: int, rank: int, now_ms: int) -> list[int]:
+        """The pods with the youngest work that may free so much together."""
+        pods = self.promising_pods(1, rank, now_ms)
+        return enough_pods(self.pool, pods, wanted, rank)
+
+    def room_beside(self, pods: list[int]) -> int:
+        """Accelerators of wholly free nodes that are in none of some pods."""
+        self.settle()
+        return room_beside(self.pool, pods)
 
     def promising_places(
         self, level: int, pods: list[int], wanted: int, rank: int, now_ms: int

@@ -8,7 +8,8 @@ it loses, its whole gang's, wherever it stands; a later tier is dearer than all 
 Places of the request's shape are ranked by counters, and the best are read exactly
 (`kernel_reclaim.py`): in each, the soonest start at which enough can be free, then the
 cheapest victims for it (`kernel_cover.py`). Bound: MOST_UNITS places with a cover, MOST_TRIED
-in all; a place of more than MOST_NODES nodes is looked at pod by pod if the gang fits in one.
+in all. A place of more than MOST_NODES nodes is read pod by pod if the gang fits in one, then in
+the pods with the youngest work, and whole only if those do not suffice.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -18,7 +19,13 @@ from comptoir.leases.claims import free_at_ms, tier_of
 from comptoir.leases.lease import Lease, LeaseRequest, Shape
 from comptoir.placement import kernel as k
 from comptoir.placement.kernel_find import ON_CLUSTER, ON_NODE, ON_POD, ON_RACK
-from comptoir.placement.kernel_reclaim import MOST_PODS, MOST_TRIED, MOST_UNITS, RECORD
+from comptoir.placement.kernel_reclaim import (
+    MOST_PODS,
+    MOST_SPARE,
+    MOST_TRIED,
+    MOST_UNITS,
+    RECORD,
+)
 from comptoir.placement.pools import ENDLESS, Pool, mask_of, rank_of
 from comptoir.placement.snapshot import Snapshot, promised_until, standing_window
 from comptoir.placement.tiers import by_tier, one_price
@@ -51,6 +58,14 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a gang may stand, and the parts of it in which victims are looked for."""
+
+    parts: tuple[Part, ...]
+    within: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Cover:
     """The victims of one place. `start_ms`: when their accelerators are free.
 
@@ -62,7 +77,7 @@ class Cover:
     cost: int
     by_tier: tuple[int, ...]
     victims: tuple[LeaseId, ...]
-    parts: tuple[Part, ...]
+    place: Place
     costs: dict[LeaseId, int]
     second_best: dict[LeaseId, int | None]
 
@@ -84,8 +99,8 @@ def cheapest_cover(
     best: Cover | None = None
     second: Cover | None = None
     found = 0
-    for tried, parts in enumerate(_units(request, pools, now_ms), 1):
-        cover = _Unit(snapshot, request, parts, now_ms, cost_of).cover()
+    for tried, place in enumerate(_units(request, pools, now_ms), 1):
+        cover = _Unit(snapshot, request, place, now_ms, cost_of).cover()
         if cover is not None:
             found += 1
             if best is None or cover.order < best.order:
@@ -96,11 +111,11 @@ def cheapest_cover(
             break
     if best is None:
         return None
-    unit = _Unit(snapshot, request, best.parts, now_ms, cost_of)
+    unit = _Unit(snapshot, request, best.place, now_ms, cost_of)
     return unit.explained(best), second
 
 
-def _units(request: LeaseRequest, pools: list[Pool], now_ms: int) -> Iterator[tuple[Part, ...]]:
+def _units(request: LeaseRequest, pools: list[Pool], now_ms: int) -> Iterator[Place]:
     """Places that might be freed, the most promising first; large ones pod by pod, then whole."""
     level = LEVELS[request.shape]
     if level != ON_CLUSTER:
@@ -116,21 +131,34 @@ def _units(request: LeaseRequest, pools: list[Pool], now_ms: int) -> Iterator[tu
     large = [group for group in groups if group not in small]
     yield from _whole(request, small, now_ms)
     yield from _within_pods(request, [pool for group in large for pool in group], ON_POD, now_ms)
+    yield from _some_pods(request, large, now_ms)
     yield from _whole(request, large, now_ms)
 
 
-def _whole(
-    request: LeaseRequest, groups: list[list[Pool]], now_ms: int
-) -> Iterator[tuple[Part, ...]]:
+def _whole(request: LeaseRequest, groups: list[list[Pool]], now_ms: int) -> Iterator[Place]:
     """Clusters or sites in which anything might be freed."""
     for group in groups:
         if any(pool.promising_pods(1, request.strength, now_ms) for pool in group):
-            yield tuple(Part(pool, ON_CLUSTER, 0) for pool in group)
+            parts = tuple(Part(pool, ON_CLUSTER, 0) for pool in group)
+            yield Place(parts, parts)
+
+
+def _some_pods(request: LeaseRequest, groups: list[list[Pool]], now_ms: int) -> Iterator[Place]:
+    """Of large clusters and sites, the pods that may free enough; the gang takes room beside."""
+    wanted, strength = MOST_SPARE * request.accelerators, request.strength
+    for group in groups:
+        pods = [
+            Part(pool, ON_POD, pod)
+            for pool in group
+            for pod in pool.enough_pods(wanted, strength, now_ms)
+        ]
+        if pods:
+            yield Place(tuple(pods), tuple(Part(pool, ON_CLUSTER, 0) for pool in group))
 
 
 def _within_pods(
     request: LeaseRequest, pools: list[Pool], level: int, now_ms: int
-) -> Iterator[tuple[Part, ...]]:
+) -> Iterator[Place]:
     """Pods, racks or nodes, those of MOST_PODS pods ranked at a time."""
     wanted, strength = request.accelerators, request.strength
     pods = sorted(
@@ -150,10 +178,14 @@ def _within_pods(
         for _, number, place in places:
             pool = pools[number]
             if level != ON_NODE:
-                yield (Part(pool, level, place),)
+                yield _one(Part(pool, level, place))
                 continue
             nodes = pool.nodes_of_rack(place, wanted, strength, now_ms)
-            yield from ((Part(pool, ON_NODE, node),) for _, node in nodes[:MOST_UNITS])
+            yield from (_one(Part(pool, ON_NODE, node)) for _, node in nodes[:MOST_UNITS])
+
+
+def _one(part: Part) -> Place:
+    return Place((part,), (part,))
 
 
 class _Unit:
@@ -163,13 +195,14 @@ class _Unit:
         self,
         snapshot: Snapshot,
         request: LeaseRequest,
-        parts: tuple[Part, ...],
+        place: Place,
         now_ms: int,
         cost_of: CostOf,
     ) -> None:
         self._snapshot = snapshot
         self._request = request
-        self._parts = parts
+        self._place = place
+        self._parts = place.parts
         self._now_ms = now_ms
         self._cost_of = cost_of
 
@@ -197,7 +230,7 @@ class _Unit:
             sum(costs[number] for number in chosen),
             by_tier([costs[n] for n in chosen], [tiers[n] for n in chosen]),
             tuple(victims[number] for number in chosen),
-            self._parts,
+            self._place,
             {victims[number]: costs[number] for number in chosen},
             {},
         )
@@ -264,7 +297,17 @@ class _Unit:
                 for lease_id, size, together in seen:
                     number = numbers.setdefault(lease_id, len(numbers))
                     records += [number, len(self._parts) * n + which, size, together]
-        return free, records, list(numbers)
+        return free + self._beside(window), records, list(numbers)
+
+    def _beside(self, window: Window) -> int:
+        """Room in the rest of a large cluster, of which only some pods are read."""
+        if self._place.within == self._parts:
+            return 0
+        return sum(
+            part.pool.room_beside([pod.place for pod in self._parts if pod.pool is part.pool])
+            for part in self._place.within
+            if promised_until(part.pool.key, self._request, window)[0]
+        )
 
     def _willing(
         self, found: list[tuple[LeaseId, int, int]], window: Window
