@@ -227,46 +227,63 @@ def hold(node: Ints, held: Ints, pool: Ints, n: int, lease: int, size: int, fres
     Returns:
         The holding's handle: the first unused row, which `pool[FREE_HELD]` must have.
     """
-    is_open = node[n + SIZE] > 0
     h = add_holding(node, held, pool, n, lease, size)
-    owner = node[n + OWNER]
-    if is_open:
-        unlist_node(node, pool, n)
+    owner, mine = node[n + OWNER], pool[lease + L_OWNER]
+    if owner != mine and owner != NOBODY:
+        mine = MIXED
+    change_node(node, pool, n, mine, node[n + FREE] - fresh)
+    if node[n + SIZE] > 0:
         count_held(node, pool, lease, n, -fresh, size)
-    node[n + FREE] -= fresh
-    if not pool[SHARED]:
-        mine = pool[lease + L_OWNER]
-        node[n + OWNER] = mine if owner in (NOBODY, mine) else MIXED
-    if is_open:
-        list_node(node, pool, n)
     return h
 
 
 def free(node: Ints, held: Ints, pool: Ints, window: Ints, h: int, released: int) -> None:
     """End a holding; `released` of its accelerators are untouched again."""
     n, lease = held[h + ON], held[h + OF]
-    is_open = node[n + SIZE] > 0
     if held[h + PASSES] >= 0:
         stay(node, held, pool, window, h)
-    if is_open:
-        unlist_node(node, pool, n)
-        count_held(node, pool, lease, n, released, -held[h + HOLDS])
-    node[n + FREE] += released
     pull(held, h, ONEXT, OPREV, node, n + HEAD)
     pull(held, h, LNEXT, LPREV, pool, lease + L_FIRST)
-    if not pool[SHARED]:
-        node[n + OWNER] = owner_now(node, held, pool, n)
-    if is_open:
-        list_node(node, pool, n)
+    change_node(node, pool, n, owner_now(node, held, pool, n), node[n + FREE] + released)
+    if node[n + SIZE] > 0:
+        count_held(node, pool, lease, n, released, -held[h + HOLDS])
     held[h + ONEXT] = pool[FREE_HELD]
     pool[FREE_HELD] = h
 
 
+def change_node(node: Ints, pool: Ints, n: int, owner: int, free: int) -> None:
+    """A node is another's, or has another number of untouched accelerators."""
+    old = node[n + FREE]
+    if node[n + SIZE] < 0:
+        node[n + OWNER] = owner
+        node[n + FREE] = free
+        return
+    if owner != node[n + OWNER] or owner < EVERYBODY:
+        unlist_node(node, pool, n)
+        node[n + OWNER] = owner
+        node[n + FREE] = free
+        list_node(node, pool, n)
+        return
+    lists = pool[NODE_LISTS] + owner * pool[WIDTH]
+    bits = pool[NODE_BITS] + owner * pool[WORDS]
+    if old:
+        pull(node, n, NEXT, PREV, pool, lists + old)
+        if pool[lists + old] < 0:
+            pool[bits + old // BITS] &= ~(1 << (old % BITS))
+    if free:
+        push(node, n, NEXT, PREV, pool, lists + free)
+        pool[bits + free // BITS] |= 1 << (free % BITS)
+    node[n + FREE] = free
+    pool[pool[OWNER_FREE] + owner] += free - old
+    if pool[SHARED]:
+        change_room(node, pool, n, free - old)
+
+
 def owner_now(node: Ints, held: Ints, pool: Ints, n: int) -> int:
-    """Whose an exclusive node is, by what stands on it."""
+    """Whose a node is, by what stands on it."""
     first = node[n + HEAD]
     if first < 0:
-        return NOBODY
+        return EVERYBODY if pool[SHARED] else NOBODY
     if node[n + OWNER] != MIXED:
         return node[n + OWNER]
     owner = pool[held[first + OF] + L_OWNER]

@@ -42,10 +42,11 @@ from comptoir.placement.kernel import (
 
 def hold_gang(node: Ints, held: Ints, pool: Ints, out: Ints, pairs: int, lease: int) -> None:
     """Let a lease stand on what a search has written to `out`."""
+    shared, owner = pool[SHARED], pool[lease + L_OWNER]
     rack, nodes, size = -1, 0, 0
     for i in range(pairs):
         n, part = out[2 * i], out[2 * i + 1]
-        if part != node[n + SIZE] or pool[SHARED]:
+        if part != node[n + SIZE] or shared:
             hold(node, held, pool, n, lease, part, part)
             continue
         if node[n + RACK] != rack or part != size:
@@ -54,20 +55,21 @@ def hold_gang(node: Ints, held: Ints, pool: Ints, out: Ints, pairs: int, lease: 
         nodes += 1
         pull(node, n, NEXT, PREV, pool, rack + EMPTIES)
         node[n + FREE] = 0
-        node[n + OWNER] = pool[lease + L_OWNER]
+        node[n + OWNER] = owner
         add_holding(node, held, pool, n, lease, part)
     change_whole_nodes(pool, lease, rack, -nodes, size)
 
 
 def free_gang(node: Ints, held: Ints, pool: Ints, window: Ints, lease: int) -> int:
     """End all that a lease holds; its row is left to whoever asked. Returns how many holdings."""
+    shared = pool[SHARED]
     rack, nodes, size, count = -1, 0, 0, 0
     h = pool[lease + L_FIRST]
     while h >= 0:
         count += 1
         following = held[h + LNEXT]
         n, part = held[h + ON], held[h + HOLDS]
-        if part != node[n + SIZE] or pool[SHARED]:
+        if part != node[n + SIZE] or shared:
             free(node, held, pool, window, h, part)
             h = following
             continue
