@@ -81,7 +81,7 @@ class Book:
         issued = self.desk.call("open_book", Opening())
         self.operator = self.desk.authenticate(issued.secret)
         self.finance = self.user(Role.FINANCE, Role.APPROVER)
-        self.card = next(iter(self.desk.book.rate_cards)).id
+        self.card = next(iter(self.desk.book.money.rate_cards)).id
 
     def user(self, *roles: Role, tenant: Tenant | None = None) -> Actor:
         """A new user, acting with a key of its own."""

@@ -10,7 +10,8 @@ import pytest
 from comptoir.api.handlers.status import desk_state
 from comptoir.api.problems import encode_problem, status_of
 from comptoir.desk.desk import Call, Idempotency
-from comptoir.desk.operations import OPERATIONS, Operation
+from comptoir.desk.operations import OPERATIONS
+from comptoir.desk.operations.operation import Operation
 from comptoir.desk.queue import DeskQueue
 from comptoir.desk.requests import CreateTenant
 from comptoir.tenants.parties import TenantKind

@@ -99,7 +99,7 @@ def test_a_total_follows_rates_that_change_within_the_window(post: Book, acme: T
     post.price(RESERVED, 10**9, KIND, effective_from_ms=START_MS + HOUR_MS)
     (offer, *_) = ask(post, acme, 8, RESERVED).offers
     assert offer.total_micros == 8 * (3 + 1) * 1_000_000
-    line = sorted(post.desk.book.rates, key=lambda rate: rate.effective_from_ms)
+    line = sorted(post.desk.book.money.rates, key=lambda rate: rate.effective_from_ms)
     line = [rate for rate in line if rate.lease_class is RESERVED]
     exact = estimate(line, 8, START_MS, START_MS + 2 * HOUR_MS)
     assert exact == 8 * HOUR_MS * 3 * 10**9 + 8 * HOUR_MS * 10**9

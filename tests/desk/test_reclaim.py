@@ -61,7 +61,9 @@ def test_billing_ends_with_the_notice_even_if_the_stop_is_late(shop: Book) -> No
     shop.lease(team, INTERNAL, 4)
     shop.pass_s(300)
     shop.see(shop.attempt(spot), AttemptSight.EXITED, 137)
-    billed = sum(a.accelerator_ms for a in shop.desk.book.open_accruals_by_tenant.get(acme.id))
+    billed = sum(
+        a.accelerator_ms for a in shop.desk.book.money.open_accruals_by_tenant.get(acme.id)
+    )
     assert billed == 4 * 70_000
 
 

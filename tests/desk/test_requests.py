@@ -165,7 +165,7 @@ def test_an_invoice_rounds_once_and_the_rest_goes_to_rounding(book: Book) -> Non
     exact = 3 * 1_234_567 * 1_234_567_891
     assert invoice.lines[0].numerator == exact
     assert invoice.total_micros == round(exact / 3_600_000 / 1_000 / 10_000) * 10_000
-    balances = {b.account: b.amount for b in book.desk.book.balances if b.unit == "USD"}
+    balances = {b.account: b.amount for b in book.desk.book.money.balances if b.unit == "USD"}
     assert balances[f"unbilled:{acme.id}"] == 0
     assert sum(balances.values()) == 0
     assert invoice.number == "ACME-2026-000001"
@@ -209,5 +209,7 @@ def test_work_the_engine_has_not_seen_is_not_occupied_time(book: Book) -> None:
         attempt.id, AttemptSight.EXITED, attempt.started_at_ms or 0, START_MS + 60_000, 0
     )
     book.desk.call("observe", Observed("local", (ended,)))
-    billed = sum(a.accelerator_ms for a in book.desk.book.open_accruals_by_tenant.get(acme.id))
+    billed = sum(
+        a.accelerator_ms for a in book.desk.book.money.open_accruals_by_tenant.get(acme.id)
+    )
     assert billed == 60_000

@@ -85,7 +85,7 @@ def test_a_month_is_credited_once(lent: tuple[Shop, Window]) -> None:
     assert dict(done.credits) == drawn.credits
     held = {
         (str(b.account), str(b.unit)): b.amount
-        for b in book.desk.book.balances
+        for b in book.desk.book.money.balances
         if "lender" in b.account
     }
     assert held == {("lender_credit", "USD"): drawn.credits["USD"]}

@@ -34,7 +34,7 @@ def main(data: Path) -> None:
     store = open_store(data, None, "test")
     desk = Desk(store, clock, SeededEntropy())
     desk.call("open_book", Opening())
-    card = next(iter(desk.book.rate_cards))
+    card = next(iter(desk.book.money.rate_cards))
     rate = desk.call("propose_rate", ProposeRate(card.id, "cpu-core", LeaseClass.SPOT, 10**10))
     approver = Actor(UserId("us_approver"), None, None, (Role.APPROVER,))
     desk.call("approve_rate", RateRef(rate.id), approver)
@@ -81,7 +81,7 @@ def main(data: Path) -> None:
             mine.rows == theirs.rows
             for mine, theirs in zip(desk.book.all_tables, fresh.all_tables, strict=True)
         ),
-        "accelerator_ms": {b.account: b.amount for b in fresh.balances if ":" in b.unit},
+        "accelerator_ms": {b.account: b.amount for b in fresh.money.balances if ":" in b.unit},
     }
     (data / "filler").unlink()
     call("request_lease", ask)

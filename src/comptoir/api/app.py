@@ -16,7 +16,8 @@ from comptoir.api.door import PERMISSION, Door, Limits
 from comptoir.api.fast import FastDoor
 from comptoir.api.guard import GuardedRoute
 from comptoir.api.openapi import describe
-from comptoir.api.routes import ROUTES, Route
+from comptoir.api.route import Route
+from comptoir.api.routes import ROUTES
 from comptoir.desk.engine_port import Engine
 from comptoir.desk.notice_port import Sender
 from comptoir.desk.queue import DeskQueue

@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from comptoir.api.door import JSON, Asking, Door, give_asking
 from comptoir.api.guard import Guard, header
 from comptoir.api.problems import answer_to
-from comptoir.api.routes import Route
+from comptoir.api.route import Route
 from comptoir.units.errors import ComptoirError, InvariantBroken, invariant
 
 Given = Mapping[str, list[str]]

@@ -4,32 +4,24 @@ A permission says who may call at all; what an actor then sees or changes is nar
 to its own tenant by the desk and by the views. `PUBLIC` needs no key.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
-
-from pydantic import BaseModel
-
-from comptoir.api.door import PUBLIC
 from comptoir.api.handlers import (
     entitlements,
     failures,
     files,
     jobs,
     leases,
-    money,
     notices,
     parties,
-    rates,
     status,
     subscriptions,
     supply,
     windows,
 )
+from comptoir.api.money_routes import MONEY_ROUTES
+from comptoir.api.route import Route
 from comptoir.api.shapes import entitlements as entitlement_shapes
 from comptoir.api.shapes import failures as failure_shapes
 from comptoir.api.shapes import leases as lease_shapes
-from comptoir.api.shapes import money as money_shapes
 from comptoir.api.shapes import notices as notice_shapes
 from comptoir.api.shapes import parties as party_shapes
 from comptoir.api.shapes import status as status_shapes
@@ -38,26 +30,7 @@ from comptoir.api.shapes import windows as window_shapes
 from comptoir.api.shapes.common import ListOf
 from comptoir.tenants.permissions import Permission
 
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One method of one path. `answer` None: bytes, not JSON. `busy`: by the fast door too."""
-
-    method: str
-    path: str
-    handler: Callable[..., Any]
-    permission: Permission | None
-    answer: type[BaseModel] | None
-    status: int = 200
-    busy: bool = False
-
-    @property
-    def declared(self) -> str:
-        """The permission as the OpenAPI says it."""
-        return PUBLIC if self.permission is None else str(self.permission)
-
-
-_E, _F, _L, _M = entitlement_shapes, failure_shapes, lease_shapes, money_shapes
+_E, _F, _L = entitlement_shapes, failure_shapes, lease_shapes
 _T, _S, _W = party_shapes, supply_shapes, window_shapes
 
 _LEASES = (
@@ -307,59 +280,6 @@ _FAILURES = (
     ),
 )
 
-_MONEY = (
-    Route(
-        "POST", "/v1/rate-cards", rates.create_rate_card, Permission.RATES_PROPOSE, _M.RateCard, 201
-    ),
-    Route("GET", "/v1/rate-cards", rates.list_rate_cards, Permission.READ, ListOf[_M.RateCard]),
-    Route(
-        "POST",
-        "/v1/rate-cards/{card}/rates",
-        rates.propose_rate,
-        Permission.RATES_PROPOSE,
-        _M.Rate,
-        201,
-    ),
-    Route(
-        "GET",
-        "/v1/rate-cards/{card}/rates",
-        rates.list_card_rates,
-        Permission.READ,
-        ListOf[_M.Rate],
-    ),
-    Route("GET", "/v1/rates", rates.list_rates, Permission.READ, ListOf[_M.Rate]),
-    Route(
-        "POST", "/v1/rates/{rate}/approve", rates.approve_rate, Permission.RATES_APPROVE, _M.Rate
-    ),
-    Route("GET", "/v1/usage", money.list_usage, Permission.READ, ListOf[_M.Usage]),
-    Route("GET", "/v1/usage/summary", money.summarise_usage, Permission.READ, _M.UsageSummary),
-    Route(
-        "POST",
-        "/v1/usage-events",
-        money.record_usage,
-        Permission.USAGE_WRITE,
-        _M.UsageRecorded,
-        busy=True,
-    ),
-    Route("GET", "/v1/charges", money.list_charges, Permission.READ, ListOf[_M.Charge]),
-    Route("GET", "/v1/ledger/entries", money.list_entries, Permission.READ_HOUSE, ListOf[_M.Entry]),
-    Route(
-        "GET", "/v1/ledger/balances", money.list_balances, Permission.READ_HOUSE, ListOf[_M.Balance]
-    ),
-    Route("GET", "/v1/ledger/proof", money.prove_ledger, Permission.READ_HOUSE, _M.Proof),
-    Route(
-        "POST",
-        "/v1/invoices",
-        money.issue_invoice,
-        Permission.INVOICES_WRITE,
-        _M.InvoiceDetail,
-        201,
-    ),
-    Route("GET", "/v1/invoices", money.list_invoices, Permission.READ, ListOf[_M.Invoice]),
-    Route("GET", "/v1/invoices/{invoice}", money.get_invoice, Permission.READ, _M.InvoiceDetail),
-    Route("GET", "/v1/events", money.list_events, Permission.READ, ListOf[_M.Event]),
-)
-
 _N, _SUBSCRIPTIONS = notice_shapes, "/v1/subscriptions"
 _ONE = f"{_SUBSCRIPTIONS}/{{subscription}}"
 _MAY = Permission.SUBSCRIPTIONS_WRITE
@@ -397,6 +317,6 @@ ROUTES: tuple[Route, ...] = (
     *_ENTITLEMENTS,
     *_SUPPLY,
     *_FAILURES,
-    *_MONEY,
+    *MONEY_ROUTES,
     *_NOTICES,
 )

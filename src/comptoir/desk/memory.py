@@ -7,8 +7,8 @@ names of the tables here are the names of the tables of the store.
 from dataclasses import dataclass
 from typing import Any
 
-from comptoir.billing.accruals import Accrual
 from comptoir.desk.agenda import Agenda
+from comptoir.desk.money_memory import MoneyBook
 from comptoir.desk.ports import Loaded
 from comptoir.desk.settings import SETTINGS, Setting
 from comptoir.desk.tables import Index, Journal, Sums, Table
@@ -20,17 +20,14 @@ from comptoir.leases.inbound import InboundLease, InboundState
 from comptoir.leases.jobs import FINAL_JOB_STATES, Attempt, Job, JobState, Runtime
 from comptoir.leases.lease import FINAL, Lease, LeaseClass, LeaseState
 from comptoir.leases.policy import DEFAULTS, ClassPolicy
-from comptoir.ledger.entries import Account, Unit
 from comptoir.placement.calendars import Calendars
 from comptoir.placement.headroom import Headroom
 from comptoir.placement.queue import QueueKey, Shadow, Waiting
 from comptoir.placement.snapshot import Snapshot
-from comptoir.pricing.rates import Rate, RateCard, RateState
 from comptoir.tenants.entitlements import Entitlement, Holder
 from comptoir.tenants.parties import Key, Quota, Tenant, User
 from comptoir.tenants.subscriptions import Subscription, SubscriptionState
 from comptoir.units.ids import (
-    AccrualId,
     AllocationId,
     AttemptId,
     BreachId,
@@ -40,44 +37,15 @@ from comptoir.units.ids import (
     KeyId,
     LeaseId,
     NodeId,
-    RateCardId,
-    RateId,
     RuntimeId,
     SeriesId,
     SubscriptionId,
     TenantId,
     UserId,
 )
-from comptoir.units.values import quick
 
 HOUSE = ""
 """Under which the house's own subscriptions are found: it is no tenant."""
-
-
-@quick
-@dataclass(frozen=True, slots=True)
-class Balance:
-    """What an account holds of a unit: a projection of the postings."""
-
-    account: Account
-    unit: Unit
-    amount: int
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """A number series and the last number it gave."""
-
-    name: str
-    last: int
-
-
-@dataclass(frozen=True, slots=True)
-class BillingMark:
-    """Up to when a tenant has been invoiced: older usage that turns up is a correction."""
-
-    tenant_id: TenantId
-    invoiced_until_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +88,6 @@ class Memory:
         """Whether it is known what the store holds: while it is not, engines get no orders."""
         self._keep_marks()
 
-        self.rate_cards = Table[RateCardId, RateCard]("rate_card", lambda r: r.id, journal)
-        self.rates = Table[RateId, Rate]("rate", lambda r: r.id, journal)
         self.tenants = Table[TenantId, Tenant]("tenant", lambda r: r.id, journal)
         self.quotas = Table[tuple[TenantId, str], Quota](
             "quota", lambda r: (r.tenant_id, r.kind), journal
@@ -129,23 +95,15 @@ class Memory:
         self.users = Table[UserId, User]("user", lambda r: r.id, journal)
         self.keys = Table[KeyId, Key]("key", lambda r: r.id, journal)
         self._make_lease_tables(journal, snapshot, headroom)
-        self.accruals = Table[AccrualId, Accrual]("accrual", lambda r: r.id, journal)
-        self.balances = Table[tuple[Account, Unit], Balance](
-            "balance", lambda r: (r.account, r.unit), journal
-        )
-        self.series = Table[str, Series]("series", lambda r: r.name, journal)
-        self.billing_marks = Table[TenantId, BillingMark](
-            "billing_mark", lambda r: r.tenant_id, journal
-        )
+        self.money = MoneyBook(journal)
         self._make_entitlement_tables(journal)
         self._make_operating_tables(journal)
         self._make_subscriptions(journal)
         self.all_tables: tuple[Table, ...] = (  # type: ignore[type-arg]
-            self.rate_cards, self.rates, self.tenants, self.quotas, self.users, self.keys,
-            self.inbound, self.nodes, self.fabrics, self.runtimes, self.leases, self.allocations,
-            self.breaches, self.jobs, self.attempts, self.accruals, self.balances, self.series,
-            self.billing_marks, self.entitlements, self.policies, self.lending_marks,
-            self.settings, self.reclaim_counts, self.subscriptions,
+            self.tenants, self.quotas, self.users, self.keys, self.inbound, self.nodes,
+            self.fabrics, self.runtimes, self.leases, self.allocations, self.breaches, self.jobs,
+            self.attempts, self.entitlements, self.policies, self.lending_marks, self.settings,
+            self.reclaim_counts, self.subscriptions, *self.money.tables,
         )  # fmt: skip
         self._index()
         self._index_losses()
@@ -300,12 +258,6 @@ class Memory:
         self.tenant_by_slug = Index[str, Tenant](self.tenants, lambda t: t.slug)
         self.keys_by_prefix = Index[str, Key](self.keys, lambda k: k.prefix)
         self.keys_by_user = Index[UserId, Key](self.keys, lambda k: k.user_id)
-        self.rates_by_line = Index[tuple[RateCardId, str, LeaseClass], Rate](
-            self.rates,
-            lambda r: (
-                (r.rate_card_id, r.kind, r.lease_class) if r.state is RateState.APPROVED else None
-            ),
-        )
         self._index_leases()
         self.queued_jobs = Index[LeaseId, Job](
             self.jobs, lambda j: j.lease_id if j.state is JobState.QUEUED else None
@@ -328,17 +280,6 @@ class Memory:
         self.entitlements_by_kind = Index[str, Entitlement](self.entitlements, lambda e: e.kind)
         self.entitlements_by_holder = Index[Holder, Entitlement](
             self.entitlements, lambda e: e.holder
-        )
-        self.open_accruals = Index[tuple[LeaseId, RateId, int, bool], Accrual](
-            self.accruals,
-            lambda a: (
-                (a.lease_id, a.rate_id, a.service_month_ms, a.correction)
-                if a.invoice_id is None
-                else None
-            ),
-        )
-        self.open_accruals_by_tenant = Index[TenantId, Accrual](
-            self.accruals, lambda a: a.tenant_id if a.invoice_id is None else None
         )
 
     def setting(self, name: str) -> int:
@@ -425,10 +366,7 @@ class Memory:
 
     def evict_ended(self, rows: dict[str, list[object]]) -> None:
         """Drop what the commit of `rows` has ended for good."""
-        for accrual in rows.get("accrual", ()):
-            assert isinstance(accrual, Accrual)
-            if accrual.invoice_id is not None:
-                self.accruals.evict(accrual.id)
+        self.money.evict_ended(rows)
         for attempt in rows.get("attempt", ()):
             assert isinstance(attempt, Attempt)
             if attempt.forgotten:

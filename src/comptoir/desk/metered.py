@@ -79,7 +79,7 @@ def book_usage(tx: Transaction, event: UsageEvent) -> None:
         )
     tenant = tx.book.tenants[event.tenant_id]
     line = sorted(
-        tx.book.rates_by_line.get((tenant.rate_card_id, event.kind, event.lease_class)),
+        tx.book.money.rates_by_line.get((tenant.rate_card_id, event.kind, event.lease_class)),
         key=lambda rate: rate.effective_from_ms,
     )
     for piece in price_usage(event, line):
@@ -101,7 +101,7 @@ def _charge(tx: Transaction, event: UsageEvent, piece: PricedPiece) -> tuple[led
         piece.accelerator_ms,
         piece.numerator,
     )
-    tx.book.accruals.put(accrual)
+    tx.book.money.accruals.put(accrual)
     tx.append(
         "charge",
         Charge(
@@ -128,9 +128,9 @@ def _charge(tx: Transaction, event: UsageEvent, piece: PricedPiece) -> tuple[led
 
 def _open_accrual(tx: Transaction, event: UsageEvent, piece: PricedPiece) -> Accrual:
     month = month_start_ms(piece.starts_at_ms)
-    mark = tx.book.billing_marks.get(event.tenant_id)
+    mark = tx.book.money.billing_marks.get(event.tenant_id)
     late = mark is not None and piece.ends_at_ms <= mark.invoiced_until_ms
-    found = tx.book.open_accruals.first((event.lease_id, piece.rate.id, month, late))
+    found = tx.book.money.open_accruals.first((event.lease_id, piece.rate.id, month, late))
     return found or Accrual(
         id=AccrualId(tx.new_id("ac")),
         tenant_id=event.tenant_id,
@@ -140,7 +140,7 @@ def _open_accrual(tx: Transaction, event: UsageEvent, piece: PricedPiece) -> Acc
         kind=event.kind,
         measure=event.measure,
         price_nanos=piece.rate.price_nanos,
-        currency=tx.book.rate_cards[piece.rate.rate_card_id].currency,
+        currency=tx.book.money.rate_cards[piece.rate.rate_card_id].currency,
         service_month_ms=month,
         first_at_ms=piece.starts_at_ms,
         last_at_ms=piece.ends_at_ms,

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from comptoir.desk.memory import Balance, Memory
+from comptoir.desk.memory import Memory
+from comptoir.desk.money_memory import Balance
 from comptoir.desk.ports import Entropy, Event, Store
 from comptoir.leases.jobs import Job
 from comptoir.leases.lease import Lease
@@ -96,10 +97,10 @@ class Transaction:
         )
         self.append("entry", entry)
         for posting in postings:
-            held = self.book.balances.get((posting.account, posting.unit))
+            held = self.book.money.balances.get((posting.account, posting.unit))
             amount = (held.amount if held else 0) + posting.amount
             invariant(abs(amount) <= LEDGER_LIMIT, f"{posting.account} leaves the ledger's range")
-            self.book.balances.put(Balance(posting.account, posting.unit, amount))
+            self.book.money.balances.put(Balance(posting.account, posting.unit, amount))
 
     def tenant(self, tenant_id: TenantId) -> Tenant:
         """A tenant that the actor may know of.

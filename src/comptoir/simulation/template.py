@@ -115,7 +115,7 @@ def _open_book(desk: Desk) -> None:
     desk.call("create_rate_card", CreateRateCard("euro", "EUR"))
     desk.call("create_user", CreateUser("seller", (Role.SALES, Role.FINANCE)))
     desk.call("create_user", CreateUser("approver", (Role.APPROVER, Role.FINANCE)))
-    cards = {card.name: card for card in desk.book.rate_cards}
+    cards = {card.name: card for card in desk.book.money.rate_cards}
     people = {user.name: user for user in desk.book.users}
     for card in cards.values():
         for kind, (price, measure) in PRICES.items():

@@ -266,7 +266,7 @@ class Workload:
 
     def _propose(self, book: Memory) -> Asked:
         rng = self._rng
-        card, kind = rng.choice(list(book.rate_cards)), rng.choice(KINDS)
+        card, kind = rng.choice(list(book.money.rate_cards)), rng.choice(KINDS)
         later = self._clock.now_ms() + rng.choice((1, 5_000, 3_600_000))
         request = ProposeRate(
             card.id, kind, rng.choice(list(LeaseClass)), rng.choice((0, 1, 77, 3_333_333_333)),
@@ -275,7 +275,7 @@ class Workload:
         return self._ask("propose_rate", request, "seller")
 
     def _approve(self, book: Memory) -> Asked | None:
-        open_ones = [rate for rate in book.rates if rate.state is RateState.PROPOSED]
+        open_ones = [rate for rate in book.money.rates if rate.state is RateState.PROPOSED]
         if not open_ones:
             return None
         return self._ask("approve_rate", RateRef(self._rng.choice(open_ones).id), "approver")

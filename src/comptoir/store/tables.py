@@ -12,9 +12,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from comptoir.billing.accruals import Accrual
-from comptoir.billing.invoices import Invoice, InvoiceKind, InvoiceLine
-from comptoir.desk.memory import Balance, BillingMark, LendingMark, ReclaimCount, Series
+from comptoir.desk.memory import LendingMark, ReclaimCount
 from comptoir.desk.ports import Event, StoredAnswer
 from comptoir.desk.settings import Setting
 from comptoir.fleet.checks import NodeCheck
@@ -34,17 +32,23 @@ from comptoir.leases.lease import (
 )
 from comptoir.leases.policy import ClassPolicy
 from comptoir.ledger.entries import Account, Entry, Posting, Unit
-from comptoir.metering.usage import Measure, UsageEvent
-from comptoir.pricing.charges import Charge
-from comptoir.pricing.rates import Rate, RateCard, RateState
 from comptoir.store.entitlement_tables import class_policy, entitlement, lending_mark
 from comptoir.store.failure_tables import breach as breach
 from comptoir.store.failure_tables import node_check as node_check
+from comptoir.store.money_tables import MONEY
+from comptoir.store.money_tables import accrual as accrual
+from comptoir.store.money_tables import balance as balance
+from comptoir.store.money_tables import charge as charge
+from comptoir.store.money_tables import entry as entry
+from comptoir.store.money_tables import invoice as invoice
+from comptoir.store.money_tables import posting as posting
+from comptoir.store.money_tables import rate as rate
+from comptoir.store.money_tables import rate_card as rate_card
+from comptoir.store.money_tables import usage as usage
 from comptoir.store.notice_tables import delivery as delivery
 from comptoir.store.notice_tables import subscription as subscription
 from comptoir.store.schema import (
     Choices,
-    Exact,
     Mapped,
     _flag,
     _id,
@@ -61,7 +65,6 @@ from comptoir.store.supply_tables import node as node
 from comptoir.tenants.entitlements import Entitlement
 from comptoir.tenants.parties import Key, Quota, Role, Tenant, TenantKind, TenantState, User
 from comptoir.tenants.subscriptions import Delivery, Subscription
-from comptoir.units.ids import RateId
 
 book = Table(
     "book",
@@ -73,26 +76,6 @@ book = Table(
     CheckConstraint("id = 1", name="one_book"),
 )
 
-rate_card = Table(
-    "rate_card", metadata, _id(), _text("name"), _text("currency"), _ms("created_at_ms")
-)
-rate = Table(
-    "rate",
-    metadata,
-    _id(),
-    _text("rate_card_id"),
-    _text("kind"),
-    _word("lease_class", LeaseClass),
-    _word("measure", Measure),
-    _ms("price_nanos"),
-    _ms("effective_from_ms"),
-    _word("state", RateState),
-    _text("proposed_by"),
-    _text("approved_by", null=True),
-    _ms("approved_at_ms", null=True),
-    CheckConstraint("price_nanos >= 0", name="rate_price_not_negative"),
-    CheckConstraint("approved_by <> proposed_by", name="rate_not_approved_by_proposer"),
-)
 tenant = Table(
     "tenant",
     metadata,
@@ -261,32 +244,6 @@ attempt = Table(
     UniqueConstraint("job_id", "number"),
     Index("attempt_by_forgotten", "forgotten"),
 )
-accrual = Table(
-    "accrual",
-    metadata,
-    _id(),
-    _text("tenant_id"),
-    _text("lease_id"),
-    _text("rate_id"),
-    _word("lease_class", LeaseClass),
-    _text("kind"),
-    _word("measure", Measure),
-    _ms("price_nanos"),
-    _text("currency"),
-    _ms("service_month_ms"),
-    _ms("first_at_ms"),
-    _ms("last_at_ms"),
-    _flag("correction"),
-    _ms("accelerator_ms"),
-    Column("numerator", Exact, nullable=False),
-    _ms("posted_micros"),
-    _text("invoice_id", null=True),
-    _int("invoice_line", null=True),
-    Index("accrual_by_invoice", "invoice_id", "invoice_line"),
-)
-balance = Table("balance", metadata, _id("account"), _id("unit"), _ms("amount"))
-series = Table("series", metadata, _id("name"), _int("last"))
-billing_mark = Table("billing_mark", metadata, _id("tenant_id"), _ms("invoiced_until_ms"))
 setting = Table("setting", metadata, _id("name"), _ms("value"))
 reclaim_count = Table(
     "reclaim_count",
@@ -310,91 +267,6 @@ event = Table(
     Index("event_by_tenant", "tenant_id", "seq"),
     Index("event_by_subject", "subject", "seq"),
 )
-usage = Table(
-    "usage",
-    metadata,
-    Column("seq", BigInteger, primary_key=True, autoincrement=False),
-    _text("source"),
-    _text("event_id"),
-    _word("measure", Measure),
-    _text("lease_id"),
-    _text("tenant_id"),
-    _text("inbound_lease_id"),
-    _word("lease_class", LeaseClass),
-    _text("kind"),
-    _ms("starts_at_ms"),
-    _ms("ends_at_ms"),
-    _ms("accelerator_ms"),
-    _ms("received_at_ms"),
-    UniqueConstraint("source", "event_id"),
-    CheckConstraint("ends_at_ms > starts_at_ms", name="usage_window"),
-    CheckConstraint("accelerator_ms > 0", name="usage_positive"),
-    Index("usage_by_tenant", "tenant_id", "seq"),
-    Index("usage_by_lease", "lease_id", "seq"),
-)
-charge = Table(
-    "charge",
-    metadata,
-    Column("seq", BigInteger, primary_key=True, autoincrement=False),
-    _ms("usage_seq"),
-    _text("accrual_id"),
-    _text("rate_id"),
-    _text("tenant_id"),
-    _text("lease_id"),
-    _word("lease_class", LeaseClass),
-    _text("kind"),
-    _word("measure", Measure),
-    _ms("starts_at_ms"),
-    _ms("ends_at_ms"),
-    _ms("accelerator_ms"),
-    _ms("price_nanos"),
-    Column("numerator", Exact, nullable=False),
-    _text("currency"),
-    _flag("correction"),
-    Index("charge_by_tenant", "tenant_id", "seq"),
-    Index("charge_by_accrual", "accrual_id", "seq"),
-)
-entry = Table(
-    "entry",
-    metadata,
-    Column("seq", BigInteger, primary_key=True, autoincrement=False),
-    _text("key"),
-    _text("kind"),
-    _text("description"),
-    _ms("effective_at_ms"),
-    _ms("booked_at_ms"),
-    UniqueConstraint("key"),
-)
-posting = Table(
-    "posting",
-    metadata,
-    Column("entry_seq", BigInteger, primary_key=True, autoincrement=False),
-    Column("leg", Integer, primary_key=True, autoincrement=False),
-    _text("account"),
-    _text("unit"),
-    _ms("amount"),
-    CheckConstraint("amount <> 0", name="posting_not_zero"),
-    Index("posting_by_account", "account", "unit"),
-)
-invoice = Table(
-    "invoice",
-    metadata,
-    _id(),
-    _text("number"),
-    _text("series"),
-    _int("sequence"),
-    _word("kind", InvoiceKind),
-    _text("tenant_id"),
-    _text("currency"),
-    _ms("starts_at_ms"),
-    _ms("ends_at_ms"),
-    _ms("issued_at_ms"),
-    _ms("total_micros"),
-    _json("lines"),
-    UniqueConstraint("series", "sequence"),
-    UniqueConstraint("number"),
-    Index("invoice_by_issue", "issued_at_ms", "id"),
-)
 answer = Table(
     "answer",
     metadata,
@@ -416,23 +288,8 @@ def _roles(stored: tuple[str, ...]) -> tuple[Role, ...]:
     return tuple(Role(word) for word in stored)
 
 
-def _lines(stored: tuple[dict[str, object], ...]) -> tuple[InvoiceLine, ...]:
-    return tuple(
-        InvoiceLine(
-            **{
-                **line,  # type: ignore[arg-type]
-                "lease_class": LeaseClass(str(line["lease_class"])),
-                "measure": Measure(str(line["measure"])),
-                "rate_id": RateId(str(line["rate_id"])),
-            }
-        )
-        for line in stored
-    )
-
-
 MAPPED: dict[str, Mapped] = {
-    "rate_card": Mapped(rate_card, RateCard, {}),
-    "rate": Mapped(rate, Rate, {}),
+    **MONEY,
     "tenant": Mapped(tenant, Tenant, {}),
     "quota": Mapped(quota, Quota, {}),
     "user": Mapped(user, User, {"roles": _roles}),
@@ -446,10 +303,6 @@ MAPPED: dict[str, Mapped] = {
     "breach": Mapped(breach, Breach, {}),
     "job": Mapped(job, Job, {}),
     "attempt": Mapped(attempt, Attempt, {}),
-    "accrual": Mapped(accrual, Accrual, {}),
-    "balance": Mapped(balance, Balance, {}),
-    "series": Mapped(series, Series, {}),
-    "billing_mark": Mapped(billing_mark, BillingMark, {}),
     "lending_mark": Mapped(lending_mark, LendingMark, {}),
     "entitlement": Mapped(entitlement, Entitlement, {}),
     "policy": Mapped(class_policy, ClassPolicy, {}),
@@ -459,9 +312,6 @@ MAPPED: dict[str, Mapped] = {
     "delivery": Mapped(delivery, Delivery, {}),
     "event": Mapped(event, Event, {}),
     "node_check": Mapped(node_check, NodeCheck, {}),
-    "usage": Mapped(usage, UsageEvent, {}),
-    "charge": Mapped(charge, Charge, {}),
-    "invoice": Mapped(invoice, Invoice, {"lines": _lines}),
     "answer": Mapped(answer, StoredAnswer, {}),
 }
 __all__ = ["APPEND_ONLY", "MAPPED", "Account", "Entry", "Posting", "Unit", "book", "entitlement"]

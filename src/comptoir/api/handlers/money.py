@@ -12,7 +12,7 @@ from comptoir.api.shapes import money as shapes
 from comptoir.api.words import AccountWord, Id, Pages, Word
 from comptoir.billing.invoices import Invoice
 from comptoir.desk import requests
-from comptoir.desk.memory import Balance
+from comptoir.desk.money_memory import Balance
 from comptoir.desk.ports import Event
 from comptoir.ledger.entries import Entry
 from comptoir.metering.usage import Measure

@@ -141,7 +141,7 @@ def rate_card_id(ask: Asking, named: str) -> RateCardId:
     Raises:
         NotFound: there is none.
     """
-    for card in list(ask.door.desk.book.rate_cards.rows.values()):
+    for card in list(ask.door.desk.book.money.rate_cards.rows.values()):
         if named in (card.id, card.name):
             return card.id
     raise not_found(f"rate card {named}")

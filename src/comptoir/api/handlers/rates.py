@@ -88,7 +88,7 @@ def _own_card(ask: Asking) -> RateCardId | None:
 
 def _rate(ask: Asking, rate: Rate) -> dict[str, Any]:
     shown = ask.encode(rate)
-    shown["currency"] = ask.door.desk.book.rate_cards[rate.rate_card_id].currency
+    shown["currency"] = ask.door.desk.book.money.rate_cards[rate.rate_card_id].currency
     if not rate.effective_from_ms:
         shown["effective_from"] = None
     return shown

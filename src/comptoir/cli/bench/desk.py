@@ -81,7 +81,7 @@ def fresh_desk(directory: Path, nodes: int) -> tuple[Desk, TenantId]:
 def _opened(directory: Path, nodes: int) -> tuple[Desk, TenantId]:
     desk = Desk(open_store(directory, None, "bench"), SystemClock(), SystemEntropy())
     desk.call("open_book", Opening())
-    card = next(iter(desk.book.rate_cards)).id
+    card = next(iter(desk.book.money.rate_cards)).id
     rate = desk.call("propose_rate", ProposeRate(card, "h100-sxm", LeaseClass.ON_DEMAND, 10**9))
     approver = Actor(UserId("us_bench"), None, None, (Role.APPROVER,))
     desk.call("approve_rate", RateRef(rate.id), approver)

@@ -90,7 +90,7 @@ def measure_replan() -> tuple[list[Figure], dict[str, float]]:
 
 def _people(desk: Desk) -> tuple[TenantId, list[TenantId]]:
     desk.call("open_book", Opening())
-    card = next(iter(desk.book.rate_cards)).id
+    card = next(iter(desk.book.money.rate_cards)).id
     approver = Actor(UserId("us_bench"), None, None, (Role.APPROVER,))
     for lease_class in LeaseClass:
         rate = desk.call("propose_rate", ProposeRate(card, "h100-sxm", lease_class, 10**9))

@@ -4,28 +4,20 @@ To add one: a frozen request in `requests.py`, a function here in a file of its 
 line in `OPERATIONS`, a route, a client method, a command, and a test that names the rule.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
-
 from comptoir.desk.operations import (
     accepting,
     apply_fleet,
     change_lease,
-    credit_lender,
     entitlements,
     explain_entitlements,
     explain_lease,
     holds,
     housekeeping,
-    issue_invoice,
     node_checks,
     nodes,
     observe,
     offers,
     open_book,
-    rates,
-    record_usage,
     request_lease,
     runtimes,
     series,
@@ -39,18 +31,9 @@ from comptoir.desk.operations import (
     turn,
     users,
 )
-from comptoir.desk.transaction import Transaction
+from comptoir.desk.operations.money import MONEY_OPERATIONS
+from comptoir.desk.operations.operation import Operation
 from comptoir.tenants.permissions import Permission
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """A change to the book and the permission that it needs."""
-
-    name: str
-    permission: Permission
-    run: Callable[[Transaction, Any], Any]
-
 
 OPERATIONS: dict[str, Operation] = {
     operation.name: operation
@@ -71,7 +54,6 @@ OPERATIONS: dict[str, Operation] = {
         Operation(
             "explain_entitlements", Permission.READ, explain_entitlements.explain_entitlements
         ),
-        Operation("credit_lender", Permission.INVOICES_WRITE, credit_lender.credit_lender),
         Operation("set_policy", Permission.ENTITLEMENTS_WRITE, entitlements.set_policy),
         Operation("create_user", Permission.USERS_WRITE, users.create_user),
         Operation("disable_user", Permission.USERS_WRITE, users.disable_user),
@@ -89,9 +71,6 @@ OPERATIONS: dict[str, Operation] = {
         Operation("report_checks", Permission.FLEET_WRITE, node_checks.report_checks),
         Operation("declare_runtime", Permission.FLEET_WRITE, runtimes.declare_runtime),
         Operation("retire_runtime", Permission.FLEET_WRITE, runtimes.retire_runtime),
-        Operation("create_rate_card", Permission.RATES_PROPOSE, rates.create_rate_card),
-        Operation("propose_rate", Permission.RATES_PROPOSE, rates.propose_rate),
-        Operation("approve_rate", Permission.RATES_APPROVE, rates.approve_rate),
         Operation("request_lease", Permission.LEASES_WRITE, request_lease.request_lease),
         Operation("cancel_lease", Permission.LEASES_WRITE, change_lease.cancel_lease),
         Operation("end_lease", Permission.LEASES_WRITE, change_lease.end_lease),
@@ -109,8 +88,6 @@ OPERATIONS: dict[str, Operation] = {
         Operation("reject_node", Permission.LEASES_WRITE, accepting.reject_node),
         Operation("submit_job", Permission.LEASES_WRITE, submit_job.submit_job),
         Operation("cancel_job", Permission.LEASES_WRITE, submit_job.cancel_job),
-        Operation("record_usage", Permission.USAGE_WRITE, record_usage.record_usage),
-        Operation("issue_invoice", Permission.INVOICES_WRITE, issue_invoice.issue_invoice),
         Operation(
             "create_subscription", Permission.SUBSCRIPTIONS_WRITE, subscriptions.create_subscription
         ),
@@ -123,5 +100,6 @@ OPERATIONS: dict[str, Operation] = {
         Operation("rotate_secret", Permission.SUBSCRIPTIONS_WRITE, subscriptions.rotate_secret),
         Operation("send_test", Permission.SUBSCRIPTIONS_WRITE, subscriptions.send_test),
         Operation("redeliver", Permission.SUBSCRIPTIONS_WRITE, subscriptions.redeliver),
+        *MONEY_OPERATIONS,
     )
 }

@@ -61,14 +61,14 @@ def extension_of(tx: Transaction, lease: Lease) -> Extension:
         min(bounds, default=None),
         0 if rate is None else rate.price_nanos,
         floor_micros(hour or 0),
-        tx.book.rate_cards[tenant.rate_card_id].currency,
+        tx.book.money.rate_cards[tenant.rate_card_id].currency,
     )
 
 
 def rate_line(tx: Transaction, lease: Lease) -> list[Rate]:
     """The approved rates of a lease's tenant for its kind and class, oldest first."""
     tenant = tx.book.tenants[lease.tenant_id]
-    line = tx.book.rates_by_line.get((tenant.rate_card_id, lease.kind, lease.lease_class))
+    line = tx.book.money.rates_by_line.get((tenant.rate_card_id, lease.kind, lease.lease_class))
     return sorted(line, key=lambda rate: rate.effective_from_ms)
 
 

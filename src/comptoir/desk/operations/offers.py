@@ -184,7 +184,7 @@ def _offer(tx: Transaction, lease: Lease, plan: Plan) -> Offer:
     line = rate_line(tx, lease)
     rate = rate_at(line, start_ms)
     numerator = estimate(line, lease.accelerators, start_ms, end_ms) or 0
-    card = tx.book.rate_cards[tx.book.tenants[lease.tenant_id].rate_card_id]
+    card = tx.book.money.rate_cards[tx.book.tenants[lease.tenant_id].rate_card_id]
     shape, where = place_name(nodes)
     preferred = lease.preferred_shape
     return Offer(

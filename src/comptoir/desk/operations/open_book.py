@@ -21,7 +21,7 @@ def open_book(tx: Transaction, request: Opening) -> IssuedKey:
     card = RateCard(
         RateCardId(tx.new_id("rc")), "list", check_currency(request.currency), tx.now_ms
     )
-    tx.book.rate_cards.put(card)
+    tx.book.money.rate_cards.put(card)
     operator = User(UserId(tx.new_id("us")), "operator", None, (Role.OPERATOR,), False, tx.now_ms)
     tx.book.users.put(operator)
     tx.emit("book.opened", operator.id, None, currency=card.currency)

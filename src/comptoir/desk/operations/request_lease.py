@@ -164,9 +164,9 @@ def _judge_tenant(tx: Transaction, lease: Lease, tenant: Tenant) -> None:
 
 
 def _judge_price(tx: Transaction, lease: Lease, tenant: Tenant) -> None:
-    line = tx.book.rates_by_line.get((tenant.rate_card_id, lease.kind, lease.lease_class))
+    line = tx.book.money.rates_by_line.get((tenant.rate_card_id, lease.kind, lease.lease_class))
     if all(rate.effective_from_ms > lease.starts_at_ms for rate in line):
-        card = tx.book.rate_cards[tenant.rate_card_id]
+        card = tx.book.money.rate_cards[tenant.rate_card_id]
         raise Refused(
             "no_rate",
             f"rate card {card.name!r} has no approved rate for {lease.kind} {lease.lease_class} "

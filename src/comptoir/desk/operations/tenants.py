@@ -31,7 +31,7 @@ def create_tenant(tx: Transaction, request: CreateTenant) -> Tenant:
     if tx.book.tenant_by_slug.first(slug) is not None:
         raise Conflict("slug_taken", f"there is a tenant {slug!r} already", "choose another slug")
     card_id = request.rate_card_id or _oldest_card(tx)
-    if card_id not in tx.book.rate_cards:
+    if card_id not in tx.book.money.rate_cards:
         raise not_found(f"rate card {card_id}")
     tenant = Tenant(
         TenantId(tx.new_id("tn")),
@@ -72,7 +72,7 @@ def _grants(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _oldest_card(tx: Transaction) -> RateCardId:
-    return min(tx.book.rate_cards, key=lambda card: (card.created_at_ms, card.id)).id
+    return min(tx.book.money.rate_cards, key=lambda card: (card.created_at_ms, card.id)).id
 
 
 def suspend_tenant(tx: Transaction, request: TenantRef) -> Tenant:

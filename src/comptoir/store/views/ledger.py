@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, case, func, select
 
-from comptoir.desk.memory import Balance
+from comptoir.desk.money_memory import Balance
 from comptoir.ledger import entries as ledger
 from comptoir.ledger.entries import Entry, Posting, Unit
 from comptoir.metering.usage import Measure

@@ -30,10 +30,10 @@ def create_rate_card(tx: Transaction, request: CreateRateCard) -> RateCard:
         Conflict: `rate_card_exists`.
     """
     name = check_slug("name", request.name)
-    if any(card.name == name for card in tx.book.rate_cards):
+    if any(card.name == name for card in tx.book.money.rate_cards):
         raise Conflict("rate_card_exists", f"there is a rate card {name!r}", "choose another name")
     card = RateCard(RateCardId(tx.new_id("rc")), name, check_currency(request.currency), tx.now_ms)
-    tx.book.rate_cards.put(card)
+    tx.book.money.rate_cards.put(card)
     tx.emit("rate_card.created", card.id, None, name=name, currency=card.currency)
     return card
 
@@ -45,8 +45,8 @@ def propose_rate(tx: Transaction, request: ProposeRate) -> Rate:
         NotFound: the card.
         Invalid: `effective_in_the_past`, `price_too_high`.
     """
-    card = tx.book.rate_cards.get(request.rate_card_id) or next(
-        (card for card in tx.book.rate_cards if card.name == request.rate_card_id), None
+    card = tx.book.money.rate_cards.get(request.rate_card_id) or next(
+        (card for card in tx.book.money.rate_cards if card.name == request.rate_card_id), None
     )
     if card is None:
         raise not_found(f"rate card {request.rate_card_id}")
@@ -74,7 +74,7 @@ def propose_rate(tx: Transaction, request: ProposeRate) -> Rate:
         None,
         None,
     )
-    tx.book.rates.put(rate)
+    tx.book.money.rates.put(rate)
     tx.emit(
         "rate.proposed",
         rate.id,
@@ -107,7 +107,7 @@ def approve_rate(tx: Transaction, request: RateRef) -> Rate:
         Conflict: `already_approved`, or `same_instant`: another rate of this line takes
             effect at the same instant, and only one can be in force.
     """
-    rate = tx.book.rates.get(request.rate_id)
+    rate = tx.book.money.rates.get(request.rate_id)
     if rate is None:
         raise not_found(f"rate {request.rate_id}")
     if rate.state is RateState.APPROVED:
@@ -119,7 +119,7 @@ def approve_rate(tx: Transaction, request: RateRef) -> Rate:
             "ask another approver",
         )
     effective = max(rate.effective_from_ms, tx.now_ms)
-    line = tx.book.rates_by_line.get((rate.rate_card_id, rate.kind, rate.lease_class))
+    line = tx.book.money.rates_by_line.get((rate.rate_card_id, rate.kind, rate.lease_class))
     if any(other.effective_from_ms == effective for other in line):
         raise Conflict(
             "same_instant",
@@ -134,6 +134,6 @@ def approve_rate(tx: Transaction, request: RateRef) -> Rate:
         approved_at_ms=tx.now_ms,
         effective_from_ms=effective,
     )
-    tx.book.rates.put(approved)
+    tx.book.money.rates.put(approved)
     tx.emit("rate.approved", rate.id, None, effective_from_ms=approved.effective_from_ms)
     return approved

@@ -1,8 +1,8 @@
 """An invoice or a chargeback statement over what a tenant has used and not been billed."""
 
 from comptoir.billing.invoices import Invoice, draw_up, series_of
-from comptoir.desk.memory import BillingMark, Series
 from comptoir.desk.metered import meter_allocation
+from comptoir.desk.money_memory import BillingMark, Series
 from comptoir.desk.operations.taking_back import meter_live_attempts
 from comptoir.desk.requests import IssueInvoice
 from comptoir.desk.transaction import Transaction
@@ -38,7 +38,7 @@ def issue_invoice(tx: Transaction, request: IssueInvoice) -> Invoice:
             meter_live_attempts(tx, lease)
     accruals = [
         accrual
-        for accrual in tx.book.open_accruals_by_tenant.get(tenant.id)
+        for accrual in tx.book.money.open_accruals_by_tenant.get(tenant.id)
         if accrual.service_month_ms < until
     ]
     if not accruals:
@@ -50,19 +50,19 @@ def issue_invoice(tx: Transaction, request: IssueInvoice) -> Invoice:
     currency = accruals[0].currency
     accruals = [accrual for accrual in accruals if accrual.currency == currency]
     series = series_of(tenant, tx.now_ms)
-    last = tx.book.series.get(series)
+    last = tx.book.money.series.get(series)
     number = (last.last if last else 0) + 1
     invoice, placed, postings = draw_up(
         InvoiceId(tx.new_id("iv")), tenant, accruals, number, tx.now_ms
     )
-    tx.book.series.put(Series(series, number))
+    tx.book.money.series.put(Series(series, number))
     for accrual in accruals:
-        tx.book.accruals.put(
+        tx.book.money.accruals.put(
             replace(accrual, invoice_id=invoice.id, invoice_line=placed[accrual.id])
         )
-    mark = tx.book.billing_marks.get(tenant.id)
+    mark = tx.book.money.billing_marks.get(tenant.id)
     if mark is None or mark.invoiced_until_ms < until:
-        tx.book.billing_marks.put(BillingMark(tenant.id, until))
+        tx.book.money.billing_marks.put(BillingMark(tenant.id, until))
     tx.append("invoice", invoice)
     tx.post(f"invoice:{invoice.id}", invoice.kind, invoice.number, tx.now_ms, postings)
     tx.emit(
