@@ -12,6 +12,7 @@ from comptoir.units.money import (
     format_micros,
     format_minor,
     format_price,
+    parse_amount,
     parse_price,
     round_to_minor_micros,
 )
@@ -59,3 +60,23 @@ def test_exactly_half_goes_away_from_zero(halves: int, currency: str) -> None:
 def test_micros_are_written_exactly(micros: int) -> None:
     whole, _, fraction = format_micros(micros).lstrip("-").partition(".")
     assert int(whole) * 10**6 + int(fraction) == abs(micros)
+
+
+@given(st.integers(-9 * 10**12, 9 * 10**12), currencies)
+def test_an_amount_reads_as_it_was_written(minor: int, currency: str) -> None:
+    micros = minor * 10 ** (6 - MINOR_DIGITS[currency])
+    assert parse_amount(format_minor(micros, currency), currency, least=-(10**24)) == micros
+
+
+def test_an_amount_has_no_more_decimals_than_its_currency() -> None:
+    with pytest.raises(Invalid, match="1.005 has 3 decimals; USD has 2"):
+        parse_amount("1.005", "USD")
+    with pytest.raises(Invalid, match="JPY has 0"):
+        parse_amount("100.0", "JPY")
+    assert parse_amount("1.005", "KWD") == 1_005_000
+
+
+@pytest.mark.parametrize("text", ["", "1e3", "1,000.00", "-1.00", "1.", "NaN", "٣", "9" * 14])
+def test_what_is_no_amount_is_refused(text: str) -> None:
+    with pytest.raises(Invalid, match="bad_amount"):
+        parse_amount(text, "USD")

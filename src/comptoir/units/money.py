@@ -25,6 +25,7 @@ MINOR_DIGITS: Final = {
     "NZD": 2, "PLN": 2, "RON": 2, "SAR": 2, "SEK": 2, "SGD": 2, "USD": 2,
 }  # fmt: skip
 
+_AMOUNT = re.compile(r"(-?)([0-9]{1,13})(?:\.([0-9]+))?")
 _PRICE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 
 
@@ -57,6 +58,50 @@ def parse_price(text: str) -> int:
         )
     whole, _, fraction = text.partition(".")
     return int(whole) * NANOS_PER_UNIT + int(fraction.ljust(9, "0"))
+
+
+def parse_amount(text: str, currency: str, field: str = "amount", least: int = 0) -> int:
+    """Micros of an amount of money such as "1250.00", exact to the currency's minor unit.
+
+    Args:
+        text: A decimal string, with a minus sign where `least` allows one.
+        currency: One that this book quotes in.
+        field: What the caller calls it, for the refusal.
+        least: The smallest that is allowed, in micros.
+
+    Raises:
+        Invalid: `bad_amount` for anything but a number, or one that is too small;
+            `too_many_decimals` for more than the currency has.
+    """
+    digits = MINOR_DIGITS[check_currency(currency)]
+    found = _AMOUNT.fullmatch(text)
+    if found is None:
+        raise Invalid(
+            "bad_amount",
+            f"{field}: {text!r} is not an amount of money",
+            f'write it as a decimal string, for example "{format_micros(1250 * 10**6, digits)}"',
+            {"field": field},
+        )
+    sign, whole, fraction = found.group(1), found.group(2), found.group(3) or ""
+    if len(fraction) > digits:
+        raise Invalid(
+            "too_many_decimals",
+            f"{field}: {text} has {len(fraction)} decimals; {currency} has {digits}",
+            "round it first",
+            {"field": field, "decimals": len(fraction), "currency_decimals": digits},
+        )
+    micros = int(whole) * MICROS_PER_UNIT + int(fraction.ljust(6, "0"))
+    micros = -micros if sign else micros
+    if not least <= micros <= LEDGER_LIMIT:
+        raise Invalid(
+            "bad_amount",
+            f"{field}: {text} {currency} is less than {format_micros(least, digits)}"
+            if micros < least
+            else f"{field}: {text} {currency} is more than the ledger holds",
+            "give another amount",
+            {"field": field},
+        )
+    return micros
 
 
 def format_price(price_nanos: int) -> str:
