@@ -69,7 +69,7 @@ def test_an_amount_reads_as_it_was_written(minor: int, currency: str) -> None:
 
 
 def test_an_amount_has_no_more_decimals_than_its_currency() -> None:
-    with pytest.raises(Invalid, match="1.005 has 3 decimals; USD has 2"):
+    with pytest.raises(Invalid, match=r"1\.005 has 3 decimals; USD has 2"):
         parse_amount("1.005", "USD")
     with pytest.raises(Invalid, match="JPY has 0"):
         parse_amount("100.0", "JPY")
