@@ -92,10 +92,12 @@ def _in_pool(
 def _together(one: BestPlace | None, other: BestPlace) -> BestPlace:
     if one is None:
         return other
-    coming = sorted(one.coming + other.coming, key=lambda c: (c.at_ms, c.lease_id))
-    return BestPlace(
-        one.name, one.free + other.free, tuple(coming[:MOST_COMING]), one.nodes + other.nodes
-    )
+    ends: dict[tuple[int, LeaseId], int] = {}
+    for c in one.coming + other.coming:
+        ends[c.at_ms, c.lease_id] = ends.get((c.at_ms, c.lease_id), 0) + c.accelerators
+    coming = tuple(Coming(at_ms, id, count) for (at_ms, id), count in sorted(ends.items()))
+    free, nodes = one.free + other.free, one.nodes + other.nodes
+    return BestPlace(one.name, free, coming[:MOST_COMING], nodes)
 
 
 def standing_in(

@@ -101,16 +101,21 @@ def roomiest(pool: Pool, counts: Counts, places: Counts) -> tuple[int, int, int]
 def ending(
     pool: Pool, places: Counts, place: int, after_ms: int, most: int
 ) -> list[tuple[int, LeaseId, int]]:
-    """(end, lease, accelerators) of what ends by itself in a place after then, soonest first."""
+    """(end, lease, accelerators) of what ends by itself in a place after then, soonest first.
+
+    What a lease gives back there at one instant is one row, on however many nodes it stands.
+    """
     rows, _ = _gone(pool, Window(0), 0)
     ends_ms = rows[:, k.W_END]
     there = places[rows[:, k.W_NODE] // k.NODE_ROW] == place
     here = rows[there & (ends_ms > after_ms) & (ends_ms < ENDLESS)]
-    first = here[np.argsort(here[:, k.W_END], kind="stable")[:most]]
-    return [
-        (end_ms, pool.lease_ids[pool.held[h + k.OF]], size)
-        for h, _, size, _, end_ms in first.tolist()
-    ]
+    found: dict[tuple[int, LeaseId], int] = {}
+    for h, _, size, _, end_ms in here[np.argsort(here[:, k.W_END], kind="stable")].tolist():
+        key = end_ms, pool.lease_ids[pool.held[h + k.OF]]
+        if key not in found and len(found) == most:
+            break
+        found[key] = found.get(key, 0) + size
+    return [(end_ms, lease_id, size) for (end_ms, lease_id), size in found.items()]
 
 
 def ends(pool: Pool) -> list[int]:
