@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NewType
 
 from comptoir.units.errors import invariant
-from comptoir.units.ids import InboundLeaseId, TenantId
+from comptoir.units.ids import InboundLeaseId, LegalEntityId, TenantId
 from comptoir.units.money import LEDGER_LIMIT
 from comptoir.units.values import quick
 
@@ -16,6 +16,8 @@ Unit = NewType("Unit", str)
 ROUNDING = Account("rounding")
 LENDER_CREDIT = Account("lender_credit")
 """What of its income the house passes on to the teams whose idle entitlement earned it."""
+BROKERAGE = Account("brokerage")
+"""Through which an amount goes from one currency to another: its two legs are in two units."""
 CAPACITY = "capacity"
 
 
@@ -57,6 +59,21 @@ def internal_transfer(tenant_id: TenantId) -> Account:
 def revenue(lease_class: str) -> Account:
     """Income from outbound leases of a class."""
     return Account(f"revenue:{lease_class}")
+
+
+def cash(entity_id: LegalEntityId) -> Account:
+    """On a legal entity's bank account."""
+    return Account(f"cash:{entity_id}")
+
+
+def customer_credit(tenant_id: TenantId) -> Account:
+    """Paid by a customer and owed to it: it pays nothing yet."""
+    return Account(f"customer_credit:{tenant_id}")
+
+
+def unidentified_receipts(entity_id: LegalEntityId) -> Account:
+    """Came in on an account of ours, and nobody knows yet for what."""
+    return Account(f"unidentified_receipts:{entity_id}")
 
 
 @quick

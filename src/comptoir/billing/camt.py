@@ -1,0 +1,210 @@
+"""camt.053, read: the statements of an XML file, their balances and control totals checked.
+
+Elements are found by their local names, so that every version of the message is read. A file
+with a document type is refused before it is parsed: no entity is ever expanded. Neighbour:
+`bank_files`, which has the values, and CSV.
+
+Source: ISO 20022, BankToCustomerStatement (camt.053.001.02 to .11).
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
+
+from comptoir.billing.bank_files import (
+    MOST_BYTES,
+    MOST_ENTRIES,
+    MOST_TEXT,
+    BankEntry,
+    EntryIds,
+    Place,
+    Statement,
+    check_iban,
+    total_micros,
+)
+
+
+def read_camt(name: str, data: bytes) -> list[Statement]:
+    """The statements of a camt.053 file, booked entries only.
+
+    Args:
+        name: The file's, for what is wrong with it.
+        data: Its bytes.
+
+    Raises:
+        Invalid: `bad_bank_file`, `bad_iban`, or `bank_file_checksum`: balances or control
+            totals that its entries do not make; with file, place and numbers.
+    """
+    whole = Place(name)
+    if len(data) > MOST_BYTES:
+        raise whole.bad("", f"it has {len(data):,} bytes, more than {MOST_BYTES:,}")
+    if any("<!DOCTYPE".encode(coding) in data for coding in ("utf-8", "utf-16-le", "utf-16-be")):
+        raise whole.bad("", "it has a document type, which no bank statement has")
+    try:
+        root = ElementTree.fromstring(data)
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
+        raise whole.bad("", f"it is not XML: {error}") from error
+    found = [_statement(Place(name, f"Stmt[{n}]"), s) for n, s in _numbered(root, "Stmt")]
+    if not found:
+        raise whole.bad("BkToCstmrStmt/Stmt", "there is no statement in it")
+    return found
+
+
+def _statement(at: Place, element: Element) -> Statement:
+    iban = _text(element, "Acct/Id/IBAN")
+    account = (
+        check_iban(f"{at.path}/Acct/Id/IBAN", iban) if iban else _text(element, "Acct/Id/Othr/Id")
+    )
+    balances = [_balance(at.within(f"Bal[{n}]"), b) for n, b in _numbered(element, "Bal")]
+    currency = _text(element, "Acct/Ccy") or next((b[2] for b in balances), "")
+    at.currency("Acct/Ccy", currency)
+    ids = EntryIds()
+    entries: list[BankEntry] = []
+    for number, booked in _numbered(element, "Ntry"):
+        entries += _entry(at.within(f"Ntry[{number}]"), booked, currency, ids)
+        if len(entries) > MOST_ENTRIES:
+            raise at.bad("", f"it has more than {MOST_ENTRIES:,} entries")
+    opening = _of_kind(balances, "OPBD", "PRCD")
+    closing = _of_kind(balances, "CLBD")
+    if opening is not None and closing is not None:
+        made = opening + total_micros(entries)
+        at.agree("Bal[CLBD]", closing, made, currency)
+    _check_totals(at, element, entries, currency)
+    identity = _text(element, "Id") or at.path
+    return Statement(identity, account, currency, tuple(entries), opening, closing)
+
+
+def _balance(at: Place, element: Element) -> tuple[str, int, str]:
+    """The kind of a balance, its signed micros and its currency."""
+    kind = _text(element, "Tp/CdOrPrtry/Cd")
+    micros, currency = _signed(at, element)
+    return kind, micros, currency
+
+
+def _of_kind(balances: list[tuple[str, int, str]], *kinds: str) -> int | None:
+    return next((micros for kind in kinds for k, micros, _ in balances if k == kind), None)
+
+
+def _entry(at: Place, element: Element, currency: str, ids: EntryIds) -> Iterator[BankEntry]:
+    """A booked entry: one, or one for each payment of a batch."""
+    status = _text(element, "Sts/Cd") or _text(element, "Sts")
+    if status not in ("BOOK", ""):
+        return
+    micros, own = _signed(at, element)
+    if own != currency:
+        raise at.bad("Amt", f"it is in {own}, and the account in {currency}")
+    day = at.day("ValDt", _date(element, "ValDt") or _date(element, "BookgDt"))
+    reversal = _text(element, "RvslInd") == "true"
+    base = BankEntry(
+        _text(element, "AcctSvcrRef"), day, micros, currency, _remittance(element)[:MOST_TEXT], "",
+        "", reversal,
+    )  # fmt: skip
+    details = [detail for _, detail in _numbered(element, "NtryDtls/TxDtls")]
+    parts = [_detail(at.within(f"TxDtls[{n}]"), base, d) for n, d in enumerate(details, 1)]
+    if len(parts) > 1:
+        at.agree("Amt", micros, total_micros(parts), currency)
+    for part in parts or [base]:
+        said = (part.day_ms, part.micros, part.reference, part.payer)
+        yield replace(part, id=ids.of(part.id, *said) if len(parts) > 1 or not part.id else part.id)
+
+
+def _detail(at: Place, entry: BankEntry, element: Element) -> BankEntry:
+    """One payment of an entry: its own amount and words where it has them."""
+    inner = element if _find(element, "Amt") is not None else _find(element, "AmtDtls/TxAmt")
+    micros = entry.micros
+    if inner is not None and _find(inner, "Amt") is not None:
+        size, own = _money(at, inner)
+        if own == entry.currency:
+            micros = -size if entry.micros < 0 else size
+    debtor = _find(element, "RltdPties/Dbtr")
+    payer = "" if debtor is None else _text(debtor, "Nm") or _text(debtor, "Pty/Nm")
+    return replace(
+        entry,
+        id=_text(element, "Refs/AcctSvcrRef") or entry.id,
+        micros=micros,
+        reference=(_remittance(element) or entry.reference)[:MOST_TEXT],
+        payer=payer[:MOST_TEXT],
+        payer_account=_text(element, "RltdPties/DbtrAcct/Id/IBAN")[:MOST_TEXT],
+    )
+
+
+def _remittance(element: Element) -> str:
+    """What the payer wrote: structured references first, then the free words."""
+    info = _find(element, "RmtInf")
+    words = []
+    if info is not None:
+        words += [_text(s, "CdtrRefInf/Ref") for _, s in _numbered(info, "Strd")]
+        words += [_text(s, "RfrdDocInf/Nb") for _, s in _numbered(info, "Strd")]
+        words += [(u.text or "").strip() for _, u in _numbered(info, "Ustrd")]
+    words.append(_text(element, "AddtlNtryInf") or _text(element, "Refs/EndToEndId"))
+    return " ".join(word for word in words if word and word != "NOTPROVIDED")
+
+
+def _check_totals(at: Place, element: Element, entries: list[BankEntry], currency: str) -> None:
+    summary = _find(element, "TxsSummry")
+    if summary is None:
+        return
+    came = [e.micros for e in entries if e.micros > 0]
+    went = [-e.micros for e in entries if e.micros < 0]
+    booked = sum(
+        1
+        for _, entry in _numbered(element, "Ntry")
+        if (_text(entry, "Sts/Cd") or _text(entry, "Sts") or "BOOK") == "BOOK"
+    )
+    for tag, parts in (("TtlNtries", came + went), ("TtlCdtNtries", came), ("TtlDbtNtries", went)):
+        total = _find(summary, tag)
+        if total is None:
+            continue
+        said = _text(total, "Sum")
+        if said:
+            at.agree(f"TxsSummry/{tag}/Sum", at.micros(tag, said, currency), sum(parts), currency)
+        count = _text(total, "NbOfNtries")
+        if tag == "TtlNtries" and count and count != str(booked):
+            raise at.checksum(f"TxsSummry/{tag}/NbOfNtries", f"{count} entries", str(booked))
+
+
+def _signed(at: Place, element: Element) -> tuple[int, str]:
+    micros, currency = _money(at, element)
+    sign = _text(element, "CdtDbtInd")
+    if sign not in ("CRDT", "DBIT"):
+        raise at.bad("CdtDbtInd", f"{sign!r} is neither CRDT nor DBIT")
+    return (micros if sign == "CRDT" else -micros), currency
+
+
+def _money(at: Place, element: Element) -> tuple[int, str]:
+    amount = _find(element, "Amt")
+    if amount is None:
+        raise at.bad("Amt", "there is no amount")
+    currency = at.currency("Amt/@Ccy", amount.get("Ccy", ""))
+    micros = at.micros("Amt", (amount.text or "").strip(), currency)
+    if micros < 0:
+        raise at.bad("Amt", f"{(amount.text or '').strip()} has a sign; CdtDbtInd says which way")
+    return micros, currency
+
+
+def _date(element: Element, path: str) -> str:
+    return _text(element, f"{path}/Dt") or _text(element, f"{path}/DtTm")
+
+
+def _text(element: Element, path: str) -> str:
+    found = _find(element, path)
+    return "" if found is None else (found.text or "").strip()
+
+
+def _find(element: Element, path: str) -> Element | None:
+    return next((found for _, found in _numbered(element, path)), None)
+
+
+def _numbered(element: Element, path: str) -> list[tuple[int, Element]]:
+    """The elements at a path of local names; `Stmt` is found at any depth."""
+    if path == "Stmt":
+        return list(enumerate((e for e in element.iter() if _local(e) == "Stmt"), 1))
+    level = [element]
+    for name in path.split("/"):
+        level = [child for parent in level for child in parent if _local(child) == name]
+    return list(enumerate(level, 1))
+
+
+def _local(element: Element) -> str:
+    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""

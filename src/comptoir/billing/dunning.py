@@ -1,0 +1,101 @@
+"""Dunning: when an unpaid invoice is asked for again, and for how much of it.
+
+A dispute pauses what it disputes and nothing else. Invariant: a step is taken once, in order,
+and never for an amount that is not overdue or that is disputed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from comptoir.units.errors import Invalid
+from comptoir.units.ids import DisputeId, InvoiceId, TenantId, UserId
+
+MS_PER_DAY = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class DunningStep:
+    """One asking: so many days after the invoice was due."""
+
+    name: str
+    after_days: int
+
+
+STEPS = (DunningStep("reminder", 3), DunningStep("second", 14), DunningStep("final", 30))
+"""What is done unless finance says otherwise."""
+
+
+class DisputeState(StrEnum):
+    """An upheld dispute is credited; a rejected one is asked for again."""
+
+    OPEN = "open"
+    UPHELD = "upheld"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """A line of an invoice, or a part of one, that its customer says it does not owe."""
+
+    id: DisputeId
+    invoice_id: InvoiceId
+    tenant_id: TenantId
+    line: int
+    micros: int
+    reason: str
+    opened_by: UserId
+    opened_at_ms: int
+    state: DisputeState = DisputeState.OPEN
+    resolved_by: UserId | None = None
+    resolved_at_ms: int | None = None
+    resolution: str = ""
+
+
+def check_steps(steps: Sequence[DunningStep]) -> tuple[DunningStep, ...]:
+    """Steps that can be taken: named, and each later than the one before.
+
+    Raises:
+        Invalid: `bad_dunning_steps`.
+    """
+    days = [step.after_days for step in steps]
+    names = {step.name for step in steps}
+    if not steps or days[0] < 0 or sorted(set(days)) != days or len(names) != len(steps):
+        raise Invalid(
+            "bad_dunning_steps",
+            "each step has a name of its own and comes later than the one before; given: "
+            + (", ".join(f"{step.name} after {step.after_days} days" for step in steps) or "none"),
+            "for example reminder=3 second=14 final=30",
+        )
+    return tuple(steps)
+
+
+def dunnable_micros(open_micros: int, disputed_micros: int) -> int:
+    """What of an open amount may be asked for again."""
+    return max(open_micros - disputed_micros, 0)
+
+
+def step_due(
+    steps: Sequence[DunningStep], taken: int, due_at_ms: int, dunnable: int, now_ms: int
+) -> int | None:
+    """The number of the step to take now (1, 2 ...), or None.
+
+    Args:
+        steps: In order.
+        taken: How many have been taken.
+        due_at_ms: When the invoice was to be paid.
+        dunnable: Micros that may be asked for.
+        now_ms: Now. After a long sleep the latest step whose day has come is taken, once: a
+            customer is not sent three letters in a minute.
+    """
+    if dunnable <= 0:
+        return None
+    come = sum(due_at_ms + step.after_days * MS_PER_DAY <= now_ms for step in steps)
+    return come if come > taken else None
+
+
+def next_step_at_ms(steps: Sequence[DunningStep], taken: int, due_at_ms: int) -> int | None:
+    """When the step after those taken is due; None after the last."""
+    if taken >= len(steps):
+        return None
+    return due_at_ms + steps[taken].after_days * MS_PER_DAY

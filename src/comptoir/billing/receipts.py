@@ -1,0 +1,302 @@
+"""Receipts: which invoices an amount on our account pays, and what is left of it.
+
+A payer names what it pays in the reference; amounts alone are never trusted to say it, they
+only make a suggestion. Invariant: what a receipt allocates and what is left of it add up to
+it, and no invoice is given more than it asks. Neighbours: `bank_files` reads what came in;
+`invoices` says what is asked.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from comptoir.ledger import entries as ledger
+from comptoir.ledger.entries import Posting
+from comptoir.units.errors import Invalid, Refused, invariant
+from comptoir.units.ids import InvoiceId, LegalEntityId, PaymentId, TenantId
+from comptoir.units.money import MINOR_DIGITS, NANOS_PER_UNIT, format_minor
+
+SEQUENCE_DIGITS = 6
+MOST_SUGGESTIONS = 5
+_LONG_NUMBER = re.compile(rf"[0-9]{{{SEQUENCE_DIGITS},}}")
+
+
+class PaymentState(StrEnum):
+    """How far a receipt is accounted for."""
+
+    MATCHED = "matched"
+    """All of it pays invoices, and those are paid."""
+    PARTIAL = "partial"
+    """All of it pays invoices, and something is still asked."""
+    EXCESS = "excess"
+    """Something is left over, and its tenant is known: it is the tenant's credit."""
+    UNIDENTIFIED = "unidentified"
+    """It is not known what it pays."""
+    REFUNDED = "refunded"
+    """What was left of it has been sent back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What an invoice still asks; `open_micros` zero where it is paid."""
+
+    invoice_id: InvoiceId
+    number: str
+    tenant_id: TenantId
+    currency: str
+    open_micros: int
+    due_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a receipt gives to one invoice: micros of the invoice's currency, and of its own."""
+
+    invoice_id: InvoiceId
+    micros: int
+    paid_micros: int
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """An amount that came in, once. `left_micros` pays nothing yet.
+
+    `parts` grow as what is left is allocated by hand; `refunded_micros` was sent back. The
+    tenant is known from the first invoice that was named.
+    """
+
+    id: PaymentId
+    entity_id: LegalEntityId
+    entry_id: str
+    statement: str
+    value_at_ms: int
+    booked_at_ms: int
+    micros: int
+    currency: str
+    reference: str
+    payer: str
+    tenant_id: TenantId | None
+    state: PaymentState
+    parts: tuple[Part, ...]
+    left_micros: int
+    refunded_micros: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What a receipt pays. `suggestions` are invoices of exactly its amount, if it names none."""
+
+    state: PaymentState
+    tenant_id: TenantId | None
+    parts: tuple[Part, ...]
+    left_micros: int
+    suggestions: tuple[str, ...] = ()
+
+
+class Receivables:
+    """What is asked of everybody, found by the numbers that people write."""
+
+    def __init__(self, asked: Iterable[Asked]) -> None:
+        self._by_digits: dict[str, list[tuple[str, Asked]]] = defaultdict(list)
+        self._by_amount: dict[tuple[str, int], list[Asked]] = defaultdict(list)
+        for each in asked:
+            plain = _plain(each.number)
+            self._by_digits[plain[-SEQUENCE_DIGITS:]].append((plain, each))
+            if each.open_micros:
+                self._by_amount[each.currency, each.open_micros].append(each)
+
+    def named_in(self, reference: str) -> list[Asked]:
+        """The invoices whose numbers stand in a reference, however they are spaced, oldest due."""
+        found: dict[InvoiceId, Asked] = {}
+        for text in {_plain(reference), *map(_plain, re.split(r"[\s,;/]+", reference))}:
+            for run in _LONG_NUMBER.finditer(text):
+                candidates = [
+                    (len(number), asked)
+                    for number, asked in self._by_digits.get(run.group()[-SEQUENCE_DIGITS:], ())
+                    if text[: run.end()].endswith(number)
+                ]
+                if candidates:  # CME-2026-000001 stands in ACME-2026-000001, and is not meant
+                    _, meant = max(candidates, key=lambda c: c[0])
+                    found[meant.invoice_id] = meant
+        return sorted(found.values(), key=lambda a: (a.due_at_ms, a.number))
+
+    def suggested(self, micros: int, currency: str) -> tuple[str, ...]:
+        """Numbers of open invoices of exactly this amount."""
+        found = sorted(a.number for a in self._by_amount.get((currency, micros), ()))
+        return tuple(found[:MOST_SUGGESTIONS])
+
+
+def match(
+    micros: int,
+    currency: str,
+    reference: str,
+    receivables: Receivables,
+    rates: Mapping[str, int] | None = None,
+) -> Match:
+    """Which invoices a receipt pays, the one that is due first before the others.
+
+    Args:
+        micros: What came in, more than zero.
+        currency: In which currency.
+        reference: What the payer wrote.
+        receivables: What is asked.
+        rates: Currency of an invoice -> nanos of it for one unit of `currency`, on the value
+            date. An invoice in a currency without one cannot be paid by this receipt.
+    """
+    rates = {**(rates or {}), currency: NANOS_PER_UNIT}
+    named = receivables.named_in(reference)
+    if not named:
+        suggestions = receivables.suggested(micros, currency)
+        return Match(PaymentState.UNIDENTIFIED, None, (), micros, suggestions)
+    payable = [asked for asked in named if asked.currency in rates]
+    tenants = {asked.tenant_id for asked in named}
+    parts, left = spread(micros, currency, payable, rates)
+    tenant = next(iter(tenants)) if len(tenants) == 1 else None
+    given = {part.invoice_id: part.micros for part in parts}
+    short = any(given.get(a.invoice_id, 0) < a.open_micros for a in named)
+    if left:
+        state = PaymentState.EXCESS if tenant else PaymentState.UNIDENTIFIED
+    else:
+        state = PaymentState.PARTIAL if short else PaymentState.MATCHED
+    return Match(state, tenant, parts, left)
+
+
+def spread(
+    micros: int, currency: str, asked: Sequence[Asked], rates: Mapping[str, int]
+) -> tuple[tuple[Part, ...], int]:
+    """Give an amount to invoices in order; returns the parts and what is left.
+
+    Both sides of a part are whole minor units: an invoice that is paid whole costs its price
+    rounded up, and what does not reach is worth its amount rounded down. Between currencies the
+    difference stays with the brokerage.
+    """
+    left = micros
+    parts = []
+    for each in asked:
+        rate = rates[each.currency]
+        worth = _whole(left * rate // NANOS_PER_UNIT, each.currency)
+        given = min(each.open_micros, worth)
+        if given <= 0:
+            continue
+        taken = left if given == worth else min(left, _price(given, rate, currency))
+        parts.append(Part(each.invoice_id, given, taken))
+        left -= taken
+    return tuple(parts), left
+
+
+def _whole(micros: int, currency: str) -> int:
+    step = int(10 ** (6 - MINOR_DIGITS[currency]))
+    return micros - micros % step
+
+
+def _price(micros: int, rate_nanos: int, currency: str) -> int:
+    """What an invoice's amount costs in the payer's currency, rounded up."""
+    return -_whole(-micros * NANOS_PER_UNIT // rate_nanos, currency)
+
+
+def allocate(payment: Payment, asked: Asked, micros: int | None, rate_nanos: int) -> Part:
+    """A part of what is left of a receipt, for an invoice that somebody has named since.
+
+    Args:
+        payment: With something left.
+        asked: The invoice.
+        micros: How much of the invoice's currency; None for as much as there is and it asks.
+        rate_nanos: Nanos of the invoice's currency for one unit of the payment's.
+
+    Raises:
+        Refused: `nothing_left`, `allocated_too_much`, `other_tenants_credit`.
+    """
+    if not payment.left_micros:
+        raise Refused("nothing_left", f"all of {payment.id} is accounted for", "")
+    if payment.tenant_id not in (None, asked.tenant_id):
+        raise Refused(
+            "other_tenants_credit",
+            f"what is left of {payment.id} is the credit of another tenant than {asked.number}'s",
+            "refund it, or name one of that tenant's invoices",
+        )
+    parts, _ = spread(payment.left_micros, payment.currency, [asked], {asked.currency: rate_nanos})
+    most = parts[0].micros if parts else 0
+    if micros is None and most:
+        return parts[0]
+    if not micros or micros > most:
+        wanted = "nothing" if micros is None else format_minor(micros, asked.currency)
+        raise Refused(
+            "allocated_too_much",
+            f"{asked.number} can be given at most {format_minor(most, asked.currency)} "
+            f"{asked.currency} of {payment.id}, not {wanted}",
+            "name less, or another invoice",
+            {"most": format_minor(most, asked.currency), "currency": asked.currency},
+        )
+    paid = min(payment.left_micros, _price(micros, rate_nanos, payment.currency))
+    return Part(asked.invoice_id, micros, paid)
+
+
+def check_refund(payment: Payment, micros: int) -> int:
+    """An amount that may be sent back.
+
+    Raises:
+        Invalid: `bad_amount`.
+        Refused: `refund_too_large`.
+    """
+    if micros <= 0:
+        raise Invalid("bad_amount", "a refund is of more than zero", "give another amount")
+    if micros > payment.left_micros:
+        raise Refused(
+            "refund_too_large",
+            f"{format_minor(payment.left_micros, payment.currency)} {payment.currency} is left of "
+            f"{payment.id}, you asked for {format_minor(micros, payment.currency)} back",
+            "refund at most what is left; what pays an invoice is given back by a credit note",
+        )
+    return micros
+
+
+def received(payment: Payment, asked: Mapping[InvoiceId, Asked]) -> tuple[Posting, ...]:
+    """The postings of a receipt: cash, what its parts pay, and what is left of it."""
+    cash = ledger.cash(payment.entity_id)
+    invariant(
+        sum(part.paid_micros for part in payment.parts) + payment.left_micros == payment.micros,
+        f"the parts of {payment.id} do not add up to it",
+    )
+    postings: tuple[Posting, ...] = ()
+    for part in payment.parts:
+        postings += _paid(cash, part, payment.currency, asked[part.invoice_id])
+    return postings + ledger.transfer(
+        cash, _left_on(payment), ledger.currency(payment.currency), payment.left_micros
+    )
+
+
+def allocated(payment: Payment, part: Part, asked: Asked) -> tuple[Posting, ...]:
+    """The postings of a part that is allocated later."""
+    return _paid(_left_on(payment), part, payment.currency, asked)
+
+
+def refunded(payment: Payment, micros: int) -> tuple[Posting, ...]:
+    """The postings of a refund."""
+    unit = ledger.currency(payment.currency)
+    return ledger.transfer(_left_on(payment), ledger.cash(payment.entity_id), unit, micros)
+
+
+def _left_on(payment: Payment) -> ledger.Account:
+    """Where what is left stands: the tenant's credit, or nobody's yet."""
+    if payment.tenant_id is None:
+        return ledger.unidentified_receipts(payment.entity_id)
+    return ledger.customer_credit(payment.tenant_id)
+
+
+def _paid(source: ledger.Account, part: Part, currency: str, asked: Asked) -> tuple[Posting, ...]:
+    """From a source to a receivable; over the brokerage pair where currencies differ."""
+    receivable = ledger.receivable(asked.tenant_id)
+    mine, theirs = ledger.currency(currency), ledger.currency(asked.currency)
+    if mine == theirs:
+        invariant(part.micros == part.paid_micros, "one currency, one amount")
+        return ledger.transfer(source, receivable, mine, part.micros)
+    return (
+        *ledger.transfer(source, ledger.BROKERAGE, mine, part.paid_micros),
+        *ledger.transfer(ledger.BROKERAGE, receivable, theirs, part.micros),
+    )
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^0-9A-Z]", "", text.upper())

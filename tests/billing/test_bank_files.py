@@ -1,0 +1,157 @@
+"""Bank files are read exactly, and refused where their own controls do not hold."""
+
+import pytest
+
+from comptoir.billing.bank_files import check_iban, read_csv
+from comptoir.billing.camt import read_camt
+from comptoir.units.errors import Invalid
+
+DAY_MS = 1_801_267_200_000  # 2027-01-30
+IBAN = "DE89 3704 0044 0532 0130 00"
+
+
+def entry(amount: str, reference: str, sign: str = "CRDT", more: str = "", status: str = "BOOK"):
+    return (
+        f'<Ntry><Amt Ccy="EUR">{amount}</Amt><CdtDbtInd>{sign}</CdtDbtInd>'
+        f"<Sts><Cd>{status}</Cd></Sts><ValDt><Dt>2027-01-30</Dt></ValDt>{more}"
+        f"<NtryDtls><TxDtls><RltdPties><Dbtr><Pty><Nm>Acme GmbH</Nm></Pty></Dbtr></RltdPties>"
+        f"<RmtInf><Ustrd>{reference}</Ustrd></RmtInf></TxDtls></NtryDtls></Ntry>"
+    )
+
+
+def statement(*entries: str, closing: str = "150.00", summary: str = "") -> bytes:
+    return (
+        '<?xml version="1.0"?><Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.08">'
+        "<BkToCstmrStmt><Stmt><Id>S-7</Id>"
+        f"<Acct><Id><IBAN>{IBAN.replace(' ', '')}</IBAN></Id><Ccy>EUR</Ccy></Acct>"
+        '<Bal><Tp><CdOrPrtry><Cd>OPBD</Cd></CdOrPrtry></Tp><Amt Ccy="EUR">100.00</Amt>'
+        "<CdtDbtInd>CRDT</CdtDbtInd></Bal>"
+        f'<Bal><Tp><CdOrPrtry><Cd>CLBD</Cd></CdOrPrtry></Tp><Amt Ccy="EUR">{closing}</Amt>'
+        f"<CdtDbtInd>CRDT</CdtDbtInd></Bal>{summary}{''.join(entries)}"
+        "</Stmt></BkToCstmrStmt></Document>"
+    ).encode()
+
+
+def test_a_statement_is_read_with_its_balances() -> None:
+    [read] = read_camt("jan.xml", statement(entry("60.00", "ACME-2027-000001"),
+                                            entry("10.00", "fee", "DBIT")))  # fmt: skip
+    assert (read.account, read.currency) == ("DE89370400440532013000", "EUR")
+    assert [(e.micros, e.reference, e.payer, e.day_ms) for e in read.entries] == [
+        (60_000_000, "ACME-2027-000001", "Acme GmbH", DAY_MS),
+        (-10_000_000, "fee", "Acme GmbH", DAY_MS),
+    ]
+
+
+def test_entries_that_are_not_booked_yet_are_passed_over() -> None:
+    [read] = read_camt("jan.xml", statement(entry("50.00", "x"), entry("9.00", "y", status="PDNG")))
+    assert [e.micros for e in read.entries] == [50_000_000]
+
+
+def test_a_closing_balance_that_the_entries_do_not_make_is_refused() -> None:
+    with pytest.raises(Invalid, match="bank_file_checksum") as caught:
+        read_camt("jan.xml", statement(entry("49.99", "x")))
+    assert caught.value.message == (
+        "jan.xml: Stmt[1]/Bal[CLBD]: the file says 150.00 EUR, its entries make 149.99 EUR"
+    )
+
+
+@pytest.mark.parametrize(
+    ("summary", "place"),
+    [
+        ("<TtlNtries><NbOfNtries>2</NbOfNtries><Sum>50.00</Sum></TtlNtries>", "NbOfNtries"),
+        ("<TtlNtries><NbOfNtries>1</NbOfNtries><Sum>51.00</Sum></TtlNtries>", "TtlNtries/Sum"),
+        ("<TtlCdtNtries><Sum>49.00</Sum></TtlCdtNtries>", "TtlCdtNtries/Sum"),
+        ("<TtlDbtNtries><Sum>1.00</Sum></TtlDbtNtries>", "TtlDbtNtries/Sum"),
+    ],
+)
+def test_control_totals_are_checked(summary: str, place: str) -> None:
+    with pytest.raises(Invalid, match=f"bank_file_checksum.*{place}"):
+        read_camt("j", statement(entry("50.00", "x"), summary=f"<TxsSummry>{summary}</TxsSummry>"))
+
+
+def test_a_batch_is_one_payment_each_and_adds_up() -> None:
+    part = '<TxDtls><Amt Ccy="EUR">{0}</Amt><RmtInf><Ustrd>{1}</Ustrd></RmtInf></TxDtls>'
+    batch = (
+        '<Ntry><Amt Ccy="EUR">50.00</Amt><CdtDbtInd>CRDT</CdtDbtInd><Sts>BOOK</Sts>'
+        "<BookgDt><DtTm>2027-01-30T09:00:00Z</DtTm></BookgDt><AcctSvcrRef>B1</AcctSvcrRef><NtryDtls>"
+        f"{part.format('20.00', 'one')}{part.format('{0}', 'two')}</NtryDtls></Ntry>"
+    )
+    [read] = read_camt("j", statement(batch.format("30.00")))
+    assert [(e.micros, e.reference) for e in read.entries] == [
+        (20_000_000, "one"),
+        (30_000_000, "two"),
+    ]
+    assert len({e.id for e in read.entries}) == 2
+    with pytest.raises(Invalid, match=r"bank_file_checksum.*Ntry\[1\]/Amt"):
+        read_camt("j", statement(batch.format("29.00")))
+
+
+def test_a_file_read_twice_gives_the_same_ids_and_equals_have_their_own() -> None:
+    data = statement(entry("25.00", "same"), entry("25.00", "same"))
+    first, again = (read_camt(name, data)[0].entries for name in ("a", "b"))
+    assert first == again
+    assert first[0].id != first[1].id
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (b"", "not XML"),
+        (b"<Document/>", "no statement"),
+        (b'<!DOCTYPE a [<!ENTITY b "c">]><Document>&b;</Document>', "document type"),
+        (statement(entry("5,00", "x")), "'5,00' is not an amount"),
+        (statement(entry("50.001", "x")), "50.001 has 3 decimals; EUR has 2"),
+        (statement(entry("-50.00", "x")), "has a sign"),
+        (statement(entry("50.00", "x", "PLUS")), "neither CRDT nor DBIT"),
+        (statement(entry("50.00", "x")).replace(b'Ccy="EUR">50', b'Ccy="XXX">50'), "XXX"),
+        (statement(entry("50.00", "x")).replace(b"2027-01-30", b"30.01.2027"), "is not a date"),
+    ],
+)
+def test_what_cannot_be_understood_is_refused_with_its_place(data: bytes, what: str) -> None:
+    with pytest.raises(Invalid, match="bad_bank_file") as caught:
+        read_camt("jan.xml", data)
+    assert what in caught.value.message and caught.value.message.startswith("jan.xml: ")
+
+
+def test_an_iban_is_checked_by_its_digits() -> None:
+    assert check_iban("iban", IBAN.lower()) == "DE89370400440532013000"
+    with pytest.raises(Invalid, match=r"bad_iban: .*its check gives"):
+        check_iban("iban", "DE88 3704 0044 0532 0130 00")
+    with pytest.raises(Invalid, match="bad_iban"):
+        read_camt("j", statement(entry("50.00", "x")).replace(b"DE89", b"DE88"))
+
+
+HEADER = "date,amount,currency,reference,payer\n"
+
+
+def test_a_csv_is_read_and_its_total_is_checked() -> None:
+    rows = HEADER + "2027-01-30,60.00,EUR,ACME-2027-000001,Acme\n2027-01-30,-1.50,EUR,fee,\n"
+    [read] = read_csv("b.csv", rows + "total,58.50,EUR,2,\n")
+    assert [(e.micros, e.payer) for e in read.entries] == [(60_000_000, "Acme"), (-1_500_000, "")]
+    with pytest.raises(Invalid, match=r"b.csv:4: amount: the file says 58.00 EUR"):
+        read_csv("b.csv", rows + "total,58.00,EUR,2,\n")
+    with pytest.raises(Invalid, match=r"b.csv:4: reference: the file says 3 entries"):
+        read_csv("b.csv", rows + "total,58.50,EUR,3,\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("", "1: date: there is no column 'date'; there are none"),
+        ("date,amount,reference\n", "1: currency: there is no column"),
+        (HEADER + "2027-01-30,1.00,EURO,x,\n", "2: currency: 'EURO' is not a currency"),
+        (HEADER + "2027-01-30,1.005,EUR,x,\n", "2: amount: 1.005 has 3 decimals"),
+        (HEADER + "yesterday,1.00,EUR,x,\n", "2: date: 'yesterday' is not a date"),
+        (HEADER + "total,0.00,EUR,0,\n2027-01-30,1.00,EUR,x,\n", "3: date: a row of entries"),
+    ],
+)
+def test_a_csv_that_is_wrong_is_refused_by_line_and_field(text: str, what: str) -> None:
+    with pytest.raises(Invalid, match="bad_bank_file") as caught:
+        read_csv("b.csv", text)
+    assert caught.value.message.startswith(f"b.csv:{what}")
+
+
+def test_a_banks_own_words_for_columns_are_taken() -> None:
+    text = "Valuta;no\n".replace(";no", ",Betrag,Whg,Zweck") + "2027-01-30,2.00,EUR,x\n"
+    words = {"date": "Valuta", "amount": "Betrag", "currency": "Whg", "reference": "Zweck"}
+    assert read_csv("b.csv", text, words)[0].entries[0].micros == 2_000_000
