@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from comptoir.desk.engine_port import AttemptSight
+from comptoir.desk.notices import Notice, notice_of
+from comptoir.desk.ports import Event
 from comptoir.desk.requests import (
     DeclareSupply,
     EndEntitlement,
@@ -14,6 +16,8 @@ from comptoir.desk.requests import (
     SetEntitlement,
 )
 from comptoir.leases.lease import Lease, LeaseClass, LeaseState, Reason
+from comptoir.store.views import Views, lists
+from comptoir.store.views.reading import Ask
 from comptoir.tenants.entitlements import Entitlement
 from comptoir.tenants.parties import Tenant, TenantKind
 from comptoir.units.errors import Refused
@@ -309,3 +313,56 @@ def test_a_lent_lease_with_a_job_stops_it_and_goes_on_later(tmp_path: Any) -> No
     shop.see(shop.attempt(lent), AttemptSight.EXITED, 143)
     assert shop.stands(mine, lent) == ["active", "waiting"]
     assert shop.desk.book.jobs[job.id].attempts == 1
+
+
+def test_what_has_no_notice_is_gone_in_the_turn_that_takes_it_back(shop: Shop) -> None:
+    shop.entitle(shop.a, 4)
+    shop.entitle(shop.b, 8)
+    end = shop.clock.instant_ms + 100 * HOUR_MS
+    recall = shop.lease(shop.acme, RESERVED, 16, ends_at_ms=end, recall=True, notice_s=0)
+    shop.turn()
+    mine = shop.lease(shop.a, INTERNAL, 8)
+    assert shop.stands(recall, mine) == ["active", "waiting"]
+    shop.entitle(shop.a, 4)
+    assert shop.stands(recall, mine) == ["waiting", "active"]
+
+
+def test_a_team_cannot_claim_its_own_twice_while_others_still_leave(shop: Shop) -> None:
+    """What it was promised counts at once, or it could take back more than it is entitled to."""
+    shop.entitle(shop.a, 8)
+    shop.entitle(shop.b, 8)
+    slow = shop.lease(shop.acme, ON_DEMAND, 8, notice_s=3_600)
+    other = shop.lease(shop.b, INTERNAL, 8)
+    shop.turn()
+    first = shop.lease(shop.a, INTERNAL, 8)
+    assert (first.state, first.borrowed) == (LeaseState.SCHEDULED, False)
+    shop.end(other)
+    quick = shop.lease(shop.acme, ON_DEMAND, 8, notice_s=60)
+    shop.turn()
+    second = shop.lease(shop.a, INTERNAL, 8)
+    for _ in range(2):
+        shop.pass_s(1_800)
+    assert shop.stands(slow, quick) == ["waiting", "active lent"]
+    assert shop.stands(first, second) == ["active", "waiting"]
+
+
+def test_the_holder_is_told_what_a_lease_stands_on_and_when_that_changes(shop: Shop) -> None:
+    shop.entitle(shop.a, 12)
+    sold = shop.lease(shop.acme, ON_DEMAND, 4)
+    lent = shop.lease(shop.acme, ON_DEMAND, 4)
+    told = [n for n in notices_to(shop, lent) if n.type in ("lease.scheduled", "lease.restated")]
+    assert [(n.data["lent"], n.data["borrowed"]) for n in told] == [(True, False)]
+    shop.turn()
+    shop.end(sold)
+    restated = notices_to(shop, lent)[-1]
+    assert restated.data["lent"] is False
+    assert restated.says == (
+        f"{lent.id} (4 x cpu-core, on_demand) now counts as sold for good, and is not taken back"
+    )
+
+
+def notices_to(shop: Shop, lease: Lease) -> list[Notice]:
+    """What the holder of a lease is told of it."""
+    views = Views(shop.store.engine)
+    events: list[Event] = lists.events(views, Ask(100), subject=lease.id).items
+    return [n for e in sorted(events, key=lambda e: e.seq) if (n := notice_of(e, house=False))]

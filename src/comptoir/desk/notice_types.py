@@ -58,13 +58,14 @@ _WHY = "comptoir lease why {subject}"
 _JOB: Fields = {"lease": WORD, "exit_code": maybe(COUNT), "attempts": COUNT, "detail": WORD}
 _RECLAIM: Fields = {"reclaimed_for": maybe(WORD), "why": WORD, "cost_accelerator_ms": LONG}
 _PLACES: Fields = {"nodes": WORDS, "ends_at_ms": maybe(INSTANT)}
+_GROUND: Fields = {"lent": FLAG, "borrowed": FLAG}
 
 NOTICE_TYPES: dict[str, NoticeType] = {
     # A lease from its promise to its end.
     "lease.scheduled": NoticeType(
         f"{_SIZE} is promised, and starts at {{starts_at}}",
         f"it starts by itself; {_SHOW}",
-        {**_LEASE, **_PLACES, "starts_at_ms": INSTANT, "why": WORD},
+        {**_LEASE, **_PLACES, **_GROUND, "starts_at_ms": INSTANT, "why": WORD},
     ),
     "lease.active": NoticeType(
         f"{_SIZE} has its accelerators",
@@ -77,6 +78,7 @@ NOTICE_TYPES: dict[str, NoticeType] = {
         {
             **_LEASE,
             **_PLACES,
+            **_GROUND,
             "starts_at_ms": INSTANT,
             "hold_until_ms": INSTANT,
             "hold_firm": FLAG,
@@ -103,6 +105,11 @@ NOTICE_TYPES: dict[str, NoticeType] = {
     ),
     "lease.extended": NoticeType(
         f"{_SIZE} now ends at {{ends_at}}", _SHOW, {**_LEASE, "ends_at_ms": INSTANT}
+    ),
+    "lease.restated": NoticeType(
+        f"{_SIZE} now counts as {{counts_as}}",
+        f"how its team stands: comptoir entitlement show; {_SHOW}",
+        {**_LEASE, **_GROUND, "counts_as": WORD},
     ),
     "lease.reclaim_planned": NoticeType(
         f"{_SIZE} will be taken back at {{until}} at the latest, after its {{notice_s:,}} s notice",

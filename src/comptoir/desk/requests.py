@@ -102,11 +102,8 @@ class ExplainEntitlements:
 
 
 @dataclass(frozen=True, slots=True)
-class CreditLender:
-    """Post what a statement over [`from_ms`, `until_ms`) of the store says a team has earned.
-
-    The door draws the statement up and asks; the desk holds that no time is credited twice.
-    """
+class LenderCredit:
+    """What a team has earned with a kind over [`from_ms`, `until_ms`): micros by currency."""
 
     tenant_id: TenantId
     kind: str
@@ -116,14 +113,14 @@ class CreditLender:
 
 
 @dataclass(frozen=True, slots=True)
-class LenderCredited:
-    """The answer to `CreditLender`: micros by currency, and up to when the kind is settled."""
+class CreditLender:
+    """Post what statements drawn up from the store say a team has earned.
+
+    The door draws them up and asks; the desk holds that no time is credited twice.
+    """
 
     tenant_id: TenantId
-    kind: str
-    from_ms: int
-    until_ms: int
-    credits: tuple[tuple[str, int], ...]
+    earned: tuple[LenderCredit, ...]
 
 
 @dataclass(frozen=True, slots=True)

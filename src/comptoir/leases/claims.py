@@ -81,6 +81,21 @@ def tier_of(victim: Lease) -> Tier:
     return Tier.RECALL if victim.recall else Tier.LENT
 
 
+EARLIER = ("", "spot", "spot and what is lent or borrowed")
+"""By how many tiers were tried in vain, what they are called."""
+
+
+def gives_way_as(victim: Lease) -> str:
+    """Why a lease is among those that may be taken back."""
+    if victim.lease_class is LeaseClass.SPOT:
+        return "spot"
+    if victim.recall:
+        return f"{victim.lease_class} with a recall clause"
+    if victim.lent:
+        return f"{victim.lease_class}, on what teams lend"
+    return f"{victim.lease_class}, above what its team is entitled to"
+
+
 def may_reclaim(claim: Claim, victim: Lease) -> bool:
     """Whether a claim may take a lease back."""
     if not victim.reclaimable or claim <= claim_of(victim.lease_class, victim.borrowed):

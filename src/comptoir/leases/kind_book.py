@@ -229,10 +229,9 @@ class KindBook:
     def file(self, allocation: Allocation, lease: Lease, node: Node) -> None:
         """Count an allocation as what its lease is now, and no more as what it was."""
         self.unfile(allocation.id, node)
-        starts = 0 if allocation.delivered_from_ms is not None else allocation.starts_at_ms
         filed = _Filed(
-            ground_of(lease), lease.tenant_id, starts, allocation.ends_at_ms,
-            len(allocation.accelerators),
+            ground_of(lease), lease.tenant_id, _counts_from(allocation, lease),
+            allocation.ends_at_ms, len(allocation.accelerators),
         )  # fmt: skip
         self._filed[allocation.id] = filed
         self._count(allocation.id, filed, node, 1)
@@ -271,6 +270,20 @@ class KindBook:
             self.taken[Ground.SOLD].add(starts, ends, sign * accelerators)
             for place in (node.site, ANYWHERE):
                 self.room[place].add(starts, ends, -sign * accelerators)
+
+
+def _counts_from(allocation: Allocation, lease: Lease) -> int:
+    """From when an allocation counts.
+
+    While others still have to leave, their place counts as used already: or a team could claim
+    its own twice, and limits be passed when all begin. What is sold for good is counted over
+    whole windows, and needs no such care.
+    """
+    if allocation.delivered_from_ms is not None:
+        return 0
+    if ground_of(lease) is Ground.SOLD or lease.latest_start_ms is not None:
+        return allocation.starts_at_ms
+    return min(lease.starts_at_ms, allocation.starts_at_ms)
 
 
 def _union(spans: Iterable[_Filed]) -> list[Span]:

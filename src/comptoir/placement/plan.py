@@ -17,6 +17,7 @@ proposal: it changes nothing until the desk commits it, and `check.py` reads it 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
+from comptoir.leases.claims import EARLIER, gives_way_as
 from comptoir.leases.lease import LeaseRequest, Shape
 from comptoir.placement import windows
 from comptoir.placement.gaps import longest_gap
@@ -218,6 +219,8 @@ def plan_reclaim(
     cover, second = found
     window = Window(cover.start_ms, request.window.end_ms)
     why = f"no {request.accelerators} free: the cheapest reclaimable leases give way"
+    if reach > 1:
+        why = f"{why}; {EARLIER[reach - 1]} alone would not free enough"
     if second is not None:
         why += f", at a cost of {cover.cost:,}; in the next best place it is {second.cost:,}"
         if second.start_ms > cover.start_ms:
@@ -394,7 +397,7 @@ def _promised(
 def _reclaim(snapshot: Snapshot, cover: Cover, victim: LeaseId, now_ms: int) -> PlannedReclaim:
     """A victim, and why it and not another."""
     lease, cost = snapshot.leases[victim], cover.costs[victim]
-    why = f"{lease.lease_class}, reclaimable; taking it back costs {cost:,}"
+    why = f"{gives_way_as(lease)}; taking it back costs {cost:,}"
     if victim not in cover.second_best:
         why += f" of {cover.cost:,} in all, the least that frees enough there"
     elif (without := cover.second_best[victim]) is None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from comptoir.leases.claims import claim_of, free_at_ms, may_reclaim
-from comptoir.leases.lease import PROMISED, Lease, LeaseRequest, LeaseState, Shape
+from comptoir.leases.lease import PROMISED, Lease, LeaseClass, LeaseRequest, LeaseState, Shape
 from comptoir.placement.best_place import NOWHERE, BestPlace, Coming, best_place, standing_in
 from comptoir.placement.snapshot import Snapshot
 from comptoir.units.ids import LeaseId, NodeId
@@ -24,7 +24,7 @@ class Sooner:
     """A lease that could give way, or that does: when it could be gone at the earliest."""
 
     lease_id: LeaseId
-    lease_class: str
+    lease_class: LeaseClass
     accelerators: int
     at_ms: int
     minimum_runtime_left_s: int
@@ -141,11 +141,11 @@ def _sooner(
 
 
 def _gone(lease: Lease, accelerators: int, now_ms: int) -> Sooner:
+    if lease.state is LeaseState.RECLAIMING:
+        return Sooner(lease.id, lease.lease_class, accelerators, lease.kill_at_ms or now_ms, 0)
     left_ms = max(lease.reclaimable_from_ms - now_ms, 0)
-    return Sooner(
-        lease.id, lease.lease_class.value, accelerators, free_at_ms(lease, now_ms),
-        -(-left_ms // MS_PER_S),
-    )  # fmt: skip
+    at_ms = free_at_ms(lease, now_ms)
+    return Sooner(lease.id, lease.lease_class, accelerators, at_ms, -(-left_ms // MS_PER_S))
 
 
 def _sentence(lease: Lease, place: BestPlace, queue: Queue, victims: int) -> str:
@@ -160,7 +160,8 @@ def _sentence(lease: Lease, place: BestPlace, queue: Queue, victims: int) -> str
             firm = "firmly" if lease.hold_firm else "softly: a firm request may have them"
             return f"holds {lease.accelerators} {firm}, and waits for a yes"
         case LeaseState.SCHEDULED:
-            told = f"; {victims} give way to it" if victims else ""
+            give = "give" if victims > 1 else "gives"
+            told = f"; {victims} {give} way to it" if victims else ""
             return f"promised {lease.accelerators}; it starts when they are handed over{told}"
         case LeaseState.ACTIVE:
             return _has(lease)

@@ -85,24 +85,29 @@ async def credit_lender(ask: Ask, tenant: Id, body: shapes.LenderCreditBody) -> 
     given: Any = body
     team, book = ask.tenant(tenant), ask.door.desk.book
     until = month_start_ms(ask.door.desk.clock.now_ms()) if given.until is None else given.until
-    items = []
+    earned = []
     for kind in await ask.read(lending.lent_kinds, team.id, Window(0, max(until, 1))):
         mark = book.lending_marks.get((team.id, kind))
         since = 0 if mark is None else mark.settled_until_ms
-        if since >= until:
-            continue
-        (drawn,) = await _statements(ask, team, Window(since, until), kind)
-        request = requests.CreditLender(team.id, kind, since, until, tuple(drawn.credits.items()))
-        done: requests.LenderCredited = await ask.value("credit_lender", request)
-        items.append(
-            {
-                "tenant_id": done.tenant_id,
-                "kind": done.kind,
-                "until": instant(done.until_ms),
-                "credits": {currency: money(micros) for currency, micros in done.credits},
-            }
-        )
-    return said({"items": items})
+        if since < until:
+            (drawn,) = await _statements(ask, team, Window(since, until), kind)
+            credits = tuple(drawn.credits.items())
+            earned.append(requests.LenderCredit(team.id, kind, since, until, credits))
+    request = requests.CreditLender(team.id, tuple(earned))
+    return await ask.do("credit_lender", request, _posted)
+
+
+def _posted(done: tuple[requests.LenderCredit, ...]) -> dict[str, Any]:
+    items = [
+        {
+            "tenant_id": earned.tenant_id,
+            "kind": earned.kind,
+            "until": instant(earned.until_ms),
+            "credits": {currency: money(micros) for currency, micros in earned.credits},
+        }
+        for earned in done
+    ]
+    return {"items": items}
 
 
 async def _statements(

@@ -20,7 +20,14 @@ def explain_lease(tx: Transaction, request: LeaseRef) -> Why:
     waits = lease.state is LeaseState.WAITING
     if waits and (lease.waits_until_ms is None or lease.waits_until_ms > tx.now_ms):
         queue = _queue(tx, lease, asked)
-    victims = tx.book.victims_of.get(lease.id)
+    victims = [
+        *tx.book.victims_of.get(lease.id),
+        *(
+            other
+            for other in tx.book.leases_by_state.get(LeaseState.RECLAIMING)
+            if other.reclaimed_for == lease.id
+        ),
+    ]
     return why(tx.book.snapshot, lease, asked, queue, victims, tx.now_ms)
 
 

@@ -74,6 +74,8 @@ def confirm_hold(tx: Transaction, request: LeaseRef) -> Lease:
         ends_at_ms=confirmed.ends_at_ms,
         nodes=[a.node_id for a in tx.book.allocations_of(lease.id) if a.fenced_at_ms is None],
         why="the hold was confirmed",
+        lent=confirmed.lent,
+        borrowed=confirmed.borrowed,
     )
     return confirmed
 

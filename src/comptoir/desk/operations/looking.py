@@ -75,7 +75,9 @@ def _next_look_ms(tx: Transaction, lease: Lease, request: Turn) -> int | None:
             if warning_ms is not None and (lease.ends_at_ms or 0) > tx.now_ms:
                 times.append(max(warning_ms, tx.now_ms))
         case LeaseState.RECLAIMING:
-            times = [] if (lease.kill_at_ms or 0) <= tx.now_ms else [lease.kill_at_ms or 0]
+            over = (lease.kill_at_ms or 0) <= tx.now_ms
+            waits_for_engine = over and tx.book.live_attempts.count(lease.id) > 0
+            times = [] if waits_for_engine else [max(lease.kill_at_ms or 0, tx.now_ms)]
         case _:
             return None
     for allocation in standing:

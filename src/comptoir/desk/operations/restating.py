@@ -20,6 +20,12 @@ from comptoir.units.time import Window
 MOST_RESTATED = 200
 """Leases of a kind that one turn restates, at most; the next goes on."""
 
+_SAID = {
+    Ground.OWN: "its team's own, and is not taken back for others",
+    Ground.BORROWED: "above its team's entitlement, and may be taken back for others",
+    Ground.SOLD: "sold for good, and is not taken back",
+}
+
 _STANDING = (LeaseState.SCHEDULED, LeaseState.ACTIVE, LeaseState.RECLAIMING)
 
 
@@ -47,7 +53,11 @@ def _restate_one(tx: Transaction, lease: Lease, ground: Ground) -> None:
     restated = tx.book.leases.put(marked_as(lease, ground))
     tx.book.queue_tried_at = -1
     tx.emit_lease(
-        "lease.restated", restated, ground=ground, lent=restated.lent, borrowed=restated.borrowed
+        "lease.restated",
+        restated,
+        counts_as=_SAID[ground],
+        lent=restated.lent,
+        borrowed=restated.borrowed,
     )
 
 
@@ -85,7 +95,7 @@ def _team_changes(
         if lease.kind == kind
         and lease.state in _STANDING
         and (parts := parts_of(tx, lease))  # none while all its nodes are lost
-        and (lease.state is not LeaseState.SCHEDULED or _begun(lease, tx.now_ms))
+        and (lease.state is not LeaseState.SCHEDULED or lease.start_ms <= tx.now_ms)
     ]
     mine = entitled(book.rows.values(), Holder(team), tx.now_ms)
     for lease, borrowed in team_marks(mine, standing):
@@ -95,10 +105,6 @@ def _team_changes(
             own = judge(book, lease, tx.now_ms) is Ground.OWN
             if own is lease.borrowed:
                 yield lease, Ground.OWN if own else Ground.BORROWED
-
-
-def _begun(lease: Lease, now_ms: int) -> bool:
-    return lease.scheduled_start_ms is not None and lease.scheduled_start_ms <= now_ms
 
 
 def wake_entitlements(tx: Transaction) -> None:

@@ -59,6 +59,7 @@ def turn(tx: Transaction, request: Turn) -> bool:
         queue_left = try_queue(look) or restated_left
         look.again()
         _announce_due_ends(look)  # those that give way to a promise of this turn
+        _fence_finished(look)
         _deliver(look)
         look.again()
         _start_jobs(look)
