@@ -110,3 +110,32 @@ def test_a_lent_lease_says_what_it_stands_on(full: Shop) -> None:
     full.turn()
     assert ask(full, sold).sentence == "has its 8"
     assert ask(full, lent).sentence.endswith("an entitled team may take it back")
+
+
+def test_who_is_taken_back_is_named_on_both_sides_until_it_has_gone(full: Shop) -> None:
+    full.lease(full.acme, ON_DEMAND, 8)
+    lent = full.lease(full.acme, ON_DEMAND, 8, notice_s=60)
+    full.turn()
+    assert ask(full, lent).gives_way_to is None
+    full.pass_s(1_000)
+    mine = full.lease(full.a, INTERNAL, 8)
+    assert ask(full, lent).gives_way_to == mine.id  # its notice has not begun
+    full.turn()
+    assert full.stands(lent) == ["reclaiming lent"]
+    answer = ask(full, mine)
+    assert answer.sentence.endswith("; 1 gives way to it")
+    (victim,) = answer.sooner
+    assert (victim.lease_id, victim.at_ms) == (lent.id, full.now(lent).kill_at_ms)
+    assert ask(full, lent).gives_way_to == mine.id
+    full.pass_s(60)
+    assert full.stands(lent, mine) == ["waiting", "active"]
+    assert ask(full, lent).gives_way_to == mine.id
+    assert ask(full, mine).sooner == ()
+
+
+def test_who_ends_by_itself_gives_way_to_nobody(full: Shop) -> None:
+    now = full.clock.instant_ms
+    brief = full.lease(full.acme, SPOT, 4, ends_at_ms=now + HOUR_MS, notice_s=60)
+    full.turn()
+    full.pass_s(3_550)
+    assert ask(full, brief).gives_way_to is None

@@ -266,6 +266,8 @@ class Why(TypedDict):
     expected_start: str | None
     kept_from: str | None
     sentence: str
+    gives_way_to: str | None
+    gives_way_because: str | None
 
 
 class NodeCheck(TypedDict):

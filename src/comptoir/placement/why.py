@@ -10,7 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from comptoir.leases.claims import claim_of, free_at_ms, may_reclaim
-from comptoir.leases.lease import PROMISED, Lease, LeaseClass, LeaseRequest, LeaseState, Shape
+from comptoir.leases.lease import (
+    PROMISED,
+    Lease,
+    LeaseClass,
+    LeaseRequest,
+    LeaseState,
+    Reason,
+    Shape,
+)
 from comptoir.placement.best_place import NOWHERE, BestPlace, Coming, best_place, standing_in
 from comptoir.placement.snapshot import Snapshot
 from comptoir.units.ids import LeaseId, NodeId
@@ -49,7 +57,10 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """The answer. `expected_start_ms` None: nothing says when."""
+    """The answer. `expected_start_ms` None: nothing says when.
+
+    `gives_way_to`: the lease for which it is to be taken back, is being, or was last.
+    """
 
     lease_id: LeaseId
     state: LeaseState
@@ -67,6 +78,7 @@ class Why:
     expected_start_ms: int | None
     kept_from_ms: int | None
     sentence: str
+    gives_way_to: LeaseId | None = None
 
 
 def why(
@@ -105,6 +117,17 @@ def why(
         expected,
         queue.kept_from_ms,
         _sentence(lease, place, queue, len(sooner)),
+        lease.reclaimed_for if _gives_way(lease) else None,
+    )
+
+
+def _gives_way(lease: Lease) -> bool:
+    """Whether it is to go for somebody, is going, or waits again because it went."""
+    if lease.state in (LeaseState.ACTIVE, LeaseState.SCHEDULED):
+        return True
+    return (
+        lease.state in (LeaseState.RECLAIMING, LeaseState.WAITING)
+        and lease.reason is Reason.STRONGER_REQUEST
     )
 
 

@@ -15,6 +15,7 @@ from comptoir.placement.best_place import Coming
 from comptoir.placement.why import Why
 from comptoir.store.views import lists
 from comptoir.store.views.prepared import DriverRow
+from comptoir.store.views.reading import Views
 from comptoir.units.ids import LeaseId, TenantId
 
 States = Annotated[list[LeaseState], Query(description="Repeat for several.")]
@@ -62,15 +63,25 @@ async def get_lease(ask: Ask, lease: Id) -> Response:
 
 
 async def explain_lease(ask: Ask, lease: Id) -> Response:
-    """Why a lease is waiting, and until when: the numbers."""
+    """Why a lease is waiting, and until when: the numbers; for whom it gives way, and why it."""
     why: Why = await ask.value("explain_lease", requests.LeaseRef(LeaseId(lease)))
     coming = coming_of(ask, why.coming)
     sooner = [
         {**ask.encode(item), "lease_id": item.lease_id if ask.house else None}
         for item in why.sooner
     ]
-    first = why.first if ask.house else None
-    return said({**ask.encode(why), "coming": coming, "sooner": sooner, "first": first})
+    answer = {**ask.encode(why), "coming": coming, "sooner": sooner, "gives_way_because": None}
+    if not ask.house:
+        answer |= {"first": None, "gives_way_to": None}
+    elif why.gives_way_to is not None:
+        answer["gives_way_because"] = await ask.read(_gives_way_because, why)
+    return said(answer)
+
+
+def _gives_way_because(views: Views, why: Why) -> str | None:
+    """Why it and not another, as the book kept it when that was decided."""
+    told = lists.last_told_events(views, ("lease.reclaim_planned",), None, why.lease_id, 1)
+    return next((t.data["why"] for t in told if t.data["reclaimed_for"] == why.gives_way_to), None)
 
 
 def coming_of(ask: Asking, coming: Iterable[Coming]) -> list[dict[str, Any]]:

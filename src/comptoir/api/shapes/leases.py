@@ -164,6 +164,8 @@ class Why(Answer):
     `sooner` could give way to it, and `not_sooner` says why that is not done (of a scheduled
     lease: `sooner` does give way). From `kept_from` on, what becomes free is kept for it once
     it is `first` (to the house, who is if not it). Who is ahead is only a number to tenants.
+    `gives_way_to` is for whom it is taken back, `gives_way_because` why it and not another: both
+    are the house's to know.
     """
 
     lease_id: str
@@ -182,6 +184,8 @@ class Why(Answer):
     expected_start: Instant | None
     kept_from: Instant | None
     sentence: str
+    gives_way_to: str | None
+    gives_way_because: str | None
 
 
 class Uploaded(Answer):

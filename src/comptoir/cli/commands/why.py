@@ -19,7 +19,8 @@ def lines(answer: Why, times: Times) -> list[tuple[str, str]]:
         said = [("so", answer["sentence"])]
         if answer["expected_start"]:
             said.append(("starts", times.when(answer["expected_start"])))
-        return said + [("takes back", _gone(item, times)) for item in answer["sooner"]]
+        said += [("takes back", _gone(item, times)) for item in answer["sooner"]]
+        return said + _gives_way(answer)
     found = [
         (
             "needs",
@@ -36,7 +37,16 @@ def lines(answer: Why, times: Times) -> list[tuple[str, str]]:
     ahead = answer["ahead"]
     first = f"; {answer['first']} is first" if answer["first"] else ""
     found.append(("ahead", f"{ahead:,} in this queue{first}" if ahead else "nobody in this queue"))
-    return found
+    return found + _gives_way(answer)
+
+
+def _gives_way(answer: Why) -> list[tuple[str, str]]:
+    """For whom it goes, or went, and why it and not another."""
+    if answer["gives_way_to"] is None:
+        return []
+    word = "gave way" if answer["state"] == "waiting" else "gives way"
+    because = answer["gives_way_because"]
+    return [(word, f"to {answer['gives_way_to']}" + (f": {because}" if because else ""))]
 
 
 def _start(answer: Why, times: Times) -> str:
