@@ -5,7 +5,6 @@ names of the tables here are the names of the tables of the store.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 from comptoir.desk.agenda import Agenda
 from comptoir.desk.money_memory import MoneyBook
@@ -188,19 +187,17 @@ class Memory:
 
     def _keep_agenda(self) -> None:
         """Every change of a lease, or of what hangs on it, brings it before the next turn."""
-        self.leases.feed(lambda old, new: self._touch(old or new, "id"))
-        self.allocations.feed(lambda old, new: self._touch(old or new, "lease_id"))
+        touch = self.agenda.touch
+        self.leases.feed(lambda old, new: touch((new or old).id))  # type: ignore[union-attr]
+        self.allocations.feed(lambda old, new: touch((new or old).lease_id))  # type: ignore[union-attr]
         self.allocations.feed(self._wake_neighbours)
-        self.attempts.feed(lambda old, new: self._touch(old or new, "lease_id"))
-        self.jobs.feed(lambda old, new: self._touch(old or new, "lease_id"))
+        self.attempts.feed(lambda old, new: touch((new or old).lease_id))  # type: ignore[union-attr]
+        self.jobs.feed(lambda old, new: touch((new or old).lease_id))  # type: ignore[union-attr]
         self.inbound.feed(lambda old, new: self.supply_agenda.touch((old or new).id))  # type: ignore[union-attr]
         self.entitlements.feed(lambda old, new: self.entitlement_agenda.touch((old or new).id))  # type: ignore[union-attr]
         self.nodes.feed(self._wake_node)
         self.attempts.feed(self._wake_lost)
         self.allocations.feed(self._wake_loser)
-
-    def _touch(self, row: Any, field: str) -> None:
-        self.agenda.touch(getattr(row, field))
 
     def _wake_neighbours(self, old: Allocation | None, new: Allocation | None) -> None:
         """Something was freed: promises on the same node may be kept now."""

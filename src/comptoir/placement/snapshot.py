@@ -178,15 +178,17 @@ class Snapshot:
         key = (request.kind, shape, internal, request.grants, request.residency)
         kept = self._capacities.get(key)
         if kept is None:
-            sizes: dict[tuple[object, Place], int] = defaultdict(int)
+            by_pool: dict[object, dict[Place, int]] = {}
             for pool in self.pools_of(request.kind):
                 if unmet_terms(pool.key.conditions, request) is not None:
                     continue
                 within = None if shape is Shape.SITE else replace(pool.key, work_from_ms=None)
+                places = by_pool.setdefault(within, defaultdict(int))
                 for node in map(self.nodes.__getitem__, pool.handles):
                     if node.may_be_waited_for:
-                        sizes[within, place_of(node, shape)] += node.accelerators
-            kept = sum(sizes.values()), max(sizes.values(), default=0)
+                        places[place_of(node, shape)] += node.accelerators
+            sizes = [size for places in by_pool.values() for size in places.values()]
+            kept = sum(sizes), max(sizes, default=0)
             if len(self._capacities) >= MOST_CAPACITIES:
                 self._capacities.clear()
             self._capacities[key] = kept

@@ -27,10 +27,11 @@ from sqlalchemy.engine import Dialect
 
 from comptoir.leases.lease import Alternative, Shape
 from comptoir.units.recurrence import Recurrence, format_recurrence, parse_recurrence
+from comptoir.units.wire import json_writer
 
 metadata = MetaData()
 SHORT = 64
-_canonical = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode
+_canonical = json_writer(ensure_ascii=True, sort_keys=True)
 
 
 class Exact(TypeDecorator[int]):
@@ -124,6 +125,10 @@ class Choices(TypeDecorator[tuple[Alternative, ...]]):
 
     def process_bind_param(self, value: tuple[Alternative, ...] | None, dialect: Dialect) -> str:
         return json.dumps([asdict(choice) for choice in value]) if value else "[]"
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[tuple[Alternative, ...] | None], str]:
+        """Without the layers between, as `Json`."""
+        return lambda value: self.process_bind_param(value, dialect) if value else "[]"
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[Alternative, ...]:
         if value in (None, "[]"):

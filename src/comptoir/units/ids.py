@@ -8,7 +8,7 @@ Ids are not secrets.
 Source: Crockford, "Base 32" (no I, L, O, U).
 """
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import NewType
 
 TenantId = NewType("TenantId", str)
@@ -41,6 +41,7 @@ _AS_PYTHON = str.maketrans(ALPHABET, "0123456789ABCDEFGHIJKLMNOPQRSTUV")
 _STIR = 0x9E3779B1  # odd, so multiplication modulo a power of two is one-to-one
 
 
+@lru_cache(maxsize=4_096)
 def id_number(identifier: str) -> int:
     """The number that an id was made from: the order in which ids were given."""
     letters = identifier.rpartition("_")[2]
