@@ -7,8 +7,8 @@ from comptoir.desk.requests import (
     CreateTenant,
     CreateUser,
     IssueKey,
-    KeyRef,
     ProposeRate,
+    RevokeKey,
     TenantRef,
     UserRef,
 )
@@ -43,16 +43,43 @@ def test_who_only_reads_revokes_its_own_key_and_issues_none(book: Book, role: Ro
     with pytest.raises(Forbidden, match="missing_permission"):
         key_of(book, reader)
     assert reader.key_id is not None
-    assert book.desk.call("revoke_key", KeyRef(reader.key_id), reader).revoked_at_ms
+    assert book.desk.call("revoke_key", RevokeKey(reader.key_id), reader).revoked_at_ms
 
 
 def test_the_last_operator_key_that_lasts_is_not_revoked(book: Book) -> None:
     assert book.operator.key_id is not None
     key_of(book, book.operator, START_MS + HOUR_MS)
     with pytest.raises(Refused, match="last_operator_key"):
-        book.desk.call("revoke_key", KeyRef(book.operator.key_id), book.operator)
+        book.desk.call("revoke_key", RevokeKey(book.operator.key_id), book.operator)
     key_of(book, book.operator)
-    assert book.desk.call("revoke_key", KeyRef(book.operator.key_id), book.operator).revoked_at_ms
+    assert book.desk.call(
+        "revoke_key", RevokeKey(book.operator.key_id), book.operator
+    ).revoked_at_ms
+
+
+def test_a_key_goes_with_all_that_was_issued_with_it_or_alone(book: Book) -> None:
+    thief = key_of(book, book.operator)
+    spare = key_of(book, book.operator)
+    copy = key_of(book, thief)
+    for_finance = book.desk.call("issue_key", IssueKey(book.finance.user_id), copy).key
+    late = key_of(book, copy)
+    assert late.key_id is not None and copy.key_id is not None and thief.key_id is not None
+    book.desk.call("revoke_key", RevokeKey(copy.key_id), spare)
+    assert book.desk.book.keys[late.key_id].revoked_at_ms is None
+    book.desk.call("revoke_key", RevokeKey(thief.key_id, with_issued=True), spare)
+    gone = {key.id for key in book.desk.book.keys if key.revoked_at_ms is not None}
+    assert gone == {thief.key_id, copy.key_id, late.key_id, for_finance.id}
+    book.desk.reload()
+    assert book.desk.book.keys[late.key_id].issued_with == copy.key_id
+
+
+def test_with_all_that_was_issued_the_last_operator_key_stays(book: Book) -> None:
+    child = key_of(book, book.operator)
+    assert book.operator.key_id is not None and child.key_id is not None
+    with pytest.raises(Refused, match="last_operator_key"):
+        book.desk.call("revoke_key", RevokeKey(book.operator.key_id, True), book.operator)
+    assert book.desk.book.keys[child.key_id].revoked_at_ms is None
+    assert book.desk.call("revoke_key", RevokeKey(child.key_id, True), child).revoked_at_ms
 
 
 def test_an_operator_with_the_only_operator_keys_is_not_disabled(book: Book) -> None:

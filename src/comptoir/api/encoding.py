@@ -17,7 +17,7 @@ HIDDEN = frozenset(
 )
 """Fields that never leave: secrets' hashes and the desk's own bookkeeping."""
 
-HOUSE_ONLY = frozenset({"inbound_lease_id", "reclaimed_for"})
+HOUSE_ONLY = frozenset({"inbound_lease_id", "issued_with", "reclaimed_for"})
 """Fields that are null to tenants: they may name what is not theirs."""
 
 

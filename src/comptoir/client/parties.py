@@ -111,6 +111,7 @@ class Keys:
         """Every key that you may see, without secrets."""
         return self._transport.pages(path_of("keys"), PAGE, user=user_id)
 
-    def revoke(self, key_id: str) -> Key:
-        """It stops working at once."""
-        return cast(Key, self._transport.write("POST", path_of("keys", key_id, "revoke")))
+    def revoke(self, key_id: str, with_issued: bool = False) -> Key:
+        """It stops working at once; `with_issued`: so does every key issued with it."""
+        path = path_of("keys", key_id, "revoke") + ("?with_issued=true" if with_issued else "")
+        return cast(Key, self._transport.write("POST", path))

@@ -52,6 +52,7 @@ class Key(TypedDict):
     created_at: str
     expires_at: str | None
     revoked_at: str | None
+    issued_with: str | None
 
 
 class IssuedKey(Key):

@@ -167,10 +167,11 @@ class IssuedKey:
 
 
 @dataclass(frozen=True, slots=True)
-class KeyRef:
-    """Revoke this key."""
+class RevokeKey:
+    """Revoke this key. `with_issued`: and every key issued with it, and with those."""
 
     key_id: KeyId
+    with_issued: bool = False
 
 
 @dataclass(frozen=True, slots=True)

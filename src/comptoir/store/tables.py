@@ -115,6 +115,7 @@ key = Table(
     _ms("created_at_ms"),
     _ms("expires_at_ms", null=True),
     _ms("revoked_at_ms", null=True),
+    _text("issued_with", null=True),
     UniqueConstraint("prefix"),
 )
 runtime = Table(

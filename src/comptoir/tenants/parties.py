@@ -85,7 +85,11 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """An API key: 256 random bits, kept as a hash, found by its public prefix."""
+    """An API key: 256 random bits, kept as a hash, found by its public prefix.
+
+    `issued_with` is the key with which it was issued; None: by the book itself, or before keys
+    remembered it.
+    """
 
     id: KeyId
     user_id: UserId
@@ -95,6 +99,7 @@ class Key:
     created_at_ms: int
     expires_at_ms: int | None
     revoked_at_ms: int | None
+    issued_with: KeyId | None = None
 
 
 @dataclass(frozen=True, slots=True)

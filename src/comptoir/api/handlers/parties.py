@@ -1,8 +1,8 @@
 """Tenants, quotas, users, keys."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import Response
+from fastapi import Query, Response
 
 from comptoir.api.door import Ask, Asking, said
 from comptoir.api.encoding import encode, instant
@@ -130,9 +130,15 @@ async def list_keys(ask: Ask, pages: Pages, tenant: Word = None, user: Word = No
     return await ask.page("keys", pages, lists.keys, tenant_id=ask.of_tenant(tenant), user_id=only)
 
 
-async def revoke_key(ask: Ask, key: Id) -> Response:
+async def revoke_key(
+    ask: Ask,
+    key: Id,
+    with_issued: Annotated[
+        bool, Query(description="And every key issued with it, and with those.")
+    ] = False,
+) -> Response:
     """Revoke a key: one's own, or as a user administrator another's."""
-    return await ask.do("revoke_key", requests.KeyRef(KeyId(key)))
+    return await ask.do("revoke_key", requests.RevokeKey(KeyId(key), with_issued))
 
 
 def rate_card_id(ask: Asking, named: str) -> RateCardId:

@@ -98,7 +98,7 @@ class KeyBody(Body):
 
 
 class Key(Answer):
-    """An API key, without its secret."""
+    """An API key, without its secret. `issued_with` (a key) is null to tenants."""
 
     id: str
     user_id: str
@@ -107,6 +107,7 @@ class Key(Answer):
     created_at: Instant
     expires_at: Instant | None
     revoked_at: Instant | None
+    issued_with: str | None
 
 
 class IssuedKey(Key):

@@ -130,13 +130,20 @@ def list_keys(cli: Session, user_id: str | None) -> None:
     cli.table(cli.client.keys.list(user_id), columns, "keys")
 
 
-@leaf("revoke", "comptoir key revoke ky_8H2M --yes", group=key)
+@leaf(
+    "revoke",
+    "comptoir key revoke ky_8H2M --yes",
+    "comptoir key revoke ky_8H2M --with-issued",
+    group=key,
+)
 @click.argument("key_id", metavar="KEY")
+@click.option("--with-issued", is_flag=True, help="And every key issued with it: after a theft.")
 @click.option("--yes", is_flag=True, help="Go ahead without asking.")
-def revoke(cli: Session, key_id: str, yes: bool) -> None:
-    """Revoke a key: it stops working at once."""
-    cli.confirm(f"revoke {key_id}: whatever uses it stops working at once", yes)
-    found = cli.client.keys.revoke(key_id)
+def revoke(cli: Session, key_id: str, with_issued: bool, yes: bool) -> None:
+    """Revoke a key: it stops working at once. The keys that it issued go on, if not said."""
+    more = " and every key issued with it" if with_issued else ""
+    cli.confirm(f"revoke {key_id}{more}: whatever uses them stops working at once", yes)
+    found = cli.client.keys.revoke(key_id, with_issued)
     cli.record(found, f"revoked {found['id']}")
 
 

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 
-from comptoir.desk.requests import CreateUser, IssuedKey, IssueKey, KeyRef, UserRef
+from comptoir.desk.requests import CreateUser, IssuedKey, IssueKey, RevokeKey, UserRef
 from comptoir.desk.transaction import Transaction
 from comptoir.tenants.parties import HOUSE_ROLES, Key, Role, User
 from comptoir.tenants.permissions import (
@@ -114,8 +114,8 @@ def issue_key(tx: Transaction, request: IssueKey) -> IssuedKey:
     return new_key(tx, user, check_text("note", request.note, 0, 200), request.expires_at_ms)
 
 
-def revoke_key(tx: Transaction, request: KeyRef) -> Key:
-    """Revoke a key: one's own, or as a user administrator another's.
+def revoke_key(tx: Transaction, request: RevokeKey) -> Key:
+    """Revoke a key: one's own, or as a user administrator another's; perhaps what it issued.
 
     Raises:
         Refused: `last_operator_key`: somebody must be able to open the door again.
@@ -127,16 +127,30 @@ def revoke_key(tx: Transaction, request: KeyRef) -> Key:
     require_tenant(tx.actor, user.tenant_id, f"key {request.key_id}")
     if user.id != tx.actor.user_id and not may(tx.actor, Permission.USERS_WRITE):
         raise not_found(f"key {request.key_id}")
-    if key.revoked_at_ms is not None:
-        return key
-    if _operator_keys(tx) == [key.id]:
+    doomed = _issued_with(tx, key) if request.with_issued else [key]
+    gone = {each.id for each in doomed}
+    if gone.issuperset(_operator_keys(tx)):
         raise Refused(
             "last_operator_key",
-            f"{key.id} is the only key left that lets an operator in for good",
+            f"{key.id} is the only key left that lets an operator in for good"
+            if len(doomed) == 1
+            else f"with these {len(doomed)} keys the last goes that lets an operator in for good",
             "issue an operator another key that does not expire first",
         )
-    tx.emit("key.revoked", key.id, user.tenant_id, user=user.id)
-    return tx.book.keys.put(replace(key, revoked_at_ms=tx.now_ms))
+    for each in doomed:
+        if each.revoked_at_ms is None:
+            holder = tx.book.users[each.user_id]
+            tx.emit("key.revoked", each.id, holder.tenant_id, user=holder.id)
+            tx.book.keys.put(replace(each, revoked_at_ms=tx.now_ms))
+    return tx.book.keys[key.id]
+
+
+def _issued_with(tx: Transaction, key: Key) -> list[Key]:
+    """A key and all that came of it, through keys that are revoked too."""
+    found = [key]
+    for parent in found:  # grows as it is gone through
+        found += [child for child in tx.book.keys if child.issued_with == parent.id]
+    return found
 
 
 def new_key(tx: Transaction, user: User, note: str, expires_at_ms: int | None) -> IssuedKey:
@@ -145,7 +159,10 @@ def new_key(tx: Transaction, user: User, note: str, expires_at_ms: int | None) -
     key_id = KeyId(tx.new_id("ky"))
     prefix = key_id.removeprefix("ky_").lower()
     secret = f"ck_{prefix}_{raw}"
-    key = Key(key_id, user.id, prefix, hash_secret(secret), note, tx.now_ms, expires_at_ms, None)
+    key = Key(
+        key_id, user.id, prefix, hash_secret(secret), note, tx.now_ms, expires_at_ms, None,
+        tx.actor.key_id,
+    )  # fmt: skip
     tx.book.keys.put(key)
     tx.emit("key.issued", key.id, user.tenant_id, user=user.id, expires_at_ms=expires_at_ms)
     return IssuedKey(key, secret)
