@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from comptoir.desk.check_loop import CheckLoop
+from comptoir.desk.clearing import clear_ended
 from comptoir.desk.desk import Call, Desk
 from comptoir.desk.engine_loop import EngineLoop
 from comptoir.desk.engine_port import Engine, EngineSettings
@@ -36,7 +37,7 @@ from comptoir.notices.secrets import open_key
 from comptoir.notices.sender import NoticeSender
 from comptoir.store.opening import directory_lock, open_store, writer_lock
 from comptoir.store.sql_store import SqlStore
-from comptoir.store.views import Views, totals
+from comptoir.store.views import Views, lists, totals
 from comptoir.tenants.parties import Role
 
 log = logging.getLogger("comptoir")
@@ -312,9 +313,15 @@ class _Loops:
         self._queue.call(Call("observe", observed)).unwrap()
 
     def _keep_house(self) -> None:
-        """Once an hour: forget old answers, probe the engines again, collect garbage."""
+        """Once an hour: forget old answers and files, probe the engines, collect garbage."""
         while not self._stop.wait(HOUSE_EVERY_S):
-            for duty in (self._forget, self._probe, self._notices.look_again, gc.collect):
+            for duty in (
+                self._forget,
+                self._clear,
+                self._probe,
+                self._notices.look_again,
+                gc.collect,
+            ):
                 try:
                     duty()
                 except Exception:
@@ -323,6 +330,18 @@ class _Loops:
     def _forget(self) -> None:
         self._queue.call(Call("forget_answers", ANSWERS_KEPT_MS)).unwrap()
         self._queue.call(Call("forget_deliveries", DELIVERIES_KEPT_MS)).unwrap()
+
+    def _clear(self) -> None:
+        desk = self._queue.desk
+        for engine in self._engines.values():
+            cleared = clear_ended(
+                engine,
+                lambda lease_id: lists.find(self._views, "lease", lease_id),
+                desk.clock.now_ms(),
+                desk.book.setting("files_kept_s"),
+            )
+            if cleared:
+                log.info("engine %s: files of %d ended leases removed", engine.name, len(cleared))
 
     def _probe(self) -> None:
         for engine in self._engines.values():

@@ -40,6 +40,7 @@ from comptoir.notices.mailing import MailSettings
 from comptoir.store.opening import open_store
 from comptoir.store.views import Views
 from comptoir.units.errors import Invalid, NotFound
+from comptoir.units.ids import LeaseId
 from tests.builders import a_sender
 
 CORES = 8
@@ -133,6 +134,9 @@ class FakeEngine:
         log = bytes(self.logs.get(attempt_id, b""))
         data = log[offset : offset + limit]
         return LogPage(data, offset + len(data))
+
+    def list_directories(self) -> Sequence[LeaseId]:
+        return [LeaseId(lease_id) for lease_id in self.files]
 
     def delete_directory(self, lease_id: str) -> None:
         self.files.pop(lease_id, None)

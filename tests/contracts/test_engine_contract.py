@@ -210,6 +210,8 @@ def test_a_log_is_read_in_pages(engine: Engine) -> None:
 
 def test_a_deleted_directory_is_gone(engine: Engine) -> None:
     engine.put_archive(LEASE, TENANT, archive("b.txt", b"x"))
+    assert list(engine.list_directories()) == [LEASE]
     engine.delete_directory(LEASE)
     engine.delete_directory(LEASE)
     assert list(engine.list_files(LEASE)) == []
+    assert list(engine.list_directories()) == []

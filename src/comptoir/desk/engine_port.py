@@ -256,6 +256,10 @@ class Engine(Protocol):
         """A piece of an attempt's log from byte `offset`, at most `limit` bytes."""
         ...
 
+    def list_directories(self) -> Sequence[LeaseId]:
+        """The leases of which files or logs are kept here."""
+        ...
+
     def delete_directory(self, lease_id: LeaseId) -> None:
         """Remove the lease's directory and logs for good; missing ones: nothing."""
         ...

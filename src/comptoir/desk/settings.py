@@ -39,6 +39,12 @@ SETTINGS: Mapping[str, SettingKind] = {
     "ending_lead_s": SettingKind(
         "How long before its end the holder of a bounded lease is warned.", 3_600, 0, 30 * 86_400
     ),
+    "files_kept_s": SettingKind(
+        "How long after a lease's end its files and logs are kept.",
+        30 * 86_400,
+        3_600,
+        10 * 366 * 86_400,
+    ),
 }
 
 

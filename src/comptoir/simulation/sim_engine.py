@@ -191,6 +191,10 @@ class SimEngine:
         """No logs here."""
         return LogPage(b"", offset)
 
+    def list_directories(self) -> Sequence[LeaseId]:
+        """No directories here."""
+        return ()
+
     def delete_directory(self, lease_id: LeaseId) -> None:
         """No directories here."""
 

@@ -335,6 +335,10 @@ class LocalEngine:
         """A piece of an attempt's log."""
         return files.read_log(self.directories.log(lease_id, attempt_id), offset, limit)
 
+    def list_directories(self) -> Sequence[LeaseId]:
+        """The leases that have a directory here."""
+        return [LeaseId(entry.name) for entry in os.scandir(self.directories.leases)]
+
     def delete_directory(self, lease_id: LeaseId) -> None:
         """Remove the lease's directory and logs for good."""
         self.directories.remove(self.directories.lease(lease_id))
