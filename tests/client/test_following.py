@@ -4,7 +4,7 @@ from typing import Any, cast
 
 import pytest
 
-from comptoir.client.following import Lost, Moved, Place, Said, follow
+from comptoir.client.following import Cut, Lost, Moved, Place, Said, follow
 from comptoir.client.work import Jobs, Leases, LogPage
 from comptoir.units.errors import Unavailable
 
@@ -14,8 +14,9 @@ LOGS = {1: b"one two three", 2: b"four"}
 class FakeServer:
     """A job whose two attempts write a few bytes between questions; it fails when told to."""
 
-    def __init__(self, fails_at: set[int]) -> None:
+    def __init__(self, fails_at: set[int], full: set[int] = frozenset()) -> None:  # type: ignore[assignment]
         self.fails_at = fails_at
+        self.full = full
         self.questions = 0
 
     def _asked(self) -> None:
@@ -34,15 +35,15 @@ class FakeServer:
     def log(self, _: str, attempt: int, offset: int) -> LogPage:
         self._asked()
         data = LOGS[attempt][offset : offset + 4]
-        return LogPage(data, offset + len(data), attempt, False)
+        return LogPage(data, offset + len(data), attempt, attempt in self.full)
 
 
-def followed(server: FakeServer, place: Place | None = None) -> list[Said | Moved | Lost]:
+def followed(server: FakeServer, place: Place | None = None) -> list[Said | Moved | Cut | Lost]:
     both = cast(Any, server)
     return list(follow(cast(Jobs, both), cast(Leases, both), "jb_1", place, pause=lambda _: None))
 
 
-def words(steps: list[Said | Moved | Lost]) -> bytes:
+def words(steps: list[Said | Moved | Cut | Lost]) -> bytes:
     return b"".join(step.data for step in steps if isinstance(step, Said))
 
 
@@ -51,6 +52,15 @@ def test_what_is_said_is_said_once(fails_at: set[int]) -> None:
     steps = followed(FakeServer(fails_at))
     assert words(steps) == b"one two threefour"
     assert any(isinstance(step, Lost) for step in steps) is bool(fails_at)
+
+
+def test_a_log_that_is_cut_is_told_once_an_attempt_after_what_it_holds() -> None:
+    steps = followed(FakeServer(set(), full={1, 2}))
+    assert words(steps) == b"one two threefour"
+    cuts = [(n, step.attempt) for n, step in enumerate(steps) if isinstance(step, Cut)]
+    assert [attempt for _, attempt in cuts] == [1, 2]
+    for at, attempt in cuts:
+        assert not any(isinstance(s, Said) and s.attempt == attempt for s in steps[at:])
 
 
 def test_the_last_step_is_the_end() -> None:

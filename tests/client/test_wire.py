@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from comptoir.client import Client
+from comptoir.client.problems import error_of
 from comptoir.units.errors import (
     ComptoirError,
     Conflict,
@@ -204,3 +205,15 @@ def test_an_address_is_judged_before_anything_is_sent(
     with pytest.raises(Invalid) as said:
         Client(url, "ck_x")
     assert said.value.code == "bad_url"
+
+
+def test_without_a_key_one_is_told_to_log_in() -> None:
+    problem = {"code": "key_missing", "detail": "this needs an API key", "next": "send a header"}
+    error = error_of(
+        401,
+        {"content-type": "application/problem+json"},
+        json.dumps(problem).encode(),
+        "https://post.example",
+    )
+    assert isinstance(error, Unauthenticated)
+    assert "comptoir login https://post.example" in error.next

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from comptoir.client.client import Client
-    from comptoir.client.following import Lost, Moved, Place, Said
+    from comptoir.client.following import Cut, Lost, Moved, Place, Said
 
-__all__ = ["Client", "Lost", "Moved", "Place", "Said"]
+__all__ = ["Client", "Cut", "Lost", "Moved", "Place", "Said"]
 _WHERE = {"Client": "client"}
 
 

@@ -20,7 +20,7 @@ from comptoir.client.accounts import Invoices, Ledger, RateCards, Usage
 from comptoir.client.capacity import Fleet, Runtimes, Supply
 from comptoir.client.entitlements import Entitlements, Policy
 from comptoir.client.feed import Feed
-from comptoir.client.following import Lost, Moved, Place, Said, follow
+from comptoir.client.following import Place, Step, follow
 from comptoir.client.parties import PAGE, Keys, Tenants, Users
 from comptoir.client.profiles import resolve
 from comptoir.client.records import Job
@@ -140,6 +140,6 @@ class Client:
             **lease_words,
         )
 
-    def follow(self, job_id: str, place: Place | None = None) -> Iterator[Said | Moved | Lost]:
+    def follow(self, job_id: str, place: Place | None = None) -> Iterator[Step]:
         """What a job writes and how it moves, across attempts, until it is over."""
         return follow(self.jobs, self.leases, job_id, place)

@@ -36,6 +36,13 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
+class Cut:
+    """The log of an attempt reached its cap: what it writes from here on is dropped."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
 class Lost:
     """The server does not answer; it is asked again."""
 
@@ -48,6 +55,11 @@ class Place:
 
     attempt: int = 1
     offset: int = 0
+    cut: int = 0
+    """The last attempt of which it was told that its log was cut."""
+
+
+Step = Said | Moved | Cut | Lost
 
 
 def follow(
@@ -57,7 +69,7 @@ def follow(
     place: Place | None = None,
     *,
     pause: Callable[[float], None] = time.sleep,
-) -> Iterator[Said | Moved | Lost]:
+) -> Iterator[Step]:
     """What the job writes and how it and its lease move, until the job is over.
 
     The last thing is always a `Moved` with the job in a final state. `place` is kept up to
@@ -84,6 +96,9 @@ def follow(
                 if page.data:
                     said = True
                     yield Said(page.data, at.attempt)
+                elif page.truncated and at.cut < at.attempt:
+                    at.cut = at.attempt
+                    yield Cut(at.attempt)
                 elif job["attempts"] > at.attempt:
                     at.attempt, at.offset = at.attempt + 1, 0
                 else:

@@ -33,6 +33,7 @@ CLASS_BY_STATUS: dict[int, type[ComptoirError]] = {
     429: Unavailable,
 }
 IN_FLIGHT = "in_flight"
+KEY_MISSING = "key_missing"
 REFUSED_TITLE = "Refused"
 """What tells a refusal from a conflict: both are a 409."""
 
@@ -47,6 +48,8 @@ def error_of(status: int, headers: Mapping[str, str], body: bytes, url: str) -> 
         chosen = Refused
     code, message = str(problem["code"]), str(problem.get("detail") or problem.get("title") or "")
     next_step, facts = str(problem.get("next") or ""), problem.get("facts")
+    if code == KEY_MISSING:  # the server speaks of a header; here a key is remembered
+        next_step = f"`comptoir login {url}`, or put a key in COMPTOIR_API_KEY"
     facts = facts if isinstance(facts, dict) else {}
     if chosen is Unavailable:
         return Unavailable(code, message, next_step, facts, _retry_after_s(headers))

@@ -18,6 +18,7 @@ from comptoir.units.errors import ComptoirError
     "run",
     "comptoir run --accelerators 2 --kind cpu-core -- python3 train.py",
     "comptoir run --accelerators 8 --kind h100-sxm --class spot --env SEED=7 --detach -- ./train",
+    "comptoir run --kind cpu-core --for 90m -- python3 sweep.py",
 )
 @click.argument("command", nargs=-1, required=True)
 @click.option(
@@ -28,6 +29,9 @@ from comptoir.units.errors import ComptoirError
     "--class", "lease_class", type=CLASSES, help="on_demand if not said; a team's: internal."
 )
 @click.option("--shape", type=SHAPES, help="All in one of these; one node if not said.")
+@click.option(
+    "--for", "duration_s", type=Duration(), help="At most so long: 8h, 90m; open-ended if not said."
+)
 @click.option("--notice", "notice_s", type=Duration(), help="How long a stop is announced: 2m.")
 @click.option("--name", help="For people; the command if not said.")
 @click.option("--runtime", help="A declared runtime, by name or id.")

@@ -7,7 +7,7 @@ import click
 from comptoir.cli.exits import INTERRUPTED, OWN_FAILURE
 from comptoir.cli.formats import duration
 from comptoir.cli.session import Session, note
-from comptoir.client.following import FINAL_JOB_STATES, Lost, Moved, Place, Said
+from comptoir.client.following import FINAL_JOB_STATES, Cut, Lost, Moved, Place, Said
 from comptoir.client.records import JobDetail
 
 
@@ -36,8 +36,10 @@ def watch(cli: Session, job_id: str) -> int:
                 return INTERRUPTED
 
 
-def _tell(step: Moved | Lost) -> str:
+def _tell(step: Moved | Cut | Lost) -> str:
     """One line about what just happened; empty if there is nothing to say."""
+    if isinstance(step, Cut):
+        return f"the log of attempt {step.attempt} is full: what it writes from here on is dropped"
     if isinstance(step, Lost):
         return "the server does not answer; the job goes on, and so does this when it is back"
     job, lease = step.job, step.lease
