@@ -238,8 +238,6 @@ def _commit(tx: Transaction, lease: Lease, found: _Found, state: LeaseState) -> 
     for reclaim in plan.reclaims:
         _announce_reclaim(tx, lease.id, reclaim)
     next_one = _promised_next(tx, lease, plan)
-    for part in plan.allocations:
-        tx.book.allocations.put(_as_allocation(tx, lease, plan, part, tx.new_id("al")))
     ends_ms = lease.ends_at_ms
     if lease.flexible:
         ends_ms = plan.starts_at_ms + (lease.duration_s or 0) * MS_PER_S
@@ -253,6 +251,8 @@ def _commit(tx: Transaction, lease: Lease, found: _Found, state: LeaseState) -> 
             reclaimed_for=next_one,
         )
     )
+    for part in plan.allocations:  # after the lease: what hears of them looks at it
+        tx.book.allocations.put(_as_allocation(tx, promised, plan, part, tx.new_id("al")))
     tx.emit_lease(
         f"lease.{state}",
         promised,

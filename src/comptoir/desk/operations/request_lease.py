@@ -33,11 +33,11 @@ def request_lease(tx: Transaction, request: RequestLease) -> Lease:
             `placement.plan.refuse_impossible`.
     """
     lease = judge_request(tx, request)
-    lease = tx.book.leases.put(replace(lease, borrowed=would_borrow(tx, lease)))
+    lease = replace(lease, borrowed=would_borrow(tx, lease))
     tx.emit_lease("lease.requested", lease, shape=lease.shape)
-    if tx.book.waiting.ahead_of(lease):
-        return lease
-    return place(tx, lease, tries=MOST_TRIES) or lease
+    ahead = tx.book.waiting.ahead_of(lease)
+    placed = None if ahead else place(tx, lease, tries=MOST_TRIES)
+    return placed or tx.book.leases.put(lease)
 
 
 def judge_request(tx: Transaction, request: RequestLease) -> Lease:
