@@ -8,6 +8,7 @@ the ratio is given too. Machines are shared and noisy: quote medians and ratios.
 import json
 import os
 import platform
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from rich.table import Table
 from comptoir.cli.bench import calendar, desk, http, jobs, placement, start
 from comptoir.cli.bench.figures import Figure, Findings
 
+WIDTH_IN_A_FILE = 160
 MEASURES: dict[str, Callable[..., Findings]] = {
     "calendar": calendar.measure,
     "desk": desk.measure,
@@ -67,7 +69,8 @@ def _show(figures: Sequence[Figure], json_file: Path | None, numbers: Mapping[st
         platform.platform(),
         platform.python_version(),
     )
-    Console().print(_table(figures, machine))
+    width = None if sys.stdout.isatty() else WIDTH_IN_A_FILE
+    Console(width=width).print(_table(figures, machine))
     if json_file is not None:
         json_file.parent.mkdir(parents=True, exist_ok=True)
         document = {
