@@ -19,6 +19,7 @@ from comptoir.desk.requests import CreateTenant, Opening
 from comptoir.leases.lease import Alternative, LeaseClass, LeaseState, Shape
 from comptoir.ledger.entries import Account, Entry, Posting, Unit
 from comptoir.metering.usage import Measure
+from comptoir.sales.credit_blocks import Covers
 from comptoir.store.mapping import field_names
 from comptoir.store.opening import create_tables, postgres_engine, sqlite_engine, writer_lock
 from comptoir.store.schema import Choices, Exact, Json, Recurring, Word
@@ -48,6 +49,8 @@ MAKERS: dict[str, Any] = {
     "types": ("lease.*", ODD_TEXT),
     "again": (1, 2**53),
     "grants": ("erc", "nsf-2026"),
+    "covers": Covers(("h100-sxm",), (LeaseClass.RESERVED, LeaseClass.SPOT), ("paris-1",)),
+    "conditions": ("published within a year", ODD_TEXT),
     "alternatives": (Alternative("h100-sxm", 8, Shape.POD), Alternative("mi300x", 9, Shape.SITE)),
     "selling_windows": (parse_recurrence("weekdays 20:00 to 08:00 Europe/Paris"),),
 }
@@ -151,6 +154,7 @@ def test_a_row_put_again_is_replaced_and_loaded(store: SqlStore, name: str) -> N
     second = replace(first, **{n: getattr(extreme(name, False), n) for n in rest})
     live = {"lease": LeaseState.ACTIVE, "job": "queued"}
     live |= dict.fromkeys(("inbound_lease", "subscription"), "active")
+    live["credit_block"] = "open"
     for word in ("state",):
         if name in live and hasattr(second, word):
             kind = type(getattr(second, word))

@@ -14,7 +14,7 @@ CORE = (
     *("units", "fleet", "tenants", "ledger", "leases", "metering", "placement", "pricing"),
     *("sales", "billing", "planning"),
 )
-EXACT = ("ledger", "pricing", "billing", "metering", "leases")
+EXACT = ("ledger", "pricing", "sales", "billing", "metering", "leases")
 IMPURE_CALLS = {
     *("now", "utcnow", "today", "fromtimestamp"),  # of datetime and date
     *("open", "input", "print", "exec", "eval", "__import__"),

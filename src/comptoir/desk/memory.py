@@ -7,6 +7,7 @@ names of the tables here are the names of the tables of the store.
 from dataclasses import dataclass
 
 from comptoir.desk.agenda import Agenda
+from comptoir.desk.contract_memory import ContractBook
 from comptoir.desk.money_memory import MoneyBook
 from comptoir.desk.ports import Loaded
 from comptoir.desk.settings import SETTINGS, Setting
@@ -95,6 +96,7 @@ class Memory:
         self.keys = Table[KeyId, Key]("key", lambda r: r.id, journal)
         self._make_lease_tables(journal, snapshot, headroom)
         self.money = MoneyBook(journal)
+        self.contracts = ContractBook(journal)
         self._make_entitlement_tables(journal)
         self._make_operating_tables(journal)
         self._make_subscriptions(journal)
@@ -102,7 +104,7 @@ class Memory:
             self.tenants, self.quotas, self.users, self.keys, self.inbound, self.nodes,
             self.fabrics, self.runtimes, self.leases, self.allocations, self.breaches, self.jobs,
             self.attempts, self.entitlements, self.policies, self.lending_marks, self.settings,
-            self.reclaim_counts, self.subscriptions, *self.money.tables,
+            self.reclaim_counts, self.subscriptions, *self.money.tables, *self.contracts.tables,
         )  # fmt: skip
         self._index()
         self._index_losses()
@@ -364,6 +366,7 @@ class Memory:
     def evict_ended(self, rows: dict[str, list[object]]) -> None:
         """Drop what the commit of `rows` has ended for good."""
         self.money.evict_ended(rows)
+        self.contracts.evict_ended(rows)
         for attempt in rows.get("attempt", ()):
             assert isinstance(attempt, Attempt)
             if attempt.forgotten:

@@ -18,7 +18,7 @@ def memory_problems(desk: Desk) -> Iterator[str]:
         yield f"memory is at version {running.version}, the store at {fresh.version}"
     if running.counter < fresh.counter:
         yield f"memory would give an id again: {running.counter} < {fresh.counter}"
-    for name in ("event", "usage", "charge", "entry", "node_check"):
+    for name in ("event", "usage", "charge", "entry", "node_check", "drawdown"):
         if running.last_seq.get(name, 0) != fresh.last_seq.get(name, 0):
             yield f"{name} is at {running.last_seq.get(name)}, the store at {fresh.last_seq[name]}"
     for mine, theirs in zip(running.all_tables, fresh.all_tables, strict=True):

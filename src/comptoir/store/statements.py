@@ -24,6 +24,7 @@ from comptoir.leases.inbound import InboundState
 from comptoir.leases.jobs import FINAL_JOB_STATES
 from comptoir.leases.lease import FINAL
 from comptoir.ledger.entries import Posting
+from comptoir.sales.credit_blocks import BlockState
 from comptoir.store import tables
 from comptoir.store.mapping import Prepared, field_names, fields_of
 from comptoir.store.tables import APPEND_ONLY, MAPPED
@@ -41,6 +42,7 @@ _APPENDED = {
     "usage": tables.usage,
     "charge": tables.charge,
     "entry": tables.entry,
+    "drawdown": tables.drawdown,
 }
 LAST_SEQ = {name: select(func.max(table.c.seq)) for name, table in _APPENDED.items()}
 LAST_AT = select(tables.event.c.at_ms).order_by(tables.event.c.seq.desc()).limit(1)
@@ -162,6 +164,7 @@ def _live() -> dict[str, Any]:
         "accrual": tables.accrual.c.invoice_id.is_(None),
         "balance": None,
         "series": None,
+        "credit_block": tables.credit_block.c.state == BlockState.OPEN,
         "billing_mark": None,
         "lending_mark": None,
         "entitlement": None,

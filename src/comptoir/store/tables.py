@@ -47,6 +47,9 @@ from comptoir.store.money_tables import rate_card as rate_card
 from comptoir.store.money_tables import usage as usage
 from comptoir.store.notice_tables import delivery as delivery
 from comptoir.store.notice_tables import subscription as subscription
+from comptoir.store.sales_tables import SALES
+from comptoir.store.sales_tables import credit_block as credit_block
+from comptoir.store.sales_tables import drawdown as drawdown
 from comptoir.store.schema import (
     Choices,
     Mapped,
@@ -280,7 +283,7 @@ answer = Table(
     Index("answer_by_age", "created_at_ms"),
 )
 
-APPEND_ONLY = ("event", "usage", "charge", "entry", "posting", "invoice", "node_check")
+APPEND_ONLY = ("event", "usage", "charge", "entry", "posting", "invoice", "node_check", "drawdown")
 FINAL_ROWS = {"breach": "broken_until_ms"}
 """Tables whose rows are live until a column is set, and never edited after that."""
 
@@ -291,6 +294,7 @@ def _roles(stored: tuple[str, ...]) -> tuple[Role, ...]:
 
 MAPPED: dict[str, Mapped] = {
     **MONEY,
+    **SALES,
     "tenant": Mapped(tenant, Tenant, {}),
     "quota": Mapped(quota, Quota, {}),
     "user": Mapped(user, User, {"roles": _roles}),

@@ -32,6 +32,10 @@ PaymentId = NewType("PaymentId", str)
 DisputeId = NewType("DisputeId", str)
 SubscriptionId = NewType("SubscriptionId", str)
 EntitlementId = NewType("EntitlementId", str)
+ContractId = NewType("ContractId", str)
+ContractVersionId = NewType("ContractVersionId", str)
+CommitmentId = NewType("CommitmentId", str)
+CreditBlockId = NewType("CreditBlockId", str)
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _BITS_PER_LETTER = 5

@@ -1,0 +1,202 @@
+"""Credit blocks: money a tenant may use up instead of paying an invoice, within a window.
+
+A prepaid commitment, a grant, a top-up, rolled-over credit and an SLA credit are all blocks.
+Invariants: 0 <= drawn, 0 <= expired, drawn + expired <= granted; a block that is over has
+nothing left. What is drawn is decided in `drawdown.py`; who posts it is the period's close.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from comptoir.leases.lease import LeaseClass
+from comptoir.units.errors import invariant
+from comptoir.units.ids import (
+    CommitmentId,
+    ContractId,
+    CreditBlockId,
+    TenantId,
+    id_number,
+)
+from comptoir.units.values import replace
+
+PPM = 1_000_000
+DEFAULT_PRIORITY = 100
+
+
+class CreditSource(StrEnum):
+    """Where credit came from."""
+
+    COMMITMENT = "commitment"
+    GRANT = "grant"
+    TOP_UP = "top_up"
+    ROLLOVER = "rollover"
+    SLA_CREDIT = "sla_credit"
+
+
+class BlockState(StrEnum):
+    """Open until nothing is left of it; the close says how that came about."""
+
+    OPEN = "open"
+    SPENT = "spent"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class Covers:
+    """Which usage something is for; an empty list of kinds, classes or sites is all of them."""
+
+    kinds: tuple[str, ...] = ()
+    lease_classes: tuple[LeaseClass, ...] = ()
+    sites: tuple[str, ...] = ()
+
+    def holds(self, kind: str, lease_class: LeaseClass, site: str) -> bool:
+        """Whether usage of a kind, in a class, at a site is covered."""
+        return (
+            (not self.kinds or kind in self.kinds)
+            and (not self.lease_classes or lease_class in self.lease_classes)
+            and (not self.sites or site in self.sites)
+        )
+
+
+EVERYTHING = Covers()
+
+
+@dataclass(frozen=True, slots=True)
+class CreditBlock:
+    """Credit of one tenant in one currency, for usage that lies in [`from_ms`, `until_ms`).
+
+    A lower `priority` is drawn first. `conditions` are words that a person agreed to, for
+    example of a researcher's grant; what the desk can hold itself is in `covers`.
+    """
+
+    id: CreditBlockId
+    tenant_id: TenantId
+    contract_id: ContractId | None
+    commitment_id: CommitmentId | None
+    source: CreditSource
+    currency: str
+    granted_micros: int
+    drawn_micros: int
+    expired_micros: int
+    from_ms: int
+    until_ms: int | None
+    priority: int
+    covers: Covers
+    conditions: tuple[str, ...]
+    state: BlockState
+    created_at_ms: int
+
+    @property
+    def left_micros(self) -> int:
+        """What may still be drawn of it."""
+        return self.granted_micros - self.drawn_micros - self.expired_micros
+
+    def contains(self, starts_at_ms: int, ends_at_ms: int) -> bool:
+        """Whether usage over [`starts_at_ms`, `ends_at_ms`) lies wholly in its window."""
+        return self.from_ms <= starts_at_ms and (
+            self.until_ms is None or ends_at_ms <= self.until_ms
+        )
+
+
+def check_block(block: CreditBlock) -> CreditBlock:
+    """The block itself if its sums are sound.
+
+    Raises:
+        InvariantBroken: it grants nothing, is drawn below zero, or is over with something left.
+    """
+    name = f"credit block {block.id}"
+    invariant(block.granted_micros > 0, f"{name} grants {block.granted_micros} micros")
+    invariant(
+        block.drawn_micros >= 0 and block.expired_micros >= 0 and block.left_micros >= 0,
+        f"{name}: {block.drawn_micros} drawn and {block.expired_micros} expired of "
+        f"{block.granted_micros} micros",
+    )
+    invariant(
+        block.until_ms is None or block.until_ms > block.from_ms,
+        f"{name} ends at {block.until_ms}, not after its start {block.from_ms}",
+    )
+    invariant(
+        (block.state is BlockState.OPEN) == (block.left_micros > 0),
+        f"{name} is {block.state} with {block.left_micros} micros left",
+    )
+    return block
+
+
+def order_of_drawing(block: CreditBlock) -> tuple[int, bool, int, int, int]:
+    """Which of several blocks is drawn first: priority, then earliest expiry, then oldest."""
+    return (
+        block.priority,
+        block.until_ms is None,
+        block.until_ms or 0,
+        block.created_at_ms,
+        id_number(block.id),
+    )
+
+
+def use(block: CreditBlock, micros: int) -> CreditBlock:
+    """The block after `micros` more are drawn of it (fewer, where it is negative)."""
+    drawn = block.drawn_micros + micros
+    left = block.granted_micros - drawn - block.expired_micros
+    state = BlockState.OPEN if left > 0 else BlockState.SPENT
+    if block.expired_micros and left == 0:
+        state = BlockState.EXPIRED
+    return check_block(replace(block, drawn_micros=drawn, state=state))
+
+
+def expire(block: CreditBlock) -> CreditBlock:
+    """The block with what is left of it gone."""
+    if not block.left_micros:
+        return block
+    gone = block.expired_micros + block.left_micros
+    return check_block(replace(block, expired_micros=gone, state=BlockState.EXPIRED))
+
+
+def expired_at(blocks: Iterable[CreditBlock], instant_ms: int) -> list[tuple[CreditBlock, int]]:
+    """The blocks whose window is over at an instant, each with what is left of it.
+
+    A period's close calls it with the period's end, after it has drawn what the period's usage
+    draws: a block is drawn by the time of usage, so usage of its last minute still counts.
+
+    Args:
+        blocks: Any.
+        instant_ms: The end of the period that is closing.
+
+    Returns:
+        (block, micros left), earliest expiry first. The close posts the micros to `breakage`
+        and puts `expire(block)`; `commitments.rolled_over` says what lives on.
+    """
+    over = [
+        block
+        for block in blocks
+        if block.state is BlockState.OPEN
+        and block.until_ms is not None
+        and block.until_ms <= instant_ms
+    ]
+    over.sort(key=lambda block: (block.until_ms or 0, id_number(block.id)))
+    return [(block, block.left_micros) for block in over]
+
+
+def left_at(blocks: Iterable[CreditBlock], currency: str, instant_ms: int) -> int:
+    """Micros of a currency that usage at an instant could draw, whatever it is of.
+
+    Use it for a balance that is shown; what a request may count on is `left_for`.
+    """
+    return sum(
+        block.left_micros
+        for block in blocks
+        if block.currency == currency and block.contains(instant_ms, instant_ms + 1)
+    )
+
+
+def left_for(
+    blocks: Iterable[CreditBlock],
+    currency: str,
+    instant_ms: int,
+    kind: str,
+    lease_class: LeaseClass,
+    site: str = "",
+) -> int:
+    """Micros of a currency that usage of a kind, class and site at an instant could draw."""
+    covering = [block for block in blocks if block.covers.holds(kind, lease_class, site)]
+    return left_at(covering, currency, instant_ms)
