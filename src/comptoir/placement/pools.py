@@ -21,6 +21,7 @@ from comptoir.placement.backend import Backend
 from comptoir.placement.kernel_reclaim import enough_pods, room_beside
 from comptoir.units.ids import AllocationId, LeaseId, NodeId, TenantId
 
+_FEWEST_OWNERS = 2
 _CHUNK = 64
 """Unused rows that a table gains at least; a large one gains an eighth."""
 
@@ -68,6 +69,7 @@ class Pool:
         self._pods: dict[str, int] = {}
         self._pod_sizes: dict[int, int] = {}
         self._unused_nodes: list[int] = []
+        self._owner_rows = _FEWEST_OWNERS
         self._seen: Memory | None = None
         self.node, self.held, self.out = array("i"), array("i"), array("i")
         self.pool = array("q", [0] * k.POOL_ROW)
@@ -347,7 +349,7 @@ class Pool:
         if owner is None:
             owner = self._owners[tenant] = len(self._owners) + 1
             if owner >= self._owner_rows:
-                self._hang_nodes_anew(self.pool[k.WIDTH], 2 * self._owner_rows)
+                self._lay_out(self.pool[k.WIDTH], 2 * self._owner_rows)
         return owner
 
     def _pod(self, name: str) -> int:
@@ -416,20 +418,25 @@ class Pool:
 
     def _widen(self, width: int) -> None:
         """Make room for nodes of up to `width` - 1 accelerators."""
-        self._hang_nodes_anew(width, max(8, len(self._owners) + 2))
+        self._lay_out(width, self._owner_rows)
 
-    def _hang_nodes_anew(self, width: int, owners: int) -> None:
-        """Lay out the lists of nodes for so many buckets and owners, and fill them."""
-        opened = [n for n in self.handles.values() if self.node[n + k.SIZE] > 0]
-        for n in opened:
-            self.backend.close_node(*self.memory[:3], n)
+    def _lay_out(self, width: int, owners: int) -> None:
+        """Move the lists of nodes to where there is room for so many buckets and owners."""
+        pool, words = self.pool, -(-width // k.BITS)
+        old, old_width, sums = pool[k.NODE_LISTS], pool[k.WIDTH], pool[k.OWNER_FREE]
+        lists = self._new_rows([0] * width + [-1] * (owners - 1) * width)
+        bits = self._new_rows([0] * (owners * words))
+        free = self._new_rows([0] * owners)
+        for owner in range(min(owners, self._owner_rows) if old else 0):
+            pool[free + owner] = pool[sums + owner]
+            for count in range(old_width):
+                head = pool[old + owner * old_width + count]
+                pool[lists + owner * width + count] = head
+                if head > 0 or (head == 0 and owner != k.NOBODY):  # NOBODY's are counts
+                    pool[bits + owner * words + count // k.BITS] |= 1 << count % k.BITS
+        pool[k.WIDTH], pool[k.WORDS] = width, words
+        pool[k.NODE_LISTS], pool[k.NODE_BITS], pool[k.OWNER_FREE] = lists, bits, free
         self._owner_rows = owners
-        self.pool[k.WIDTH], self.pool[k.WORDS] = width, -(-width // k.BITS)
-        self.pool[k.NODE_LISTS] = self._new_rows([0] * width + [-1] * (owners - 1) * width)
-        self.pool[k.NODE_BITS] = self._new_rows([0] * (owners * self.pool[k.WORDS]))
-        self.pool[k.OWNER_FREE] = self._new_rows([0] * owners)
-        for n in opened:
-            self.backend.open_node(*self.memory[:3], n)
 
     def _broaden(self, width: int) -> None:
         """Make room for pods of up to `width` - 1 accelerators; every place is hung anew."""
