@@ -14,6 +14,7 @@ the pods with the youngest work, and whole only if those do not suffice.
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from comptoir.leases.claims import free_at_ms, tier_of
 from comptoir.leases.lease import Lease, LeaseRequest, Shape
@@ -34,7 +35,7 @@ from comptoir.units.time import Window
 from comptoir.units.values import replace
 
 MOST_NODES = 4_096
-MOST_SECOND_BEST = 8
+MOST_SECOND_BEST = 4
 """For so many victims, the dearest first, it is worked out what their place costs without them."""
 
 LEVELS = {
@@ -46,6 +47,10 @@ LEVELS = {
 }
 CostOf = Callable[[Lease, int], int]
 """What taking a lease back at an instant costs, whole gang: an integer in the caller's unit."""
+
+
+Reading = tuple[int, list[int], list[LeaseId]]
+"""What is free in a place from a start on, the records of what could be, and whose they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,30 +101,30 @@ def cheapest_cover(
     snapshot: Snapshot, request: LeaseRequest, pools: list[Pool], now_ms: int, cost_of: CostOf
 ) -> tuple[Cover, Cover | None] | None:
     """The best cover among the promising places, and the next best one's; or None."""
-    best: Cover | None = None
-    second: Cover | None = None
-    found = 0
-    for tried, place in enumerate(_units(request, pools, now_ms), 1):
-        cover = _Unit(snapshot, request, place, now_ms, cost_of).cover()
-        if cover is not None:
-            found += 1
-            if best is None or cover.order < best.order:
-                best, second = cover, best
-            elif second is None or cover.order < second.order:
-                second = cover
-        if found >= MOST_UNITS or tried >= MOST_TRIED:
-            break
-    if best is None:
-        return None
-    unit = _Unit(snapshot, request, best.place, now_ms, cost_of)
-    return unit.explained(best), second
+    for places in _searches(request, pools, now_ms):
+        found: list[tuple[Cover, _Unit]] = []
+        for tried, place in enumerate(places, 1):
+            unit = _Unit(snapshot, request, place, now_ms, cost_of)
+            cover = unit.cover()
+            if cover is not None:
+                found.append((cover, unit))
+            if len(found) >= MOST_UNITS or tried >= MOST_TRIED:
+                break
+        if found:
+            found.sort(key=lambda item: item[0].order)
+            best, unit = found[0]
+            return unit.explained(best), found[1][0] if len(found) > 1 else None
+    return None
 
 
-def _units(request: LeaseRequest, pools: list[Pool], now_ms: int) -> Iterator[Place]:
-    """Places that might be freed, the most promising first; large ones pod by pod, then whole."""
+def _searches(request: LeaseRequest, pools: list[Pool], now_ms: int) -> Iterator[Iterator[Place]]:
+    """Places that might be freed, the most promising first: the next only if none of these can.
+
+    Large clusters and sites pod by pod, then in part, then whole.
+    """
     level = LEVELS[request.shape]
     if level != ON_CLUSTER:
-        yield from _within_pods(request, pools, level, now_ms)
+        yield _within_pods(request, pools, level, now_ms)
         return
     groups = [[pool] for pool in pools]
     if request.shape is Shape.SITE:
@@ -129,10 +134,10 @@ def _units(request: LeaseRequest, pools: list[Pool], now_ms: int) -> Iterator[Pl
         groups = list(sites.values())
     small = [group for group in groups if sum(len(pool.handles) for pool in group) <= MOST_NODES]
     large = [group for group in groups if group not in small]
-    yield from _whole(request, small, now_ms)
-    yield from _within_pods(request, [pool for group in large for pool in group], ON_POD, now_ms)
-    yield from _some_pods(request, large, now_ms)
-    yield from _whole(request, large, now_ms)
+    in_large = [pool for group in large for pool in group]
+    yield chain(_whole(request, small, now_ms), _within_pods(request, in_large, ON_POD, now_ms))
+    yield _some_pods(request, large, now_ms)
+    yield _whole(request, large, now_ms)
 
 
 def _whole(request: LeaseRequest, groups: list[list[Pool]], now_ms: int) -> Iterator[Place]:
@@ -205,6 +210,7 @@ class _Unit:
         self._parts = place.parts
         self._now_ms = now_ms
         self._cost_of = cost_of
+        self._known: dict[int, Reading] = {}
 
     def cover(self) -> Cover | None:
         """The soonest start at which enough can be free, and the cheapest victims for it."""
@@ -271,8 +277,13 @@ class _Unit:
         }
         return sorted(at for at in free_at if window.end_ms is None or at < window.end_ms)
 
-    def _read(self, start_ms: int) -> tuple[int, list[int], list[LeaseId]]:
-        """What is free from `start_ms` on, the records of what could be, and whose they are."""
+    def _read(self, start_ms: int) -> Reading:
+        """As of one start; the same question is answered from memory."""
+        if start_ms not in self._known:
+            self._known[start_ms] = self._read_now(start_ms)
+        return self._known[start_ms]
+
+    def _read_now(self, start_ms: int) -> Reading:
         request, now_ms = self._request, self._now_ms
         end_ms = request.window.end_ms
         window = Window(start_ms, end_ms)
