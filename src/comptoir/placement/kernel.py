@@ -2,8 +2,9 @@
 
 One pool's nodes, racks, pods and leases as rows of flat integer tables, so that a decision costs
 the same in a fleet of a thousand nodes and of a million. A *handle* is the first index of a
-row: `node[n + FREE]` is the column FREE of node `n`; -1 is none. Three tables: `node`; `held`, one
-row for each lease on each node; and `pool`, which has everything else, its totals first. The
+row: `node[n + FREE]` is the column FREE of node `n`; -1 is none. Tables of 32 bits: `node`; `held`,
+one row for each lease on each node; and `pool`, which has racks, pods, leases and lists, its totals
+first. What needs 64 bits is in `wide`: bitmaps and sums; and in `window`: what passes. The
 source is a plain subset of Python that runs as it stands over `array` and, compiled by Numba, over
 the same memory (`backend.py`); a test replays one history on both and compares every placement.
 
@@ -39,10 +40,10 @@ NOBODY, MIXED = 0, -1
 EVERYBODY = 1
 """The one owner of every node that tenants share."""
 
-ON, OF, HOLDS, ONEXT, OPREV, LNEXT, LPREV, PASSES = range(8)
-HELD_ROW = 8
-"""Of a holding: its node, its lease, how many accelerators, the links among what stands on the node
-and among what the lease holds, and its row in the table of what passes (-1: it stays)."""
+ON, OF, HOLDS, ONEXT, LNEXT, LPREV, PASSES = range(7)
+HELD_ROW = 7
+"""Of a holding: its node, its lease, how many accelerators, the next that stands on the node, the
+links among what the lease holds, and its row in the table of what passes (-1: it stays)."""
 
 SHARED, WIDTH, WORDS, NODE_LISTS, NODE_BITS, OWNER_FREE = range(6)
 WIDE, WIDE_WORDS, LISTS, MAPS = 6, 7, 8, 9
@@ -55,15 +56,16 @@ same for places (three regions: racks by room, pods by room, pods by wholly free
 marked rack, the first pod, the first unused rows, the end of what passes; totals."""
 
 POD, ROOM, RFREE, CAPACITY, EMPTIES, RNEXT, RPREV, PLACE, MARKED, RSIBLING, NODES = range(11)
-TOLD_ROOM, TOLD_CAPACITY, NUMBER, PASSING, WEAK, SINCE = 11, 12, 13, 14, 15, 19
-RACK_ROW = 23
+TOLD_ROOM, TOLD_CAPACITY, NUMBER, PASSING, WEAK, SUMS = 11, 12, 13, 14, 15, 19
+RACK_ROW = 20
 """Of a rack: its pod, room, free accelerators, those in service, its list of wholly free nodes, its
 links, the bucket it hangs in, the next marked rack, the next rack of its pod, its first node, what
-its pod was told last, its number; accelerators held by what ends or is yet to start; and for each
-strength of a reclaimable lease those it holds there, and the sum of (accelerators x since when)."""
+its pod was told last, its number; accelerators held by what ends or is yet to start, and for each
+strength by leases that may be reclaimed; and where in `wide` the sums of (accelerators x since
+when) of those are, one for each strength."""
 
-WHOLE, WNEXT, WPREV = 23, 24, 25
-POD_ROW = 26
+WHOLE, WNEXT, WPREV = 20, 21, 22
+POD_ROW = 23
 """A pod has the columns of a rack (EMPTIES lists its wholly free racks, NODES is its first rack),
 how many wholly free racks it has, and the links among pods with as many."""
 
@@ -73,10 +75,11 @@ WHOLE_RACK, UNMARKED = -2, -2
 L_OWNER, L_RANK, L_FIRST, L_SIZE, L_SINCE, L_MARK = range(6)
 LEASE_ROW = 6
 """Of a lease: its tenant, the strength at which it may be reclaimed (GUARANTEED: not at all), its
-first holding, all its accelerators, since when it would lose work (ms), and a number for the
+first holding, all its accelerators, since when it would lose work (s), and a number for the
 search at hand."""
 
-GUARANTEED = 4
+STRENGTHS = GUARANTEED = 4
+MS_PER_S = 1_000
 
 W_HELD, W_NODE, W_SIZE, W_START, W_END = range(5)
 WINDOW_ROW = 5
@@ -87,17 +90,17 @@ LOWEST = (0, *sorted(range(66), key=lambda bit: (1 << bit) % 67))
 """The place of a word's only set bit, by the word modulo 67: 2 generates that group."""
 
 
-def first_from(pool: Ints, base: int, words: int, at: int) -> int:
+def first_from(wide: Ints, base: int, words: int, at: int) -> int:
     """The least set bit at or after `at` of a bitmap that begins at word `base`, or -1."""
     word = at // BITS
     if word >= words:
         return -1
-    found = pool[base + word] >> (at % BITS) << (at % BITS)
+    found = wide[base + word] >> (at % BITS) << (at % BITS)
     while found == 0:
         word += 1
         if word >= words:
             return -1
-        found = pool[base + word]
+        found = wide[base + word]
     return word * BITS + LOWEST[(found & -found) % 67]
 
 
@@ -122,22 +125,22 @@ def pull(table: Ints, item: int, after: int, before: int, lists: Ints, at: int) 
         table[following + before] = previous
 
 
-def list_node(node: Ints, pool: Ints, n: int) -> None:
+def list_node(node: Ints, pool: Ints, wide: Ints, n: int) -> None:
     """Hang an open node where its state says."""
     free, owner = node[n + FREE], node[n + OWNER]
     if free == 0 or owner == MIXED:
         return
     if owner == NOBODY:
-        add_empty(node, pool, n, node[n + RACK], free)
+        add_empty(node, pool, wide, n, node[n + RACK], free)
         return
     push(node, n, NEXT, PREV, pool, pool[NODE_LISTS] + owner * pool[WIDTH] + free)
-    pool[pool[NODE_BITS] + owner * pool[WORDS] + free // BITS] |= 1 << (free % BITS)
+    wide[pool[NODE_BITS] + owner * pool[WORDS] + free // BITS] |= 1 << (free % BITS)
     pool[pool[OWNER_FREE] + owner] += free
     if pool[SHARED]:
         change_room(node, pool, n, free)
 
 
-def unlist_node(node: Ints, pool: Ints, n: int) -> None:
+def unlist_node(node: Ints, pool: Ints, wide: Ints, n: int) -> None:
     """The reverse of `list_node`: call it before a node changes."""
     free, owner = node[n + FREE], node[n + OWNER]
     if free == 0 or owner == MIXED:
@@ -145,35 +148,35 @@ def unlist_node(node: Ints, pool: Ints, n: int) -> None:
     if owner == NOBODY:
         r = node[n + RACK]
         pull(node, n, NEXT, PREV, pool, r + EMPTIES)
-        count_empties(pool, free, -1)
+        count_empties(pool, wide, free, -1)
         pool[r + ROOM] -= free
         mark(pool, r)
         return
     at = pool[NODE_LISTS] + owner * pool[WIDTH] + free
     pull(node, n, NEXT, PREV, pool, at)
     if pool[at] < 0:
-        pool[pool[NODE_BITS] + owner * pool[WORDS] + free // BITS] &= ~(1 << (free % BITS))
+        wide[pool[NODE_BITS] + owner * pool[WORDS] + free // BITS] &= ~(1 << (free % BITS))
     pool[pool[OWNER_FREE] + owner] -= free
     if pool[SHARED]:
         change_room(node, pool, n, -free)
 
 
-def add_empty(node: Ints, pool: Ints, n: int, r: int, size: int) -> None:
+def add_empty(node: Ints, pool: Ints, wide: Ints, n: int, r: int, size: int) -> None:
     """A node is wholly free: it hangs in its rack."""
     push(node, n, NEXT, PREV, pool, r + EMPTIES)
-    count_empties(pool, size, 1)
+    count_empties(pool, wide, size, 1)
     pool[r + ROOM] += size
     mark(pool, r)
 
 
-def count_empties(pool: Ints, size: int, by: int) -> None:
+def count_empties(pool: Ints, wide: Ints, size: int, by: int) -> None:
     """Wholly free nodes of a size: the buckets of NOBODY hold counts, not lists."""
     at = pool[NODE_LISTS] + size
     pool[at] += by
     if pool[at] == 0:
-        pool[pool[NODE_BITS] + size // BITS] &= ~(1 << (size % BITS))
+        wide[pool[NODE_BITS] + size // BITS] &= ~(1 << (size % BITS))
     else:
-        pool[pool[NODE_BITS] + size // BITS] |= 1 << (size % BITS)
+        wide[pool[NODE_BITS] + size // BITS] |= 1 << (size % BITS)
 
 
 def change_room(node: Ints, pool: Ints, n: int, by: int) -> None:
@@ -190,30 +193,29 @@ def mark(pool: Ints, r: int) -> None:
         pool[DIRTY] = r
 
 
-def count_held(node: Ints, pool: Ints, lease: int, n: int, free: int, size: int) -> None:
+def count_held(
+    node: Ints, pool: Ints, wide: Ints, lease: int, n: int, free: int, size: int
+) -> None:
     """A node's rack and pod have so many more free, and hold so many more of a lease."""
     r = node[n + RACK]
     pool[r + RFREE] += free
     pool[pool[r + POD] + RFREE] += free
     if pool[lease + L_RANK] < GUARANTEED:
-        weigh_rack(pool, lease, r, size)
+        weigh_rack(pool, wide, lease, r, size)
 
 
 def add_holding(node: Ints, held: Ints, pool: Ints, n: int, lease: int, size: int) -> int:
     """A new row, first among what stands on the node and among what the lease holds."""
     h = pool[FREE_HELD]
     pool[FREE_HELD] = held[h + ONEXT]
-    first, latest = node[n + HEAD], pool[lease + L_FIRST]
+    latest = pool[lease + L_FIRST]
     held[h + ON] = n
     held[h + OF] = lease
     held[h + HOLDS] = size
-    held[h + ONEXT] = first
-    held[h + OPREV] = -1
+    held[h + ONEXT] = node[n + HEAD]
     held[h + LNEXT] = latest
     held[h + LPREV] = -1
     held[h + PASSES] = -1
-    if first >= 0:
-        held[first + OPREV] = h
     if latest >= 0:
         held[latest + LPREV] = h
     node[n + HEAD] = h
@@ -221,7 +223,9 @@ def add_holding(node: Ints, held: Ints, pool: Ints, n: int, lease: int, size: in
     return h
 
 
-def hold(node: Ints, held: Ints, pool: Ints, n: int, lease: int, size: int, fresh: int) -> int:
+def hold(
+    node: Ints, held: Ints, pool: Ints, wide: Ints, n: int, lease: int, size: int, fresh: int
+) -> int:
     """Let a lease stand on `size` accelerators of a node, `fresh` of which were untouched.
 
     Returns:
@@ -231,27 +235,40 @@ def hold(node: Ints, held: Ints, pool: Ints, n: int, lease: int, size: int, fres
     owner, mine = node[n + OWNER], pool[lease + L_OWNER]
     if owner != mine and owner != NOBODY:
         mine = MIXED
-    change_node(node, pool, n, mine, node[n + FREE] - fresh)
+    change_node(node, pool, wide, n, mine, node[n + FREE] - fresh)
     if node[n + SIZE] > 0:
-        count_held(node, pool, lease, n, -fresh, size)
+        count_held(node, pool, wide, lease, n, -fresh, size)
     return h
 
 
-def free(node: Ints, held: Ints, pool: Ints, window: Ints, h: int, released: int) -> None:
+def free(
+    node: Ints, held: Ints, pool: Ints, wide: Ints, window: Ints, h: int, released: int
+) -> None:
     """End a holding; `released` of its accelerators are untouched again."""
     n, lease = held[h + ON], held[h + OF]
     if held[h + PASSES] >= 0:
         stay(node, held, pool, window, h)
-    pull(held, h, ONEXT, OPREV, node, n + HEAD)
+    leave_node(node, held, n, h)
     pull(held, h, LNEXT, LPREV, pool, lease + L_FIRST)
-    change_node(node, pool, n, owner_now(node, held, pool, n), node[n + FREE] + released)
+    change_node(node, pool, wide, n, owner_now(node, held, pool, n), node[n + FREE] + released)
     if node[n + SIZE] > 0:
-        count_held(node, pool, lease, n, released, -held[h + HOLDS])
+        count_held(node, pool, wide, lease, n, released, -held[h + HOLDS])
     held[h + ONEXT] = pool[FREE_HELD]
     pool[FREE_HELD] = h
 
 
-def change_node(node: Ints, pool: Ints, n: int, owner: int, free: int) -> None:
+def leave_node(node: Ints, held: Ints, n: int, h: int) -> None:
+    """Take a holding out of what stands on a node: few do, so that one link is enough."""
+    at = node[n + HEAD]
+    if at == h:
+        node[n + HEAD] = held[h + ONEXT]
+        return
+    while held[at + ONEXT] != h:
+        at = held[at + ONEXT]
+    held[at + ONEXT] = held[h + ONEXT]
+
+
+def change_node(node: Ints, pool: Ints, wide: Ints, n: int, owner: int, free: int) -> None:
     """A node is another's, or has another number of untouched accelerators."""
     old = node[n + FREE]
     if node[n + SIZE] < 0:
@@ -259,20 +276,20 @@ def change_node(node: Ints, pool: Ints, n: int, owner: int, free: int) -> None:
         node[n + FREE] = free
         return
     if owner != node[n + OWNER] or owner < EVERYBODY:
-        unlist_node(node, pool, n)
+        unlist_node(node, pool, wide, n)
         node[n + OWNER] = owner
         node[n + FREE] = free
-        list_node(node, pool, n)
+        list_node(node, pool, wide, n)
         return
     lists = pool[NODE_LISTS] + owner * pool[WIDTH]
     bits = pool[NODE_BITS] + owner * pool[WORDS]
     if old:
         pull(node, n, NEXT, PREV, pool, lists + old)
         if pool[lists + old] < 0:
-            pool[bits + old // BITS] &= ~(1 << (old % BITS))
+            wide[bits + old // BITS] &= ~(1 << (old % BITS))
     if free:
         push(node, n, NEXT, PREV, pool, lists + free)
-        pool[bits + free // BITS] |= 1 << (free % BITS)
+        wide[bits + free // BITS] |= 1 << (free % BITS)
     node[n + FREE] = free
     pool[pool[OWNER_FREE] + owner] += free - old
     if pool[SHARED]:
@@ -295,32 +312,34 @@ def owner_now(node: Ints, held: Ints, pool: Ints, n: int) -> int:
     return owner
 
 
-def weigh(node: Ints, pool: Ints, lease: int, n: int, size: int) -> None:
+def weigh(node: Ints, pool: Ints, wide: Ints, lease: int, n: int, size: int) -> None:
     """Count (or with a negative size: discount) what could be reclaimed on an open node."""
     if pool[lease + L_RANK] < GUARANTEED:
-        weigh_rack(pool, lease, node[n + RACK], size)
+        weigh_rack(pool, wide, lease, node[n + RACK], size)
 
 
-def weigh_rack(pool: Ints, lease: int, r: int, size: int) -> None:
+def weigh_rack(pool: Ints, wide: Ints, lease: int, r: int, size: int) -> None:
     """The same for a whole rack, of a lease that may be reclaimed."""
     rank, worked = pool[lease + L_RANK], size * pool[lease + L_SINCE]
     p = pool[r + POD]
     pool[r + WEAK + rank] += size
-    pool[r + SINCE + rank] += worked
     pool[p + WEAK + rank] += size
-    pool[p + SINCE + rank] += worked
+    wide[pool[r + SUMS] + rank] += worked
+    wide[pool[p + SUMS] + rank] += worked
 
 
-def rank_lease(node: Ints, held: Ints, pool: Ints, lease: int, rank: int, since_ms: int) -> None:
+def rank_lease(
+    node: Ints, held: Ints, pool: Ints, wide: Ints, lease: int, rank: int, since_s: int
+) -> None:
     """A lease may be reclaimed from now on, or no more, or would lose other work."""
     for sign in (-1, 1):
         h = pool[lease + L_FIRST]
         while h >= 0:
             if node[held[h + ON] + SIZE] > 0:
-                weigh(node, pool, lease, held[h + ON], sign * held[h + HOLDS])
+                weigh(node, pool, wide, lease, held[h + ON], sign * held[h + HOLDS])
             h = held[h + LNEXT]
         pool[lease + L_RANK] = rank
-        pool[lease + L_SINCE] = since_ms
+        pool[lease + L_SINCE] = since_s
 
 
 def let_pass(
@@ -360,25 +379,25 @@ def count_passing(node: Ints, pool: Ints, n: int, by: int) -> None:
     pool[pool[r + POD] + PASSING] += by
 
 
-def close_node(node: Ints, held: Ints, pool: Ints, n: int) -> None:
+def close_node(node: Ints, held: Ints, pool: Ints, wide: Ints, n: int) -> None:
     """Give nothing more of a node, and count nothing of it; what stands there stays."""
     h = node[n + HEAD]
     while h >= 0:
-        weigh(node, pool, held[h + OF], n, -held[h + HOLDS])
+        weigh(node, pool, wide, held[h + OF], n, -held[h + HOLDS])
         h = held[h + ONEXT]
-    unlist_node(node, pool, n)
+    unlist_node(node, pool, wide, n)
     count_open(node, pool, n, -1)
     node[n + SIZE] = -node[n + SIZE]
 
 
-def open_node(node: Ints, held: Ints, pool: Ints, n: int) -> None:
+def open_node(node: Ints, held: Ints, pool: Ints, wide: Ints, n: int) -> None:
     """The reverse of `close_node`; a new node begins closed."""
     node[n + SIZE] = -node[n + SIZE]
     count_open(node, pool, n, 1)
-    list_node(node, pool, n)
+    list_node(node, pool, wide, n)
     h = node[n + HEAD]
     while h >= 0:
-        weigh(node, pool, held[h + OF], n, held[h + HOLDS])
+        weigh(node, pool, wide, held[h + OF], n, held[h + HOLDS])
         h = held[h + ONEXT]
 
 

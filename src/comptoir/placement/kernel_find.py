@@ -48,57 +48,59 @@ MOST_TAILS = 8
 """Partly used nodes that are looked at for what a gang needs beyond whole nodes."""
 
 
-def find(node: Ints, pool: Ints, out: Ints, level: int, wanted: int, owner: int) -> int:
+def find(node: Ints, pool: Ints, wide: Ints, out: Ints, level: int, wanted: int, owner: int) -> int:
     """Untouched accelerators for `owner` (NOBODY: a tenant that has nothing here) at one level.
 
     Returns:
         How many (node, accelerators) pairs were written to `out`; 0: there are none.
     """
     if level == ON_NODE:
-        n = find_node(node, pool, wanted, owner)
+        n = find_node(node, pool, wide, wanted, owner)
         if n < 0:
             return 0
         out[0] = n
         out[1] = wanted
         return 1
     if level == ON_RACK:
-        place = find_rack(node, pool, wanted)
+        place = find_rack(node, pool, wide, wanted)
     elif level == ON_POD:
-        place = find_pod(pool, wanted)
+        place = find_pod(pool, wide, wanted)
     else:
         place = 0 if pool[ALL_ROOM] >= wanted else -1
     if place >= 0:
-        return fill(node, pool, out, level, place, wanted, owner)
+        return fill(node, pool, wide, out, level, place, wanted, owner)
     if pool[SHARED] or owner == NOBODY or pool[pool[OWNER_FREE] + owner] == 0:
         return 0
-    return find_scattered(node, pool, out, level, wanted, owner)
+    return find_scattered(node, pool, wide, out, level, wanted, owner)
 
 
-def find_up_to(node: Ints, pool: Ints, out: Ints, level: int, wanted: int, owner: int) -> int:
+def find_up_to(
+    node: Ints, pool: Ints, wide: Ints, out: Ints, level: int, wanted: int, owner: int
+) -> int:
     """As `find`, the narrowest level first."""
     narrower = ON_NODE if wanted < pool[WIDTH] else ON_RACK
     while narrower <= level:
-        pairs = find(node, pool, out, narrower, wanted, owner)
+        pairs = find(node, pool, wide, out, narrower, wanted, owner)
         if pairs:
             return pairs
         narrower += 1
     return 0
 
 
-def find_node(node: Ints, pool: Ints, wanted: int, owner: int) -> int:
+def find_node(node: Ints, pool: Ints, wide: Ints, wanted: int, owner: int) -> int:
     """The tightest node with so many untouched accelerators, or -1."""
     width, words = pool[WIDTH], pool[WORDS]
     if wanted >= width:
         return -1
     bits = pool[NODE_BITS]
     if owner != NOBODY:
-        free = first_from(pool, bits + owner * words, words, wanted)
+        free = first_from(wide, bits + owner * words, words, wanted)
         if free >= 0:
             return pool[pool[NODE_LISTS] + owner * width + free]
-    if pool[SHARED] or first_from(pool, bits, words, wanted) < 0:
+    if pool[SHARED] or first_from(wide, bits, words, wanted) < 0:
         return -1
     lists, maps, words = pool[LISTS], pool[MAPS], pool[WIDE_WORDS]
-    room = first_from(pool, maps, words, wanted)  # of the first region: racks
+    room = first_from(wide, maps, words, wanted)  # of the first region: racks
     while room >= 0:
         r = pool[lists + room]
         while r >= 0:
@@ -106,8 +108,8 @@ def find_node(node: Ints, pool: Ints, wanted: int, owner: int) -> int:
             if n >= 0:
                 return n
             r = pool[r + RNEXT]
-        room = first_from(pool, maps, words, room + 1)
-    return find_whole_rack(node, pool, wanted, True)
+        room = first_from(wide, maps, words, room + 1)
+    return find_whole_rack(node, pool, wide, wanted, True)
 
 
 def empty_node(node: Ints, pool: Ints, r: int, wanted: int) -> int:
@@ -118,29 +120,29 @@ def empty_node(node: Ints, pool: Ints, r: int, wanted: int) -> int:
     return n
 
 
-def find_rack(node: Ints, pool: Ints, wanted: int) -> int:
+def find_rack(node: Ints, pool: Ints, wide: Ints, wanted: int) -> int:
     """The tightest rack with so much room, a wholly free one last, or -1."""
-    r = first_place(pool, BY_RACK, wanted)
-    return r if r >= 0 else find_whole_rack(node, pool, wanted, False)
+    r = first_place(pool, wide, BY_RACK, wanted)
+    return r if r >= 0 else find_whole_rack(node, pool, wide, wanted, False)
 
 
-def find_pod(pool: Ints, wanted: int) -> int:
+def find_pod(pool: Ints, wide: Ints, wanted: int) -> int:
     """The tightest pod with so much room, or -1."""
-    return first_place(pool, BY_POD, wanted)
+    return first_place(pool, wide, BY_POD, wanted)
 
 
-def first_place(pool: Ints, region: int, bucket: int) -> int:
+def first_place(pool: Ints, wide: Ints, region: int, bucket: int) -> int:
     """The first place of the first bucket at or after one, or -1."""
     words = pool[WIDE_WORDS]
-    found = first_from(pool, pool[MAPS] + region * words, words, bucket)
+    found = first_from(wide, pool[MAPS] + region * words, words, bucket)
     return -1 if found < 0 else pool[pool[LISTS] + region * pool[WIDE] + found]
 
 
-def find_whole_rack(node: Ints, pool: Ints, wanted: int, on_one_node: bool) -> int:
+def find_whole_rack(node: Ints, pool: Ints, wide: Ints, wanted: int, on_one_node: bool) -> int:
     """A wholly free rack with so much room, from the pod with fewest; or a node of it; or -1."""
     words = pool[WIDE_WORDS]
     maps, lists = pool[MAPS] + BY_WHOLE * words, pool[LISTS] + BY_WHOLE * pool[WIDE]
-    count = first_from(pool, maps, words, 1)
+    count = first_from(wide, maps, words, 1)
     while count >= 0:
         p = pool[lists + count]
         while p >= 0:
@@ -152,16 +154,18 @@ def find_whole_rack(node: Ints, pool: Ints, wanted: int, on_one_node: bool) -> i
                         return found
                 r = pool[r + RNEXT]
             p = pool[p + WNEXT]
-        count = first_from(pool, maps, words, count + 1)
+        count = first_from(wide, maps, words, count + 1)
     return -1
 
 
-def fill(node: Ints, pool: Ints, out: Ints, level: int, place: int, wanted: int, owner: int) -> int:
+def fill(
+    node: Ints, pool: Ints, wide: Ints, out: Ints, level: int, place: int, wanted: int, owner: int
+) -> int:
     """Write the pairs for `wanted` accelerators of a place that has room for them."""
     pairs = 0
     rest = wanted % (pool[WIDTH] - 1)
     if rest and owner != NOBODY and not pool[SHARED]:
-        n = find_tail(node, pool, level, place, rest, owner)
+        n = find_tail(node, pool, wide, level, place, rest, owner)
         if n >= 0:
             out[0] = n
             out[1] = rest
@@ -180,11 +184,13 @@ def fill_place(
     return fill_cluster(node, pool, out, wanted, pairs)
 
 
-def find_tail(node: Ints, pool: Ints, level: int, place: int, rest: int, owner: int) -> int:
+def find_tail(
+    node: Ints, pool: Ints, wide: Ints, level: int, place: int, rest: int, owner: int
+) -> int:
     """A node of the place, partly used by the tenant, for what is left beyond whole nodes."""
     words = pool[WORDS]
     bits, lists = pool[NODE_BITS] + owner * words, pool[NODE_LISTS] + owner * pool[WIDTH]
-    free = first_from(pool, bits, words, rest)
+    free = first_from(wide, bits, words, rest)
     looks = 0
     while free >= 0:
         n = pool[lists + free]
@@ -195,7 +201,7 @@ def find_tail(node: Ints, pool: Ints, level: int, place: int, rest: int, owner: 
                 return n
             looks += 1
             n = node[n + NEXT]
-        free = first_from(pool, bits, words, free + 1)
+        free = first_from(wide, bits, words, free + 1)
     return -1
 
 
@@ -290,14 +296,16 @@ def next_place(by_room: list[tuple[int, int]], at: int, wanted: int) -> tuple[in
     return -by_room[at][0], by_room[at][1], at + 1
 
 
-def find_scattered(node: Ints, pool: Ints, out: Ints, level: int, wanted: int, owner: int) -> int:
+def find_scattered(
+    node: Ints, pool: Ints, wide: Ints, out: Ints, level: int, wanted: int, owner: int
+) -> int:
     """As `find` for a gang, the tenant's partly used nodes beside wholly free ones.
 
     Of the places that hold it, the one with the least left.
     """
     if pool[pool[OWNER_FREE] + owner] + pool[ALL_ROOM] < wanted:
         return 0
-    partly = partly_used(node, pool, level, owner)
+    partly = partly_used(node, pool, wide, level, owner)
     best, best_end, best_total, first = 0, 0, 0, 0
     while first < len(partly):
         place, own, end = partly[first][0], 0, first
@@ -323,18 +331,20 @@ def find_scattered(node: Ints, pool: Ints, out: Ints, level: int, wanted: int, o
     return fill_place(node, pool, out, level, place, whole, pairs) if whole else pairs
 
 
-def partly_used(node: Ints, pool: Ints, level: int, owner: int) -> list[tuple[int, int, int]]:
+def partly_used(
+    node: Ints, pool: Ints, wide: Ints, level: int, owner: int
+) -> list[tuple[int, int, int]]:
     """(place, -free, node) of the nodes that a tenant uses in part, sorted."""
     words = pool[WORDS]
     bits, lists = pool[NODE_BITS] + owner * words, pool[NODE_LISTS] + owner * pool[WIDTH]
     partly = [(0, 0, 0) for _ in range(0)]
-    free = first_from(pool, bits, words, 1)
+    free = first_from(wide, bits, words, 1)
     while free >= 0:
         n = pool[lists + free]
         while n >= 0:
             partly.append((place_of(node, pool, n, level), -free, n))
             n = node[n + NEXT]
-        free = first_from(pool, bits, words, free + 1)
+        free = first_from(wide, bits, words, free + 1)
     partly.sort()
     return partly
 

@@ -40,27 +40,31 @@ from comptoir.placement.kernel import (
 )
 
 
-def hold_gang(node: Ints, held: Ints, pool: Ints, out: Ints, pairs: int, lease: int) -> None:
+def hold_gang(
+    node: Ints, held: Ints, pool: Ints, wide: Ints, out: Ints, pairs: int, lease: int
+) -> None:
     """Let a lease stand on what a search has written to `out`."""
     shared, owner = pool[SHARED], pool[lease + L_OWNER]
     rack, nodes, size = -1, 0, 0
     for i in range(pairs):
         n, part = out[2 * i], out[2 * i + 1]
         if part != node[n + SIZE] or shared:
-            hold(node, held, pool, n, lease, part, part)
+            hold(node, held, pool, wide, n, lease, part, part)
             continue
         if node[n + RACK] != rack or part != size:
-            change_whole_nodes(pool, lease, rack, -nodes, size)
+            if nodes:
+                change_whole_nodes(pool, wide, lease, rack, -nodes, size)
             rack, nodes, size = node[n + RACK], 0, part
         nodes += 1
         pull(node, n, NEXT, PREV, pool, rack + EMPTIES)
         node[n + FREE] = 0
         node[n + OWNER] = owner
         add_holding(node, held, pool, n, lease, part)
-    change_whole_nodes(pool, lease, rack, -nodes, size)
+    if nodes:
+        change_whole_nodes(pool, wide, lease, rack, -nodes, size)
 
 
-def free_gang(node: Ints, held: Ints, pool: Ints, window: Ints, lease: int) -> int:
+def free_gang(node: Ints, held: Ints, pool: Ints, wide: Ints, window: Ints, lease: int) -> int:
     """End all that a lease holds; its row is left to whoever asked. Returns how many holdings."""
     shared = pool[SHARED]
     rack, nodes, size, count = -1, 0, 0, 0
@@ -70,11 +74,12 @@ def free_gang(node: Ints, held: Ints, pool: Ints, window: Ints, lease: int) -> i
         following = held[h + LNEXT]
         n, part = held[h + ON], held[h + HOLDS]
         if part != node[n + SIZE] or shared:
-            free(node, held, pool, window, h, part)
+            free(node, held, pool, wide, window, h, part)
             h = following
             continue
         if node[n + RACK] != rack or part != size:
-            change_whole_nodes(pool, lease, rack, nodes, size)
+            if nodes:
+                change_whole_nodes(pool, wide, lease, rack, nodes, size)
             rack, nodes, size = node[n + RACK], 0, part
         nodes += 1
         push(node, n, NEXT, PREV, pool, rack + EMPTIES)
@@ -84,19 +89,18 @@ def free_gang(node: Ints, held: Ints, pool: Ints, window: Ints, lease: int) -> i
         held[h + ONEXT] = pool[FREE_HELD]
         pool[FREE_HELD] = h
         h = following
-    change_whole_nodes(pool, lease, rack, nodes, size)
+    if nodes:
+        change_whole_nodes(pool, wide, lease, rack, nodes, size)
     pool[lease + L_FIRST] = -1
     return count
 
 
-def change_whole_nodes(pool: Ints, lease: int, r: int, nodes: int, size: int) -> None:
+def change_whole_nodes(pool: Ints, wide: Ints, lease: int, r: int, nodes: int, size: int) -> None:
     """So many wholly free nodes of a rack more, or less: they were or are a lease's."""
-    if nodes == 0:
-        return
-    count_empties(pool, size, nodes)
+    count_empties(pool, wide, size, nodes)
     pool[r + ROOM] += nodes * size
     pool[r + RFREE] += nodes * size
     pool[pool[r + POD] + RFREE] += nodes * size
     mark(pool, r)
     if pool[lease + L_RANK] < GUARANTEED:
-        weigh_rack(pool, lease, r, -nodes * size)
+        weigh_rack(pool, wide, lease, r, -nodes * size)

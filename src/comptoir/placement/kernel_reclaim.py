@@ -24,6 +24,7 @@ from comptoir.placement.kernel import (
     L_RANK,
     L_SINCE,
     L_SIZE,
+    MS_PER_S,
     NOBODY,
     NODES,
     OF,
@@ -35,8 +36,8 @@ from comptoir.placement.kernel import (
     RSIBLING,
     SHARED,
     SIBLING,
-    SINCE,
     SIZE,
+    SUMS,
     W_END,
     W_START,
     WEAK,
@@ -78,24 +79,26 @@ def in_the_way(held: Ints, window: Ints, h: int, start_ms: int, end_ms: int, now
     return window[w + W_END] > start_ms or (window[w + W_START] < 0 and start_ms <= now_ms)
 
 
-def score(pool: Ints, place: int, wanted: int, rank: int, now_ms: int) -> int:
+def score(pool: Ints, wide: Ints, place: int, wanted: int, rank: int, now_s: int) -> int:
     """What freeing `wanted` in a place may cost, by its counters; -1: it cannot be."""
     weak, worked = 0, 0
     for weaker in range(rank):
         weak += pool[place + WEAK + weaker]
-        worked += pool[place + SINCE + weaker]
+        worked += wide[pool[place + SUMS] + weaker]
     if weak == 0 or pool[place + RFREE] + pool[place + PASSING] + weak < wanted:
         return -1
     missing = max(1, wanted - pool[place + ROOM])
-    return missing * max(1, now_ms - worked // weak)
+    return missing * max(1, now_s - worked // weak)
 
 
-def promising_pods(pool: Ints, wanted: int, rank: int, now_ms: int) -> list[tuple[int, int]]:
+def promising_pods(
+    pool: Ints, wide: Ints, wanted: int, rank: int, now_s: int
+) -> list[tuple[int, int]]:
     """(score, pod) of the pods in which something might be freed, the most promising first."""
     found = [(0, 0) for _ in range(0)]
     p = pool[FIRST_POD]
     while p >= 0:
-        estimate = score(pool, p, wanted, rank, now_ms)
+        estimate = score(pool, wide, p, wanted, rank, now_s)
         if estimate >= 0:
             found.append((estimate, p))
         p = pool[p + RSIBLING]
@@ -104,7 +107,7 @@ def promising_pods(pool: Ints, wanted: int, rank: int, now_ms: int) -> list[tupl
 
 
 def promising_places(
-    pool: Ints, level: int, pods: list[int], wanted: int, rank: int, now_ms: int
+    pool: Ints, wide: Ints, level: int, pods: list[int], wanted: int, rank: int, now_s: int
 ) -> list[tuple[int, int]]:
     """(score, place) of the places of some pods, the most promising first.
 
@@ -113,11 +116,11 @@ def promising_places(
     found = [(0, 0) for _ in range(0)]
     for p in pods:
         if level == ON_POD:
-            found.append((youngest(pool, p, wanted, rank, now_ms), p))
+            found.append((youngest(pool, wide, p, wanted, rank, now_s), p))
             continue
         r = pool[p + NODES]
         while r >= 0:
-            estimate = score(pool, r, wanted, rank, now_ms)
+            estimate = score(pool, wide, r, wanted, rank, now_s)
             if estimate >= 0:
                 found.append((estimate, r))
             r = pool[r + RSIBLING]
@@ -125,7 +128,7 @@ def promising_places(
     return found
 
 
-def youngest(pool: Ints, p: int, wanted: int, rank: int, now_ms: int) -> int:
+def youngest(pool: Ints, wide: Ints, p: int, wanted: int, rank: int, now_s: int) -> int:
     """A pod's score from its racks': what is missing is taken where the work is youngest."""
     by_age = [(0, 0) for _ in range(0)]
     r = pool[p + NODES]
@@ -133,9 +136,9 @@ def youngest(pool: Ints, p: int, wanted: int, rank: int, now_ms: int) -> int:
         weak, worked = 0, 0
         for weaker in range(rank):
             weak += pool[r + WEAK + weaker]
-            worked += pool[r + SINCE + weaker]
+            worked += wide[pool[r + SUMS] + weaker]
         if weak:
-            by_age.append((max(1, now_ms - worked // weak), weak))
+            by_age.append((max(1, now_s - worked // weak), weak))
         r = pool[r + RSIBLING]
     by_age.sort()
     missing = max(1, wanted - pool[p + ROOM])
@@ -148,7 +151,7 @@ def youngest(pool: Ints, p: int, wanted: int, rank: int, now_ms: int) -> int:
 
 
 def nodes_of_rack(
-    node: Ints, held: Ints, pool: Ints, r: int, wanted: int, rank: int, now_ms: int
+    node: Ints, held: Ints, pool: Ints, r: int, wanted: int, rank: int, now_s: int
 ) -> list[tuple[int, int]]:
     """(score, node) of the nodes of a rack that might be freed, the most promising first."""
     found = [(0, 0) for _ in range(0)]
@@ -160,7 +163,7 @@ def nodes_of_rack(
             lease, size = held[h + OF], held[h + HOLDS]
             if pool[lease + L_RANK] < rank:
                 weak += size
-                worked += size * max(1, now_ms - pool[lease + L_SINCE])
+                worked += size * max(1, now_s - pool[lease + L_SINCE])
             elif held[h + PASSES] >= 0:
                 passing += size
             h = held[h + ONEXT]
@@ -315,9 +318,9 @@ def gather_rack(
     return free
 
 
-def cost_by_age(pool: Ints, lease: int, now_ms: int) -> int:
+def cost_by_age(pool: Ints, lease: int, now_s: int) -> int:
     """Accelerator-milliseconds that a victim loses, the whole gang's; and one for the act."""
-    return pool[lease + L_SIZE] * max(0, now_ms - pool[lease + L_SINCE]) + 1
+    return pool[lease + L_SIZE] * max(0, now_s - pool[lease + L_SINCE]) * MS_PER_S + 1
 
 
 def enough_pods(pool: Ints, pods: list[tuple[int, int]], wanted: int, rank: int) -> list[int]:
@@ -369,7 +372,7 @@ def cover_unit(
             number = len(victims)
             pool[lease + L_MARK] = number
             victims.append(lease)
-            cost.append(cost_by_age(pool, lease, claim[4]))
+            cost.append(cost_by_age(pool, lease, claim[4] // MS_PER_S))
         records[at] = number
     chosen = cover(records, cost, wanted - free)
     total = 0
@@ -382,6 +385,7 @@ def reclaim(
     node: Ints,
     held: Ints,
     pool: Ints,
+    wide: Ints,
     window: Ints,
     level: int,
     wanted: int,
@@ -398,7 +402,8 @@ def reclaim(
     best = [0 for _ in range(0)]
     best_cost, found, tried = -1, 0, 0
     claim = (owner, rank, now_ms, ENDLESS, now_ms)
-    pods = promising_pods(pool, wanted if level != ON_CLUSTER else 1, rank, now_ms)
+    now_s = now_ms // MS_PER_S
+    pods = promising_pods(pool, wide, wanted if level != ON_CLUSTER else 1, rank, now_s)
     if len(pods) == 0 or (level == ON_NODE and wanted >= pool[WIDTH]):
         return best
     if level == ON_CLUSTER:
@@ -407,10 +412,10 @@ def reclaim(
         return cover_unit(node, held, pool, window, ON_POD, some, missing, claim)[1]
     for first in range(0, len(pods), MOST_PODS):
         some = [pods[i][1] for i in range(first, min(first + MOST_PODS, len(pods)))]
-        for _, place in promising_places(pool, level, some, wanted, rank, now_ms):
+        for _, place in promising_places(pool, wide, level, some, wanted, rank, now_s):
             units = [(0, place)]
             if level == ON_NODE:
-                units = nodes_of_rack(node, held, pool, place, wanted, rank, now_ms)
+                units = nodes_of_rack(node, held, pool, place, wanted, rank, now_s)
             for _, unit in units[:MOST_UNITS]:
                 tried += 1
                 cost, chosen = cover_unit(node, held, pool, window, level, [unit], wanted, claim)

@@ -14,6 +14,7 @@ from comptoir.placement.kernel import (
     L_RANK,
     L_SINCE,
     L_SIZE,
+    MS_PER_S,
     Ints,
 )
 from comptoir.placement.kernel_find import find_up_to
@@ -33,13 +34,14 @@ hash, how many leases stand, the unused rows of `held`; and counts, which are al
 what a step did."""
 
 STEP_MS = 1_000
-_PRIME = (1 << 31) - 1
+_PRIME, _FACTOR = (1 << 31) - 1, 1_000_003
 
 
 def run(
     node: Ints,
     held: Ints,
     pool: Ints,
+    wide: Ints,
     window: Ints,
     out: Ints,
     state: Ints,
@@ -49,7 +51,7 @@ def run(
 ) -> int:
     """So many steps at once; returns the hash."""
     for _ in range(steps):
-        step(node, held, pool, window, out, state, requests, live)
+        step(node, held, pool, wide, window, out, state, requests, live)
     return state[HASH]
 
 
@@ -57,6 +59,7 @@ def step(
     node: Ints,
     held: Ints,
     pool: Ints,
+    wide: Ints,
     window: Ints,
     out: Ints,
     state: Ints,
@@ -71,12 +74,12 @@ def step(
     state[NOW] += STEP_MS
     did = RELEASED
     if state[HELD] >= state[TARGET]:
-        release(node, held, pool, window, state, live)
+        release(node, held, pool, wide, window, state, live)
     else:
         row = state[NEXT_REQUEST]
         state[NEXT_REQUEST] = (row + REQUEST_ROW) % len(requests)
-        did = place(node, held, pool, window, out, state, requests, row, live)
-    settle(pool)
+        did = place(node, held, pool, wide, window, out, state, requests, row, live)
+    settle(pool, wide)
     state[did] += 1
     return did
 
@@ -85,6 +88,7 @@ def place(
     node: Ints,
     held: Ints,
     pool: Ints,
+    wide: Ints,
     window: Ints,
     out: Ints,
     state: Ints,
@@ -96,14 +100,14 @@ def place(
     wanted, level, owner = requests[row + WANTED], requests[row + LEVEL], requests[row + TENANT]
     now_ms, strength = state[NOW], requests[row + STRENGTH]
     did = PLACED
-    pairs = find_up_to(node, pool, out, level, wanted, owner)
+    pairs = find_up_to(node, pool, wide, out, level, wanted, owner)
     if pairs == 0 and strength > 0:
-        victims = reclaim(node, held, pool, window, level, wanted, owner, strength, now_ms)
+        victims = reclaim(node, held, pool, wide, window, level, wanted, owner, strength, now_ms)
         for victim in victims:
-            take_back(node, held, pool, window, state, victim)
+            take_back(node, held, pool, wide, window, state, victim)
         if len(victims):
-            settle(pool)
-            pairs = find_up_to(node, pool, out, level, wanted, owner)
+            settle(pool, wide)
+            pairs = find_up_to(node, pool, wide, out, level, wanted, owner)
             did = RECLAIMS
     if pairs == 0 or pairs > state[ROWS] or pool[FREE_LEASE] < 0:
         return REFUSED
@@ -113,10 +117,12 @@ def place(
     pool[lease + L_RANK] = requests[row + WEAKNESS]
     pool[lease + L_FIRST] = -1
     pool[lease + L_SIZE] = wanted
-    pool[lease + L_SINCE] = now_ms
+    pool[lease + L_SINCE] = now_ms // MS_PER_S
+    value = state[HASH]
     for i in range(pairs):
-        add_to_hash(state, out[2 * i] * 2_048 + out[2 * i + 1])
-    hold_gang(node, held, pool, out, pairs, lease)
+        value = (value * _FACTOR + out[2 * i] * 2_048 + out[2 * i + 1]) % _PRIME
+    state[HASH] = value
+    hold_gang(node, held, pool, wide, out, pairs, lease)
     state[ROWS] -= pairs
     live[state[LIVE]] = lease
     state[LIVE] += 1
@@ -124,16 +130,20 @@ def place(
     return did
 
 
-def take_back(node: Ints, held: Ints, pool: Ints, window: Ints, state: Ints, victim: int) -> None:
+def take_back(
+    node: Ints, held: Ints, pool: Ints, wide: Ints, window: Ints, state: Ints, victim: int
+) -> None:
     """A lease is reclaimed; its row is kept, with size 0, until it is drawn."""
     state[VICTIMS] += 1
-    add_to_hash(state, victim)
+    state[HASH] = (state[HASH] * _FACTOR + victim) % _PRIME
     state[HELD] -= pool[victim + L_SIZE]
-    state[ROWS] += free_gang(node, held, pool, window, victim)
+    state[ROWS] += free_gang(node, held, pool, wide, window, victim)
     pool[victim + L_SIZE] = 0
 
 
-def release(node: Ints, held: Ints, pool: Ints, window: Ints, state: Ints, live: Ints) -> None:
+def release(
+    node: Ints, held: Ints, pool: Ints, wide: Ints, window: Ints, state: Ints, live: Ints
+) -> None:
     """Draw a lease that stands, and end it."""
     size = 0
     while size == 0:
@@ -144,11 +154,6 @@ def release(node: Ints, held: Ints, pool: Ints, window: Ints, state: Ints, live:
         live[at] = live[state[LIVE]]
         size = pool[lease + L_SIZE]
         state[HELD] -= size
-        state[ROWS] += free_gang(node, held, pool, window, lease)
+        state[ROWS] += free_gang(node, held, pool, wide, window, lease)
         pool[lease + L_FIRST] = pool[FREE_LEASE]
         pool[FREE_LEASE] = lease
-
-
-def add_to_hash(state: Ints, value: int) -> None:
-    """Take a value into the running hash."""
-    state[HASH] = (state[HASH] * 1_000_003 + value) % _PRIME

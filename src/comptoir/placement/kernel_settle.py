@@ -37,7 +37,7 @@ BY_RACK, BY_POD, BY_WHOLE = 0, 1, 2
 """The regions of the lists of places: racks by room, pods by room, pods by wholly free racks."""
 
 
-def settle(pool: Ints) -> None:
+def settle(pool: Ints, wide: Ints) -> None:
     """Move every marked rack, then every pod that this changed, to its bucket."""
     r = pool[DIRTY]
     pods = -1
@@ -54,42 +54,42 @@ def settle(pool: Ints) -> None:
         pool[r + TOLD_CAPACITY] = capacity
         place = -1 if room == 0 else WHOLE_RACK if room == capacity else room
         if place != pool[r + PLACE]:
-            move_rack(pool, r, p, place)
+            move_rack(pool, wide, r, p, place)
         r = following
     pool[DIRTY] = -1
     while pods >= 0:
         following = pool[pods + MARKED]
         pool[pods + MARKED] = UNMARKED
-        settle_pod(pool, pods)
+        settle_pod(pool, wide, pods)
         pods = following
 
 
-def move_rack(pool: Ints, r: int, p: int, place: int) -> None:
+def move_rack(pool: Ints, wide: Ints, r: int, p: int, place: int) -> None:
     """Hang a rack under another room, or among its pod's wholly free racks."""
     old = pool[r + PLACE]
     if old == WHOLE_RACK:
         pull(pool, r, RNEXT, RPREV, pool, p + EMPTIES)
-        change_whole(pool, p, -1)
+        change_whole(pool, wide, p, -1)
     elif old >= 0:
-        pull_place(pool, r, RNEXT, RPREV, BY_RACK, old)
+        pull_place(pool, wide, r, RNEXT, RPREV, BY_RACK, old)
     if place == WHOLE_RACK:
         push(pool, r, RNEXT, RPREV, pool, p + EMPTIES)
-        change_whole(pool, p, 1)
+        change_whole(pool, wide, p, 1)
     elif place >= 0:
-        push_place(pool, r, RNEXT, RPREV, BY_RACK, place)
+        push_place(pool, wide, r, RNEXT, RPREV, BY_RACK, place)
     pool[r + PLACE] = place
 
 
-def change_whole(pool: Ints, p: int, by: int) -> None:
+def change_whole(pool: Ints, wide: Ints, p: int, by: int) -> None:
     """A pod has one wholly free rack more, or one less."""
     if pool[p + WHOLE]:
-        pull_place(pool, p, WNEXT, WPREV, BY_WHOLE, pool[p + WHOLE])
+        pull_place(pool, wide, p, WNEXT, WPREV, BY_WHOLE, pool[p + WHOLE])
     pool[p + WHOLE] += by
     if pool[p + WHOLE]:
-        push_place(pool, p, WNEXT, WPREV, BY_WHOLE, pool[p + WHOLE])
+        push_place(pool, wide, p, WNEXT, WPREV, BY_WHOLE, pool[p + WHOLE])
 
 
-def settle_pod(pool: Ints, p: int) -> None:
+def settle_pod(pool: Ints, wide: Ints, p: int) -> None:
     """Hang a pod under its room, and tell the pool."""
     room = pool[p + ROOM]
     pool[ALL_ROOM] += room - pool[p + TOLD_ROOM]
@@ -100,21 +100,25 @@ def settle_pod(pool: Ints, p: int) -> None:
     old = pool[p + PLACE]
     if place != old:
         if old >= 0:
-            pull_place(pool, p, RNEXT, RPREV, BY_POD, old)
+            pull_place(pool, wide, p, RNEXT, RPREV, BY_POD, old)
         if place >= 0:
-            push_place(pool, p, RNEXT, RPREV, BY_POD, place)
+            push_place(pool, wide, p, RNEXT, RPREV, BY_POD, place)
         pool[p + PLACE] = place
 
 
-def push_place(pool: Ints, item: int, after: int, before: int, region: int, bucket: int) -> None:
+def push_place(
+    pool: Ints, wide: Ints, item: int, after: int, before: int, region: int, bucket: int
+) -> None:
     """Hang a rack or pod in a bucket of a region."""
     push(pool, item, after, before, pool, pool[LISTS] + region * pool[WIDE] + bucket)
-    pool[pool[MAPS] + region * pool[WIDE_WORDS] + bucket // BITS] |= 1 << (bucket % BITS)
+    wide[pool[MAPS] + region * pool[WIDE_WORDS] + bucket // BITS] |= 1 << (bucket % BITS)
 
 
-def pull_place(pool: Ints, item: int, after: int, before: int, region: int, bucket: int) -> None:
+def pull_place(
+    pool: Ints, wide: Ints, item: int, after: int, before: int, region: int, bucket: int
+) -> None:
     """Take a rack or pod out of a bucket of a region."""
     at = pool[LISTS] + region * pool[WIDE] + bucket
     pull(pool, item, after, before, pool, at)
     if pool[at] < 0:
-        pool[pool[MAPS] + region * pool[WIDE_WORDS] + bucket // BITS] &= ~(1 << (bucket % BITS))
+        wide[pool[MAPS] + region * pool[WIDE_WORDS] + bucket // BITS] &= ~(1 << (bucket % BITS))

@@ -20,13 +20,17 @@ from comptoir.placement import kernel as k
 from comptoir.placement.backend import Backend
 from comptoir.placement.kernel_reclaim import enough_pods, room_beside
 from comptoir.units.ids import AllocationId, LeaseId, NodeId, TenantId
+from comptoir.units.time import MS_PER_S
 
 _FEWEST_OWNERS = 2
+_YEAR_2020_S = 1_577_836_800
+MOST_PAIRS = 8_192
+"""Nodes in the answer of a search for which `reserve` makes room ahead."""
 _CHUNK = 64
 """Unused rows that a table gains at least; a large one gains an eighth."""
 
 
-Memory = tuple[k.Ints, k.Ints, k.Ints, k.Ints, k.Ints]
+Memory = tuple[k.Ints, k.Ints, k.Ints, k.Ints, k.Ints, k.Ints]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +76,8 @@ class Pool:
         self._owner_rows = _FEWEST_OWNERS
         self._seen: Memory | None = None
         self.node, self.held, self.out = array("i"), array("i"), array("i")
-        self.pool = array("q", [0] * k.POOL_ROW)
-        self.window = array("q")
+        self.pool = array("i", [0] * k.POOL_ROW)
+        self.wide, self.window = array("q"), array("q")
         for column in (k.DIRTY, k.FREE_HELD, k.FREE_LEASE, k.FIRST_POD):
             self.pool[column] = -1
         self.pool[k.SHARED] = self.shared
@@ -82,24 +86,24 @@ class Pool:
 
     @property
     def memory(self) -> "Memory":
-        """The tables as the back end sees them: node, held, pool, window, out."""
+        """The tables as the back end sees them: node, held, pool, wide, window, out."""
         if self._seen is None:
             view = self.backend.view
             self._seen = (
-                view(self.node), view(self.held), view(self.pool), view(self.window),
-                view(self.out),
+                view(self.node), view(self.held), view(self.pool), view(self.wide),
+                view(self.window), view(self.out),
             )  # fmt: skip
         return self._seen
 
     def settle(self) -> None:
         """Make the tables fit to be searched."""
         if self.pool[k.DIRTY] >= 0:
-            self.backend.settle(self.memory[2])
+            self.backend.settle(*self.memory[2:4])
 
     @property
     def bytes_used(self) -> int:
         """What the flat tables take."""
-        tables = (self.node, self.held, self.pool, self.window, self.out)
+        tables = (self.node, self.held, self.pool, self.wide, self.window, self.out)
         return sum(len(table) * table.itemsize for table in tables)
 
     # What the snapshot feeds.
@@ -144,7 +148,7 @@ class Pool:
         self.layout += 1
         if is_open != (self.node[n + k.SIZE] > 0):
             change = self.backend.open_node if is_open else self.backend.close_node
-            change(*self.memory[:3], n)
+            change(*self.memory[:4], n)
 
     def hold(self, allocation: Allocation, lease: Lease | None) -> None:
         """An allocation stands on its node from now on."""
@@ -158,7 +162,7 @@ class Pool:
         held_by = self._lease(allocation, lease)
         if self.pool[k.FREE_HELD] < 0:
             self._more_holdings(max(_CHUNK, len(self.held) // k.HELD_ROW // 8))
-        h = self.backend.hold(*self.memory[:3], n, held_by, size, fresh)
+        h = self.backend.hold(*self.memory[:4], n, held_by, size, fresh)
         self.holdings[allocation.id] = h
         self.set_window(allocation)
 
@@ -167,13 +171,16 @@ class Pool:
         h = self.holdings[allocation.id]
         if allocation.ends_at_ms is None and allocation.delivered_from_ms is not None:
             if self.held[h + k.PASSES] >= 0:
-                self.backend.stay(*self.memory[:4], h)
+                node, held, pool, _, window, _ = self.memory
+                self.backend.stay(node, held, pool, window, h)
             return
         if self.pool[k.WINDOWS] == len(self.window):
             self._more_windows()
         start = -1 if allocation.delivered_from_ms is not None else allocation.starts_at_ms
         end = ENDLESS if allocation.ends_at_ms is None else allocation.ends_at_ms
-        self.backend.let_pass(*self.memory[:4], h, start, max(end, allocation.starts_at_ms + 1))
+        node, held, pool, _, window, _ = self.memory
+        end = max(end, allocation.starts_at_ms + 1)
+        self.backend.let_pass(node, held, pool, window, h, start, end)
 
     def free(self, allocation: Allocation, others: Iterable[Allocation]) -> None:
         """An allocation stands no more; `others` still stand on its node."""
@@ -191,7 +198,7 @@ class Pool:
         else:
             self.taken[row] &= ~mask_of(allocation.accelerators)
         of = self.held[h + k.OF]
-        self.backend.free(*self.memory[:4], h, released)
+        self.backend.free(*self.memory[:5], h, released)
         if self.pool[of + k.L_FIRST] < 0:
             del self._leases[allocation.lease_id], self.lease_ids[of]
             self.pool[of + k.L_FIRST] = self.pool[k.FREE_LEASE]
@@ -202,9 +209,9 @@ class Pool:
         of = self._leases.get(lease.id)
         if of is None:
             return
-        rank, since = rank_of(lease), lease.state_since_ms
+        rank, since = rank_of(lease), _seconds(lease.state_since_ms)
         if rank != self.pool[of + k.L_RANK] or since != self.pool[of + k.L_SINCE]:
-            self.backend.rank_lease(*self.memory[:3], of, rank, since)
+            self.backend.rank_lease(*self.memory[:4], of, rank, since)
         self.pool[of + k.L_SIZE] = lease.accelerators
 
     # What placement asks.
@@ -231,8 +238,8 @@ class Pool:
             self._seen = None
             self.out = array("i", bytes(4 * most))
         self.settle()
-        node, _, pool, _, out = self.memory
-        pairs = self.backend.find(node, pool, out, level, wanted, owner)
+        node, _, pool, wide, _, out = self.memory
+        pairs = self.backend.find(node, pool, wide, out, level, wanted, owner)
         ids, out = self.ids, self.out
         return [(ids[out[2 * i] // k.NODE_ROW], out[2 * i + 1]) for i in range(pairs)]
 
@@ -247,7 +254,7 @@ class Pool:
     def promising_pods(self, wanted: int, rank: int, now_ms: int) -> list[tuple[int, int]]:
         """(score, pod) of the pods in which something might be freed, the best first."""
         self.settle()
-        return self.backend.promising_pods(self.memory[2], wanted, rank, now_ms)
+        return self.backend.promising_pods(*self.memory[2:4], wanted, rank, _seconds(now_ms))
 
     def enough_pods(self, wanted: int, rank: int, now_ms: int) -> list[int]:
         """The pods with the youngest work that may free so much together."""
@@ -263,12 +270,12 @@ class Pool:
         self, level: int, pods: list[int], wanted: int, rank: int, now_ms: int
     ) -> list[tuple[int, int]]:
         """(score, place) of the places of some pods that might be freed, the best first."""
-        pool, listed = self.memory[2], self.backend.listed(pods)
-        return self.backend.promising_places(pool, level, listed, wanted, rank, now_ms)
+        listed, now_s = self.backend.listed(pods), _seconds(now_ms)
+        return self.backend.promising_places(*self.memory[2:4], level, listed, wanted, rank, now_s)
 
     def nodes_of_rack(self, r: int, wanted: int, rank: int, now_ms: int) -> list[tuple[int, int]]:
         """(score, node) of the nodes of a rack that might be freed."""
-        return self.backend.nodes_of_rack(*self.memory[:3], r, wanted, rank, now_ms)
+        return self.backend.nodes_of_rack(*self.memory[:3], r, wanted, rank, _seconds(now_ms))
 
     def weak_leases(self, level: int, place: int, rank: int) -> list[LeaseId]:
         """Leases weaker than `rank` that hold something in a place."""
@@ -280,7 +287,8 @@ class Pool:
     ) -> tuple[int, list[int]]:
         """What is free in a place without any reclaim, and the records of what could be."""
         self.settle()
-        return self.backend.gathered(*self.memory[:4], level, place, claim)
+        node, held, pool, _, window, _ = self.memory
+        return self.backend.gathered(node, held, pool, window, level, place, claim)
 
     def contents(self) -> dict[str, object]:
         """All that the tables say, by ids: two pools of one book say the same."""
@@ -294,9 +302,8 @@ class Pool:
             )
             for id, n in self.handles.items()
         }  # fmt: skip
-        columns = (k.ROOM, k.RFREE, k.CAPACITY, k.PASSING, *range(k.WEAK, k.RACK_ROW))
-        racks = {name: [pool[r + c] for c in columns] for name, r in self._racks.items()}
-        pods = {name: [pool[p + c] for c in columns] for name, p in self._pods.items()}
+        racks = {name: self._counts(r) for name, r in self._racks.items()}
+        pods = {name: self._counts(p) for name, p in self._pods.items()}
         holdings = {}
         for id, h in self.holdings.items():
             w, lease = held[h + k.PASSES], held[h + k.OF]
@@ -313,13 +320,20 @@ class Pool:
             "holdings": holdings,
         }
 
+    def _counts(self, place: int) -> list[int]:
+        """What a rack or pod counts."""
+        columns = (k.ROOM, k.RFREE, k.CAPACITY, k.PASSING, *range(k.WEAK, k.WEAK + k.STRENGTHS))
+        sums = self.pool[place + k.SUMS]
+        counts = [self.pool[place + column] for column in columns]
+        return [*counts, *self.wide[sums : sums + k.STRENGTHS]]
+
     # Memory.
 
     def reserve(self, holdings: int, leases: int) -> None:
         """Make room ahead, and for the largest answer of a search."""
         self._more_holdings(holdings)
         self._more_leases(leases)
-        self.out = array("i", bytes(4 * (2 * len(self.ids) + 4)))
+        self.out = array("i", bytes(4 * (2 * min(len(self.ids), MOST_PAIRS) + 4)))
 
     def number_owner(self, tenant: TenantId) -> int:
         """The number of a tenant here, from now on."""
@@ -338,8 +352,9 @@ class Pool:
         owner = self._owner(allocation.tenant_id)
         fields = [owner, k.GUARANTEED, -1, len(allocation.accelerators), 0, 0]
         if lease is not None:
-            fields = [owner, rank_of(lease), -1, lease.accelerators, lease.state_since_ms, 0]
-        self.pool[of : of + k.LEASE_ROW] = array("q", fields)
+            since = _seconds(lease.state_since_ms)
+            fields = [owner, rank_of(lease), -1, lease.accelerators, since, 0]
+        self.pool[of : of + k.LEASE_ROW] = array("i", fields)
         return of
 
     def _owner(self, tenant: TenantId) -> int:
@@ -358,6 +373,7 @@ class Pool:
             p = self._pods[name] = self._new_rows([0] * k.POD_ROW)
             for column in (k.EMPTIES, k.RNEXT, k.RPREV, k.PLACE, k.NODES, k.WNEXT, k.WPREV):
                 self.pool[p + column] = -1
+            self.pool[p + k.SUMS] = self._new_words(k.STRENGTHS)
             self.pool[p + k.MARKED] = k.UNMARKED
             self.pool[p + k.NUMBER] = len(self._pods) - 1
             self.pool[p + k.RSIBLING] = self.pool[k.FIRST_POD]
@@ -371,6 +387,7 @@ class Pool:
             r = self._racks[node.pod, node.rack] = self._new_rows([0] * k.RACK_ROW)
             for column in (k.EMPTIES, k.RNEXT, k.RPREV, k.PLACE, k.NODES):
                 self.pool[r + column] = -1
+            self.pool[r + k.SUMS] = self._new_words(k.STRENGTHS)
             self.pool[r + k.MARKED] = k.UNMARKED
             self.pool[r + k.NUMBER] = len(self._racks) - 1
             self.pool[r + k.POD] = p
@@ -391,6 +408,13 @@ class Pool:
         self._seen = None
         first = len(self.pool)
         self.pool.extend(rows)
+        return first
+
+    def _new_words(self, count: int) -> int:
+        """New memory at the end of the table of 64 bits."""
+        self._seen = None
+        first = len(self.wide)
+        self.wide.frombytes(bytes(8 * count))
         return first
 
     def _more_holdings(self, rows: int) -> None:
@@ -425,7 +449,7 @@ class Pool:
         pool, words = self.pool, -(-width // k.BITS)
         old, old_width, sums = pool[k.NODE_LISTS], pool[k.WIDTH], pool[k.OWNER_FREE]
         lists = self._new_rows([0] * width + [-1] * (owners - 1) * width)
-        bits = self._new_rows([0] * (owners * words))
+        bits = self._new_words(owners * words)
         free = self._new_rows([0] * owners)
         for owner in range(min(owners, self._owner_rows) if old else 0):
             pool[free + owner] = pool[sums + owner]
@@ -433,7 +457,7 @@ class Pool:
                 head = pool[old + owner * old_width + count]
                 pool[lists + owner * width + count] = head
                 if head > 0 or (head == 0 and owner != k.NOBODY):  # NOBODY's are counts
-                    pool[bits + owner * words + count // k.BITS] |= 1 << count % k.BITS
+                    self.wide[bits + owner * words + count // k.BITS] |= 1 << count % k.BITS
         pool[k.WIDTH], pool[k.WORDS] = width, words
         pool[k.NODE_LISTS], pool[k.NODE_BITS], pool[k.OWNER_FREE] = lists, bits, free
         self._owner_rows = owners
@@ -443,7 +467,7 @@ class Pool:
         wide = 1 << (width - 1).bit_length()
         self.pool[k.WIDE], self.pool[k.WIDE_WORDS] = wide, -(-wide // k.BITS)
         self.pool[k.LISTS] = self._new_rows([-1] * (3 * wide))
-        self.pool[k.MAPS] = self._new_rows([0] * (3 * self.pool[k.WIDE_WORDS]))
+        self.pool[k.MAPS] = self._new_words(3 * self.pool[k.WIDE_WORDS])
         for p in self._pods.values():
             self.pool[p + k.PLACE] = self.pool[p + k.EMPTIES] = -1
             self.pool[p + k.WHOLE] = 0
@@ -455,6 +479,11 @@ class Pool:
 
 
 ENDLESS = 1 << 60
+
+
+def _seconds(instant_ms: int) -> int:
+    """An instant in 32 bits: seconds since 2020, until 2088."""
+    return instant_ms // MS_PER_S - _YEAR_2020_S
 
 
 def rank_of(lease: Lease) -> int:

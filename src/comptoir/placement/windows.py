@@ -67,10 +67,10 @@ def places_of(pool: Pool, shape: Shape) -> Counts:
         return np.arange(len(node), dtype=np.int64)
     if shape in (Shape.CLUSTER, Shape.SITE):
         return np.zeros(len(node), np.int64)
-    table = np.frombuffer(pool.pool, np.int64)
+    table = np.frombuffer(pool.pool, np.int32)
     racks = node[:, k.RACK].astype(np.int64)
     at = racks if shape is Shape.RACK else table[racks + k.POD]
-    numbers: Counts = table[at + k.NUMBER]
+    numbers: Counts = table[at + k.NUMBER].astype(np.int64)
     return numbers
 
 

@@ -66,7 +66,8 @@ def build(nodes: int, occupancy_percent: int, backend: Backend, seed: int = 1) -
         )  # fmt: skip
     for tenant in range(TENANTS):
         pool.number_owner(TenantId(f"tn_{tenant}"))
-    holdings, leases = nodes * 5 // 4 + 8_192, nodes * 9 // 20 + 4_096
+    holdings = nodes * (18 + occupancy_percent) // 100 + 8_192
+    leases = nodes * 36 * occupancy_percent // 10_000 + 4_096
     pool.reserve(holdings, leases)
     state = array("q", bytes(8 * replay.STATE_SIZE))
     state[replay.DRAW] = FIRST_DRAW
