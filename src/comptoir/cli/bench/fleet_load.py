@@ -51,8 +51,14 @@ class Load:
             self.run(100)
 
 
-def build(nodes: int, occupancy_percent: int, backend: Backend, seed: int = 1) -> Load:
-    """An empty fleet, and requests for it."""
+def build(
+    nodes: int, occupancy_percent: int, backend: Backend, seed: int = 1, spare_percent: int = 0
+) -> Load:
+    """An empty fleet, and requests for it.
+
+    Args:
+        spare_percent: Room for more leases than 95 % of a large fleet holds, in % of nodes.
+    """
     pool = Pool(PoolKey("h100-sxm", "bench", "a", 0, None, OPEN), backend)
     for number in range(nodes):
         rack = number // NODES_A_RACK
@@ -66,8 +72,8 @@ def build(nodes: int, occupancy_percent: int, backend: Backend, seed: int = 1) -
         )  # fmt: skip
     for tenant in range(TENANTS):
         pool.number_owner(TenantId(f"tn_{tenant}"))
-    holdings = nodes * (18 + occupancy_percent) // 100 + 8_192
-    leases = nodes * 36 * occupancy_percent // 10_000 + 4_096
+    holdings = nodes * (113 + spare_percent) // 100 + 8_192
+    leases = nodes * (34 + spare_percent) // 100 + 4_096
     pool.reserve(holdings, leases)
     state = array("q", bytes(8 * replay.STATE_SIZE))
     state[replay.DRAW] = FIRST_DRAW

@@ -58,7 +58,7 @@ def _measured(nodes: int, backend: Backend) -> tuple[list[Figure], dict[str, flo
     singles, reclaims = _singles(load, SINGLE_STEPS[name])
     tables, ids = bytes_of(load)
     megabytes = (tables + (ids if name == "plain" else 0)) / 1e6
-    fuller = build(nodes, FULLER_PERCENT, backend)
+    fuller = build(nodes, FULLER_PERCENT, backend, spare_percent=30)
     fuller.fill()
     reclaims += _until_reclaims(fuller, MOST_FULLER_STEPS[name], RECLAIMS - len(reclaims))
     reclaims.sort()
