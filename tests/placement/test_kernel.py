@@ -205,11 +205,11 @@ class Fleet(RuleBasedStateMachine):
                 assert got[2] == sum(node.accelerators for node in opened)
                 assert got[4] == sum(len(a.accelerators) for a in weak)
                 assert got[8] == sum(len(a.accelerators) * since_s(a) for a in weak)
-        assert pool.pool[k.ALL_ROOM] == model.room(list(model.nodes.values()))
+        assert pool.tables.pool[k.ALL_ROOM] == model.room(list(model.nodes.values()))
 
     def rank_of(self, allocation: Any) -> int:
-        of = self.pool.held[self.pool.holdings[allocation.id] + k.OF]
-        return self.pool.pool[of + k.L_RANK]
+        of = self.pool.tables.held[self.pool.holdings[allocation.id] + k.OF]
+        return self.pool.tables.pool[of + k.L_RANK]
 
     @invariant()
     def the_whole_pool_is_found_and_no_more(self) -> None:

@@ -15,9 +15,9 @@ SEEDS = (1, 2, 3)
 
 def table_digest(load: Load) -> str:
     """Every integer of every table."""
-    pool = load.pool
+    tables = load.pool.tables
     seen = hashlib.sha256()
-    for table in (pool.node, pool.held, pool.pool, pool.window):
+    for table in (tables.node, tables.held, tables.pool, tables.wide):
         seen.update(table.tobytes())
     return seen.hexdigest()
 

@@ -101,7 +101,7 @@ def options_for(function: FunctionType, functions: dict[str, FunctionType]) -> d
 
     Without a check for division by zero, which no function here can meet. And without counting
     references to the tables, unless the function keeps lists: counting them at every
-    call took ten times as long as the work (`docs/decisions/0006`).
+    call took ten times as long as the work (`docs/decisions/0007`).
     """
     counts = keeps_lists(function, functions)
     return {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": counts}

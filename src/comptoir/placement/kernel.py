@@ -22,7 +22,7 @@ A gang changes the counts of each rack once, and marks it; `settle` (`kernel_set
 every marked rack and pod to its bucket. Nothing may be searched before it has run.
 Invariant: every count is the sum of what hangs below it (`tests/placement/test_kernel.py` holds it
 against a model made of sets). Neighbours: `kernel_find.py` searches, `kernel_reclaim.py` looks
-for victims, `pools.py` owns the memory and knows the ids.
+for victims, `tables.py` owns the memory, `pools.py` knows the ids.
 """
 
 from collections.abc import MutableSequence

@@ -21,13 +21,14 @@ from comptoir.leases.lease import Lease, LeaseRequest, Shape
 from comptoir.placement import kernel as k
 from comptoir.placement.kernel_find import ON_CLUSTER, ON_NODE, ON_POD, ON_RACK
 from comptoir.placement.kernel_reclaim import (
+    ENDLESS,
     MOST_PODS,
     MOST_SPARE,
     MOST_TRIED,
     MOST_UNITS,
     RECORD,
 )
-from comptoir.placement.pools import ENDLESS, Pool, mask_of, rank_of
+from comptoir.placement.pools import Pool, mask_of, rank_of
 from comptoir.placement.snapshot import Snapshot, promised_until, standing_window
 from comptoir.placement.tiers import by_tier, one_price
 from comptoir.units.ids import LeaseId, NodeId

@@ -15,7 +15,8 @@ import numpy as np
 from comptoir.leases.lease import Shape
 from comptoir.placement import kernel as k
 from comptoir.placement.kernel_find import ON_CLUSTER, ON_NODE, ON_RACK
-from comptoir.placement.pools import ENDLESS, Pool
+from comptoir.placement.kernel_reclaim import ENDLESS
+from comptoir.placement.pools import Pool
 from comptoir.units.ids import LeaseId, NodeId, TenantId
 from comptoir.units.time import Window
 
@@ -32,7 +33,7 @@ def something_passes(pool: Pool, window: Window, now_ms: int) -> bool:
 def available(pool: Pool, tenant: TenantId, window: Window, now_ms: int, free_on: FreeOn) -> Counts:
     """By row number, what each node of a pool has free for a tenant over a window."""
     rows, gone = _gone(pool, window, now_ms)
-    node = np.frombuffer(pool.node, np.int32).reshape(-1, k.NODE_ROW)
+    node = np.frombuffer(pool.tables.node, np.int32).reshape(-1, k.NODE_ROW)
     gains = np.zeros(len(node), np.int64)
     np.add.at(gains, rows[gone, k.W_NODE] // k.NODE_ROW, rows[gone, k.W_SIZE])
     free = node[:, k.FREE] + gains
@@ -62,12 +63,12 @@ def _gone(pool: Pool, window: Window, now_ms: int) -> tuple[Counts, np.ndarray[A
 
 def places_of(pool: Pool, shape: Shape) -> Counts:
     """By row number, the place of each node at a shape, counted from 0."""
-    node = np.frombuffer(pool.node, np.int32).reshape(-1, k.NODE_ROW)
+    node = np.frombuffer(pool.tables.node, np.int32).reshape(-1, k.NODE_ROW)
     if shape is Shape.NODE:
         return np.arange(len(node), dtype=np.int64)
     if shape in (Shape.CLUSTER, Shape.SITE):
         return np.zeros(len(node), np.int64)
-    table = np.frombuffer(pool.pool, np.int32)
+    table = np.frombuffer(pool.tables.pool, np.int32)
     racks = node[:, k.RACK].astype(np.int64)
     at = racks if shape is Shape.RACK else table[racks + k.POD]
     numbers: Counts = table[at + k.NUMBER].astype(np.int64)
@@ -81,15 +82,15 @@ def within(pool: Pool, counts: Counts, level: int, place: int) -> Counts:
     if level == ON_NODE:
         rows, place = places_of(pool, Shape.NODE), place // k.NODE_ROW
     elif level == ON_RACK:
-        rows, place = places_of(pool, Shape.RACK), pool.pool[place + k.NUMBER]
+        rows, place = places_of(pool, Shape.RACK), pool.tables.pool[place + k.NUMBER]
     else:
-        rows, place = places_of(pool, Shape.POD), pool.pool[place + k.NUMBER]
+        rows, place = places_of(pool, Shape.POD), pool.tables.pool[place + k.NUMBER]
     return np.where(rows == place, counts, 0)
 
 
 def roomiest(pool: Pool, counts: Counts, places: Counts) -> tuple[int, int, int] | None:
     """(free, place, one of its rows) of the place with the most free; None: no node in service."""
-    node = np.frombuffer(pool.node, np.int32).reshape(-1, k.NODE_ROW)
+    node = np.frombuffer(pool.tables.node, np.int32).reshape(-1, k.NODE_ROW)
     opened = np.flatnonzero(node[:, k.SIZE] > 0)
     if not len(opened):
         return None
@@ -111,7 +112,7 @@ def ending(
     here = rows[there & (ends_ms > after_ms) & (ends_ms < ENDLESS)]
     found: dict[tuple[int, LeaseId], int] = {}
     for h, _, size, _, end_ms in here[np.argsort(here[:, k.W_END], kind="stable")].tolist():
-        key = end_ms, pool.lease_ids[pool.held[h + k.OF]]
+        key = end_ms, pool.lease_ids[pool.tables.held[h + k.OF]]
         if key not in found and len(found) == most:
             break
         found[key] = found.get(key, 0) + size
@@ -147,7 +148,9 @@ def next_ending(pool: Pool, after_ms: int) -> int | None:
 
 def _passing(pool: Pool) -> Counts:
     """What stands in a pool at some time and not for ever: one row each."""
-    return np.frombuffer(pool.window, np.int64)[: pool.pool[k.WINDOWS]].reshape(-1, k.WINDOW_ROW)
+    return np.frombuffer(pool.tables.window, np.int64)[: pool.tables.pool[k.WINDOWS]].reshape(
+        -1, k.WINDOW_ROW
+    )
 
 
 def tightest(counts: Counts, places: Counts, wanted: int) -> tuple[int, int] | None:

@@ -39,11 +39,15 @@ class Load:
 
     def run(self, steps: int) -> int:
         """So many steps; returns the hash of all that was done."""
-        return self.pool.backend.run(*self.pool.memory, self.state, self.requests, self.live, steps)
+        return self.pool.backend.run(
+            *self.pool.tables.memory, self.state, self.requests, self.live, steps
+        )
 
     def step(self) -> int:
         """One step; returns what it was."""
-        return self.pool.backend.step(*self.pool.memory, self.state, self.requests, self.live)
+        return self.pool.backend.step(
+            *self.pool.tables.memory, self.state, self.requests, self.live
+        )
 
     def fill(self) -> None:
         """Place until the target is reached."""
@@ -74,7 +78,9 @@ def build(
         pool.number_owner(TenantId(f"tn_{tenant}"))
     holdings = nodes * (113 + spare_percent) // 100 + 8_192
     leases = nodes * (34 + spare_percent) // 100 + 4_096
-    pool.reserve(holdings, leases)
+    pool.tables.more_holdings(holdings)
+    pool.tables.more_leases(leases)
+    pool.tables.room_for_answer(min(nodes, GANGS[-1]) + 2)
     state = array("q", bytes(8 * replay.STATE_SIZE))
     state[replay.DRAW] = FIRST_DRAW
     state[replay.TARGET] = nodes * ACCELERATORS * occupancy_percent // 100
@@ -119,4 +125,4 @@ def bytes_of(load: Load) -> tuple[int, int]:
     """What the flat tables take, and beside them what the ids of their nodes take."""
     pool = load.pool
     ids = pool.ids.__sizeof__() + pool.taken.__sizeof__() + pool.handles.__sizeof__()
-    return pool.bytes_used, ids + 32 * len(pool.ids)
+    return pool.tables.bytes_used, ids + 32 * len(pool.ids)
