@@ -18,10 +18,10 @@ from comptoir.fleet.files import (
 )
 from comptoir.fleet.nodes import MOST_ACCEPT_WITHIN_S, MOST_FENCE_AFTER_S
 from comptoir.fleet.read_file import read_fleet_file
-from comptoir.fleet.reading import MOST_PROBLEMS
 from comptoir.fleet.topology import Fabric
 from comptoir.fleet.write_file import write_fleet_file
 from comptoir.units.errors import Invalid
+from comptoir.units.reading import MOST_PROBLEMS
 from comptoir.units.recurrence import parse_recurrence
 from comptoir.units.time import parse_instant
 
@@ -156,38 +156,38 @@ PROBLEMS = [
     ("accelerators = 24576", "accelerators = 24575", 16, "accelerators", "fleet_counts"),
     ("racks = 192", "racks = 191", 16, "accelerators", "fleet_counts"),
     ('kind = "h100-sxm"', 'kind = "h100"', 3, "inbound[0].kind", "unknown_kind"),
-    ('kind = "h100-sxm"', "kind = 100", 3, "inbound[0].kind", "fleet_bad_value"),
-    ('kind = "h100-sxm"', "", 1, "inbound[0]", "fleet_missing_field"),
+    ('kind = "h100-sxm"', "kind = 100", 3, "inbound[0].kind", "file_bad_value"),
+    ('kind = "h100-sxm"', "", 1, "inbound[0]", "file_missing_field"),
     ("cost = 1.60", "cost = -1.60", 4, "inbound[0].cost", "bad_price"),
     ("cost = 1.60", "cost = 1e3", 4, "inbound[0].cost", "bad_price"),
-    ("cost = 1.60", "cost = true", 4, "inbound[0].cost", "fleet_bad_value"),
+    ("cost = 1.60", "cost = true", 4, "inbound[0].cost", "file_bad_value"),
     ("cost = 1.60", 'currency = "XXX"', 4, "inbound[0].currency", "unknown_currency"),
     ("starts = 2026-11-01", "starts = 2026-11-01T00:00:00", 5, "starts", "bad_instant"),
     ("starts = 2026-11-01", "starts = 07:30:00", 5, "starts", "bad_instant"),
     ("starts = 2026-11-01", 'starts = "soon"', 5, "starts", "bad_instant"),
     ("starts = 2026-11-01", "starts = 2030-01-01", 6, "ends", "end_before_start"),
-    ("starts = 2026-11-01", "start = 2026-11-01", 5, "inbound[0].start", "fleet_unknown_field"),
-    ("starts = 2026-11-01", 'sold_to = "friends"', 5, "sold_to", "fleet_bad_value"),
+    ("starts = 2026-11-01", "start = 2026-11-01", 5, "inbound[0].start", "file_unknown_field"),
+    ("starts = 2026-11-01", 'sold_to = "friends"', 5, "sold_to", "file_bad_value"),
     ("starts = 2026-11-01", 'selling_windows = "at night"', 5, "selling_w", "bad_recurrence"),
     ("starts = 2026-11-01", 'grant = "NSF 1"', 5, "inbound[0].grant", "bad_slug"),
     ("starts = 2026-11-01", 'residency = "France"', 5, "residency", "bad_residency"),
     ("pods = 8", "pods = 0", 11, "inbound[0].nodes[0].pods", "out_of_range"),
-    ("pods = 8", 'pods = "8-1"', 11, "inbound[0].nodes[0].pods", "fleet_bad_value"),
-    ("pods = 8", "pods = [1, 2]", 11, "inbound[0].nodes[0].pods", "fleet_bad_value"),
+    ("pods = 8", 'pods = "8-1"', 11, "inbound[0].nodes[0].pods", "file_bad_value"),
+    ("pods = 8", "pods = [1, 2]", 11, "inbound[0].nodes[0].pods", "file_bad_value"),
     ("racks = 192", "racks = 100000", 13, "inbound[0].nodes[0].nodes", "fleet_counts"),
     ("nodes = 2", 'node_name = "n{pod}-{rock}"', 13, "node_name", "bad_node_name"),
     ("nodes = 2", 'nodes = ["a", "b"]', 13, "nodes[0].nodes[0]", "fleet_duplicate_name"),
-    ('memory = "2 TiB"', "memory = 2048", 15, "memory", "fleet_bad_value"),
+    ('memory = "2 TiB"', "memory = 2048", 15, "memory", "file_bad_value"),
     ('memory = "2 TiB"', 'memory = "2 elephants"', 15, "memory", "bad_size"),
-    ('memory = "2 TiB"', 'spare = "yes"', 15, "spare", "fleet_bad_value"),
-    ('memory = "2 TiB"', "fence_after = 300", 15, "fence_after", "fleet_bad_value"),
+    ('memory = "2 TiB"', 'spare = "yes"', 15, "spare", "file_bad_value"),
+    ('memory = "2 TiB"', "fence_after = 300", 15, "fence_after", "file_bad_value"),
     ('memory = "2 TiB"', 'fence_after = "a while"', 15, "fence_after", "bad_duration"),
     ('memory = "2 TiB"', 'accept_within = "8d"', 15, "accept_within", "out_of_range"),
-    ("[[inbound.nodes]]", "[inbound.nodes]", 8, "inbound[0].nodes", "fleet_bad_value"),
-    ("[[cluster]]", "[[clusters]]", 18, "clusters", "fleet_unknown_field"),
+    ("[[inbound.nodes]]", "[inbound.nodes]", 8, "inbound[0].nodes", "file_bad_value"),
+    ("[[cluster]]", "[[clusters]]", 18, "clusters", "file_unknown_field"),
     ('between_pods = "7:1"', 'between_pods = "7"', 23, "between_pods", "bad_ratio"),
-    ('name = "roce"', 'name = "roce', 20, "", "fleet_not_toml"),
-    ("gbps = 400", "gbps = 400\ngbps = 800", 23, "", "fleet_not_toml"),
+    ('name = "roce"', 'name = "roce', 20, "", "file_not_toml"),
+    ("gbps = 400", "gbps = 400\ngbps = 800", 23, "", "file_not_toml"),
     ("gbps = 400", 'gbps = 400\n[[cluster]]\nsite="menlo"\nname="roce"\nfabric="IB"', 25,
      "cluster[1].name", "fleet_duplicate_name"),
 ]  # fmt: skip
@@ -242,7 +242,7 @@ def test_a_file_of_very_many_problems_tells_a_bounded_number() -> None:
 
 @pytest.mark.parametrize("text", ["", "a = " + "[" * 3_000, "# " + "x" * (1 << 20), "x = \0"])
 def test_what_is_no_fleet_file_is_refused_in_words(text: str) -> None:
-    with pytest.raises(Invalid, match=r"fleet_not_toml|fleet_missing_field"):
+    with pytest.raises(Invalid, match=r"file_not_toml|file_missing_field"):
         read_fleet_file("x.toml", text)
 
 

@@ -68,17 +68,17 @@ def test_a_column_of_leases_parts_the_inventory() -> None:
 
 PROBLEMS = [
     ("gpu02,h100-sxm", "gpu02,h100", 3, "kind", "unknown_kind"),
-    ("gpu02,h100-sxm", "gpu02,", 3, "kind", "fleet_missing_field"),
+    ("gpu02,h100-sxm", "gpu02,", 3, "kind", "file_missing_field"),
     ("gpu02", "gpu01", 3, "node", "fleet_duplicate_name"),
-    ("gpu02", "", 3, "node", "fleet_missing_field"),
-    ("old01,h100-pcie,4", "old01,h100-pcie,four", 6, "accelerators", "fleet_bad_value"),
-    ("old01,h100-pcie,4", "old01,h100-pcie,-4", 6, "accelerators", "fleet_bad_value"),
+    ("gpu02", "", 3, "node", "file_missing_field"),
+    ("old01,h100-pcie,4", "old01,h100-pcie,four", 6, "accelerators", "file_bad_value"),
+    ("old01,h100-pcie,4", "old01,h100-pcie,-4", 6, "accelerators", "file_bad_value"),
     ("old01,h100-pcie,4", "old01,h100-pcie,4096", 6, "accelerators", "out_of_range"),
     ("64,512", "64,lots", 6, "memory_gib", "bad_size"),
     ("64,512", "6400000,512", 6, "cpus", "out_of_range"),
-    ("r2,64", "r2,64,extra", 6, "", "fleet_bad_value"),
-    ('old01', '"old01', 6, "", "fleet_bad_value"),
-    ("node,kind", "host,kind", 1, "", "fleet_missing_field"),
+    ("r2,64", "r2,64,extra", 6, "", "file_bad_value"),
+    ('old01', '"old01', 6, "", "file_bad_value"),
+    ("node,kind", "host,kind", 1, "", "file_missing_field"),
 ]  # fmt: skip
 
 
@@ -103,12 +103,12 @@ def test_a_strange_word_is_told_of_once() -> None:
     with pytest.raises(Invalid) as refused:
         read(text)
     told = [(problem["line"], problem["code"]) for problem in refused.value.facts["problems"]]
-    assert told == [(2, "unknown_kind"), (4, "unknown_kind"), (5, "fleet_bad_value")]
+    assert told == [(2, "unknown_kind"), (4, "unknown_kind"), (5, "file_bad_value")]
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "node,kind,accelerators\n", "a,b\0,c\n1,2,3\n"])
 def test_an_inventory_without_nodes_is_refused(text: str) -> None:
-    with pytest.raises(Invalid, match=r"fleet_missing_field|fleet_bad_value"):
+    with pytest.raises(Invalid, match=r"file_missing_field|file_bad_value"):
         read(text)
 
 

@@ -1,65 +1,18 @@
 """The values of a fleet file, judged one by one: what a field may hold, and what it means."""
 
 import re
-from datetime import date, datetime
 from typing import Any
 
 from comptoir.fleet.conditions import MOST_SELLING_WINDOWS, SoldTo, check_grant, check_residency
 from comptoir.fleet.files import MOST_PLACES, Span, check_node_name, parse_size
 from comptoir.fleet.kinds import check_kind
-from comptoir.fleet.reading import Judge, bad_value
 from comptoir.fleet.topology import check_ratio
-from comptoir.units.durations import parse_duration_s
-from comptoir.units.money import check_currency, parse_price
+from comptoir.units.fields import string
+from comptoir.units.reading import bad_value
 from comptoir.units.recurrence import Recurrence, parse_recurrence
 from comptoir.units.text import check_count, check_text
-from comptoir.units.time import parse_instant
 
 _SPAN = re.compile(r"([0-9]{1,6})-([0-9]{1,6})")
-_DATE = re.compile(r"\d{4}-\d\d-\d\d")
-
-
-def string(value: Any) -> str:
-    """Text, whatever it says."""
-    if not isinstance(value, str):
-        raise bad_value(value, "text in quotes")
-    return value
-
-
-def text(longest: int) -> Judge:
-    """One printable line that is not empty."""
-    return lambda field, value: check_text(field, string(value), 1, longest)
-
-
-def whole(smallest: int, largest: int) -> Judge:
-    """A whole number between bounds."""
-
-    def judge(field: str, value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise bad_value(value, "a whole number")
-        return check_count(field, value, smallest, largest)
-
-    return judge
-
-
-def instant(_: str, value: Any) -> int:
-    """An offset date-time, a date (its first instant in UTC), or either as text."""
-    if isinstance(value, datetime):
-        return parse_instant(value.isoformat())
-    written = str(value) if isinstance(value, date | str) else repr(value)
-    return parse_instant(f"{written}T00:00:00Z" if _DATE.fullmatch(written) else written)
-
-
-def price(_: str, value: Any) -> int:
-    """Nanos per accelerator-hour, of a number's own digits or of text: a price is exact."""
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        raise bad_value(value, "a price")
-    return parse_price(str(value))
-
-
-def currency(_: str, value: Any) -> str:
-    """A currency that the book quotes in."""
-    return check_currency(string(value))
 
 
 def kind(_: str, value: Any) -> str:
@@ -104,22 +57,6 @@ def size(field: str, value: Any) -> int:
 def node_name(field: str, value: Any) -> str:
     """How numbered nodes are called."""
     return check_node_name(field, string(value))
-
-
-def flag(_: str, value: Any) -> bool:
-    """Yes or no."""
-    if not isinstance(value, bool):
-        raise bad_value(value, "true or false")
-    return value
-
-
-def duration(longest_s: int) -> Judge:
-    """Seconds, written with their unit."""
-
-    def judge(field: str, value: Any) -> int:
-        return check_count(field, parse_duration_s(string(value)), 0, longest_s)
-
-    return judge
 
 
 def span(field: str, value: Any) -> Span:

@@ -19,8 +19,9 @@ from comptoir.fleet.files import (
     FleetFile,
     Span,
 )
-from comptoir.fleet.reading import MOST_PROBLEMS, Reading
+from comptoir.units import fields as common
 from comptoir.units.errors import Invalid
+from comptoir.units.reading import MOST_PROBLEMS, Reading
 
 MOST_ROWS = 100_000
 FIELDS = (
@@ -88,7 +89,7 @@ def read_inventory(name: str, text: str, lease: FileLease, words: Words) -> Inve
         blocks = found.setdefault((supplier or lease.name, kind), {})
         blocks.setdefault(block, []).append(node_name)
     if not found and not reading.problems:
-        reading.add((), Invalid("fleet_missing_field", "it has no node with accelerators", ""))
+        reading.add((), Invalid("file_missing_field", "it has no node with accelerators", ""))
     reading.raise_problems()
     return Inventory(FleetFile(name, tuple(_leases(lease, found))), without)
 
@@ -186,30 +187,30 @@ class _Rows:
         made = _Row(self._reading, line, cells)
         if len(row) != len(header):
             said = f"the line has {len(row)} cells, the header {len(header)}"
-            made.wrong("", Invalid("fleet_bad_value", said, "mend the line"))
+            made.wrong("", Invalid("file_bad_value", said, "mend the line"))
         return made
 
     def _missing(self, what: str) -> None:
         step = "name it: --column FIELD=COLUMN, or --set FIELD=VALUE for all"
-        self._reading.add((), Invalid("fleet_missing_field", what, step))
+        self._reading.add((), Invalid("file_missing_field", what, step))
 
     def _say(self, line: int, what: str) -> None:
         self._reading.lines[()] = line
-        self._reading.add((), Invalid("fleet_bad_value", what, "mend the line"))
+        self._reading.add((), Invalid("file_bad_value", what, "mend the line"))
 
 
 def _node(rows: "_Rows", row: _Row) -> tuple[str, str, str, Block | None] | None:
     """A node's name, its inbound lease, its kind, and a block of which it is one."""
-    name = row.take("node", fields.text(64), "")
+    name = row.take("node", common.text(64), "")
     if not name and row.sound:
-        row.wrong("node", Invalid("fleet_missing_field", "the cell is empty", "name the node"))
+        row.wrong("node", Invalid("file_missing_field", "the cell is empty", "name the node"))
     count = row.take("accelerators", _whole(0, MOST_ACCELERATORS_A_NODE), 0)
     if row.sound and not count:
         return name, "", "", None
     kind = row.take("kind", lambda _, cell: rows.kind(cell), "")
     if not kind:
         if row.sound and not row.cells.get("kind", ("", ""))[1]:
-            row.wrong("kind", Invalid("fleet_missing_field", "the cell is empty", "name the kind"))
+            row.wrong("kind", Invalid("file_missing_field", "the cell is empty", "name the kind"))
         return None
     cpus = row.take("cpus", _whole(0, MOST_CPUS), 0) or row.take("cpu_milli", _milli, 0)
     memory = (
@@ -217,7 +218,7 @@ def _node(rows: "_Rows", row: _Row) -> tuple[str, str, str, Block | None] | None
         or row.take("memory_gib", lambda f, cell: fields.size(f, f"{cell} GiB"), 0)
         or row.take("memory_mib", lambda f, cell: fields.size(f, f"{cell} MiB"), 0)
     )
-    place = fields.text(64)
+    place = common.text(64)
     block = Block(
         row.take("site", place, ""),
         row.take("cluster", place, ""),
@@ -226,14 +227,14 @@ def _node(rows: "_Rows", row: _Row) -> tuple[str, str, str, Block | None] | None
         Span(1, 0, (row.take("rack", place, ""),)),
         memory_bytes=memory,
         cpus=cpus,
-        engine=row.take("engine", fields.text(32), ""),
+        engine=row.take("engine", common.text(32), ""),
     )
-    supplier = row.take("lease", fields.text(100), "")
+    supplier = row.take("lease", common.text(100), "")
     return (name, supplier, kind, block) if row.sound else None
 
 
 def _whole(smallest: int, largest: int) -> Any:
-    judge = fields.whole(smallest, largest)
+    judge = common.whole(smallest, largest)
     return lambda field, cell: judge(field, int(cell) if cell.isdecimal() else cell)
 
 

@@ -4,9 +4,6 @@ A problem names the file, the line and the field, so that a person can mend it; 
 be found at once are told at once. `docs/operate/fleet.md` describes the format.
 """
 
-import re
-import tomllib
-
 from comptoir.fleet import fields
 from comptoir.fleet.conditions import Conditions, SoldTo
 from comptoir.fleet.files import (
@@ -26,15 +23,15 @@ from comptoir.fleet.nodes import (
     MOST_ACCEPT_WITHIN_S,
     MOST_FENCE_AFTER_S,
 )
-from comptoir.fleet.reading import MOST_PROBLEMS, Reading, Table
-from comptoir.fleet.toml_lines import Path, lines_of
 from comptoir.fleet.topology import MOST_GBPS, Fabric
+from comptoir.units import fields as common
 from comptoir.units.errors import Invalid
+from comptoir.units.reading import MOST_PROBLEMS, Reading, Table
 from comptoir.units.time import Window
+from comptoir.units.toml_lines import Path
 
 MOST_LEASES = 1_000
 MOST_ACCELERATORS = 10**9
-_AT_LINE = re.compile(r" \(at line (\d+), column (\d+)\)$")
 
 
 def read_fleet_file(name: str, text: str) -> FleetFile:
@@ -56,20 +53,8 @@ def read_fleet_file(name: str, text: str) -> FleetFile:
 
 
 def _read(reading: Reading, name: str, text: str) -> FleetFile | None:
-    try:
-        if len(text) > MOST_FILE_LETTERS:
-            raise _syntax(f"it has {len(text):,} letters, at most {MOST_FILE_LETTERS:,} are read")
-        document = tomllib.loads(text, parse_float=str)  # digits as they are: never a float
-        reading.lines = lines_of(text)
-    except tomllib.TOMLDecodeError as error:
-        at = _AT_LINE.search(str(error))
-        reading.lines[()] = int(at[1]) if at else max(text.count("\n"), 1)
-        what = _AT_LINE.sub(f", at column {at[2]}" if at else "", str(error))
-        reading.add((), _syntax(what))
-        return None
-    except (Invalid, RecursionError) as problem:
-        no = problem if isinstance(problem, Invalid) else _syntax("it is nested too deep")
-        reading.add((), no)
+    document = reading.read_toml(text, MOST_FILE_LETTERS)
+    if document is None:
         return None
     root = Table(reading, (), document)
     leases = [_lease(table) for table in root.tables("inbound", True, MOST_LEASES)]
@@ -84,12 +69,12 @@ def _read(reading: Reading, name: str, text: str) -> FleetFile | None:
 
 
 def _lease(table: Table) -> FileLease | None:
-    name, kind = table.take("name", fields.text(100)), table.take("kind", fields.kind)
-    partner = table.take("partner", fields.text(100), "owned")
-    starts = table.take("starts", fields.instant, None)
-    ends = table.take("ends", fields.instant, None)
-    cost = table.take("cost", fields.price, 0)
-    currency = table.take("currency", fields.currency, "USD")
+    name, kind = table.take("name", common.text(100)), table.take("kind", fields.kind)
+    partner = table.take("partner", common.text(100), "owned")
+    starts = table.take("starts", common.instant, None)
+    ends = table.take("ends", common.instant, None)
+    cost = table.take("cost", common.price, 0)
+    currency = table.take("currency", common.currency, "USD")
     conditions = Conditions(
         table.take("sold_to", fields.sold_to, SoldTo.EVERYBODY),
         table.take("selling_windows", fields.selling_windows, ()),
@@ -103,7 +88,7 @@ def _lease(table: Table) -> FileLease | None:
             table.wrong("ends", error)
     blocks = [_block(inner) for inner in table.tables("nodes", True, MOST_PLACES)]
     sound = [block for block in blocks if block is not None]
-    stated = table.take("accelerators", fields.whole(1, MOST_ACCELERATORS), None)
+    stated = table.take("accelerators", common.whole(1, MOST_ACCELERATORS), None)
     if stated is not None and len(sound) == len(blocks):
         held = sum(block.accelerators for block in sound)
         _check_stated(table, stated, held, f"its {len(sound):,} blocks of nodes")
@@ -114,26 +99,26 @@ def _lease(table: Table) -> FileLease | None:
 
 def _block(table: Table) -> Block | None:
     block = Block(
-        site=table.take("site", fields.text(64)),
-        cluster=table.take("cluster", fields.text(64)),
+        site=table.take("site", common.text(64)),
+        cluster=table.take("cluster", common.text(64)),
         pods=table.take("pods", fields.span, Span()),
         racks=table.take("racks", fields.span, Span()),
         nodes=table.take("nodes", fields.span, Span()),
         accelerators_per_node=table.take(
-            "accelerators_per_node", fields.whole(1, MOST_ACCELERATORS_A_NODE)
+            "accelerators_per_node", common.whole(1, MOST_ACCELERATORS_A_NODE)
         ),
         memory_bytes=table.take("memory", fields.size, 0),
-        cpus=table.take("cpus", fields.whole(0, MOST_CPUS), 0),
-        engine=table.take("engine", fields.text(32), ""),
+        cpus=table.take("cpus", common.whole(0, MOST_CPUS), 0),
+        engine=table.take("engine", common.text(32), ""),
         node_name=table.take("node_name", fields.node_name, DEFAULT_NODE_NAME),
-        spare=table.take("spare", fields.flag, False),
-        gated=table.take("gated", fields.flag, None),
+        spare=table.take("spare", common.flag, False),
+        gated=table.take("gated", common.flag, None),
         fence_after_s=table.take(
-            "fence_after", fields.duration(MOST_FENCE_AFTER_S), DEFAULT_FENCE_AFTER_S
+            "fence_after", common.duration(MOST_FENCE_AFTER_S), DEFAULT_FENCE_AFTER_S
         ),
-        accept_within_s=table.take("accept_within", fields.duration(MOST_ACCEPT_WITHIN_S), 0),
+        accept_within_s=table.take("accept_within", common.duration(MOST_ACCEPT_WITHIN_S), 0),
     )
-    stated = table.take("accelerators", fields.whole(1, MOST_ACCELERATORS), None)
+    stated = table.take("accelerators", common.whole(1, MOST_ACCELERATORS), None)
     if not table.close():
         return None
     if block.node_count > MOST_NODES:
@@ -160,10 +145,10 @@ def _check_stated(table: Table, stated: int, held: int, what: str) -> None:
 
 def _fabric(table: Table) -> Fabric | None:
     fabric = Fabric(
-        table.take("site", fields.text(64)),
-        table.take("name", fields.text(64)),
-        table.take("fabric", fields.text(100)),
-        table.take("gbps", fields.whole(0, MOST_GBPS), 0),
+        table.take("site", common.text(64)),
+        table.take("name", common.text(64)),
+        table.take("fabric", common.text(100)),
+        table.take("gbps", common.whole(0, MOST_GBPS), 0),
         table.take("between_racks", fields.ratio, ""),
         table.take("between_pods", fields.ratio, ""),
     )
@@ -229,7 +214,3 @@ def _first(reading: Reading, seen: dict[str, Path], name: str, at: Path, what: s
         line = reading.line_of(other)
         said = f"{what} {name!r} is named twice, first in line {line}"
         reading.add(at, Invalid("fleet_duplicate_name", said, "choose another name"))
-
-
-def _syntax(what: str) -> Invalid:
-    return Invalid("fleet_not_toml", what, "see https://toml.io")

@@ -1,17 +1,20 @@
 """Reading a file that people wrote: its tables field by field, and every problem with its line.
 
-Used for fleet files; the values themselves are judged by `fields.py`.
+Used for fleet files and contract files; the values themselves are judged by `fields.py`.
 """
 
+import re
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from comptoir.fleet.toml_lines import Path
 from comptoir.units.errors import Invalid
+from comptoir.units.toml_lines import Path, lines_of
 
 MOST_PROBLEMS = 20
+_AT_LINE = re.compile(r" \(at line (\d+), column (\d+)\)$")
 _REQUIRED = object()
 Judge = Callable[[str, Any], Any]
 """How one value is judged: (its field, the value) -> what it means; or `Invalid`."""
@@ -35,6 +38,25 @@ class Reading:
         self.file = file
         self.problems: list[Problem] = []
         self.lines: dict[Path, int] = {}
+
+    def read_toml(self, text: str, most_letters: int) -> dict[str, Any] | None:
+        """What a TOML text says, its lines remembered; None where it has a problem."""
+        try:
+            if len(text) > most_letters:
+                raise _syntax(f"it has {len(text):,} letters, at most {most_letters:,} are read")
+            document = tomllib.loads(text, parse_float=str)  # digits as they are: never a float
+            self.lines = lines_of(text)
+        except tomllib.TOMLDecodeError as error:
+            at = _AT_LINE.search(str(error))
+            self.lines[()] = int(at[1]) if at else max(text.count("\n"), 1)
+            what = _AT_LINE.sub(f", at column {at[2]}" if at else "", str(error))
+            self.add((), _syntax(what))
+            return None
+        except (Invalid, RecursionError) as problem:
+            no = problem if isinstance(problem, Invalid) else _syntax("it is nested too deep")
+            self.add((), no)
+            return None
+        return document
 
     def line_of(self, path: Path) -> int:
         """The line of a value, or of the nearest thing around it that has one."""
@@ -95,7 +117,7 @@ class Table:
             if default is _REQUIRED:
                 self._wrong(
                     (),
-                    Invalid("fleet_missing_field", f"{name} is missing", f"add a line: {name} = "),
+                    Invalid("file_missing_field", f"{name} is missing", f"add a line: {name} = "),
                 )
                 return None
             return default
@@ -115,13 +137,20 @@ class Table:
         if (needed and not found) or len(found) > most:
             bounds = f"1 to {most:,}" if needed else f"at most {most:,}"
             error = Invalid(
-                "fleet_missing_field",
+                "file_missing_field",
                 f"it has {len(found):,} {name} tables, there must be {bounds}",
                 f"write [[{name}]]",
             )
             self._wrong((name,) if found else (), error)
             return []
         return [Table(self.reading, (*self.path, name, n), one) for n, one in enumerate(found)]
+
+    def table(self, name: str) -> "Table | None":
+        """A table inside; None where it is not said."""
+        self._known.append(name)
+        if name not in self._values:
+            return None
+        return Table(self.reading, (*self.path, name), self._values[name])
 
     def close(self) -> bool:
         """Name the fields that nobody knows; whether all of the table is sound."""
@@ -132,7 +161,7 @@ class Table:
             self._wrong(
                 (name,),
                 Invalid(
-                    "fleet_unknown_field",
+                    "file_unknown_field",
                     f"{name} is not a field here",
                     f"did you mean {near[0]}?" if near else f"there are {', '.join(self._known)}",
                 ),
@@ -151,4 +180,8 @@ class Table:
 def bad_value(value: Any, wanted: str) -> Invalid:
     """A value of another type than its field has."""
     shown = "a table" if isinstance(value, dict) else f"{value!r:.40}"
-    return Invalid("fleet_bad_value", f"{shown} is not {wanted}", "see docs/operate/fleet.md")
+    return Invalid("file_bad_value", f"{shown} is not {wanted}", "see its format in docs/")
+
+
+def _syntax(what: str) -> Invalid:
+    return Invalid("file_not_toml", what, "see https://toml.io")

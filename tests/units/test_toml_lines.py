@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from comptoir.fleet.toml_lines import lines_of
+from comptoir.units.toml_lines import lines_of
 
 TEXT = '''\
 # A file with every kind of value.
