@@ -51,6 +51,8 @@ MAKERS: dict[str, Any] = {
     "grants": ("erc", "nsf-2026"),
     "covers": Covers(("h100-sxm",), (LeaseClass.RESERVED, LeaseClass.SPOT), ("paris-1",)),
     "conditions": ("published within a year", ODD_TEXT),
+    "address": ("1 rue de Rivoli", ODD_TEXT),
+    "tax_ids": (("DE", "DE136695976"), ("FR", ODD_TEXT)),
     "alternatives": (Alternative("h100-sxm", 8, Shape.POD), Alternative("mi300x", 9, Shape.SITE)),
     "selling_windows": (parse_recurrence("weekdays 20:00 to 08:00 Europe/Paris"),),
 }

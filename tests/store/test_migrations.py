@@ -93,6 +93,24 @@ def test_append_only_triggers_survive_each_migration(
         assert any(f" {table} " in f"{sql} ".replace("public.", "") for sql in triggers(engine))
 
 
+def test_a_book_that_is_open_gets_the_houses_entity_in_its_currency(
+    two_databases: tuple[Engine, Engine],
+) -> None:
+    old, empty = two_databases
+    for step in REVISIONS[: REVISIONS.index("0008")]:
+        run_steps(old, step)
+    with old.begin() as connection:
+        connection.execute(text("INSERT INTO rate_card VALUES ('rc_0001', 'list', 'EUR', 5)"))
+    for engine in (old, empty):
+        run_steps(engine, "0008")
+    found = text("SELECT id, currency, zone, invoice_series, created_at_ms FROM legal_entity")
+    with old.connect() as connection:
+        house = ("le_house", "EUR", "UTC", "{tenant}-{year}", 5)
+        assert [tuple(row) for row in connection.execute(found)] == [house]
+    with empty.connect() as connection:
+        assert connection.execute(found).all() == []
+
+
 def test_revisions_are_alembics() -> None:
     config = Config()
     config.set_main_option("script_location", "comptoir.store:migrations")

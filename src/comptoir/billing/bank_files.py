@@ -4,7 +4,7 @@ Two forms: camt.053 (ISO 20022, any version: the elements read here are the same
 CSV. Invariant: a statement's entries add up to the difference of its balances and to its own
 control totals, or the file is refused with the numbers. Neighbour: `receipts` matches them.
 
-Source: ISO 20022, BankToCustomerStatement (camt.053); ISO 13616 (IBAN).
+Source: ISO 20022, BankToCustomerStatement (camt.053).
 """
 
 import csv
@@ -51,27 +51,6 @@ class Statement:
     entries: tuple[BankEntry, ...]
     opening_micros: int | None = None
     closing_micros: int | None = None
-
-
-def check_iban(field: str, text: str) -> str:
-    """An IBAN without its blanks, if its check digits are right.
-
-    Raises:
-        Invalid: `bad_iban`.
-    """
-    iban = "".join(text.split()).upper()
-    sound = iban.isascii() and iban.isalnum() and 15 <= len(iban) <= 34 and iban[:2].isalpha()
-    if sound:
-        turned = iban[4:] + iban[:4]
-        rest = int("".join(str(int(letter, 36)) for letter in turned)) % 97
-        if rest == 1:
-            return iban
-    raise Invalid(
-        "bad_iban",
-        f"{field}: {text!r} is not an IBAN" + (f": its check gives {rest}, not 1" if sound else ""),
-        "copy it from the bank's statement",
-        {"field": field},
-    )
 
 
 def read_csv(name: str, text: str, columns: Mapping[str, str] | None = None) -> list[Statement]:

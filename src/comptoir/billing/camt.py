@@ -20,9 +20,9 @@ from comptoir.billing.bank_files import (
     EntryIds,
     Place,
     Statement,
-    check_iban,
     total_micros,
 )
+from comptoir.units.banking import check_iban
 
 
 def read_camt(name: str, data: bytes) -> list[Statement]:

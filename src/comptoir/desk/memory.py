@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from comptoir.desk.agenda import Agenda
 from comptoir.desk.contract_memory import ContractBook
+from comptoir.desk.credit_memory import CreditBook
 from comptoir.desk.money_memory import MoneyBook
 from comptoir.desk.ports import Loaded
 from comptoir.desk.settings import SETTINGS, Setting
@@ -97,6 +98,7 @@ class Memory:
         self._make_lease_tables(journal, snapshot, headroom)
         self.money = MoneyBook(journal)
         self.contracts = ContractBook(journal)
+        self.credit = CreditBook(journal)
         self._make_entitlement_tables(journal)
         self._make_operating_tables(journal)
         self._make_subscriptions(journal)
@@ -105,6 +107,7 @@ class Memory:
             self.fabrics, self.runtimes, self.leases, self.allocations, self.breaches, self.jobs,
             self.attempts, self.entitlements, self.policies, self.lending_marks, self.settings,
             self.reclaim_counts, self.subscriptions, *self.money.tables, *self.contracts.tables,
+            *self.credit.tables,
         )  # fmt: skip
         self._index()
         self._index_losses()

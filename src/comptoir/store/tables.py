@@ -33,6 +33,9 @@ from comptoir.leases.lease import (
 from comptoir.leases.policy import ClassPolicy
 from comptoir.ledger.entries import Account, Entry, Posting, Unit
 from comptoir.store.entitlement_tables import class_policy, entitlement, lending_mark
+from comptoir.store.entity_tables import CREDIT
+from comptoir.store.entity_tables import admission as admission
+from comptoir.store.entity_tables import legal_entity as legal_entity
 from comptoir.store.failure_tables import breach as breach
 from comptoir.store.failure_tables import node_check as node_check
 from comptoir.store.money_tables import MONEY
@@ -295,6 +298,7 @@ def _roles(stored: tuple[str, ...]) -> tuple[Role, ...]:
 MAPPED: dict[str, Mapped] = {
     **MONEY,
     **SALES,
+    **CREDIT,
     "tenant": Mapped(tenant, Tenant, {}),
     "quota": Mapped(quota, Quota, {}),
     "user": Mapped(user, User, {"roles": _roles}),

@@ -1,9 +1,11 @@
-"""Open a new book: its first rate card, its operator, and the operator's key, shown once."""
+"""Open a new book: its first rate card, the house's legal entity, its operator, and the
+operator's key, shown once."""
 
 from comptoir.desk.operations.users import new_key
 from comptoir.desk.requests import IssuedKey, Opening
 from comptoir.desk.transaction import Transaction
 from comptoir.pricing.rates import RateCard
+from comptoir.tenants.entities import house_entity
 from comptoir.tenants.parties import Role, User
 from comptoir.units.errors import Conflict
 from comptoir.units.ids import RateCardId, UserId
@@ -22,6 +24,7 @@ def open_book(tx: Transaction, request: Opening) -> IssuedKey:
         RateCardId(tx.new_id("rc")), "list", check_currency(request.currency), tx.now_ms
     )
     tx.book.money.rate_cards.put(card)
+    tx.book.credit.entities.put(house_entity(card.currency, tx.now_ms))
     operator = User(UserId(tx.new_id("us")), "operator", None, (Role.OPERATOR,), False, tx.now_ms)
     tx.book.users.put(operator)
     tx.emit("book.opened", operator.id, None, currency=card.currency)

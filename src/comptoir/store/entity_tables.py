@@ -1,0 +1,74 @@
+"""The tables of legal entities and admissions, and their values; `tables.py` takes them in."""
+
+from sqlalchemy import CheckConstraint, Table, UniqueConstraint
+
+from comptoir.store.schema import (
+    Mapped,
+    _flag,
+    _id,
+    _json,
+    _ms,
+    _text,
+    _word,
+    metadata,
+)
+from comptoir.tenants.admissions import Admission, AdmissionState
+from comptoir.tenants.entities import LegalEntity
+
+legal_entity = Table(
+    "legal_entity",
+    metadata,
+    _id(),
+    _text("slug"),
+    _text("name"),
+    _json("address"),
+    _text("country"),
+    _text("currency"),
+    _text("zone"),
+    _json("tax_ids"),
+    _text("iban"),
+    _text("bic"),
+    _text("invoice_series"),
+    _text("credit_note_series"),
+    _flag("admission_required"),
+    _ms("created_at_ms"),
+    UniqueConstraint("slug"),
+)
+admission = Table(
+    "admission",
+    metadata,
+    _id("tenant_id"),
+    _text("entity_id"),
+    _text("legal_name"),
+    _json("address"),
+    _text("country"),
+    _text("tax_id"),
+    _flag("is_business"),
+    _text("exemption"),
+    _text("currency"),
+    _text("terms_version"),
+    _word("state", AdmissionState),
+    _ms("invited_at_ms"),
+    _text("invited_by"),
+    _ms("accepted_at_ms", null=True),
+    _text("accepted_by", null=True),
+    _ms("screened_at_ms", null=True),
+    _text("screened_by", null=True),
+    _text("screening_evidence"),
+    _ms("proposed_limit_micros", null=True),
+    _ms("credit_limit_micros", null=True),
+    _ms("decided_at_ms", null=True),
+    _text("decided_by", null=True),
+    _text("because"),
+    _ms("low_at_ms", null=True),
+    CheckConstraint("credit_limit_micros >= 0", name="admission_limit_not_negative"),
+    CheckConstraint(
+        "state <> 'admitted' OR decided_by <> invited_by",
+        name="admission_not_admitted_by_its_writer",
+    ),
+)
+
+CREDIT: dict[str, Mapped] = {
+    "legal_entity": Mapped(legal_entity, LegalEntity, {}),
+    "admission": Mapped(admission, Admission, {}),
+}
