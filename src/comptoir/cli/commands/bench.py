@@ -59,7 +59,14 @@ def desk(cli: Session, nodes: int, json_file: Path | None) -> int:
     return int(server_room(_ROOM).run_one("desk", json_file, nodes=nodes))
 
 
-@leaf("calendar", "comptoir bench calendar --json calendar.json", group=bench, online=False)
+@leaf(
+    "calendar",
+    "comptoir bench calendar",
+    "comptoir bench calendar --nodes 76800 --json calendar.json",
+    group=bench,
+    online=False,
+)
+@nodes_option(3_072)
 @click.option(
     "--reservations",
     type=click.IntRange(100, 1_000_000),
@@ -68,9 +75,10 @@ def desk(cli: Session, nodes: int, json_file: Path | None) -> int:
     help="Windows promised in the year.",
 )
 @JSON_FILE
-def calendar(cli: Session, reservations: int, json_file: Path | None) -> int:
+def calendar(cli: Session, nodes: int, reservations: int, json_file: Path | None) -> int:
     """When are k accelerators free for so long? A year of one pool, 97 % full."""
-    return int(server_room(_ROOM).run_one("calendar", json_file, reservations=reservations))
+    sizes = {"nodes": nodes, "reservations": reservations}
+    return int(server_room(_ROOM).run_one("calendar", json_file, **sizes))
 
 
 @leaf("http", "comptoir bench http --json http.json", group=bench, online=False)
