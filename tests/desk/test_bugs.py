@@ -11,11 +11,13 @@ from comptoir.api.handlers.status import desk_state
 from comptoir.api.problems import encode_problem, status_of
 from comptoir.desk.desk import Call, Idempotency
 from comptoir.desk.operations import OPERATIONS
+from comptoir.desk.operations import turn as turning_book
 from comptoir.desk.operations.operation import Operation
 from comptoir.desk.queue import DeskQueue
-from comptoir.desk.requests import CreateTenant
+from comptoir.desk.requests import CreateTenant, Turn
 from comptoir.tenants.parties import TenantKind
 from comptoir.tenants.permissions import Permission
+from comptoir.units.errors import ComptoirError
 from tests.builders import Book
 
 
@@ -88,8 +90,35 @@ def test_a_turn_that_fails_is_seen_and_told_once_a_message(
         assert desk_state(queue) == "turn_failing"
         told = [r for r in caplog.records if r.getMessage() == "turn failed"]
         assert len(told) == 2
+        message.clear()
+        until(lambda: queue.turn_failing is None)
+        message[:] = ["other"]
+        until(lambda: queue.turn_failing is not None)
+        time.sleep(0.1)
+        told = [r for r in caplog.records if r.getMessage() == "turn failed"]
+        assert len(told) == 3  # it is news again, after turns that went well
     assert queue.turn_failing is not None and queue.turn_failing.code == "internal_error"
     assert queue.turn_failing.since_ms == queue.desk.clock.now_ms()
     message.clear()
     until(lambda: queue.turn_failing is None)
     assert desk_state(queue) == "ok"
+
+
+def test_supply_that_a_failed_turn_had_in_hand_is_looked_at_again(
+    book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book.supply(2)
+    book.supply(2)
+    book.turn()
+    agenda, supplied = book.desk.book.supply_agenda, list(book.desk.book.inbound)
+
+    def bug(*_: object) -> int:
+        raise ValueError("a bug")
+
+    for inbound in supplied:
+        agenda.touch(inbound.id)
+    with monkeypatch.context() as patched:
+        patched.setattr(turning_book, "_tend_supply", bug)
+        with pytest.raises(ComptoirError, match="internal_error"):
+            book.desk.call("turn", Turn())
+    assert set(agenda.take(book.clock.instant_ms, 10)) == {inbound.id for inbound in supplied}

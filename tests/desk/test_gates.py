@@ -232,6 +232,52 @@ def test_a_node_sent_back_after_acceptance_is_billed_until_then(
     assert fleet.delivered_ms(lease) == 8 * 900_000
 
 
+def test_a_node_that_is_sent_back_is_sent_back_for_all_leases_of_its_tenant(
+    fleet: FleetBook, acme: Tenant
+) -> None:
+    fleet.racks(2)
+    one = fleet.lease(acme, ON_DEMAND, 4, H100, Shape.NODE)
+    other = fleet.lease(acme, ON_DEMAND, 4, H100, Shape.NODE)
+    fleet.turn()
+    (bad,) = fleet.held(one)
+    assert set(fleet.held(other)) == {bad}
+    fleet.pass_s(900)
+    fleet.desk.call("reject_node", RejectNode(one.id, bad, "it throttles"), fleet.operator)
+    fleet.turn()
+    for lease in (one, other):
+        assert bad not in fleet.held(lease)
+        assert fleet.delivered_ms(lease) == 4 * 900_000
+        (row,) = fleet.breaches(lease)
+        assert (row.cause, row.accelerators) == (BreachCause.NODE_REJECTED, 4)
+    assert (fleet.now(one).rejections, fleet.now(other).rejections) == (1, 0)
+    assert fleet.told("lease.node_rejected") == [one.id]
+
+
+def test_a_promise_looks_elsewhere_once_a_check_has_failed_in_quarantine(
+    fleet: FleetBook, acme: Tenant
+) -> None:
+    fleet.racks(1, gated=True)
+    fleet.report("r0n0", memory=True)
+    end = fleet.hour(1)
+    fleet.lease(acme, LeaseClass.RESERVED, 8, H100, ends_at_ms=end)
+    other = fleet.lease(
+        fleet.tenant("zenith"), LeaseClass.RESERVED, 8, H100, starts_at_ms=end + 60_000,
+        ends_at_ms=end + HOUR_MS,
+    )  # fmt: skip
+    fleet.turn()
+    fleet.pass_s(3_600)
+    assert fleet.node("r0n0").state is NodeState.CHECKING
+    fleet.report("r0n0", memory=False)
+    assert fleet.now(other).state is LeaseState.WAITING
+    (row,) = fleet.breaches(other)
+    assert (row.cause, row.broken_from_ms) == (BreachCause.NODE_FAILED, end + 60_000)
+    fleet.report("r0n0", memory=True)
+    fleet.pass_s(60)
+    assert fleet.now(other).state is LeaseState.ACTIVE
+    (row,) = fleet.breaches(other)
+    assert (row.open, row.accelerator_ms) == (False, 0)
+
+
 def test_nobody_shops_for_free_and_nobody_sends_back_what_is_shared_or_not_theirs(
     fleet: FleetBook, acme: Tenant
 ) -> None:

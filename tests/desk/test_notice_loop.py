@@ -407,6 +407,25 @@ def test_notices_that_come_close_together_are_one_mail(world: World) -> None:
     assert [d.notices for d in world.deliveries(one)] == [20, 50, 1]
 
 
+def test_a_mailbox_is_sent_one_test_a_minute_however_many_are_asked_for(world: World) -> None:
+    one = world.subscribe(world.admin, "quota.set", kind=SubscriptionKind.MAIL)
+    for _ in range(3):
+        world.do("send_test", one)
+        world.send_all()
+    for sent in (1, 2, 3):
+        assert len(world.post.sent) == sent
+        world.book.clock.instant_ms += MAIL_EVERY_MS - 1
+        world.send_all()
+        assert len(world.post.sent) == sent
+        world.book.clock.instant_ms += 1
+        world.send_all()
+    assert len(world.post.sent) == 3
+    for _ in range(MOST_AGAIN):
+        world.do("send_test", one)
+    with pytest.raises(Refused, match="too_many_waiting"):
+        world.do("send_test", one)
+
+
 def test_the_url_of_a_webhook_is_in_no_event(world: World) -> None:
     one = world.subscribe(world.admin)
     for operation in ("send_test", "delete_subscription"):

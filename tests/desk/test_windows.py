@@ -20,7 +20,9 @@ from comptoir.desk.requests import (
 from comptoir.leases.lease import Alternative, Lease, LeaseClass, LeaseState, Reason, Shape
 from comptoir.tenants.parties import Role, Tenant, TenantKind
 from comptoir.units.errors import Conflict, Invalid, NotFound, Refused
+from comptoir.units.ids import AllocationId
 from comptoir.units.recurrence import parse_recurrence
+from comptoir.units.values import replace
 from tests.builders import HOUR_MS, START_MS, Book
 
 RESERVED, SPOT, ON_DEMAND = LeaseClass.RESERVED, LeaseClass.SPOT, LeaseClass.ON_DEMAND
@@ -349,6 +351,24 @@ class TestHolds:
         with pytest.raises(Conflict, match="not_held"):
             shop.desk.call("confirm_hold", LeaseRef(held.id), shop.operator)
 
+    def test_a_hold_whose_time_is_over_is_not_confirmed_even_before_the_turn(
+        self, shop: Book, acme: Tenant
+    ) -> None:
+        held = hold(shop, acme, 8, **TOMORROW)
+        shop.clock.instant_ms += 7_200_000
+        with pytest.raises(Conflict, match="not_held"):
+            shop.desk.call("confirm_hold", LeaseRef(held.id), shop.operator)
+        shop.turn()
+        assert (shop.now(held).state, shop.now(held).reason) == ("cancelled", "hold_expired")
+
+    def test_a_hold_whose_window_has_passed_is_not_confirmed(
+        self, shop: Book, acme: Tenant
+    ) -> None:
+        held = hold(shop, acme, 8, ends_at_ms=START_MS + 60_000)
+        shop.clock.instant_ms += 60_000
+        with pytest.raises(Conflict, match="not_held"):
+            shop.desk.call("confirm_hold", LeaseRef(held.id), shop.operator)
+
     def test_a_hold_that_was_released_frees_its_window(self, shop: Book, acme: Tenant) -> None:
         held = hold(shop, acme, 8, firm=True, **TOMORROW)
         released = shop.desk.call("release_hold", LeaseRef(held.id), shop.operator)
@@ -499,6 +519,19 @@ class TestShrinking:
             self.shrink(shop, lease, node_ids=(parts[0].node_id,))
         with pytest.raises(Conflict, match="nothing_left"):
             self.shrink(shop, lease, node_ids=(parts[1].node_id,))
+
+    def test_all_that_a_lease_has_on_a_node_is_given_back_with_it(
+        self, shop: Book, acme: Tenant
+    ) -> None:
+        lease = shop.lease(acme, RESERVED, 8, **TOMORROW)
+        book = shop.desk.book
+        part, other = book.allocations_of(lease.id)
+        first, rest = part.accelerators[:1], part.accelerators[1:]
+        book.allocations.put(replace(part, accelerators=first))
+        book.allocations.put(replace(part, id=AllocationId("al_2"), accelerators=rest))
+        shrunk = self.shrink(shop, lease, node_ids=(part.node_id,))
+        assert shrunk.accelerators == len(other.accelerators)
+        assert [a.id for a in book.allocations_of(lease.id)] == [other.id]
 
     def test_where_an_attempt_runs_nothing_is_given_back(self, shop: Book, acme: Tenant) -> None:
         lease = shop.lease(acme, ON_DEMAND, 4, shape=Shape.NODE)

@@ -3,6 +3,7 @@
 import socket
 import ssl
 import subprocess
+import threading
 import time
 from itertools import repeat
 from pathlib import Path
@@ -72,6 +73,25 @@ def test_a_name_of_which_one_address_leads_inside_is_refused(names: Names) -> No
     names.answers["both.example"] = [["93.184.216.34", "127.0.0.1"]]
     with pytest.raises(Refused, match="address_refused"):
         OUT.judge("https://both.example/")
+
+
+def test_a_name_that_nobody_answers_for_is_given_up_within_the_same_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answered = threading.Event()
+
+    def silent(*_: Any, **__: Any) -> list[Any]:
+        answered.wait(10)
+        return []
+
+    monkeypatch.setattr(posting.socket, "getaddrinfo", silent)
+    monkeypatch.setattr(posting, "WITHIN_S", 0.2)
+    for call in (OUT.judge, lambda url: OUT.post(url, {}, b"")):
+        began = time.monotonic()
+        with pytest.raises(Refused, match="was not looked up within"):
+            call("https://slow.example/")
+        assert time.monotonic() - began < 5
+    answered.set()
 
 
 def test_an_unknown_name_is_refused(names: Names) -> None:

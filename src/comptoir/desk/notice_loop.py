@@ -23,6 +23,7 @@ from comptoir.desk.notices import Notice, notice_of, types_sent
 from comptoir.desk.ports import Event, Store
 from comptoir.tenants.subscriptions import (
     JITTER_STEPS,
+    MAIL_EVERY_MS,
     Subscription,
     SubscriptionKind,
     SubscriptionState,
@@ -67,6 +68,8 @@ class NoticeLoop:
         self._from: dict[SubscriptionId, int] = {}
         """Subscriptions that may have something to be sent, after this event."""
         self._not_before: dict[SubscriptionId, int] = {}
+        self._again_from: dict[SubscriptionId, int] = {}
+        """Of mail: when the next may be sent that was asked for by hand."""
 
     def hear(self, events: Sequence[Event]) -> bool:
         """Take the events of a commit; see `Desk.listen`.
@@ -151,6 +154,7 @@ class NoticeLoop:
         for id in self._known - set(committed):
             self._unmark(id, 0)
             self._not_before.pop(id, None)
+            self._again_from.pop(id, None)
         self._known = set(committed)
         while self._heard:
             seq, type, tenant_id = self._heard.popleft()
@@ -172,7 +176,7 @@ class NoticeLoop:
     def _is_due(self, one: Subscription, now_ms: int) -> bool:
         if self._not_before.get(one.id, 0) > now_ms:
             return False
-        if one.again:
+        if one.again and self._again_from.get(one.id, 0) <= now_ms:
             return True
         waits = one.id in self._from and one.state is SubscriptionState.ACTIVE
         return waits and one.next_try_at_ms <= now_ms
@@ -182,9 +186,15 @@ class NoticeLoop:
     def _send_again(
         self, one: Subscription, now_ms: Callable[[], int]
     ) -> tuple[list[Tried], list[int]]:
-        """What was asked for by hand: each once."""
+        """What was asked for by hand: each once; of mail one a minute, as nobody has asked the
+        owner of the mailbox."""
+        mail = one.kind is SubscriptionKind.MAIL
+        if mail and self._again_from.get(one.id, 0) > now_ms():
+            return [], []
+        if mail and one.again:
+            self._again_from[one.id] = now_ms() + MAIL_EVERY_MS
         tries, dropped = [], []
-        for seq in one.again[:MOST_AT_ONCE]:
+        for seq in one.again[: 1 if mail else MOST_AT_ONCE]:
             event = self._store.find("event", (seq,))
             told = list(_notices(one, [event])) if isinstance(event, Event) else []
             if told:

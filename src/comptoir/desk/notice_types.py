@@ -87,7 +87,7 @@ NOTICE_TYPES: dict[str, NoticeType] = {
     ),
     "lease.ending": NoticeType(
         f"{_SIZE} ends at {{ends_at}}; longer costs {{per_hour}} {{currency}} an hour",
-        "comptoir lease extend {subject} --ends INSTANT (possible until: {extendable_until})",
+        "comptoir lease extend {subject} --ends INSTANT (bound: {extendable_until})",
         {
             **_LEASE,
             "ends_at_ms": INSTANT,

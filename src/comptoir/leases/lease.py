@@ -6,7 +6,7 @@ from enum import StrEnum
 from comptoir.tenants.parties import Tenant
 from comptoir.units.errors import invariant
 from comptoir.units.ids import LeaseId, SeriesId, TenantId, UserId
-from comptoir.units.time import MS_PER_S, Window
+from comptoir.units.time import LATEST_MS, MS_PER_S, Window
 from comptoir.units.values import Term, quick, replace
 
 
@@ -204,6 +204,12 @@ class Lease:
         if self.alternatives and self.activated_at_ms is None:
             return self.alternatives
         return (Alternative(self.kind, self.accelerators, self.shape),)
+
+    @property
+    def hold_over_ms(self) -> int:
+        """When a hold is over: at its own end, or with its window."""
+        ends = (self.hold_until_ms, self.ends_at_ms)
+        return min((end for end in ends if end is not None), default=LATEST_MS)
 
     @property
     def is_soft_hold(self) -> bool:

@@ -13,6 +13,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
@@ -51,8 +52,13 @@ class Outside:
     loopback: bool = False
     trust: ssl.SSLContext | None = None
 
-    def judge(self, url: str) -> list[str]:
+    def judge(self, url: str, until: float | None = None) -> list[str]:
         """The addresses of a URL's host, if all of them may be called.
+
+        Args:
+            url: Where a webhook would be.
+            until: When its name has to be looked up, on the monotonic clock; `WITHIN_S` from
+                now if it is not said.
 
         Raises:
             Invalid: `webhook_not_https`.
@@ -62,7 +68,7 @@ class Outside:
         host, port = parts.hostname or "", port_of(parts)
         if parts.scheme != "https" and not self.loopback:
             raise _not_https(url)
-        addresses = _resolve(host, port)
+        addresses = _resolve(host, port, time.monotonic() + WITHIN_S if until is None else until)
         for address in addresses:
             what = refusal_of(address)
             named = f"{host} is" if host == address else f"{host} is {address},"
@@ -88,7 +94,7 @@ class Outside:
         parts = urlsplit(url)
         request = _request(parts, headers, body)
         last: PostFailed | None = None
-        for address in self.judge(url)[:MOST_ADDRESSES]:
+        for address in self.judge(url, until)[:MOST_ADDRESSES]:
             try:
                 connection = _connect(address, port_of(parts), until)
             except PostFailed as error:
@@ -132,14 +138,28 @@ def _not_https(url: str) -> Invalid:
     )
 
 
-def _resolve(host: str, port: int) -> list[str]:
+def _resolve(host: str, port: int, until: float) -> list[str]:
+    """The addresses of a name. A look-up cannot be ended: one that is late is left to itself."""
+    answer = Future[list[str]]()
+
+    def look_up() -> None:
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            answer.set_result(list(dict.fromkeys(str(entry[4][0]) for entry in found)))
+        except Exception as error:
+            answer.set_exception(error)
+
+    threading.Thread(target=look_up, name=f"look-up-{host[:60]}", daemon=True).start()
+    why = "has no address"
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        return answer.result(max(until - time.monotonic(), 0.0))
+    except TimeoutError:
+        why = f"was not looked up within {WITHIN_S:.0f} s"
     except (OSError, UnicodeError):
-        raise Refused(
-            "host_unknown", f"the name {host[:100]} has no address", "check the URL", {"host": host}
-        ) from None
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+        pass
+    raise Refused(
+        "host_unknown", f"the name {host[:100]} {why}", "check the URL", {"host": host}
+    ) from None
 
 
 def _connect(address: str, port: int, until: float) -> socket.socket:

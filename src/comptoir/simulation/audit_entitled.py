@@ -10,7 +10,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator
 
-from comptoir.simulation.audit_space import ENDLESS, EXCLUSIVE
+from comptoir.simulation.audit_space import ENDLESS, SHARED
 
 STANDING = ("scheduled", "held", "active", "reclaiming")
 
@@ -176,7 +176,7 @@ def _could_stand(
             if not gives_way:
                 blocked.update(json.loads(other["slots"]))
                 strangers |= other["holder"] != lease["tenant_id"]
-        if not (strangers and node["kind"] in EXCLUSIVE):
+        if not (strangers and node["kind"] not in SHARED):
             where = node["site"] if lease["shape"] == "site" else node["name"]
             found[where] += node["accelerators"] - len(blocked)
     return found

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 ENDLESS = 1 << 62
-EXCLUSIVE = {"h100-sxm", "mi300x", "mtia-v2"}
+SHARED = {"cpu-core"}
+"""The kinds whose nodes tenants share; of every other kind a node is one tenant's at a time."""
 PLACE = {
     "site": ("site",),
     "cluster": ("site", "cluster"),
@@ -78,7 +79,7 @@ def _strangers_on_a_node(allocations: list[dict], nodes: dict) -> Iterator[str]:
     """Outside customers get whole nodes: never two tenants on one at a time."""
     held: dict[str, list[tuple[int, int, str]]] = defaultdict(list)
     for a in allocations:
-        if nodes[a["node_id"]]["kind"] in EXCLUSIVE and a["delivered_from_ms"] is not None:
+        if nodes[a["node_id"]]["kind"] not in SHARED and a["delivered_from_ms"] is not None:
             end = ENDLESS if a["fenced_at_ms"] is None else a["fenced_at_ms"]
             held[a["node_id"]].append((a["delivered_from_ms"], end, a["tenant_id"]))
     for node_id, intervals in held.items():

@@ -253,8 +253,12 @@ def accept(cli: Session, lease_id: str, node_id: str | None) -> None:
 @click.option("--because", required=True, metavar="TEXT", help="What is wrong with it.")
 @click.option("--yes", is_flag=True, help="Go ahead without asking.")
 def reject_node(cli: Session, lease_id: str, node_id: str, because: str, yes: bool) -> None:
-    """Send a node back: another takes its place when there is one."""
-    cli.confirm(f"stop what runs on {node_id} and give it back", yes)
+    """Send a node back: another takes its place when there is one.
+
+    Before its delivery is accepted, by you or by its time, it was never billed; after that it
+    is billed up to now. It goes back for all that your tenant has on it.
+    """
+    cli.confirm(f"stop all that your leases run on {node_id} and give it back", yes)
     found = cli.client.leases.reject_node(lease_id, node_id, because)
     show_lease(cli, found, f"{found['id']} has sent back {node_id}")
 

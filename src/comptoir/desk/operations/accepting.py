@@ -1,7 +1,9 @@
 """Deliveries in the holder's hands: accepted, or sent back for another node.
 
 A delivery is deemed accepted after the node's own time. What is sent back before that is not
-billed at all. A lease may send back a few nodes and no more, so that nobody shops for free.
+billed at all; after it, up to the instant at which it is sent back. A node goes back whole, for
+all that its tenant has there. A lease may send back a few nodes and no more, so that nobody
+shops for free.
 """
 
 from comptoir.desk.failure_requests import AcceptDelivery, RejectNode
@@ -45,6 +47,9 @@ def accept_delivery(tx: Transaction, request: AcceptDelivery) -> Lease:
 def reject_node(tx: Transaction, request: RejectNode) -> Lease:
     """Send a node back: it is checked, and another takes its place when there is one.
 
+    It goes into quarantine, so nothing is left there: other leases of the tenant lose their part
+    of it too, each billed and recorded as if it had sent the node back itself.
+
     Raises:
         Conflict: `lease_not_active`.
         NotFound: the lease, or a node that it does not have.
@@ -70,15 +75,19 @@ def reject_node(tx: Transaction, request: RejectNode) -> Lease:
         )
     _put_aside(tx, node, because)
     node = tx.book.nodes[node.id]
-    for part in parts:
-        unbilled = part.on_approval(tx.now_ms)
-        since = part.delivered_from_ms or 0 if unbilled else tx.now_ms
-        lose_allocation(tx, part, node, BreachCause.NODE_REJECTED, since)
-        tx.emit_lease(
-            "lease.node_rejected", lease, node=node.id, because=because, billed=not unbilled
-        )
+    unbilled = parts[0].on_approval(tx.now_ms)
+    tx.emit_lease("lease.node_rejected", lease, node=node.id, because=because, billed=not unbilled)
+    for part in list(tx.book.snapshot.standing_on(node.id)):
+        if part.delivered:
+            _lose(tx, part, node)
     lease = tx.book.leases[lease.id]
     return tx.book.leases.put(replace(lease, rejections=lease.rejections + 1))
+
+
+def _lose(tx: Transaction, part: Allocation, node: Node) -> None:
+    """What is still on approval was never delivered, the rest up to now."""
+    since = part.delivered_from_ms or 0 if part.on_approval(tx.now_ms) else tx.now_ms
+    lose_allocation(tx, part, node, BreachCause.NODE_REJECTED, since)
 
 
 def _put_aside(tx: Transaction, node: Node, because: str) -> None:

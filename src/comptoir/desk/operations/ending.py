@@ -36,7 +36,7 @@ def end_attempt(tx: Transaction, attempt: Attempt, refused: bool = False) -> Non
         state = JobState.FAILED
     detail = attempt.detail
     if not detail and attempt.stop_at_ms is not None and state is JobState.FAILED:
-        detail = f"stopped: its lease {lease.id} was {lease.reason.replace('_', ' ')}"
+        detail = f"stopped with its lease {lease.id} ({lease.reason.replace('_', ' ')})"
     release_if_asked(tx, finish_job(tx, job, state, attempt.exit_code, detail))
 
 

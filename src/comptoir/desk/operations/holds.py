@@ -60,12 +60,18 @@ def confirm_hold(tx: Transaction, request: LeaseRef) -> Lease:
     """Say yes: the held window is the holder's. A second time changes nothing.
 
     Raises:
-        Conflict: `not_held`.
+        Conflict: `not_held`: it is not, or its time or its window is over.
     """
     lease = tx.lease(request.lease_id)
     if lease.state is LeaseState.SCHEDULED and lease.hold_until_ms is not None:
         return lease
     _refuse_not_held(lease)
+    if lease.hold_over_ms <= tx.now_ms:  # the next turn lets it go
+        raise Conflict(
+            "not_held",
+            f"{lease.id} was held until {format_instant(lease.hold_over_ms)}",
+            "hold it again: comptoir offers",
+        )
     confirmed = tx.book.leases.put(lease.moved(LeaseState.SCHEDULED, tx.now_ms, hold_firm=True))
     tx.emit_lease(
         "lease.scheduled",
@@ -97,9 +103,7 @@ def expire_holds(look: Look) -> None:
     """Holds whose time is over, or whose window is."""
     tx, done = look.tx, 0
     for lease in look.leases(LeaseState.HELD):
-        over = lease.hold_until_ms is not None and lease.hold_until_ms <= tx.now_ms
-        passed = lease.ends_at_ms is not None and lease.ends_at_ms <= tx.now_ms
-        if not over and not passed:
+        if lease.hold_over_ms > tx.now_ms:
             continue
         if done >= look.request.most:
             look.leave(lease)

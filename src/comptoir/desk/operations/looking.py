@@ -9,7 +9,7 @@ from comptoir.fleet.states import NodeState
 from comptoir.leases.allocation import Allocation
 from comptoir.leases.lease import Lease, LeaseState
 from comptoir.units.ids import LeaseId
-from comptoir.units.time import LATEST_MS, MS_PER_S
+from comptoir.units.time import MS_PER_S
 
 MOST_LOOKED_AT = 1_000
 
@@ -62,9 +62,7 @@ def _next_look_ms(tx: Transaction, lease: Lease, request: Turn) -> int | None:
         case LeaseState.WAITING:
             return lease.waits_until_ms
         case LeaseState.HELD:
-            return min(
-                at for at in (lease.hold_until_ms, lease.ends_at_ms, LATEST_MS) if at is not None
-            )
+            return lease.hold_over_ms
         case LeaseState.SCHEDULED:
             return max(lease.start_ms, tx.now_ms)  # overdue: it is looked at in every turn
         case LeaseState.ACTIVE:

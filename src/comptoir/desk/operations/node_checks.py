@@ -3,7 +3,13 @@
 from comptoir.desk.engine_port import EngineNode, NodeSight
 from comptoir.desk.failure_requests import ReportChecks
 from comptoir.desk.operations.gating import move_node, well_state
-from comptoir.desk.operations.losing import fail, fences_at_ms, fencing_time_ms, lost_at_ms
+from comptoir.desk.operations.losing import (
+    drop_promises,
+    fail,
+    fences_at_ms,
+    fencing_time_ms,
+    lost_at_ms,
+)
 from comptoir.desk.operations.nodes import check_failure_instant, check_fenced, live_node
 from comptoir.desk.transaction import Transaction
 from comptoir.fleet.checks import CheckOutcome, CheckResult, NodeCheck, all_passed, check_results
@@ -18,6 +24,8 @@ _MOST_QUOTED = 200
 
 def report_checks(tx: Transaction, request: ReportChecks) -> Node:
     """Keep the evidence; a node in quarantine passes, one in service that failed a check is dead.
+
+    What is promised on a node in quarantine looks elsewhere once a check has failed there.
 
     Raises:
         Invalid: those of `fleet.checks.check_results`; `failure_in_the_future`, `failure_too_old`.
@@ -65,7 +73,8 @@ def _failed(tx: Transaction, node: Node, results: tuple[CheckResult, ...], at: i
     if node.state in _RUNS:
         return fail(tx, node, at, because, BreachCause.NODE_FAILED, fences_at_ms(tx, node))
     if node.state is NodeState.CHECKING:
-        return tx.book.nodes.put(replace(node, because=because))
+        node = tx.book.nodes.put(replace(node, because=because))
+        drop_promises(tx, node, BreachCause.NODE_FAILED)
     return node
 
 

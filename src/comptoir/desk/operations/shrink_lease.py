@@ -7,7 +7,7 @@ from comptoir.desk.transaction import Transaction
 from comptoir.leases.allocation import Allocation
 from comptoir.leases.lease import FINAL, Lease, LeaseState
 from comptoir.units.errors import Conflict, Invalid
-from comptoir.units.ids import AllocationId
+from comptoir.units.ids import AllocationId, NodeId
 from comptoir.units.text import check_count
 from comptoir.units.values import replace
 
@@ -48,7 +48,7 @@ def shrink_lease(tx: Transaction, request: ShrinkLease) -> Lease:
         "lease.shrunk",
         lease,
         accelerators_left=left,
-        nodes=[part.node_id for part, _ in given],
+        nodes=list(dict.fromkeys(part.node_id for part, _ in given)),
     )
     shrunk = tx.book.leases.put(replace(lease, accelerators=left, alternatives=()))
     spare_victims(tx, shrunk)
@@ -77,7 +77,9 @@ def _refuse_state(tx: Transaction, lease: Lease) -> None:
 def _named(
     lease: Lease, parts: list[Allocation], request: ShrinkLease
 ) -> list[tuple[Allocation, int]]:
-    by_node = {part.node_id: part for part in parts}
+    by_node: dict[NodeId, list[Allocation]] = {}
+    for part in parts:
+        by_node.setdefault(part.node_id, []).append(part)
     wrong = [node_id for node_id in request.node_ids if node_id not in by_node]
     if wrong:
         raise Conflict(
@@ -85,7 +87,7 @@ def _named(
             f"{lease.id} holds nothing on {', '.join(wrong[:5])}",
             f"see what it holds: comptoir lease show {lease.id}",
         )
-    chosen = [by_node[node_id] for node_id in dict.fromkeys(request.node_ids)]
+    chosen = [part for node_id in dict.fromkeys(request.node_ids) for part in by_node[node_id]]
     given = [(part, len(part.accelerators)) for part in chosen]
     if len(given) == len(parts):
         raise Conflict(

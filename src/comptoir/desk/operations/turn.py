@@ -75,20 +75,29 @@ def turn(tx: Transaction, request: Turn) -> bool:
 def _close_supply(tx: Transaction) -> None:
     """Inbound leases whose time is over end; one that begins may help who waits."""
     agenda = tx.book.supply_agenda
-    for inbound_id in agenda.take(tx.now_ms, MOST_LOOKED_AT):
-        inbound = tx.book.inbound.get(inbound_id)
-        if inbound is None or inbound.state is not InboundState.ACTIVE:
-            continue
-        if inbound.starts_at_ms > tx.now_ms:
-            agenda.remind(inbound_id, inbound.starts_at_ms)
-            continue
-        tx.book.queue_tried_at = -1
-        if inbound.ends_at_ms is None or inbound.ends_at_ms > tx.now_ms:
-            agenda.remind(inbound_id, _next_change_ms(inbound, tx.now_ms))
-        elif supply_is_free(tx, inbound):
-            close_supply(tx, inbound)
-        else:
-            agenda.remind(inbound_id, tx.now_ms)
+    due = agenda.take(tx.now_ms, MOST_LOOKED_AT)
+    try:
+        for inbound_id in due:
+            agenda.remind(inbound_id, _tend_supply(tx, tx.book.inbound.get(inbound_id)))
+    except BaseException:
+        for inbound_id in due:
+            agenda.touch(inbound_id)
+        raise
+
+
+def _tend_supply(tx: Transaction, inbound: InboundLease | None) -> int | None:
+    """Do what is due on an inbound lease; returns when to look at it again."""
+    if inbound is None or inbound.state is not InboundState.ACTIVE:
+        return None
+    if inbound.starts_at_ms > tx.now_ms:
+        return inbound.starts_at_ms
+    tx.book.queue_tried_at = -1
+    if inbound.ends_at_ms is None or inbound.ends_at_ms > tx.now_ms:
+        return _next_change_ms(inbound, tx.now_ms)
+    if supply_is_free(tx, inbound):
+        close_supply(tx, inbound)
+        return None
+    return tx.now_ms
 
 
 def _next_change_ms(inbound: InboundLease, now_ms: int) -> int | None:
