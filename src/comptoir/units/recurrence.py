@@ -193,6 +193,11 @@ def _zone(name: str) -> ZoneInfo:
     return ZoneInfo(name)  # it keeps its own cache
 
 
+def local_day_ms(instant_ms: int, zone: str) -> int:
+    """The date that the zone's clock shows at an instant, as that date's first instant in UTC."""
+    return (_local_date(instant_ms, zone) - date(1970, 1, 1).toordinal()) * DAY_MS
+
+
 def _local_date(instant_ms: int, zone: str) -> int:
     """The date that the zone's clock shows at an instant, as a proleptic ordinal."""
     latest_ms = (_LAST_DAY - date(1970, 1, 1).toordinal()) * DAY_MS
