@@ -15,6 +15,7 @@ from comptoir.desk.requests import (
 )
 from comptoir.leases.lease import LeaseClass, LeaseState, Shape
 from comptoir.metering.usage import Measure
+from comptoir.placement.kernel import DIRTY
 from comptoir.tenants.parties import Role, TenantKind
 from comptoir.units.errors import Conflict, Forbidden, Invalid, NotFound, Refused
 from tests.builders import HOUR_MS, START_MS, Book
@@ -213,3 +214,9 @@ def test_work_the_engine_has_not_seen_is_not_occupied_time(book: Book) -> None:
         a.accelerator_ms for a in book.desk.book.money.open_accruals_by_tenant.get(acme.id)
     )
     assert billed == 60_000
+
+
+def test_whoever_changes_the_fleet_waits_for_its_tables_not_the_next_request(book: Book) -> None:
+    book.supply(8)
+    pools = book.desk.book.snapshot.pools.values()
+    assert [pool.tables.pool[DIRTY] >= 0 for pool in pools] == [False]

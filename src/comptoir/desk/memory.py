@@ -323,6 +323,7 @@ class Memory:
         self.committed_attempts = dict(self.attempts.rows)
         self.checking = {n.id: n for n in self.nodes if n.state is NodeState.CHECKING}
         self.committed_subscriptions = dict(self.subscriptions.rows)
+        self.snapshot.settle()
 
     def next_seq(self, table: str) -> int:
         """The next number of an append-only table."""
@@ -345,6 +346,8 @@ class Memory:
         if any(n.state is NodeState.CHECKING or n.id in self.checking for n in nodes):
             kept = {**self.checking, **{node.id: node for node in nodes}}
             self.checking = {n.id: n for n in kept.values() if n.state is NodeState.CHECKING}
+        if nodes:
+            self.snapshot.settle()
         if "attempt" not in rows:
             return
         committed = dict(self.committed_attempts)

@@ -120,8 +120,11 @@ def refuse_impossible(snapshot: Snapshot, request: LeaseRequest) -> None:
     Raises:
         Refused: as `plan_lease`.
     """
-    total = snapshot.total(request)
-    facts = {"kind": request.kind, "accelerators": request.accelerators, "in_service": total}
+    wanted = request.accelerators
+    total, largest = snapshot.capacity(request, request.shape)
+    if wanted <= largest:
+        return
+    facts = {"kind": request.kind, "accelerators": wanted, "in_service": total}
     if total == 0:
         raise Refused(
             "kind_not_in_fleet",
@@ -129,28 +132,21 @@ def refuse_impossible(snapshot: Snapshot, request: LeaseRequest) -> None:
             "`comptoir fleet show` lists the kinds there are",
             facts,
         )
-    if request.accelerators > total:
+    if wanted > total:
         raise Refused(
             "fleet_too_small",
-            f"you asked for {request.accelerators:,} x {request.kind}; {total:,} are in service",
+            f"you asked for {wanted:,} x {request.kind}; {total:,} are in service",
             f"ask for at most {total:,}",
             facts,
         )
-    largest = snapshot.largest_place(request, request.shape)
-    if request.accelerators > largest:
-        fits = [
-            shape
-            for shape in reversed(Shape)
-            if snapshot.largest_place(request, shape) >= request.accelerators
-        ]
-        wider = next((shape for shape in Shape if shape in fits), None)
-        raise Refused(
-            "shape_impossible",
-            f"the largest {request.shape} of {request.kind} in service holds {largest:,} "
-            f"accelerators, you asked for {request.accelerators:,} in one {request.shape}",
-            f"use --shape {wider}" if wider else f"ask for at most {largest:,}",
-            {**facts, "shape": request.shape, "largest": largest},
-        )
+    fits = [shape for shape in Shape if snapshot.capacity(request, shape)[1] >= wanted]
+    raise Refused(
+        "shape_impossible",
+        f"the largest {request.shape} of {request.kind} in service holds {largest:,} "
+        f"accelerators, you asked for {wanted:,} in one {request.shape}",
+        f"use --shape {fits[0]}" if fits else f"ask for at most {largest:,}",
+        {**facts, "shape": request.shape, "largest": largest},
+    )
 
 
 def plan_free(

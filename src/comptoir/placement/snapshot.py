@@ -22,6 +22,7 @@ from comptoir.leases.lease import Lease, LeaseClass, LeaseRequest, Shape
 from comptoir.placement.backend import PLAIN, Backend
 from comptoir.placement.kernel import GUARANTEED
 from comptoir.placement.pools import Pool, PoolKey, rank_of
+from comptoir.placement.sizes import Sizes, total_and_largest
 from comptoir.units.ids import AllocationId, InboundLeaseId, LeaseId, NodeId, TenantId
 from comptoir.units.time import MS_PER_S, Window
 from comptoir.units.values import replace
@@ -59,6 +60,8 @@ class Snapshot:
         self._begun = 0
         self.kept: set[AllocationId] = set()
         """What is kept for somebody who waits: no promise, and in no calendar."""
+        self._sizes: dict[Pool, Sizes] = {}
+        """Pools that differ by planned work alone share theirs: work makes no place smaller."""
         self._capacities: dict[tuple[object, ...], tuple[int, int]] = {}
         self._members: dict[tuple[str, Place], tuple[NodeId, ...]] = {}
 
@@ -160,39 +163,30 @@ class Snapshot:
             return False, None
         return promised_until(inbound, request, window)
 
-    def total(self, request: LeaseRequest) -> int:
-        """Accelerators of its kind that a request may count on: for sale, or coming back."""
-        return self._capacity(request, Shape.SITE)[0]
-
-    def largest_place(self, request: LeaseRequest, shape: Shape) -> int:
-        """Accelerators of the largest place of a shape that it may count on, free or not."""
-        return self._capacity(request, shape)[1]
-
-    def _capacity(self, request: LeaseRequest, shape: Shape) -> tuple[int, int]:
-        """Accelerators in all places of a shape and in the largest; kept until a node changes.
-
-        A place lies in one pool, but a site, which may combine its pools. Planned work takes a
-        node to another pool for a while, and out of service, but makes no place smaller.
+    def capacity(self, request: LeaseRequest, shape: Shape) -> tuple[int, int]:
+        """Accelerators of its kind that a request may count on, free or not, for sale or coming
+        back: in all places, and in the largest of a shape. Kept until a node changes.
         """
         internal = request.lease_class is LeaseClass.INTERNAL
         key = (request.kind, shape, internal, request.grants, request.residency)
         kept = self._capacities.get(key)
         if kept is None:
-            by_pool: dict[object, dict[Place, int]] = {}
-            for pool in self.pools_of(request.kind):
-                if unmet_terms(pool.key.conditions, request) is not None:
-                    continue
-                within = None if shape is Shape.SITE else replace(pool.key, work_from_ms=None)
-                places = by_pool.setdefault(within, defaultdict(int))
-                for node in map(self.nodes.__getitem__, pool.handles):
-                    if node.may_be_waited_for:
-                        places[place_of(node, shape)] += node.accelerators
-            sizes = [size for places in by_pool.values() for size in places.values()]
-            kept = sum(sizes), max(sizes, default=0)
+            parts = {
+                id(sizes): sizes
+                for pool, sizes in self._sizes.items()
+                if pool.key.kind == request.kind
+                and unmet_terms(pool.key.conditions, request) is None
+            }
+            kept = total_and_largest(parts.values(), shape)
             if len(self._capacities) >= MOST_CAPACITIES:
                 self._capacities.clear()
             self._capacities[key] = kept
         return kept
+
+    def settle(self) -> None:
+        """Do at once what the first search after a change of the fleet would have to do."""
+        for pool in self.pools.values():
+            pool.settle()
 
     def contents(self) -> dict[str, dict[Any, Any]]:
         """All that placement reads: two snapshots of one book, at one instant, say the same."""
@@ -203,6 +197,7 @@ class Snapshot:
             "allocations": self.allocations_of,
             "standing": self._standing,
             "pools": {key: pool.contents() for key, pool in self.pools.items()},
+            "sizes": {pool.key: sizes.contents() for pool, sizes in self._sizes.items()},
         }
 
     # What the desk feeds in.
@@ -254,6 +249,9 @@ class Snapshot:
             self.nodes[new.id] = new
             pool = self._pool_of[new.id]
             pool.set_open(pool.handles[new.id], new.for_sale)
+            change = new.may_be_waited_for - old.may_be_waited_for
+            if change:
+                self._sizes[pool].change(new, change)
             return
         if old is not None:
             self._leave(old)
@@ -337,11 +335,14 @@ class Snapshot:
         pool = self.pools.get(key)
         if pool is None:
             pool = self.pools[key] = Pool(key, self._backend)
+            self._sizes[pool] = self._shared_sizes(key) or Sizes(key.site)
             if key.starts_at_ms:
                 self._begun += 1
                 heapq.heappush(self._beginnings, (key.starts_at_ms, self._begun, key))
         self._pool_of[node.id] = pool
         pool.add_node(node, node.for_sale)
+        if node.may_be_waited_for:
+            self._sizes[pool].change(node, 1)
         for allocation in self.standing_on(node.id):
             pool.hold(allocation, self.leases.get(allocation.lease_id))
 
@@ -353,8 +354,18 @@ class Snapshot:
         while left:
             pool.free(left.pop(), left)
         pool.remove_node(node)
+        if node.may_be_waited_for:
+            self._sizes[pool].change(node, -1)
         if not pool.handles:
-            del self.pools[pool.key]
+            del self.pools[pool.key], self._sizes[pool]
+
+    def _shared_sizes(self, key: PoolKey) -> Sizes | None:
+        """Those of a pool that differs by planned work alone, if there is one."""
+        base = replace(key, work_from_ms=None)
+        for pool, sizes in self._sizes.items():
+            if replace(pool.key, work_from_ms=None) == base:
+                return sizes
+        return None
 
     def _move(self, node: Node) -> None:
         """The supply of a node has other terms: it may belong to another pool."""
