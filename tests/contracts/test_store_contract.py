@@ -19,6 +19,7 @@ from comptoir.desk.requests import CreateTenant, Opening
 from comptoir.leases.lease import Alternative, LeaseClass, LeaseState, Shape
 from comptoir.ledger.entries import Account, Entry, Posting, Unit
 from comptoir.metering.usage import Measure
+from comptoir.pricing.tiers import Tier
 from comptoir.sales.credit_blocks import Covers
 from comptoir.store.mapping import field_names
 from comptoir.store.opening import create_tables, postgres_engine, sqlite_engine, writer_lock
@@ -56,7 +57,12 @@ MAKERS: dict[str, Any] = {
     "alternatives": (Alternative("h100-sxm", 8, Shape.POD), Alternative("mi300x", 9, Shape.SITE)),
     "selling_windows": (parse_recurrence("weekdays 20:00 to 08:00 Europe/Paris"),),
 }
-JSON_OF = {"command": ("python", ODD_TEXT), "environment": (("NAME", ODD_TEXT),), "paths": ("/a",)}
+JSON_OF = {
+    "tiers": (Tier(3_600_000, 2**63 - 1),),
+    "command": ("python", ODD_TEXT),
+    "environment": (("NAME", ODD_TEXT),),
+    "paths": ("/a",),
+}
 
 
 def extreme(name: str, nulls: bool) -> Any:

@@ -16,6 +16,8 @@ from comptoir.desk.requests import (
 )
 from comptoir.leases.lease import Alternative, LeaseClass, LeaseState, Shape
 from comptoir.pricing.estimates import estimate
+from comptoir.pricing.rates import Item
+from comptoir.pricing.terms import without_contract
 from comptoir.tenants.parties import Tenant, TenantKind
 from comptoir.units.errors import Invalid, Refused
 from tests.builders import HOUR_MS, START_MS, Book
@@ -99,11 +101,15 @@ def test_a_total_follows_rates_that_change_within_the_window(post: Book, acme: T
     post.price(RESERVED, 10**9, KIND, effective_from_ms=START_MS + HOUR_MS)
     (offer, *_) = ask(post, acme, 8, RESERVED).offers
     assert offer.total_micros == 8 * (3 + 1) * 1_000_000
-    line = sorted(post.desk.book.money.rates, key=lambda rate: rate.effective_from_ms)
-    line = [rate for rate in line if rate.lease_class is RESERVED]
-    exact = estimate(line, 8, START_MS, START_MS + 2 * HOUR_MS)
+    line = [rate for rate in post.desk.book.money.rates if rate.lease_class is RESERVED]
+    item, agreed = Item(KIND, RESERVED), without_contract(post.card)
+
+    def exactly(start_ms: int, end_ms: int) -> int | None:
+        return estimate(item, agreed, lambda card, item: line, 8, (start_ms, end_ms))
+
+    exact = exactly(START_MS, START_MS + 2 * HOUR_MS)
     assert exact == 8 * HOUR_MS * 3 * 10**9 + 8 * HOUR_MS * 10**9
-    assert estimate(line, 8, 0, START_MS) is None
+    assert exactly(0, START_MS) is None
 
 
 def test_spot_says_its_notice_and_how_often_it_was_taken_back(post: Book, acme: Tenant) -> None:

@@ -1,24 +1,14 @@
-"""Usage is split where the price or the month changes, and nothing is lost in between."""
+"""Usage is split where the price or the period changes, and nothing is lost in between."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from comptoir.leases.lease import LeaseClass
 from comptoir.metering.usage import Measure, UsageEvent
-from comptoir.pricing.charges import price_usage
-from comptoir.pricing.rates import Rate, RateState
-from comptoir.units.ids import InboundLeaseId, LeaseId, RateCardId, RateId, TenantId, UserId
+from comptoir.pricing.rates import Rate
 from comptoir.units.time import month_start_ms
+from tests.pricing.lines import DAY_MS, Till, rate, usage
 
 BEGIN = 1_790_000_000_000
-DAY_MS = 86_400_000
-
-
-def rate(at: int, price: int, measure: Measure) -> Rate:
-    return Rate(
-        RateId(f"ra_{at}"), RateCardId("rc"), "cpu-core", LeaseClass.SPOT, measure, price, at,
-        RateState.APPROVED, UserId("a"), UserId("b"), at,
-    )  # fmt: skip
 
 
 @st.composite
@@ -26,7 +16,8 @@ def lines(draw: st.DrawFn, one_measure: bool) -> list[Rate]:
     later = draw(st.lists(st.integers(BEGIN + 1, BEGIN + 90 * DAY_MS), unique=True, max_size=6))
     measures = st.just(Measure.DELIVERED) if one_measure else st.sampled_from(list(Measure))
     return [
-        rate(at, draw(st.integers(0, 10**18 - 1)), draw(measures)) for at in sorted([0, *later])
+        rate(draw(st.integers(0, 10**18 - 1)), at, measure=draw(measures))
+        for at in sorted([0, *later])
     ]
 
 
@@ -34,15 +25,12 @@ def lines(draw: st.DrawFn, one_measure: bool) -> list[Rate]:
 def events(draw: st.DrawFn) -> UsageEvent:
     start = draw(st.integers(BEGIN, BEGIN + 90 * DAY_MS))
     end = start + draw(st.integers(1, 70 * DAY_MS))
-    return UsageEvent(
-        1, "desk", "e", Measure.DELIVERED, LeaseId("l"), TenantId("t"), InboundLeaseId("i"),
-        LeaseClass.SPOT, "cpu-core", start, end, draw(st.integers(1, 10**18)), end,
-    )  # fmt: skip
+    return usage(start, end, accelerator_ms=draw(st.integers(1, 10**18)))
 
 
 @given(events(), lines(one_measure=True))
 def test_pieces_add_up_to_the_event(event: UsageEvent, line: list[Rate]) -> None:
-    pieces = price_usage(event, line)
+    pieces = Till(line).price(event)
     assert sum(piece.accelerator_ms for piece in pieces) == event.accelerator_ms
 
 
@@ -51,7 +39,7 @@ def test_each_piece_has_one_price_one_month_and_an_exact_numerator(
     event: UsageEvent, line: list[Rate]
 ) -> None:
     before = event.starts_at_ms
-    for piece in price_usage(event, line):
+    for piece in Till(line).price(event):
         assert before <= piece.starts_at_ms < piece.ends_at_ms <= event.ends_at_ms
         before = piece.ends_at_ms
         assert month_start_ms(piece.starts_at_ms) == month_start_ms(piece.ends_at_ms - 1)
@@ -64,4 +52,4 @@ def test_each_piece_has_one_price_one_month_and_an_exact_numerator(
 
 @given(events(), lines(one_measure=False))
 def test_the_same_usage_is_priced_the_same(event: UsageEvent, line: list[Rate]) -> None:
-    assert price_usage(event, line) == price_usage(event, list(line))
+    assert Till(line).price(event) == Till(reversed(line)).price(event)

@@ -1,4 +1,4 @@
-"""Accruals: what a lease has earned under one rate in one month, until it is invoiced."""
+"""Accruals: what a lease has earned at one price in one period, until it is invoiced."""
 
 from dataclasses import dataclass
 
@@ -6,8 +6,10 @@ from comptoir.leases.lease import LeaseClass
 from comptoir.ledger import entries as ledger
 from comptoir.ledger.entries import Posting
 from comptoir.metering.usage import Measure
+from comptoir.pricing.charges import ChargeRow
+from comptoir.pricing.terms import NO_CONTRACT
 from comptoir.units.errors import invariant
-from comptoir.units.ids import AccrualId, InvoiceId, LeaseId, RateId, TenantId
+from comptoir.units.ids import AccrualId, ContractVersionId, InvoiceId, LeaseId, RateId, TenantId
 from comptoir.units.money import floor_micros
 from comptoir.units.values import quick, replace
 
@@ -17,8 +19,9 @@ from comptoir.units.values import quick, replace
 class Accrual:
     """A running exact sum; `posted_micros` is its floor, already in the ledger.
 
-    `service_month_ms` is the UTC month in which the usage lies. `correction` marks
-    usage that arrived after its month was invoiced.
+    `service_month_ms` is where the period begins in which the usage lies: a month, in the
+    zone of the tenant's legal entity. `correction` marks usage that arrived after its month
+    was invoiced. `list_numerator` is what the card alone would have asked.
     """
 
     id: AccrualId
@@ -39,10 +42,18 @@ class Accrual:
     posted_micros: int = 0
     invoice_id: InvoiceId | None = None
     invoice_line: int | None = None
+    contract_version_id: ContractVersionId = NO_CONTRACT
+    list_numerator: int = 0
+    row: ChargeRow = ChargeRow.USAGE
 
 
 def accrue(
-    accrual: Accrual, starts_at_ms: int, ends_at_ms: int, accelerator_ms: int, numerator: int
+    accrual: Accrual,
+    starts_at_ms: int,
+    ends_at_ms: int,
+    accelerator_ms: int,
+    numerator: int,
+    list_numerator: int = 0,
 ) -> tuple[Accrual, tuple[Posting, ...]]:
     """Add one priced piece: the new accrual, and the postings that keep it at its floor."""
     invariant(accrual.invoice_id is None, f"accrual {accrual.id} is already invoiced")
@@ -52,6 +63,7 @@ def accrue(
         accrual,
         accelerator_ms=accrual.accelerator_ms + accelerator_ms,
         numerator=total,
+        list_numerator=accrual.list_numerator + list_numerator,
         posted_micros=posted,
         first_at_ms=min(accrual.first_at_ms, starts_at_ms),
         last_at_ms=max(accrual.last_at_ms, ends_at_ms),

@@ -10,6 +10,7 @@ from comptoir.leases.lease import LeaseClass
 from comptoir.ledger import entries as ledger
 from comptoir.ledger.entries import Posting
 from comptoir.metering.usage import Measure
+from comptoir.pricing.charges import ChargeRow
 from comptoir.tenants.parties import Tenant
 from comptoir.units.errors import invariant
 from comptoir.units.ids import InvoiceId, RateId, TenantId
@@ -26,7 +27,7 @@ class InvoiceKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class InvoiceLine:
-    """One rate in one month. `amount_micros` is whole minor units of the currency."""
+    """One price of one rate in one month. `amount_micros` is whole minor units of the currency."""
 
     number: int
     description: str
@@ -62,6 +63,12 @@ class Invoice:
     lines: tuple[InvoiceLine, ...]
 
 
+_WORDS = {
+    ChargeRow.USAGE: "{} accelerator-hours",
+    ChargeRow.TOP_UP: "accelerator-hours up to the minimum or the whole step",
+}
+
+
 def series_of(tenant: Tenant, issued_at_ms: int) -> str:
     """The tenant's invoice series of the year: "ACME-2026"."""
     year = datetime.fromtimestamp(issued_at_ms // MS_PER_S, UTC).year
@@ -90,11 +97,14 @@ def draw_up(
     """
     invariant(bool(accruals), "an invoice needs something to bill")
     currency = accruals[0].currency
-    groups: dict[tuple[int, RateId, bool], list[Accrual]] = {}
+    groups: dict[tuple[int, RateId, str, int, str, bool], list[Accrual]] = {}
     for accrual in accruals:
         invariant(accrual.currency == currency, "one invoice, one currency")
         invariant(accrual.tenant_id == tenant.id, "one invoice, one tenant")
-        key = (accrual.service_month_ms, accrual.rate_id, accrual.correction)
+        key = (
+            accrual.service_month_ms, accrual.rate_id, accrual.contract_version_id,
+            -accrual.price_nanos, accrual.row.value, accrual.correction,
+        )  # fmt: skip
         groups.setdefault(key, []).append(accrual)
     lines = tuple(
         _line(number, groups[key], currency) for number, key in enumerate(sorted(groups), 1)
@@ -127,7 +137,7 @@ def _line(number: int, accruals: Sequence[Accrual], currency: str) -> InvoiceLin
     numerator = sum(accrual.numerator for accrual in accruals)
     return InvoiceLine(
         number=number,
-        description=f"{first.kind} {first.lease_class}, {first.measure} accelerator-hours",
+        description=f"{first.kind} {first.lease_class}, {_WORDS[first.row]}".format(first.measure),
         kind=first.kind,
         lease_class=first.lease_class,
         measure=first.measure,

@@ -12,6 +12,13 @@ class RateCard(TypedDict):
     created_at: str
 
 
+class Tier(TypedDict):
+    """A price from so many accelerator-hours on, used of a rate in a period."""
+
+    from_accelerator_hours: int
+    price_per_accelerator_hour: str
+
+
 class Rate(TypedDict):
     """The price of an accelerator-hour of a kind in a class, from an instant on."""
 
@@ -27,6 +34,12 @@ class Rate(TypedDict):
     proposed_by: str
     approved_by: str | None
     approved_at: str | None
+    site: str
+    term: str
+    sku: str
+    tiers: list[Tier]
+    minimum_s: int
+    granularity_s: int
 
 
 class UsageEvent(TypedDict):
@@ -45,6 +58,8 @@ class UsageEvent(TypedDict):
     ends_at: str
     accelerator_ms: str
     received_at: str
+    site: str
+    term: str
 
 
 class UsageTotal(TypedDict):
@@ -75,6 +90,13 @@ class Charge(TypedDict):
     amount: str
     currency: str
     correction: bool
+    contract_version_id: str
+    list_price_per_accelerator_hour: str
+    list_numerator: str
+    site: str
+    term: str
+    sku: str
+    row: str
 
 
 class Posting(TypedDict):

@@ -207,6 +207,7 @@ class Lease(TypedDict):
     hold_firm: bool
     lost: list[int]
     rejections: int
+    term: str
 
 
 class Allocation(TypedDict):

@@ -4,14 +4,17 @@ A part of the book (`book.money`), with the same journal; what is settled is evi
 commit that settled it. The names of the tables are those of the store.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from comptoir.billing.accruals import Accrual
 from comptoir.desk.tables import Index, Journal, Table
 from comptoir.leases.lease import LeaseClass
 from comptoir.ledger.entries import Account, Unit
-from comptoir.pricing.rates import Rate, RateCard, RateState
+from comptoir.pricing.rates import Item, Rate, RateCard, RateState
+from comptoir.pricing.segments import Segment
 from comptoir.units.ids import AccrualId, LeaseId, RateCardId, RateId, TenantId
 from comptoir.units.values import quick
 
@@ -42,6 +45,24 @@ class BillingMark:
     invoiced_until_ms: int
 
 
+@quick
+@dataclass(frozen=True, slots=True)
+class TierUse:
+    """What a tenant has used at equal tiered prices of a rate in a period: see `Segment.word`."""
+
+    tenant_id: TenantId
+    rate_id: RateId
+    period_ms: int
+    prices: str
+    accelerator_ms: int
+
+
+def tier_key(tenant_id: TenantId, segment: Segment) -> tuple[TenantId, RateId, int, str]:
+    """By what the use of tiers is counted."""
+    assert segment.priced is not None
+    return tenant_id, segment.priced.rate.id, segment.period_ms, segment.word
+
+
 class MoneyBook:
     """The tables of money and their indexes."""
 
@@ -56,9 +77,12 @@ class MoneyBook:
         self.billing_marks = Table[TenantId, BillingMark](
             "billing_mark", lambda r: r.tenant_id, journal
         )
+        self.tier_uses = Table[tuple[TenantId, RateId, int, str], TierUse](
+            "tier_use", lambda r: (r.tenant_id, r.rate_id, r.period_ms, r.prices), journal
+        )
         self.tables: tuple[Table[Any, Any], ...] = (
             self.rate_cards, self.rates, self.accruals, self.balances, self.series,
-            self.billing_marks,
+            self.billing_marks, self.tier_uses,
         )  # fmt: skip
         self.rates_by_line = Index[tuple[RateCardId, str, LeaseClass], Rate](
             self.rates,
@@ -66,17 +90,22 @@ class MoneyBook:
                 (r.rate_card_id, r.kind, r.lease_class) if r.state is RateState.APPROVED else None
             ),
         )
-        self.open_accruals = Index[tuple[LeaseId, RateId, int, bool], Accrual](
-            self.accruals,
-            lambda a: (
-                (a.lease_id, a.rate_id, a.service_month_ms, a.correction)
-                if a.invoice_id is None
-                else None
-            ),
-        )
+        self.accruals_by_lease = Index[LeaseId, Accrual](self.accruals, attrgetter("lease_id"))
         self.open_accruals_by_tenant = Index[TenantId, Accrual](
             self.accruals, lambda a: a.tenant_id if a.invoice_id is None else None
         )
+
+        self.segments: dict[tuple[TenantId, Item], Segment] = {}
+        """Prices worked out before: `desk/terms.py`."""
+        self.rates.feed(self.forget_prices)
+
+    def rates_of(self, card: RateCardId, item: Item) -> Iterable[Rate]:
+        """The approved rates of a card that might price an item."""
+        return self.rates_by_line.each((card, item.kind, item.lease_class))
+
+    def forget_prices(self, _old: object = None, _new: object = None) -> None:
+        """A rate, or what is agreed with somebody, has changed or was changed back."""
+        self.segments.clear()
 
     def evict_ended(self, rows: dict[str, list[object]]) -> None:
         """Drop what the commit of `rows` has settled for good."""

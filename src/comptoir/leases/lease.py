@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from comptoir.leases.term import LeaseTerm
 from comptoir.tenants.parties import Tenant
 from comptoir.units.errors import invariant
 from comptoir.units.ids import LeaseId, SeriesId, TenantId, UserId
@@ -133,7 +134,8 @@ class Lease:
     `hold_firm` it gives way. `warned_end_ms` is the end of which its holder has been warned.
 
     While active, `lost` has the size of each allocation whose node was lost and is not replaced
-    yet; `rejections` counts the nodes its holder sent back.
+    yet; `rejections` counts the nodes its holder sent back. `term` is for how long it was asked
+    for, by which it is priced.
     """
 
     id: LeaseId
@@ -173,6 +175,7 @@ class Lease:
     warned_end_ms: int | None = None
     lost: tuple[int, ...] = ()
     rejections: int = 0
+    term: LeaseTerm = LeaseTerm.HOUR
 
     @property
     def window(self) -> Window:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from comptoir.leases.allocation import Allocation
 from comptoir.leases.jobs import Attempt
 from comptoir.leases.lease import Lease, LeaseClass
+from comptoir.leases.term import LeaseTerm
 from comptoir.units.ids import InboundLeaseId, LeaseId, TenantId
 from comptoir.units.values import Term, quick
 
@@ -22,7 +23,10 @@ class Measure(Term):
 @quick
 @dataclass(frozen=True, slots=True)
 class UsageEvent:
-    """Accelerator-milliseconds of one measure over a half-open window, seen by a source."""
+    """Accelerator-milliseconds of one measure over a half-open window, seen by a source.
+
+    `site` is where they were, `term` the lease's: what a price may depend on is in the event.
+    """
 
     seq: int
     source: str
@@ -37,6 +41,8 @@ class UsageEvent:
     ends_at_ms: int
     accelerator_ms: int
     received_at_ms: int
+    site: str = ""
+    term: LeaseTerm = LeaseTerm.HOUR
 
     def same_as(self, other: "UsageEvent") -> bool:
         """Whether a repeated (source, event id) says the same thing."""
@@ -56,7 +62,7 @@ class UsageEvent:
 
 
 def delivered_usage(
-    seq: int, lease: Lease, allocation: Allocation, until_ms: int, now_ms: int
+    seq: int, lease: Lease, allocation: Allocation, until_ms: int, now_ms: int, site: str = ""
 ) -> UsageEvent | None:
     """The delivered time of an allocation that is not yet metered, up to `until_ms`."""
     if allocation.delivered_from_ms is None:
@@ -67,12 +73,18 @@ def delivered_usage(
         return None
     return _event(
         seq, f"{allocation.id}:{start}", Measure.DELIVERED, lease, allocation.inbound_lease_id,
-        start, until_ms, (until_ms - start) * len(allocation.accelerators), now_ms,
+        start, until_ms, (until_ms - start) * len(allocation.accelerators), now_ms, site,
     )  # fmt: skip
 
 
 def occupied_usage(
-    seq: int, lease: Lease, attempt: Attempt, inbound: InboundLeaseId, until_ms: int, now_ms: int
+    seq: int,
+    lease: Lease,
+    attempt: Attempt,
+    inbound: InboundLeaseId,
+    until_ms: int,
+    now_ms: int,
+    site: str = "",
 ) -> UsageEvent | None:
     """The time a job stood on its accelerators that is not yet metered."""
     if attempt.started_at_ms is None:
@@ -83,7 +95,7 @@ def occupied_usage(
         return None
     return _event(
         seq, f"{attempt.id}:occupied:{start}", Measure.OCCUPIED, lease, inbound,
-        start, end, (end - start) * len(attempt.accelerators), now_ms,
+        start, end, (end - start) * len(attempt.accelerators), now_ms, site,
     )  # fmt: skip
 
 
@@ -94,6 +106,7 @@ def busy_usage(
     inbound: InboundLeaseId,
     span: tuple[int, int],
     now_ms: int,
+    site: str = "",
 ) -> UsageEvent | None:
     """The work that telemetry has seen since it was last metered.
 
@@ -113,7 +126,7 @@ def busy_usage(
         return None
     return _event(
         seq, f"{attempt.id}:busy:{attempt.busy_metered_ms}", Measure.BUSY, lease, inbound,
-        since_ms, until_ms, work, now_ms,
+        since_ms, until_ms, work, now_ms, site,
     )  # fmt: skip
 
 
@@ -127,8 +140,9 @@ def _event(
     end_ms: int,
     accelerator_ms: int,
     now_ms: int,
+    site: str,
 ) -> UsageEvent:
     return UsageEvent(
         seq, DESK, event_id, measure, lease.id, lease.tenant_id, inbound, lease.lease_class,
-        lease.kind, start_ms, end_ms, accelerator_ms, now_ms,
+        lease.kind, start_ms, end_ms, accelerator_ms, now_ms, site, lease.term,
     )  # fmt: skip

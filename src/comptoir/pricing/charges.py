@@ -1,22 +1,50 @@
-"""Usage into charges: split where the price or the month changes, never rounded."""
+"""Usage into charges: split where the price or the period changes, never rounded."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from enum import StrEnum
 
 from comptoir.leases.lease import LeaseClass
+from comptoir.leases.term import LeaseTerm
 from comptoir.metering.usage import Measure, UsageEvent
-from comptoir.pricing.rates import Rate, rate_at
+from comptoir.pricing.rates import Item, Rate
+from comptoir.pricing.segments import Segment
+from comptoir.pricing.skus import Sku
+from comptoir.pricing.terms import NO_CONTRACT
+from comptoir.pricing.tiers import spread
 from comptoir.units.errors import invariant
-from comptoir.units.ids import AccrualId, LeaseId, RateId, TenantId
-from comptoir.units.time import next_month_ms
+from comptoir.units.ids import (
+    AccrualId,
+    ContractVersionId,
+    LeaseId,
+    RateId,
+    TenantId,
+)
 from comptoir.units.values import quick
+
+SegmentAt = Callable[[TenantId, Item, int], Segment]
+"""The segment of a tenant's item at an instant."""
+UsedBefore = Callable[[Segment], int]
+"""What a tenant has used so far of a tiered segment's prices in its period."""
+
+
+class ChargeRow(StrEnum):
+    """What a charge is for: usage, or what granularity and minimum add when a lease is over."""
+
+    USAGE = "usage"
+    TOP_UP = "top_up"
 
 
 @quick
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """Usage priced under one rate. `numerator` is exact (see units.money)."""
+    """Usage priced under one rate and contract version. `numerator` is exact (see units.money).
+
+    `numerator` is `accelerator_ms` times `price_nanos`; `list_numerator` and
+    `list_price_nanos` are what the card alone would have asked. A `top_up` has no time of its
+    own: it is of the last instant of its lease's usage, and negative where later usage left
+    less of it due.
+    """
 
     seq: int
     usage_seq: int
@@ -34,52 +62,95 @@ class Charge:
     numerator: int
     currency: str
     correction: bool
+    contract_version_id: ContractVersionId = NO_CONTRACT
+    list_price_nanos: int = 0
+    list_numerator: int = 0
+    site: str = ""
+    term: LeaseTerm = LeaseTerm.HOUR
+    sku: Sku = Sku.ACCELERATOR
+    row: ChargeRow = ChargeRow.USAGE
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class PricedPiece:
-    """A part of a usage event that lies within one rate and one UTC month."""
+    """A part of usage that lies within one segment and one tier."""
 
+    segment: Segment
     rate: Rate
+    contract_version_id: ContractVersionId
     starts_at_ms: int
     ends_at_ms: int
     accelerator_ms: int
-    numerator: int
+    list_price_nanos: int
+    price_nanos: int
+
+    @property
+    def numerator(self) -> int:
+        """The exact price."""
+        return self.accelerator_ms * self.price_nanos
+
+    @property
+    def list_numerator(self) -> int:
+        """The exact price at the card's."""
+        return self.accelerator_ms * self.list_price_nanos
 
 
-def price_usage(event: UsageEvent, line: Sequence[Rate]) -> list[PricedPiece]:
-    """The pieces of `event` that its rate line bills.
+def item_of(event: UsageEvent) -> Item:
+    """What a usage event has to be priced as."""
+    return Item(event.kind, event.lease_class, event.site, event.term)
+
+
+def price_usage(
+    event: UsageEvent, segment_at: SegmentAt, used: UsedBefore, cuts: Sequence[int] = ()
+) -> Iterator[PricedPiece]:
+    """The pieces of `event` that are billed, in order of time.
 
     Args:
         event: Usage of any measure.
-        line: The approved rates of the tenant's card for its kind and class, oldest first.
+        segment_at: The segments of its tenant's items.
+        used: Asked for each tiered segment just before it is priced: whoever takes a piece
+            counts it before it asks for the next.
+        cuts: Further instants at which to cut, for who follows what was cut before.
 
     Returns:
-        Pieces in order of time; empty where the rate in force bills another measure.
-        Their accelerator-milliseconds add up to the event's where all of it is billed.
+        Pieces; none where the rate in force bills another measure. Their
+        accelerator-milliseconds add up to the event's where all of it is billed.
 
     Raises:
         InvariantBroken: no rate was in force (leases are only granted under one).
     """
-    cuts = [event.starts_at_ms, *_cuts_within(event, line), event.ends_at_ms]
-    whole_ms = event.ends_at_ms - event.starts_at_ms
-    pieces: list[PricedPiece] = []
-    given = 0
-    for start, end in pairwise(cuts):
-        share = event.accelerator_ms * (end - event.starts_at_ms) // whole_ms - given
+    start, end, whole = event.starts_at_ms, event.ends_at_ms, event.accelerator_ms
+    item, tenant = item_of(event), event.tenant_id
+    at, given = start, 0
+    while at < end:
+        segment = segment_at(tenant, item, at)
+        to = min(segment.ends_at_ms, end)
+        if cuts:
+            to = min((cut for cut in cuts if at < cut < to), default=to)
+        share = whole if to - at == end - start else whole * (to - start) // (end - start) - given
         given += share
-        rate = rate_at(line, start)
-        invariant(rate is not None, f"no rate priced {event.kind} {event.lease_class} at {start}")
-        assert rate is not None
-        if rate.measure is event.measure and share:
-            pieces.append(PricedPiece(rate, start, end, share, share * rate.price_nanos))
-    return pieces
+        priced = segment.priced
+        invariant(priced is not None, f"no rate priced {event.kind} {event.lease_class} at {at}")
+        assert priced is not None
+        if share and priced.rate.measure is event.measure:
+            yield from price_amount(segment, at, to, share, used)
+        at = to
 
 
-def _cuts_within(event: UsageEvent, line: Sequence[Rate]) -> list[int]:
-    cuts = {rate.effective_from_ms for rate in line}
-    month = next_month_ms(event.starts_at_ms)
-    while month < event.ends_at_ms:
-        cuts.add(month)
-        month = next_month_ms(month)
-    return sorted(cut for cut in cuts if event.starts_at_ms < cut < event.ends_at_ms)
+def price_amount(
+    segment: Segment, starts_at_ms: int, ends_at_ms: int, accelerator_ms: int, used: UsedBefore
+) -> Iterable[PricedPiece]:
+    """Accelerator-milliseconds that lie in one segment, a piece for each tier they fall in."""
+    priced = segment.priced
+    assert priced is not None
+    parts: Iterable[tuple[int, int]] = ((0, accelerator_ms),)
+    if segment.tiered:
+        parts = spread(segment.bounds, used(segment), accelerator_ms)
+    return [
+        PricedPiece(
+            segment, priced.rate, priced.contract_version_id, starts_at_ms, ends_at_ms, part,
+            segment.list_prices[tier], segment.prices[tier],
+        )
+        for tier, part in parts
+    ]  # fmt: skip

@@ -119,16 +119,35 @@ def _charges(
             (row["starts_at_ms"], row["ends_at_ms"], row["accelerator_ms"], row["price_nanos"],
              int(row["numerator"]))
         )  # fmt: skip
+    used: dict[tuple[str, str, int], int] = defaultdict(int)
     for event in usage:
         line = rates[cards[event["tenant_id"]], event["kind"], event["lease_class"]]
-        expected = _expected(event, line)
+        expected = _expected(event, line, used)
         if found.pop(event["seq"], []) != expected:
             yield f"usage {event['seq']} should be charged {expected}"
     if found:
         yield f"charges without usage: {sorted(found)}"
 
 
-def _expected(event: sqlite3.Row, line: list[sqlite3.Row]) -> list[tuple[int, int, int, int, int]]:
+TERMS = ["hour", "day", "month", "one_year", "three_years"]
+
+
+def _rank(rate: sqlite3.Row, event: sqlite3.Row, at_ms: int) -> tuple[int, bool, int] | None:
+    """How close a rate is to what it would price; None: it does not price it."""
+    term = TERMS.index(rate["term"])
+    if (
+        rate["effective_from_ms"] > at_ms
+        or rate["site"] not in ("", event["site"])
+        or term > TERMS.index(event["term"])
+        or rate["sku"] != "accelerator"
+    ):
+        return None
+    return term, rate["site"] != "", rate["effective_from_ms"]
+
+
+def _expected(
+    event: sqlite3.Row, line: list[sqlite3.Row], used: dict[tuple[str, str, int], int]
+) -> list[tuple[int, int, int, int, int]]:
     start, end, whole = event["starts_at_ms"], event["ends_at_ms"], event["accelerator_ms"]
     cuts = {start, end} | {
         r["effective_from_ms"] for r in line if start < r["effective_from_ms"] < end
@@ -142,12 +161,24 @@ def _expected(event: sqlite3.Row, line: list[sqlite3.Row]) -> list[tuple[int, in
     for low, high in pairwise(ordered):
         so_far = whole * (high - start) // (end - start)
         share, before = so_far - before, so_far
-        rate = max(
-            (r for r in line if r["effective_from_ms"] <= low), key=lambda r: r["effective_from_ms"]
-        )
+        ranked = [(rank, r) for r in line if (rank := _rank(r, event, low)) is not None]
+        rate = max(ranked, key=lambda pair: pair[0])[1]
         if rate["measure"] == event["measure"] and share:
-            pieces.append((low, high, share, rate["price_nanos"], share * rate["price_nanos"]))
+            key = event["tenant_id"], rate["id"], _month(low)[0]
+            for price, part in _by_tier(rate, used[key], share):
+                pieces.append((low, high, part, price, part * price))
+            used[key] += share
     return pieces
+
+
+def _by_tier(rate: sqlite3.Row, used: int, share: int) -> Iterator[tuple[int, int]]:
+    """The prices of what follows `used`, and how much falls under each."""
+    steps = [(0, rate["price_nanos"]), *map(tuple, json.loads(rate["tiers"]))]
+    for at, (begins, price) in enumerate(steps):
+        ends = steps[at + 1][0] if at + 1 < len(steps) else used + share
+        part = min(used + share, ends) - max(used, begins)
+        if part > 0:
+            yield price, part
 
 
 def _accruals(charges: list[sqlite3.Row], accruals: dict[str, sqlite3.Row]) -> Iterator[str]:
@@ -158,7 +189,10 @@ def _accruals(charges: list[sqlite3.Row], accruals: dict[str, sqlite3.Row]) -> I
         accrual = accruals[row["accrual_id"]]
         numerators[row["accrual_id"]] += int(row["numerator"])
         times[row["accrual_id"]] += row["accelerator_ms"]
-        same = ("tenant_id", "lease_id", "rate_id", "measure", "currency", "correction")
+        same = (
+            "tenant_id", "lease_id", "rate_id", "measure", "currency", "correction",
+            "contract_version_id", "price_nanos", "row",
+        )  # fmt: skip
         if any(accrual[name] != row[name] for name in same):
             yield f"charge {row['seq']} does not belong to accrual {accrual['id']}"
         if accrual["service_month_ms"] != _month(row["starts_at_ms"])[0]:

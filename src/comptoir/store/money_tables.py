@@ -15,11 +15,14 @@ from sqlalchemy import (
 
 from comptoir.billing.accruals import Accrual
 from comptoir.billing.invoices import Invoice, InvoiceKind, InvoiceLine
-from comptoir.desk.money_memory import Balance, BillingMark, Series
+from comptoir.desk.money_memory import Balance, BillingMark, Series, TierUse
 from comptoir.leases.lease import LeaseClass
+from comptoir.leases.term import LeaseTerm
 from comptoir.metering.usage import Measure, UsageEvent
-from comptoir.pricing.charges import Charge
+from comptoir.pricing.charges import Charge, ChargeRow
 from comptoir.pricing.rates import Rate, RateCard, RateState
+from comptoir.pricing.skus import Sku
+from comptoir.pricing.tiers import Tier
 from comptoir.store.schema import (
     Exact,
     Mapped,
@@ -51,6 +54,12 @@ rate = Table(
     _text("proposed_by"),
     _text("approved_by", null=True),
     _ms("approved_at_ms", null=True),
+    _text("site"),
+    _word("term", LeaseTerm),
+    _word("sku", Sku),
+    _json("tiers"),
+    _int("minimum_s"),
+    _int("granularity_s"),
     CheckConstraint("price_nanos >= 0", name="rate_price_not_negative"),
     CheckConstraint("approved_by <> proposed_by", name="rate_not_approved_by_proposer"),
 )
@@ -75,7 +84,20 @@ accrual = Table(
     _ms("posted_micros"),
     _text("invoice_id", null=True),
     _int("invoice_line", null=True),
+    _text("contract_version_id"),
+    Column("list_numerator", Exact, nullable=False),
+    _word("row", ChargeRow),
     Index("accrual_by_invoice", "invoice_id", "invoice_line"),
+    Index("accrual_by_lease", "lease_id"),
+)
+tier_use = Table(
+    "tier_use",
+    metadata,
+    _id("tenant_id"),
+    _id("rate_id"),
+    Column("period_ms", BigInteger, primary_key=True, autoincrement=False),
+    _id("prices"),
+    _ms("accelerator_ms"),
 )
 balance = Table("balance", metadata, _id("account"), _id("unit"), _ms("amount"))
 series = Table("series", metadata, _id("name"), _int("last"))
@@ -96,6 +118,8 @@ usage = Table(
     _ms("ends_at_ms"),
     _ms("accelerator_ms"),
     _ms("received_at_ms"),
+    _text("site"),
+    _word("term", LeaseTerm),
     UniqueConstraint("source", "event_id"),
     CheckConstraint("ends_at_ms > starts_at_ms", name="usage_window"),
     CheckConstraint("accelerator_ms > 0", name="usage_positive"),
@@ -121,6 +145,13 @@ charge = Table(
     Column("numerator", Exact, nullable=False),
     _text("currency"),
     _flag("correction"),
+    _text("contract_version_id"),
+    _ms("list_price_nanos"),
+    Column("list_numerator", Exact, nullable=False),
+    _text("site"),
+    _word("term", LeaseTerm),
+    _word("sku", Sku),
+    _word("row", ChargeRow),
     Index("charge_by_tenant", "tenant_id", "seq"),
     Index("charge_by_accrual", "accrual_id", "seq"),
 )
@@ -181,13 +212,18 @@ def _lines(stored: tuple[dict[str, object], ...]) -> tuple[InvoiceLine, ...]:
     )
 
 
+def _tiers(stored: tuple[tuple[int, int], ...]) -> tuple[Tier, ...]:
+    return tuple(Tier(*tier) for tier in stored)
+
+
 MONEY: dict[str, Mapped] = {
     "rate_card": Mapped(rate_card, RateCard, {}),
-    "rate": Mapped(rate, Rate, {}),
+    "rate": Mapped(rate, Rate, {"tiers": _tiers}),
     "accrual": Mapped(accrual, Accrual, {}),
     "balance": Mapped(balance, Balance, {}),
     "series": Mapped(series, Series, {}),
     "billing_mark": Mapped(billing_mark, BillingMark, {}),
+    "tier_use": Mapped(tier_use, TierUse, {}),
     "usage": Mapped(usage, UsageEvent, {}),
     "charge": Mapped(charge, Charge, {}),
     "invoice": Mapped(invoice, Invoice, {"lines": _lines}),

@@ -166,6 +166,7 @@ def _live() -> dict[str, Any]:
         "series": None,
         "credit_block": tables.credit_block.c.state == BlockState.OPEN,
         "billing_mark": None,
+        "tier_use": None,
         "legal_entity": None,
         "admission": None,
         "lending_mark": None,

@@ -31,6 +31,7 @@ from comptoir.leases.lease import (
     Shape,
 )
 from comptoir.leases.policy import ClassPolicy
+from comptoir.leases.term import LeaseTerm
 from comptoir.ledger.entries import Account, Entry, Posting, Unit
 from comptoir.store.entitlement_tables import class_policy, entitlement, lending_mark
 from comptoir.store.entity_tables import CREDIT
@@ -174,6 +175,7 @@ lease = Table(
     _ms("warned_end_ms", null=True),
     _json("lost"),
     _int("rejections"),
+    _word("term", LeaseTerm),
     CheckConstraint("accelerators > 0", name="lease_has_accelerators"),
     CheckConstraint("ends_at_ms IS NULL OR ends_at_ms > starts_at_ms", name="lease_window"),
     Index("lease_by_request", "requested_at_ms", "id"),

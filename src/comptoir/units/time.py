@@ -1,12 +1,13 @@
 """Instants and windows.
 
 An instant is an integer number of milliseconds since 1970-01-01T00:00Z. A window
-is half-open, [start, end); an end of None means open-ended. Zones exist only at
-the doors, where people read times.
+is half-open, [start, end); an end of None means open-ended. Zones exist at the doors,
+where people read times, and where months begin.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
+from zoneinfo import ZoneInfo
 
 from comptoir.units.errors import Invalid
 from comptoir.units.values import quick
@@ -87,14 +88,23 @@ def parse_instant(text: str) -> int:
     return (delta.days * 86_400 + delta.seconds) * MS_PER_S + delta.microseconds // 1_000
 
 
-def month_start_ms(instant_ms: int) -> int:
-    """The first instant of the UTC month that holds `instant_ms`."""
-    at = datetime.fromtimestamp(instant_ms // MS_PER_S, UTC)
-    return int(datetime(at.year, at.month, 1, tzinfo=UTC).timestamp()) * MS_PER_S
+def month_start_ms(instant_ms: int, zone: str = "UTC") -> int:
+    """The first instant of the month that holds `instant_ms` in a zone."""
+    at = datetime.fromtimestamp(instant_ms // MS_PER_S, _zone(zone))
+    return _month_ms(at.year, at.month, zone)
 
 
-def next_month_ms(instant_ms: int) -> int:
-    """The first instant of the UTC month after the one that holds `instant_ms`."""
-    at = datetime.fromtimestamp(instant_ms // MS_PER_S, UTC)
+def next_month_ms(instant_ms: int, zone: str = "UTC") -> int:
+    """The first instant of the month after the one that holds `instant_ms` in a zone."""
+    at = datetime.fromtimestamp(instant_ms // MS_PER_S, _zone(zone))
     year, month = (at.year + 1, 1) if at.month == 12 else (at.year, at.month + 1)
-    return int(datetime(year, month, 1, tzinfo=UTC).timestamp()) * MS_PER_S
+    return _month_ms(year, month, zone)
+
+
+def _month_ms(year: int, month: int, zone: str) -> int:
+    """When a month begins: where its midnight comes twice, the first; where never, right after."""
+    return int(datetime(year, month, 1, tzinfo=_zone(zone)).timestamp()) * MS_PER_S
+
+
+def _zone(zone: str) -> tzinfo:
+    return UTC if zone == "UTC" else ZoneInfo(zone)

@@ -13,7 +13,7 @@ from typing import Any
 
 from comptoir.units.money import format_micros, format_price
 from comptoir.units.recurrence import format_recurrence
-from comptoir.units.time import format_instant
+from comptoir.units.time import MS_PER_HOUR, format_instant
 
 Rule = tuple[str, Callable[[Any], Any] | None]
 
@@ -50,6 +50,13 @@ def money(micros: int) -> str:
     return f"{whole}.{rest.rstrip('0').ljust(2, '0')}"
 
 
+def _tier(tier: tuple[int, int]) -> dict[str, Any]:
+    return {
+        "from_accelerator_hours": tier[0] // MS_PER_HOUR,
+        "price_per_accelerator_hour": format_price(tier[1]),
+    }
+
+
 _EXACT: dict[str, Rule] = {
     "accelerator_ms": ("accelerator_ms", str),
     "busy_ms": ("busy_accelerator_ms", str),
@@ -57,10 +64,13 @@ _EXACT: dict[str, Rule] = {
     "size_bytes": ("size_bytes", str),
     "numerator": ("numerator", str),
     "price_nanos": ("price_per_accelerator_hour", format_price),
+    "list_price_nanos": ("list_price_per_accelerator_hour", format_price),
+    "list_numerator": ("list_numerator", str),
     "cost_nanos": ("cost_per_accelerator_hour", format_price),
     "environment": ("environment", dict),
     "sources": ("sources", dict),
     "alternatives": ("alternatives", lambda choices: [*map(asdict, choices)]),
+    "tiers": ("tiers", lambda tiers: [*map(_tier, tiers)]),
     "selling_windows": ("selling_windows", lambda windows: [*map(format_recurrence, windows)]),
 }
 

@@ -20,6 +20,7 @@ from comptoir.api.shapes.common import (
 from comptoir.api.shapes.supply import Variables
 from comptoir.leases.jobs import AttemptState, JobState
 from comptoir.leases.lease import LeaseClass, LeaseState, OnReclaim, Reason, Shape
+from comptoir.leases.term import LeaseTerm
 
 
 class AlternativeBody(Body):
@@ -75,6 +76,7 @@ class Lease(Answer):
     """An outbound lease. `reclaimed_for` is null to tenants.
 
     `lent`, `borrowed` and `recall` say why it may be taken back, after its minimum runtime.
+    `term` is for how long it was asked for, by which it is priced.
     `lost`: accelerators whose node failed and is not replaced yet, allocation by allocation.
     """
 
@@ -114,6 +116,7 @@ class Lease(Answer):
     hold_firm: bool
     lost: list[int]
     rejections: int
+    term: LeaseTerm
 
 
 class Allocation(Answer):

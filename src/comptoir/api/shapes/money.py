@@ -20,8 +20,11 @@ from comptoir.api.shapes.common import (
 )
 from comptoir.billing.invoices import InvoiceKind
 from comptoir.leases.lease import LeaseClass
+from comptoir.leases.term import LeaseTerm
 from comptoir.metering.usage import Measure
+from comptoir.pricing.charges import ChargeRow
 from comptoir.pricing.rates import RateState
+from comptoir.pricing.skus import Sku
 
 
 class RateCardBody(Body):
@@ -50,6 +53,13 @@ class RateBody(Body):
     effective_from: InstantIn | None = None
 
 
+class Tier(Answer):
+    """A price from so many accelerator-hours on, used of a rate in a period."""
+
+    from_accelerator_hours: int
+    price_per_accelerator_hour: Decimal
+
+
 class Rate(Answer):
     """A price from an instant on; proposed by one, approved by another."""
 
@@ -65,6 +75,12 @@ class Rate(Answer):
     proposed_by: str
     approved_by: str | None
     approved_at: Instant | None
+    site: str
+    term: LeaseTerm
+    sku: Sku
+    tiers: list[Tier]
+    minimum_s: int
+    granularity_s: int
 
 
 class UsageEventBody(Body):
@@ -108,6 +124,8 @@ class Usage(Answer):
     ends_at: Instant
     accelerator_ms: Long
     received_at: Instant
+    site: str
+    term: LeaseTerm
 
 
 class UsageTotal(Answer):
@@ -128,7 +146,11 @@ class UsageSummary(Answer):
 
 
 class Charge(Answer):
-    """Usage priced under one rate. `amount` is `numerator` rounded down to micros, to show."""
+    """Usage priced under one rate. `amount` is `numerator` rounded down to micros, to show.
+
+    `list_numerator` is what the card alone would have asked. A `top_up` is what a minimum or a
+    granularity added when the lease was over.
+    """
 
     seq: int
     usage_seq: int
@@ -147,6 +169,13 @@ class Charge(Answer):
     amount: Decimal
     currency: Currency
     correction: bool
+    contract_version_id: str
+    list_price_per_accelerator_hour: Decimal
+    list_numerator: Long
+    site: str
+    term: LeaseTerm
+    sku: Sku
+    row: ChargeRow
 
 
 class Posting(Answer):

@@ -8,11 +8,10 @@ minus the lease's notice and are gone at the end: the notice is the grace.
 from dataclasses import dataclass
 
 from comptoir.desk.operations.looking import Look
+from comptoir.desk.terms import currency_at, estimate_of, price_of
 from comptoir.desk.transaction import Transaction
 from comptoir.leases.allocation import Allocation
 from comptoir.leases.lease import Lease, LeaseRequest, LeaseState, request_of
-from comptoir.pricing.estimates import estimate
-from comptoir.pricing.rates import Rate, rate_at
 from comptoir.units.money import floor_micros
 from comptoir.units.time import MS_PER_HOUR, Window
 from comptoir.units.values import replace
@@ -54,22 +53,16 @@ def extension_of(tx: Transaction, lease: Lease) -> Extension:
         and not allocation.lost
         and (bound := _bound_ms(tx, asked, allocation, ends_ms)) is not None
     ]
-    line = rate_line(tx, lease)
-    rate = rate_at(line, ends_ms)
-    hour = estimate(line, lease.accelerators, ends_ms, ends_ms + MS_PER_HOUR)
+    sites = {tx.book.nodes[part.node_id].site for part in tx.book.allocations_of(lease.id)}
+    site = sites.pop() if len(sites) == 1 else ""
+    priced = price_of(tx.book, lease, ends_ms, site)
+    hour = estimate_of(tx.book, lease, (ends_ms, ends_ms + MS_PER_HOUR), site)
     return Extension(
         min(bounds, default=None),
-        0 if rate is None else rate.price_nanos,
+        0 if priced is None else priced.price_nanos,
         floor_micros(hour or 0),
-        tx.book.money.rate_cards[tenant.rate_card_id].currency,
+        currency_at(tx.book, lease.tenant_id, ends_ms),
     )
-
-
-def rate_line(tx: Transaction, lease: Lease) -> list[Rate]:
-    """The approved rates of a lease's tenant for its kind and class, oldest first."""
-    tenant = tx.book.tenants[lease.tenant_id]
-    line = tx.book.money.rates_by_line.get((tenant.rate_card_id, lease.kind, lease.lease_class))
-    return sorted(line, key=lambda rate: rate.effective_from_ms)
 
 
 def _bound_ms(

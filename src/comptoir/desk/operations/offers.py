@@ -6,11 +6,11 @@ A look and no promise: nothing is written. `holds.py` keeps an offer, by its own
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from comptoir.desk.operations.endings import rate_line
 from comptoir.desk.operations.placing import chosen_way, feasible_plans
 from comptoir.desk.operations.request_lease import judge_request
 from comptoir.desk.operations.wishes import is_narrower
 from comptoir.desk.requests import AskOffers, RequestLease
+from comptoir.desk.terms import currency_at, estimate_of, item_of_lease, price_of, terms_at
 from comptoir.desk.transaction import Transaction
 from comptoir.leases.lease import STRENGTH, Alternative, Lease, LeaseClass, Shape, request_of
 from comptoir.metering.usage import Measure
@@ -18,8 +18,6 @@ from comptoir.placement.best_place import Coming, best_place
 from comptoir.placement.place_names import place_name
 from comptoir.placement.plan import Plan
 from comptoir.placement.snapshot import place_of
-from comptoir.pricing.estimates import estimate
-from comptoir.pricing.rates import rate_at
 from comptoir.units.errors import Invalid, Refused
 from comptoir.units.money import round_to_minor_micros
 from comptoir.units.recurrence import DAY_MS
@@ -181,10 +179,12 @@ def _offer(tx: Transaction, lease: Lease, plan: Plan) -> Offer:
     start_ms = plan.starts_at_ms
     end_ms = start_ms + (lease.duration_s or 0) * 1_000
     nodes = [tx.book.nodes[part.node_id] for part in plan.allocations]
-    line = rate_line(tx, lease)
-    rate = rate_at(line, start_ms)
-    numerator = estimate(line, lease.accelerators, start_ms, end_ms) or 0
-    card = tx.book.money.rate_cards[tx.book.tenants[lease.tenant_id].rate_card_id]
+    site = nodes[0].site
+    priced = price_of(tx.book, lease, start_ms, site)
+    numerator = estimate_of(tx.book, lease, (start_ms, end_ms), site) or 0
+    currency = currency_at(tx.book, lease.tenant_id, start_ms)
+    card_id = terms_at(tx, lease.tenant_id, start_ms).rate_card_id
+    rates = tx.book.money.rates_of(card_id, item_of_lease(lease, site))
     shape, where = place_name(nodes)
     preferred = lease.preferred_shape
     return Offer(
@@ -195,10 +195,10 @@ def _offer(tx: Transaction, lease: Lease, plan: Plan) -> Offer:
         start_ms,
         end_ms,
         where,
-        0 if rate is None else rate.price_nanos,
-        round_to_minor_micros(numerator, card.currency),
-        card.currency,
-        any(r.measure is not Measure.DELIVERED for r in line),
+        0 if priced is None else priced.price_nanos,
+        round_to_minor_micros(numerator, currency),
+        currency,
+        any(rate.measure is not Measure.DELIVERED for rate in rates),
         1 if preferred is None else len({place_of(node, preferred) for node in nodes}),
         lease.reclaimable,
         lease.notice_s,

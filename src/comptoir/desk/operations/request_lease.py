@@ -5,11 +5,13 @@ from comptoir.desk.operations.placing import chosen_way, place
 from comptoir.desk.operations.quota import judge_quota
 from comptoir.desk.operations.wishes import wished_choices, wished_window
 from comptoir.desk.requests import RequestLease
+from comptoir.desk.terms import price_of, terms_at
 from comptoir.desk.transaction import Transaction
 from comptoir.fleet.conditions import check_residency
 from comptoir.leases.eligible import eligible
 from comptoir.leases.lease import Lease, LeaseClass, LeaseState, request_of
 from comptoir.leases.policy import MOST_NOTICE_S
+from comptoir.leases.term import term_of
 from comptoir.placement.plan import refuse_impossible
 from comptoir.placement.starts import MOST_TRIES
 from comptoir.tenants.parties import Tenant, TenantState
@@ -98,6 +100,7 @@ def _judge_words(tx: Transaction, request: RequestLease, tenant: Tenant) -> Leas
         duration_s=wish.duration_s,
         preferred_shape=request.preferred_shape,
         alternatives=choices if len(choices) > 1 else (),
+        term=term_of(None if shortest.end_ms is None else shortest.end_ms - shortest.start_ms),
     )
 
 
@@ -164,9 +167,8 @@ def _judge_tenant(tx: Transaction, lease: Lease, tenant: Tenant) -> None:
 
 
 def _judge_price(tx: Transaction, lease: Lease, tenant: Tenant) -> None:
-    line = tx.book.money.rates_by_line.get((tenant.rate_card_id, lease.kind, lease.lease_class))
-    if all(rate.effective_from_ms > lease.starts_at_ms for rate in line):
-        card = tx.book.money.rate_cards[tenant.rate_card_id]
+    if price_of(tx.book, lease, lease.starts_at_ms) is None:
+        card = tx.book.money.rate_cards[terms_at(tx, tenant.id, lease.starts_at_ms).rate_card_id]
         raise Refused(
             "no_rate",
             f"rate card {card.name!r} has no approved rate for {lease.kind} {lease.lease_class} "

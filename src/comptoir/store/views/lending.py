@@ -7,13 +7,14 @@ often it was metered: a test holds that both add up to the same.
 import json
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import pairwise
 
 from sqlalchemy import func, or_, select
 
 from comptoir.billing.lending import Facts, Price, Use
 from comptoir.leases.lease import LeaseClass
 from comptoir.metering.usage import Measure
-from comptoir.pricing.rates import Rate, RateState
+from comptoir.pricing.rates import Item, Rate, RateState, rate_in_force
 from comptoir.store import tables as t
 from comptoir.store.entitlement_tables import entitlement
 from comptoir.store.views.reading import Views
@@ -56,10 +57,10 @@ def facts(views: Views, kind: str, window: Window) -> Facts:
     }
     uses = [
         piece
-        for tenant_id, site, lease_class, recall, held, span in _delivered(views, kind, window)
+        for tenant_id, item, recall, held, span in _delivered(views, kind, window)
         for piece in _priced(
-            tenants[tenant_id], site, lease_class, recall, held, span,
-            lines[tenants[tenant_id].rate_card_id, lease_class],
+            tenants[tenant_id], item, recall, held, span,
+            lines[tenants[tenant_id].rate_card_id, item.lease_class],
             currencies[tenants[tenant_id].rate_card_id],
         )
     ]  # fmt: skip
@@ -73,7 +74,12 @@ def own_prices(views: Views, tenant: Tenant, kind: str) -> tuple[list[Price], st
     """What a team pays for the kind itself, over time, and in which currency."""
     lines, currencies = _lines(views, kind)
     line = lines[tenant.rate_card_id, LeaseClass.INTERNAL]
-    prices = [Price(rate.effective_from_ms, rate.price_nanos) for rate in line]
+    item = Item(kind, LeaseClass.INTERNAL)
+    prices = [
+        Price(at, rate.price_nanos)
+        for at in sorted({rate.effective_from_ms for rate in line})
+        if (rate := rate_in_force(line, item, at)) is not None
+    ]
     return prices, currencies[tenant.rate_card_id]
 
 
@@ -91,11 +97,11 @@ def _lines(views: Views, kind: str) -> tuple[dict[tuple[str, LeaseClass], Line],
 
 def _delivered(
     views: Views, kind: str, window: Window
-) -> list[tuple[str, str, LeaseClass, bool, int, tuple[int, int]]]:
+) -> list[tuple[str, Item, bool, int, tuple[int, int]]]:
     a, n, lease = t.allocation.c, t.node.c, t.lease.c
     statement = (
         select(
-            a.tenant_id, n.site, lease.lease_class, lease.recall, a.accelerators,
+            a.tenant_id, n.site, lease.lease_class, lease.term, lease.recall, a.accelerators,
             a.delivered_from_ms, a.delivered_until_ms, a.ends_at_ms,
         )
         .join_from(t.allocation, t.node, n.id == a.node_id)
@@ -113,37 +119,37 @@ def _delivered(
             "ask for a shorter window",
         )
     rows = []
-    for tenant_id, site, lease_class, recall, held, since, until, ends in found:
+    for tenant_id, site, lease_class, term, recall, held, since, until, ends in found:
         last = min(at for at in (until, ends, window.end_ms) if at is not None)
         span = max(since, window.start_ms), last
         if span[0] < span[1]:
             count = len(json.loads(held)) if isinstance(held, str) else len(held)
-            rows.append((tenant_id, site, lease_class, bool(recall), count, span))
+            item = Item(kind, lease_class, site, term)
+            rows.append((tenant_id, item, bool(recall), count, span))
     return rows
 
 
 def _priced(
     tenant: Tenant,
-    site: str,
-    lease_class: LeaseClass,
+    item: Item,
     recall: bool,
     held: int,
     span: tuple[int, int],
     line: Line,
     currency: str,
 ) -> Iterator[Use]:
-    """Delivered time cut where its price changes; only what bills delivered time has a price."""
-    cuts = [
-        span[0],
-        *(r.effective_from_ms for r in line if span[0] < r.effective_from_ms < span[1]),
-    ]
-    for start_ms, end_ms in zip(cuts, [*cuts[1:], span[1]], strict=True):
-        rate = next((r for r in reversed(line) if r.effective_from_ms <= start_ms), None)
+    """Delivered time cut where its price changes; only what bills delivered time has a price.
+
+    It is the card's first price: what a contract or a tier takes off is not the lender's loss.
+    """
+    cuts = {r.effective_from_ms for r in line if span[0] < r.effective_from_ms < span[1]}
+    for start_ms, end_ms in pairwise(sorted({*span, *cuts})):
+        rate = rate_in_force(line, item, start_ms)
         delivered = rate is not None and rate.measure is Measure.DELIVERED
         price = rate.price_nanos if rate is not None and delivered else 0
         yield Use(
-            TenantId(tenant.id), tenant.is_internal, site, lease_class, recall, held, start_ms,
-            end_ms, price, currency,
+            TenantId(tenant.id), tenant.is_internal, item.site, item.lease_class, recall, held,
+            start_ms, end_ms, price, currency,
         )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """Usage from outside: telemetry and engines that meter by themselves."""
 
-from comptoir.desk.metered import book_usage
+from comptoir.desk.metered import book_usage, site_of
 from comptoir.desk.requests import RecordUsage, ReportedUsage, UsageRecorded
 from comptoir.desk.transaction import Transaction
 from comptoir.leases.allocation import Allocation
@@ -94,6 +94,8 @@ def _judge(tx: Transaction, source: str, reported: ReportedUsage) -> UsageEvent:
         reported.ends_at_ms,
         reported.accelerator_ms,
         tx.now_ms,
+        site_of(tx, allocation),
+        lease.term,
     )
 
 

@@ -1,0 +1,64 @@
+"""What is agreed with a tenant about prices, and the segments that follow from it.
+
+Without a contract it is the tenant's card. Kept until a rate or what is agreed changes: much
+usage of one lease falls into one segment. Neighbours: `metered.py` prices by it.
+"""
+
+from comptoir.desk.memory import Memory
+from comptoir.desk.transaction import Transaction
+from comptoir.leases.lease import Lease
+from comptoir.pricing.estimates import estimate
+from comptoir.pricing.rates import Item
+from comptoir.pricing.segments import Segment, segment_at
+from comptoir.pricing.terms import Agreed, Priced, Terms, price_at, without_contract
+from comptoir.units.ids import TenantId
+
+MOST_SEGMENTS = 50_000
+"""Segments that are kept, at most: about 20 MB."""
+
+
+def agreed_with(book: Memory, tenant_id: TenantId) -> Agreed:
+    """All that was ever agreed with a tenant about prices."""
+    return without_contract(book.tenants[tenant_id].rate_card_id)
+
+
+def terms_at(tx: Transaction, tenant_id: TenantId, instant_ms: int) -> Terms:
+    """The terms in force for a tenant at an instant."""
+    return agreed_with(tx.book, tenant_id).at(instant_ms)
+
+
+def segment_of(book: Memory, tenant_id: TenantId, item: Item, instant_ms: int) -> Segment:
+    """The segment of a tenant's item that holds an instant."""
+    kept = book.money.segments
+    key = tenant_id, item
+    found = kept.get(key)
+    if found is None or not found.starts_at_ms <= instant_ms < found.ends_at_ms:
+        if len(kept) >= MOST_SEGMENTS:
+            kept.clear()
+        found = segment_at(item, agreed_with(book, tenant_id), book.money.rates_of, instant_ms)
+        kept[key] = found
+    return found
+
+
+def price_of(book: Memory, lease: Lease, instant_ms: int, site: str = "") -> Priced | None:
+    """What an accelerator-hour of a lease costs at an instant; None: no rate prices it."""
+    terms = agreed_with(book, lease.tenant_id).at(instant_ms)
+    item = item_of_lease(lease, site)
+    return price_at(terms, book.money.rates_of(terms.rate_card_id, item), item, instant_ms)
+
+
+def estimate_of(book: Memory, lease: Lease, window: tuple[int, int], site: str = "") -> int | None:
+    """The exact price of a lease over a window at one site; None: no rate at its start."""
+    agreed, item = agreed_with(book, lease.tenant_id), item_of_lease(lease, site)
+    return estimate(item, agreed, book.money.rates_of, lease.accelerators, window)
+
+
+def currency_at(book: Memory, tenant_id: TenantId, instant_ms: int) -> str:
+    """In which currency a tenant pays for what is used at an instant."""
+    card_id = agreed_with(book, tenant_id).at(instant_ms).rate_card_id
+    return book.money.rate_cards[card_id].currency
+
+
+def item_of_lease(lease: Lease, site: str = "") -> Item:
+    """What a lease is priced as where it stands; without a site, as it is anywhere."""
+    return Item(lease.kind, lease.lease_class, site, lease.term)
