@@ -36,6 +36,7 @@ ContractId = NewType("ContractId", str)
 ContractVersionId = NewType("ContractVersionId", str)
 CommitmentId = NewType("CommitmentId", str)
 CreditBlockId = NewType("CreditBlockId", str)
+ContractActId = NewType("ContractActId", str)
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _BITS_PER_LETTER = 5

@@ -1,0 +1,312 @@
+"""Commitments: money or accelerator time that one side has promised to take.
+
+Prepaid: paid by its invoice schedule, and drawn as credit over its access schedule; what is left
+of a step when it ends expires, or part of it rolls over. Postpaid: nothing is paid ahead; what
+was not spent in a step by its end is owed as a true-up. Both are the same whether we sell or
+buy. Invariant: the two schedules sum to the same amount.
+
+A quantity is money at a price that is fixed for it: accelerator-hours times price, exactly. So
+everything after the file counts micros, and a quantity is told in hours again when it is shown.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from comptoir.sales.credit_blocks import (
+    EVERYTHING,
+    PPM,
+    BlockState,
+    Covers,
+    CreditBlock,
+    CreditSource,
+)
+from comptoir.units.errors import Invalid
+from comptoir.units.ids import CommitmentId, ContractId, CreditBlockId, TenantId
+from comptoir.units.money import MICROS_PER_UNIT, NANOS_PER_UNIT, format_minor
+from comptoir.units.time import MS_PER_S, format_instant
+
+NANOS_PER_MICRO = NANOS_PER_UNIT // MICROS_PER_UNIT
+
+
+class CommitmentType(StrEnum):
+    """Whether it is paid before it is used, or made up for after."""
+
+    PREPAID = "prepaid"
+    POSTPAID = "postpaid"
+
+
+class CommitmentUnit(StrEnum):
+    """What was promised: money, or accelerator-hours at a fixed price."""
+
+    SPEND = "spend"
+    QUANTITY = "quantity"
+
+
+@dataclass(frozen=True, slots=True)
+class AccessStep:
+    """What may be drawn, or must be spent, in [`from_ms`, `until_ms`)."""
+
+    from_ms: int
+    until_ms: int
+    micros: int
+
+
+@dataclass(frozen=True, slots=True)
+class Instalment:
+    """What is invoiced at an instant."""
+
+    at_ms: int
+    micros: int
+
+
+@dataclass(frozen=True, slots=True)
+class Commitment:
+    """A promise of a contract, known by its name in every version.
+
+    `price_nanos` is a quantity's price per accelerator-hour. With a `tranche` it lives only
+    once that is accepted. `rollover_ppm` of what expires lives on for `rollover_s`.
+    """
+
+    name: str
+    type: CommitmentType
+    unit: CommitmentUnit
+    access: tuple[AccessStep, ...]
+    invoices: tuple[Instalment, ...]
+    covers: Covers = EVERYTHING
+    priority: int = 100
+    rollover_ppm: int = 0
+    rollover_s: int = 0
+    price_nanos: int | None = None
+    tranche: str = ""
+
+    @property
+    def micros(self) -> int:
+        """All of it."""
+        return sum(step.micros for step in self.access)
+
+    @property
+    def from_ms(self) -> int:
+        """When its first step begins."""
+        return min(step.from_ms for step in self.access)
+
+    @property
+    def until_ms(self) -> int:
+        """When its last step ends."""
+        return max(step.until_ms for step in self.access)
+
+    def accelerator_hours(self, micros: int) -> int | None:
+        """Whole accelerator-hours that an amount of a quantity is; None of a spend."""
+        if not self.price_nanos:
+            return None
+        return micros * NANOS_PER_MICRO // self.price_nanos
+
+
+def commitment_id(contract_id: ContractId, name: str) -> CommitmentId:
+    """The id of a commitment: its contract's and its name, so that versions share it."""
+    return CommitmentId(f"{contract_id}/{name}")
+
+
+def check_schedules(commitment: Commitment, currency: str) -> Commitment:
+    """The commitment itself if its schedules are sound.
+
+    Raises:
+        Invalid: `schedules_do_not_sum`; `bad_schedule`: steps that overlap or end before they
+            begin, or a quantity that is no whole number of micros.
+    """
+    invoiced = sum(one.micros for one in commitment.invoices)
+    if invoiced != commitment.micros:
+        more = "more" if invoiced > commitment.micros else "less"
+        given, owed = format_minor(commitment.micros, currency), format_minor(invoiced, currency)
+        apart = format_minor(abs(invoiced - commitment.micros), currency)
+        raise Invalid(
+            "schedules_do_not_sum",
+            f"{commitment.name}: access sums to {given} {currency}, invoices to {owed}, "
+            f"{apart} {more}",
+            "mend either schedule",
+            {"access": given, "invoices": owed, "difference": apart, "currency": currency},
+        )
+    before = None
+    for step in commitment.access:
+        if step.until_ms <= step.from_ms or (before is not None and step.from_ms < before):
+            raise Invalid(
+                "bad_schedule",
+                f"{commitment.name}: the step from {format_instant(step.from_ms)} to "
+                f"{format_instant(step.until_ms)} ends too early or overlaps the one before",
+                "write the steps in order of time, each after the one before",
+            )
+        before = step.until_ms
+    return commitment
+
+
+def block_of(
+    block_id: CreditBlockId,
+    tenant_id: TenantId,
+    contract_id: ContractId,
+    commitment: Commitment,
+    step: AccessStep,
+    currency: str,
+    now_ms: int,
+) -> CreditBlock:
+    """The credit block that a step of a prepaid commitment is."""
+    return CreditBlock(
+        id=block_id,
+        tenant_id=tenant_id,
+        contract_id=contract_id,
+        commitment_id=commitment_id(contract_id, commitment.name),
+        source=CreditSource.COMMITMENT,
+        currency=currency,
+        granted_micros=step.micros,
+        drawn_micros=0,
+        expired_micros=0,
+        from_ms=step.from_ms,
+        until_ms=step.until_ms,
+        priority=commitment.priority,
+        covers=commitment.covers,
+        conditions=(),
+        state=BlockState.OPEN,
+        created_at_ms=now_ms,
+    )
+
+
+def rolled_over(
+    block_id: CreditBlockId, block: CreditBlock, commitment: Commitment, now_ms: int
+) -> CreditBlock | None:
+    """The new block in which part of an expiring one lives on, or None.
+
+    A period's close calls it for each block that `credit_blocks.expired_at` gives it and that
+    a commitment made. What it grants stays in `deferred_revenue`; only the rest of the old
+    block is `breakage`. Credit that was rolled over once does not roll over again.
+
+    Args:
+        block_id: For the new block.
+        block: The expiring one, not yet `expire`d.
+        commitment: The one that made it.
+        now_ms: When it is written.
+    """
+    micros = block.left_micros * commitment.rollover_ppm // PPM
+    if not micros or block.source is not CreditSource.COMMITMENT or block.until_ms is None:
+        return None
+    return CreditBlock(
+        id=block_id,
+        tenant_id=block.tenant_id,
+        contract_id=block.contract_id,
+        commitment_id=block.commitment_id,
+        source=CreditSource.ROLLOVER,
+        currency=block.currency,
+        granted_micros=micros,
+        drawn_micros=0,
+        expired_micros=0,
+        from_ms=block.until_ms,
+        until_ms=block.until_ms + commitment.rollover_s * MS_PER_S,
+        priority=block.priority,
+        covers=block.covers,
+        conditions=block.conditions,
+        state=BlockState.OPEN,
+        created_at_ms=now_ms,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class InstalmentDue:
+    """An instalment of a commitment whose date has come, with a key that is its own for ever."""
+
+    key: str
+    commitment_id: CommitmentId
+    commitment: str
+    at_ms: int
+    micros: int
+
+
+def instalments_due(
+    contract_id: ContractId, commitments: Iterable[Commitment], from_ms: int, until_ms: int
+) -> list[InstalmentDue]:
+    """The prepaid instalments that are to be invoiced in [`from_ms`, `until_ms`), by date.
+
+    A period's close calls it with the commitments of the version in force at the period's end
+    (`contracts.commitments_alive` leaves out those whose tranche was not accepted) and puts a
+    line on the invoice for each: Dr receivable Cr deferred_revenue. `key` tells an instalment
+    from every other, so that none is invoiced twice.
+
+    Args:
+        contract_id: Whose they are.
+        commitments: Of one version.
+        from_ms: The start of the period; of the first period, 0.
+        until_ms: Its end.
+    """
+    due = [
+        InstalmentDue(
+            f"{contract_id}/{commitment.name}/{at}",
+            commitment_id(contract_id, commitment.name),
+            commitment.name,
+            instalment.at_ms,
+            instalment.micros,
+        )
+        for commitment in commitments
+        if commitment.type is CommitmentType.PREPAID
+        for at, instalment in enumerate(commitment.invoices)
+        if from_ms <= instalment.at_ms < until_ms
+    ]
+    return sorted(due, key=lambda one: (one.at_ms, one.key))
+
+
+@dataclass(frozen=True, slots=True)
+class TrueUp:
+    """What is owed for a step of a postpaid commitment in which too little was spent."""
+
+    key: str
+    commitment_id: CommitmentId
+    commitment: str
+    from_ms: int
+    until_ms: int
+    committed_micros: int
+    spent_micros: int
+
+    @property
+    def micros(self) -> int:
+        """The shortfall."""
+        return self.committed_micros - self.spent_micros
+
+
+def true_up_due(
+    contract_id: ContractId,
+    commitments: Iterable[Commitment],
+    spent: Mapping[tuple[str, int], int],
+    from_ms: int,
+    until_ms: int,
+) -> list[TrueUp]:
+    """The shortfalls of postpaid steps that end in (`from_ms`, `until_ms`].
+
+    A period's close calls it once all usage of the period is priced, and puts a line on the
+    invoice for each: Dr receivable Cr breakage. What was spent too much in one step is not
+    taken over into another. The key is the step's own, so that none is owed twice.
+
+    Args:
+        contract_id: Whose they are.
+        commitments: Of the version in force at the period's end.
+        spent: Micros of usage charges by (commitment's name, start of the step): those whose
+            service time lies in the step and which the commitment `covers`, corrections among
+            them, before credit is drawn. A step that is not in it has seen none.
+        from_ms: The start of the period.
+        until_ms: Its end.
+
+    Returns:
+        Those with something owed, by the end of their step.
+    """
+    found = [
+        TrueUp(
+            f"{contract_id}/{commitment.name}/{step.from_ms}",
+            commitment_id(contract_id, commitment.name),
+            commitment.name,
+            step.from_ms,
+            step.until_ms,
+            step.micros,
+            spent.get((commitment.name, step.from_ms), 0),
+        )
+        for commitment in commitments
+        if commitment.type is CommitmentType.POSTPAID
+        for step in commitment.access
+        if from_ms < step.until_ms <= until_ms
+    ]
+    owed = [one for one in found if one.micros > 0]
+    return sorted(owed, key=lambda one: (one.until_ms, one.key))
