@@ -40,6 +40,8 @@ class BlockState(StrEnum):
     OPEN = "open"
     SPENT = "spent"
     EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
+    """A newer version of its contract took it back before anything was drawn of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,16 @@ def expire(block: CreditBlock) -> CreditBlock:
         return block
     gone = block.expired_micros + block.left_micros
     return check_block(replace(block, expired_micros=gone, state=BlockState.EXPIRED))
+
+
+def withdraw(block: CreditBlock) -> CreditBlock:
+    """The block taken back.
+
+    Raises:
+        InvariantBroken: something was drawn of it.
+    """
+    invariant(not block.drawn_micros, f"credit block {block.id} is drawn and would be withdrawn")
+    return replace(block, expired_micros=block.granted_micros, state=BlockState.WITHDRAWN)
 
 
 def expired_at(blocks: Iterable[CreditBlock], instant_ms: int) -> list[tuple[CreditBlock, int]]:
