@@ -20,6 +20,7 @@ from comptoir.leases.lease import Alternative, LeaseClass, LeaseState, Shape
 from comptoir.ledger.entries import Account, Entry, Posting, Unit
 from comptoir.metering.usage import Measure
 from comptoir.pricing.tiers import Tier
+from comptoir.sales.contract_file import read_contract_file
 from comptoir.sales.credit_blocks import Covers
 from comptoir.store.mapping import field_names
 from comptoir.store.opening import create_tables, postgres_engine, sqlite_engine, writer_lock
@@ -40,6 +41,7 @@ LINE = InvoiceLine(
     1, ODD_TEXT, "h100-sxm", LeaseClass.SPOT, Measure.BUSY, RateId("ra_1"), 2**62, 1, 2, 3,
     2**62, 10**59, 2**62, True,
 )  # fmt: skip
+CONTRACT = (Path(__file__).parents[2] / "examples/contracts/acme-2027.toml").read_text()
 MAKERS: dict[str, Any] = {
     "roles": (Role.APPROVER, Role.FINANCE),
     "accelerators": (0, 3, 1023),
@@ -51,6 +53,7 @@ MAKERS: dict[str, Any] = {
     "again": (1, 2**53),
     "grants": ("erc", "nsf-2026"),
     "covers": Covers(("h100-sxm",), (LeaseClass.RESERVED, LeaseClass.SPOT), ("paris-1",)),
+    "body": read_contract_file("x", CONTRACT).body,
     "conditions": ("published within a year", ODD_TEXT),
     "address": ("1 rue de Rivoli", ODD_TEXT),
     "tax_ids": (("DE", "DE136695976"), ("FR", ODD_TEXT)),

@@ -42,11 +42,12 @@ def entity_named(tx: Transaction, name: str) -> LegalEntityId:
     Raises:
         Invalid: `unknown_entity`.
     """
-    if name != "house":
+    entity = tx.book.credit.entity_by_slug.first(name)
+    if entity is None:
         raise Invalid(
             "unknown_entity", f"there is no legal entity {name!r}", "see `comptoir entity list`"
         )
-    return LegalEntityId("le_house")
+    return entity.id
 
 
 def newest_approved(book: Memory, contract: Contract) -> ContractVersion | None:

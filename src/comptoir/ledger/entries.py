@@ -56,6 +56,21 @@ def internal_transfer(tenant_id: TenantId) -> Account:
     return Account(f"internal_transfer:{tenant_id}")
 
 
+def prepaid_capacity(contract_id: str) -> Account:
+    """Paid or owed ahead to a partner under a contract, and not yet used (an asset)."""
+    return Account(f"prepaid_capacity:{contract_id}")
+
+
+def supplier_payable(partner: str) -> Account:
+    """Owed to a partner for capacity."""
+    return Account(f"supplier_payable:{partner}")
+
+
+def cost_of_capacity(source: str) -> Account:
+    """What rented capacity has cost: of an inbound lease, or of a contract as a whole."""
+    return Account(f"cost_of_capacity:{source}")
+
+
 def revenue(lease_class: str) -> Account:
     """Income from outbound leases of a class."""
     return Account(f"revenue:{lease_class}")

@@ -1,14 +1,23 @@
-"""The tables of sales: credit blocks and what was drawn of them.
+"""The tables of sales: contracts and their versions, what was done, credit and its drawdown.
 
 `tables.py` takes them in, and says which are append-only.
 """
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Table
+from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Table, UniqueConstraint
 
+from comptoir.desk.contract_memory import SupplyMark
+from comptoir.sales.contracts import (
+    Contract,
+    ContractBody,
+    ContractVersion,
+    Direction,
+    VersionState,
+)
 from comptoir.sales.credit_blocks import BlockState, Covers, CreditBlock, CreditSource
 from comptoir.sales.drawdown import Drawdown
+from comptoir.sales.tranches import ActType, ContractAct
 from comptoir.store.nested import Nested
-from comptoir.store.schema import Mapped, _id, _int, _json, _ms, _text, _word, metadata
+from comptoir.store.schema import Exact, Mapped, _id, _int, _json, _ms, _text, _word, metadata
 
 credit_block = Table(
     "credit_block",
@@ -58,7 +67,70 @@ drawdown = Table(
     Index("drawdown_by_subject", "subject"),
 )
 
+contract = Table(
+    "contract",
+    metadata,
+    _id(),
+    _text("number"),
+    _word("direction", Direction),
+    _text("tenant_id", null=True),
+    _text("partner"),
+    _text("entity_id"),
+    _text("currency"),
+    _text("created_by"),
+    _ms("created_at_ms"),
+    UniqueConstraint("number"),
+    CheckConstraint("direction <> 'sold' OR tenant_id IS NOT NULL", name="contract_has_its_party"),
+    Index("contract_by_creation", "created_at_ms", "id"),
+    Index("contract_by_tenant", "tenant_id", "created_at_ms", "id"),
+)
+contract_version = Table(
+    "contract_version",
+    metadata,
+    _id(),
+    _text("contract_id"),
+    _int("number"),
+    _ms("effective_from_ms"),
+    _ms("until_ms"),
+    _word("state", VersionState),
+    _text("proposed_by"),
+    _ms("proposed_at_ms"),
+    _text("approved_by", null=True),
+    _ms("approved_at_ms", null=True),
+    _text("text_sha256"),
+    _text("text"),
+    Column("body", Nested(ContractBody), nullable=False),
+    UniqueConstraint("contract_id", "number"),
+    CheckConstraint("approved_by <> proposed_by", name="contract_not_approved_by_proposer"),
+)
+contract_act = Table(
+    "contract_act",
+    metadata,
+    _id(),
+    _text("contract_id"),
+    _word("type", ActType),
+    _text("subject"),
+    _ms("effective_at_ms"),
+    _ms("noted_at_ms"),
+    _text("noted_by"),
+    _text("note"),
+    Index("contract_act_by_contract", "contract_id", "noted_at_ms", "id"),
+)
+supply_mark = Table(
+    "supply_mark",
+    metadata,
+    _id("contract_id"),
+    _id("inbound_lease_id"),
+    _ms("posted_until_ms"),
+    Column("numerator", Exact, nullable=False),
+    _ms("posted_micros"),
+)
+
 SALES: dict[str, Mapped] = {
     "credit_block": Mapped(credit_block, CreditBlock, {}),
+    "contract": Mapped(contract, Contract, {}),
+    "contract_version": Mapped(contract_version, ContractVersion, {}),
+    "contract_act": Mapped(contract_act, ContractAct, {}),
+    "supply_mark": Mapped(supply_mark, SupplyMark, {}),
     "drawdown": Mapped(drawdown, Drawdown, {}),
 }

@@ -24,7 +24,7 @@ from comptoir.leases.inbound import InboundState
 from comptoir.leases.jobs import FINAL_JOB_STATES
 from comptoir.leases.lease import FINAL
 from comptoir.ledger.entries import Posting
-from comptoir.sales.credit_blocks import BlockState
+from comptoir.sales.credit_blocks import BlockState, CreditSource
 from comptoir.store import tables
 from comptoir.store.mapping import Prepared, field_names, fields_of
 from comptoir.store.tables import APPEND_ONLY, MAPPED
@@ -164,7 +164,14 @@ def _live() -> dict[str, Any]:
         "accrual": tables.accrual.c.invoice_id.is_(None),
         "balance": None,
         "series": None,
-        "credit_block": tables.credit_block.c.state == BlockState.OPEN,
+        "contract": None,
+        "contract_version": None,
+        "contract_act": None,
+        "credit_block": or_(
+            tables.credit_block.c.state == BlockState.OPEN,
+            tables.credit_block.c.source == CreditSource.COMMITMENT,
+        ),
+        "supply_mark": None,
         "billing_mark": None,
         "tier_use": None,
         "legal_entity": None,

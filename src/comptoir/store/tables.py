@@ -52,6 +52,9 @@ from comptoir.store.money_tables import usage as usage
 from comptoir.store.notice_tables import delivery as delivery
 from comptoir.store.notice_tables import subscription as subscription
 from comptoir.store.sales_tables import SALES
+from comptoir.store.sales_tables import contract as contract
+from comptoir.store.sales_tables import contract_act as contract_act
+from comptoir.store.sales_tables import contract_version as contract_version
 from comptoir.store.sales_tables import credit_block as credit_block
 from comptoir.store.sales_tables import drawdown as drawdown
 from comptoir.store.schema import (
@@ -288,7 +291,17 @@ answer = Table(
     Index("answer_by_age", "created_at_ms"),
 )
 
-APPEND_ONLY = ("event", "usage", "charge", "entry", "posting", "invoice", "node_check", "drawdown")
+APPEND_ONLY = (
+    "event",
+    "usage",
+    "charge",
+    "entry",
+    "posting",
+    "invoice",
+    "node_check",
+    "drawdown",
+    "contract_act",
+)
 FINAL_ROWS = {"breach": "broken_until_ms"}
 """Tables whose rows are live until a column is set, and never edited after that."""
 

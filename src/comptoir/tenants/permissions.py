@@ -22,6 +22,9 @@ class Permission(Term):
     RATES_PROPOSE = "rates_propose"
     RATES_APPROVE = "rates_approve"
     INVOICES_WRITE = "invoices_write"
+    CONTRACTS_WRITE = "contracts_write"
+    CONTRACTS_APPROVE = "contracts_approve"
+    CONTRACTS_ACT = "contracts_act"
     SUBSCRIPTIONS_WRITE = "subscriptions_write"
     SYSTEM = "system"
 
@@ -42,18 +45,37 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.SUBSCRIPTIONS_WRITE,
             _P.USAGE_WRITE,
             _P.RATES_PROPOSE,
+            _P.CONTRACTS_WRITE,
+            _P.CONTRACTS_ACT,
         }
     ),
     Role.FINANCE: frozenset(
         {_P.READ, _P.READ_HOUSE, _P.INVOICES_WRITE, _P.RATES_PROPOSE, _P.KEYS_ISSUE}
     ),
     Role.SALES: frozenset(
-        {_P.READ, _P.READ_HOUSE, _P.TENANTS_WRITE, _P.RATES_PROPOSE, _P.KEYS_ISSUE}
+        {
+            _P.READ,
+            _P.READ_HOUSE,
+            _P.TENANTS_WRITE,
+            _P.RATES_PROPOSE,
+            _P.CONTRACTS_WRITE,
+            _P.CONTRACTS_ACT,
+            _P.KEYS_ISSUE,
+        }
     ),
-    Role.APPROVER: frozenset({_P.READ, _P.READ_HOUSE, _P.RATES_APPROVE, _P.KEYS_ISSUE}),
+    Role.APPROVER: frozenset(
+        {_P.READ, _P.READ_HOUSE, _P.RATES_APPROVE, _P.CONTRACTS_APPROVE, _P.KEYS_ISSUE}
+    ),
     Role.AUDITOR: frozenset({_P.READ, _P.READ_HOUSE}),
     Role.TENANT_ADMIN: frozenset(
-        {_P.READ, _P.LEASES_WRITE, _P.USERS_WRITE, _P.KEYS_ISSUE, _P.SUBSCRIPTIONS_WRITE}
+        {
+            _P.READ,
+            _P.LEASES_WRITE,
+            _P.USERS_WRITE,
+            _P.KEYS_ISSUE,
+            _P.SUBSCRIPTIONS_WRITE,
+            _P.CONTRACTS_ACT,
+        }
     ),
     Role.TENANT_MEMBER: frozenset({_P.READ, _P.LEASES_WRITE, _P.KEYS_ISSUE}),
     Role.TENANT_READ_ONLY: frozenset({_P.READ}),

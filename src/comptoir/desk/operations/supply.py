@@ -1,5 +1,6 @@
 """Supply: inbound leases and their nodes declared, and ended."""
 
+from comptoir.desk.operations.money.supply_costs import settle_inbound
 from comptoir.desk.operations.taking_back import drop_promise
 from comptoir.desk.requests import DeclareSupply, EndSupply
 from comptoir.desk.transaction import Transaction
@@ -170,6 +171,7 @@ def end_supply(tx: Transaction, request: EndSupply) -> InboundLease:
 
 def close_supply(tx: Transaction, inbound: InboundLease) -> InboundLease:
     """An inbound lease on which nothing stands any more has ended; its nodes leave with it."""
+    settle_inbound(tx, inbound, tx.now_ms)
     for node in tx.book.nodes_by_inbound.get(inbound.id):
         tx.book.nodes.put(node.moved(NodeState.RETIRED, tx.now_ms))
     tx.emit("supply.ended", inbound.id, None, ends_at_ms=inbound.ends_at_ms)

@@ -1,7 +1,8 @@
 """The turn of the book: what time alone causes.
 
 In this order, so that what one step frees the next can use: nodes are tended; supply that is
-over is closed; lost nodes are replaced; holds expire; ends that come near are warned of; ends
+over is closed; contracts move (what was not spoken of is accepted, the cost of days that are
+over is booked); lost nodes are replaced; holds expire; ends that come near are warned of; ends
 that are due are announced; work that is confirmed over is fenced; what stands on others'
 entitlements is restated; the queue is tried; promises that can be kept are delivered; queued
 jobs get an attempt; running time is metered.
@@ -16,6 +17,8 @@ from comptoir.desk.operations.breaking import break_start, close_breaches
 from comptoir.desk.operations.endings import warn_endings
 from comptoir.desk.operations.holds import expire_holds
 from comptoir.desk.operations.looking import MOST_LOOKED_AT, Look, billable_ms, metered_ms
+from comptoir.desk.operations.money.contract_acts import accept_in_silence
+from comptoir.desk.operations.money.supply_costs import settle_daily
 from comptoir.desk.operations.queueing import try_queue
 from comptoir.desk.operations.replacing import replace_lost
 from comptoir.desk.operations.restating import restate, touch_entitlements, wake_entitlements
@@ -48,6 +51,8 @@ def turn(tx: Transaction, request: Turn) -> bool:
     try:
         nodes_left = tend_nodes(tx)
         _close_supply(tx)
+        accept_in_silence(tx)
+        settle_daily(tx)
         nodes_left |= replace_lost(tx, request.most)
         look.again()
         expire_holds(look)
