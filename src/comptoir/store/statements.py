@@ -164,14 +164,7 @@ def _live() -> dict[str, Any]:
         "accrual": tables.accrual.c.invoice_id.is_(None),
         "balance": None,
         "series": None,
-        "contract": None,
-        "contract_version": None,
-        "contract_act": None,
-        "credit_block": or_(
-            tables.credit_block.c.state == BlockState.OPEN,
-            tables.credit_block.c.source == CreditSource.COMMITMENT,
-        ),
-        "supply_mark": None,
+        **_live_sales(),
         "billing_mark": None,
         "tier_use": None,
         "legal_entity": None,
@@ -183,3 +176,11 @@ def _live() -> dict[str, Any]:
         "reclaim_count": None,
         "subscription": tables.subscription.c.state != SubscriptionState.DELETED,
     }
+
+
+def _live_sales() -> dict[str, Any]:
+    """Contracts stay for good, and with them the credit of their commitments."""
+    block = tables.credit_block.c
+    drawable = or_(block.state == BlockState.OPEN, block.source == CreditSource.COMMITMENT)
+    whole = ("contract", "contract_version", "contract_act", "supply_mark")
+    return {**dict.fromkeys(whole), "credit_block": drawable}

@@ -1,7 +1,7 @@
 """Contracts, their versions, what was done under them, and how far bought supply is booked.
 
-Revision: 0013
-Revises: 0008
+Revision: 0014
+Revises: 0013
 """
 
 from typing import Any
@@ -9,8 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0013"
-down_revision = "0008"
+revision = "0014"
+down_revision = "0013"
 branch_labels = None
 depends_on = None
 
