@@ -1,14 +1,17 @@
 """Planned work: nothing is promised into it, what stands there moves before it or is told."""
 
+import json
+
 import pytest
 
 from comptoir.desk.engine_port import AttemptSight
-from comptoir.desk.requests import LeaseRef
+from comptoir.desk.requests import ExtendLease, LeaseRef
 from comptoir.fleet.states import NodeState
 from comptoir.leases.breaches import BreachCause
 from comptoir.leases.lease import LeaseClass, LeaseState, Reason, Shape
 from comptoir.tenants.parties import Tenant
-from comptoir.units.errors import Conflict, Invalid
+from comptoir.units.errors import Conflict, Invalid, Refused
+from comptoir.units.values import replace
 from tests.builders import HOUR_MS
 from tests.desk.fleet_book import H100, FleetBook
 
@@ -33,8 +36,12 @@ def test_nothing_is_promised_into_planned_work_and_everything_up_to_it(
     before = fleet.lease(acme, RESERVED, 8, H100, ends_at_ms=fleet.hour(2))
     into = fleet.lease(acme, RESERVED, 8, H100, ends_at_ms=fleet.hour(2) + 1)
     endless = fleet.lease(acme, ON_DEMAND, 8, H100)
+    late = {"starts_at_ms": fleet.hour(3) - 1, "ends_at_ms": fleet.hour(4)}
+    across = fleet.lease(acme, RESERVED, 8, H100, **late)
     assert before.state is LeaseState.SCHEDULED
     assert into.state is LeaseState.WAITING
+    assert across.state is LeaseState.WAITING
+    fleet.desk.call("cancel_lease", LeaseRef(across.id), fleet.operator)
     assert endless.state is LeaseState.WAITING
     fleet.desk.call("cancel_lease", LeaseRef(into.id), fleet.operator)
     fleet.pass_s(2 * 3_600)
@@ -167,3 +174,62 @@ def test_a_request_that_planned_work_delays_waits_and_is_not_refused(
     assert whole.state is LeaseState.WAITING
     fleet.pass_s(2 * 3_600)
     assert fleet.now(whole).state is LeaseState.ACTIVE
+
+
+def test_a_window_after_the_work_is_promised_on_the_node_and_handed_over_in_time(
+    fleet: FleetBook, acme: Tenant
+) -> None:
+    fleet.racks(3)
+    fleet.maintain("r0n1", fleet.hour(1), fleet.hour(2))
+    block = {"starts_at_ms": fleet.hour(2), "ends_at_ms": fleet.hour(5)}
+    whole = fleet.lease(acme, RESERVED, 24, H100, Shape.RACK, **block)
+    assert whole.state is LeaseState.SCHEDULED  # a gang over its rack, the node among others
+    fleet.pass_s(3_600)
+    assert fleet.node("r0n1").state is NodeState.MAINTENANCE
+    assert fleet.now(whole).state is LeaseState.SCHEDULED
+    fleet.pass_s(3_600)
+    assert fleet.now(whole).state is LeaseState.ACTIVE
+    assert set(fleet.held(whole)) == {"r0n0", "r0n1", "r0n2"}
+    assert fleet.breaches(whole) == []
+
+
+def test_a_flexible_start_is_found_when_the_work_is_over(fleet: FleetBook, acme: Tenant) -> None:
+    fleet.racks(1)
+    work = fleet.hour(1), fleet.hour(2)
+    fleet.maintain("r0n0", *work)
+    soon = {"latest_start_ms": fleet.hour(9), "duration_s": 7_200}
+    lease = fleet.lease(acme, ON_DEMAND, 8, H100, **soon)
+    assert (lease.state, lease.scheduled_start_ms) == (LeaseState.SCHEDULED, work[1])
+
+
+def test_work_that_is_put_off_takes_what_is_promised_into_its_new_window_with_it(
+    fleet: FleetBook, acme: Tenant
+) -> None:
+    fleet.racks(1)
+    fleet.maintain("r0n0", fleet.hour(1), fleet.hour(2))
+    block = {"starts_at_ms": fleet.hour(2), "ends_at_ms": fleet.hour(3)}
+    after = fleet.lease(acme, RESERVED, 8, H100, **block)
+    assert after.state is LeaseState.SCHEDULED
+    fleet.maintain("r0n0", fleet.hour(1), fleet.hour(2) + 1)
+    assert fleet.now(after).state is LeaseState.WAITING
+    assert [row.cause for row in fleet.breaches(after)] == [BreachCause.MAINTENANCE]
+    fleet.maintain("r0n0", None)
+    assert fleet.now(after).state is LeaseState.SCHEDULED
+
+
+def test_a_lease_may_be_extended_up_to_the_work(fleet: FleetBook, acme: Tenant) -> None:
+    fleet.racks(1)
+    lease = fleet.lease(acme, RESERVED, 8, H100, ends_at_ms=fleet.hour(1))
+    fleet.turn()
+    work = fleet.hour(3)
+    fleet.maintain("r0n0", work, fleet.hour(4))
+    fleet.pass_s(1_800)
+    with fleet.store.engine.connect() as connection:
+        sql = "SELECT data FROM event WHERE type = 'lease.ending'"
+        told = json.loads(connection.exec_driver_sql(sql).scalar_one())
+    assert told["extendable_until_ms"] == work
+    extend = ExtendLease(lease.id, work + 1)
+    with pytest.raises(Refused, match="not_free"):
+        fleet.desk.call("extend_lease", extend, fleet.operator)
+    fleet.desk.call("extend_lease", replace(extend, ends_at_ms=work), fleet.operator)
+    assert fleet.now(lease).ends_at_ms == work

@@ -44,6 +44,7 @@ class World:
     leases: dict[str, Lease] = field(default_factory=dict)
     allocations: dict[str, Allocation] = field(default_factory=dict)
     now_ms: int = 1_000_000
+    notice_s: int = 5
 
     def put(self, table: dict[str, Any], feed: Any, row: Any) -> None:
         feed(table.get(row.id), row)
@@ -68,8 +69,8 @@ class World:
         starts = self.now_ms + begins
         lease = Lease(
             LeaseId(f"ls_{len(self.leases)}"), TenantId(tenant), UserId("u"), "", lease_class, kind,
-            size, shape, starts, None if lasts is None else starts + lasts, 5, OnReclaim.WAIT,
-            self.now_ms, LeaseState.WAITING, self.now_ms,
+            size, shape, starts, None if lasts is None else starts + lasts, self.notice_s,
+            OnReclaim.WAIT, self.now_ms, LeaseState.WAITING, self.now_ms,
         )  # fmt: skip
         self.put(self.leases, self.snapshot.feed_lease, lease)
         request = request_of(lease, a_tenant(tenant), self.now_ms)
@@ -114,6 +115,19 @@ class World:
         node = self.nodes[list(self.nodes)[number % len(self.nodes)]]
         other = NodeState.DRAINING if node.state is NodeState.IN_SERVICE else NodeState.IN_SERVICE
         self.put(self.nodes, self.snapshot.feed_node, replace(node, state=other))
+
+    def work(self, wanted: tuple[int, int | None, int | None]) -> None:
+        """Plan work on a node, or call it off; what is promised into it looks elsewhere."""
+        number, begins, lasts = wanted
+        node = self.nodes[list(self.nodes)[number % len(self.nodes)]]
+        starts = None if begins is None else self.now_ms + begins
+        over = None if starts is None or lasts is None else starts + lasts
+        node = replace(node, maintenance_from_ms=starts, maintenance_until_ms=over)
+        self.put(self.nodes, self.snapshot.feed_node, node)
+        for allocation in list(self.allocations.values()):
+            promised = allocation.fenced_at_ms is None and allocation.delivered_from_ms is None
+            if allocation.node_id == node.id and promised and node.kept_free(allocation.window):
+                self.put_allocation(replace(allocation, fenced_at_ms=self.now_ms))
 
     def redate(self, number: int) -> None:
         """Another end of the supply takes a node, and what stands on it, to another pool."""
@@ -163,6 +177,14 @@ steps = st.one_of(
     st.tuples(st.just("end"), st.integers(0, 30)),
     st.tuples(st.just("drain"), st.integers(0, 30)),
     st.tuples(st.just("redate"), st.integers(0, 30)),
+    st.tuples(
+        st.just("work"),
+        st.tuples(
+            st.integers(0, 30),
+            st.sampled_from([None, 1, 5_000, 40_000]),
+            st.sampled_from([None, 4_000, 30_000]),
+        ),
+    ),
     st.tuples(st.just("pass_by"), st.sampled_from([1, 4_000, 30_000])),
 )
 
@@ -191,7 +213,7 @@ def test_plans_pass_their_check_and_the_snapshot_is_the_book(
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(nodes, min_size=1, max_size=8), st.lists(steps, max_size=25))
-def test_no_accelerator_is_promised_twice(
+def test_no_accelerator_is_promised_twice_nor_into_planned_work(
     made: list[tuple[Any, ...]], history: list[tuple[str, Any]]
 ) -> None:
     world = lived(made, history)
@@ -200,6 +222,8 @@ def test_no_accelerator_is_promised_twice(
         for other in standing[n + 1 :]:
             if one.node_id == other.node_id and one.window.overlaps(other.window):
                 assert not set(one.accelerators) & set(other.accelerators)
+        if one.delivered_from_ms is None:
+            assert not world.nodes[one.node_id].kept_free(one.window)
 
 
 @settings(max_examples=60, deadline=None)

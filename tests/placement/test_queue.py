@@ -139,6 +139,10 @@ def test_the_earliest_start_is_the_first_end_after_which_there_is_room(
         if a.fenced_at_ms is None
         and a.ends_at_ms is not None
         and world.nodes[a.node_id].kind == head.kind
+    } | {
+        max(node.maintenance_until_ms, world.now_ms + 1)
+        for node in world.nodes.values()
+        if node.kind == head.kind and node.maintenance_until_ms is not None
     }
     possible = [end for end in sorted(ends) if fits_at(world, request, end)]
     assert (None if found is None else found.starts_at_ms) == (possible[0] if possible else None)

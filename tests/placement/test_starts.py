@@ -17,7 +17,7 @@ from comptoir.placement.plan import Plan, plan_lease
 from comptoir.placement.starts import Search
 from comptoir.units.errors import Refused
 from comptoir.units.ids import LeaseId, TenantId
-from comptoir.units.time import Window
+from comptoir.units.time import MS_PER_S, Window
 from tests.placement.test_plans import KINDS, World
 
 HORIZON = 60
@@ -32,6 +32,7 @@ class Crowd(World):
 
     def __post_init__(self) -> None:
         self.now_ms = 3_000 * BUCKET_MS
+        self.notice_s = BUCKET_MS // MS_PER_S
         self.calendars = Calendars(self.snapshot)
 
     def put(self, table: dict[str, Any], feed: Any, row: Any) -> None:
@@ -61,9 +62,13 @@ def crowd(rng: random.Random) -> Crowd:
         ends = rng.choice((None, None, world.now_ms + rng.randint(5, 40) * BUCKET_MS))
         world.add_node(rng.choice(KINDS), rng.randint(1, 5), ends)
     for _ in range(rng.randint(0, 25)):
-        what = rng.choices(("ask", "end", "drain", "pass", "look"), (12, 2, 1, 2, 2))[0]
+        what = rng.choices(("ask", "end", "drain", "work", "pass", "look"), (12, 2, 1, 2, 2, 2))[0]
         if what == "ask":
             world.ask(wish(rng))
+        elif what == "work":
+            begins, lasts = rng.choice((None, rng.randint(1, 20))), rng.choice((None, 2, 9))
+            steps = [None if n is None else n * BUCKET_MS for n in (begins, lasts)]
+            world.work((rng.randrange(30), steps[0], steps[1]))
         elif what == "pass":
             world.now_ms += rng.choice((0, 1, 3)) * BUCKET_MS
         elif what == "look":
@@ -110,6 +115,7 @@ def test_the_first_start_is_the_first_at_which_the_planner_finds_a_place(seed: i
         lasts_ms = (request.window.end_ms or 0) - start_ms
         instants = {world.now_ms + 1, *range(start_ms, latest_ms + 1, BUCKET_MS)}
         instants |= {a.ends_at_ms for a in world.allocations.values() if a.ends_at_ms is not None}
+        instants |= {n.maintenance_until_ms for n in world.nodes.values()} - {None}
         by_hand = next(
             (
                 at_ms

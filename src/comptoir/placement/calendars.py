@@ -4,7 +4,8 @@ The desk feeds every change of an allocation and of a lease; a pool nobody has a
 costs nothing. When a node joins, leaves, or goes out of sale, its pool's calendar is made
 again. Places within a pool have profiles (`profile.py`), made and kept in the same way.
 
-What stands on a node that is not for sale is in no calendar, as its accelerators are in no
+Planned work on a node counts as what nobody may take back. What stands on a node that is not
+for sale is in no calendar, as its accelerators are in no
 capacity. A soft hold counts as what gives way at once. Neighbours: `starts.py` looks for
 starts here; the planner asks `may_fit` before it compares windows.
 """
@@ -89,7 +90,7 @@ class Calendars:
             known = kept.profiles[place, reclaims] = Profile(
                 (held.start_ms, held.end_ms, held.accelerators)
                 for node_id in node_ids
-                for allocation in self._snapshot.standing_on(node_id)
+                for allocation in self._snapshot.takes(node_id)
                 if (held := kept.held.get(allocation.id)) is not None
                 and not (reclaims and held.notice_ms is not None)
             )
@@ -140,7 +141,7 @@ class Calendars:
         capacity = sum(node.accelerators for node in nodes)
         kept = _Kept(pool, pool.layout, Calendar(now_ms, capacity))
         for node in nodes:
-            for allocation in self._snapshot.standing_on(node.id):
+            for allocation in self._snapshot.takes(node.id):
                 self._put(kept, allocation, self._held(allocation))
         return kept
 
@@ -155,13 +156,20 @@ class Calendars:
         if not self._snapshot.nodes[allocation.node_id].for_sale:
             return None
         lease = self._snapshot.leases.get(allocation.lease_id)
-        end_ms = allocation.ends_at_ms
+        end_ms = self._end_ms(allocation)
         if end_ms is not None and end_ms <= allocation.starts_at_ms:
             return None  # its time is over; what delays its fence is not a matter of plans
         notice_ms = None if lease is None else _notice_ms(lease)
         open_ended = lease is not None and lease.ends_at_ms is None and notice_ms is None
         size = len(allocation.accelerators)
         return _Held(allocation.starts_at_ms, end_ms, size, notice_ms, open_ended)
+
+    def _end_ms(self, allocation: Allocation) -> int | None:
+        """When it ends: at the latest as planned work on its node begins, which takes it all."""
+        work = self._snapshot.nodes[allocation.node_id].maintenance
+        if work is None or allocation.starts_at_ms >= work.start_ms:
+            return allocation.ends_at_ms
+        return min(allocation.ends_at_ms or work.start_ms, work.start_ms)
 
     def _put(self, kept: _Kept, allocation: Allocation, held: _Held | None) -> None:
         before = kept.held.get(allocation.id)

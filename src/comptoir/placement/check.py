@@ -45,9 +45,10 @@ def _check_gang(snapshot: Snapshot, request: LeaseRequest, plan: Plan) -> None:
         invariant(node.kind == request.kind, f"{node.id} is {node.kind}, not {request.kind}")
         invariant(node.state is NodeState.IN_SERVICE, f"{node.id} is {node.state}")
         invariant(not node.spare, f"{node.id} is a spare")
-        work, end = node.maintenance_from_ms, part.ends_at_ms
+        work, end, over = node.maintenance_from_ms, part.ends_at_ms, node.maintenance_until_ms
+        before = work is None or (end is not None and end <= work)
         invariant(
-            work is None or (end is not None and end <= work),
+            before or (over is not None and plan.starts_at_ms >= over),
             f"promised into the planned work on {node.id}",
         )
         invariant(

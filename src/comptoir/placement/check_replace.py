@@ -62,9 +62,10 @@ def _check_node(snapshot: Snapshot, loss: Loss, new: PlannedAllocation) -> None:
         f"a replacement names accelerators that {node.id} does not have",
     )
     if node.maintenance_from_ms is not None:
-        ends = new.ends_at_ms
-        within = ends is not None and ends <= node.maintenance_from_ms
-        invariant(within, f"{node.id} has planned work before the end")
+        ends, over = new.ends_at_ms, node.maintenance_until_ms
+        before = ends is not None and ends <= node.maintenance_from_ms
+        after = over is not None and loss.request.window.start_ms >= over
+        invariant(before or after, f"{node.id} has planned work before the end")
 
 
 def _place(node: Node) -> tuple[str, ...]:

@@ -27,10 +27,7 @@ _YEAR_2020_S = 1_577_836_800
 
 @dataclass(frozen=True, slots=True)
 class PoolKey:
-    """What the nodes of a pool have in common. `starts_at_ms` 0: the supply has begun.
-
-    `work_from_ms`: planned work begins on them then, and nothing is promised into it.
-    """
+    """What the nodes of a pool have in common. `starts_at_ms` 0: the supply has begun."""
 
     kind: str
     site: str
@@ -38,7 +35,6 @@ class PoolKey:
     starts_at_ms: int
     ends_at_ms: int | None
     conditions: Conditions
-    work_from_ms: int | None = None
 
 
 class Pool:

@@ -335,6 +335,8 @@ class _Unit:
         """A node on which promises follow each other, accelerator by accelerator."""
         snapshot, request, now_ms = self._snapshot, self._request, self._now_ms
         node = snapshot.nodes[node_id]
+        if node.kept_free(window):
+            return 0, []
         shared = snapshot.pool_of(node_id).shared
         blocked, together, masks = 0, 0, dict[LeaseId, int]()
         for other in snapshot.standing_on(node_id):
@@ -403,7 +405,7 @@ def free_without(
 ) -> list[int]:
     """Accelerators of a node that are free for a request over a window once victims are gone."""
     node, gone = snapshot.nodes[node_id], set(victims)
-    if not node.for_sale:
+    if not node.for_sale or node.kept_free(window):
         return []
     exclusive = not snapshot.pool_of(node_id).shared
     taken = 0

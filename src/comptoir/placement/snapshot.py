@@ -4,8 +4,9 @@ The desk feeds it every change of a node, a lease, an inbound lease or an alloca
 (and feeds the reverse change to undo), so that it is always the book as it stands.
 Only allocations that are not yet fenced stand on an accelerator. The rows answer exactly what
 stands on one node; the flat tables of `pools.py` answer where there is room, at a cost that
-does not grow with the fleet. Supply that has yet to begin has a pool of its own: `advance`
-joins it to the others when its time has come.
+does not grow with the fleet. Planned work on a node stands there like somebody else's promise:
+windows before it and after it are free. Supply that has yet to begin has a pool of its own:
+`advance` joins it to the others when its time has come.
 """
 
 import heapq
@@ -24,8 +25,7 @@ from comptoir.placement.kernel import GUARANTEED
 from comptoir.placement.pools import Pool, PoolKey, rank_of
 from comptoir.placement.sizes import Sizes, total_and_largest
 from comptoir.units.ids import AllocationId, InboundLeaseId, LeaseId, NodeId, TenantId
-from comptoir.units.time import MS_PER_S, Window
-from comptoir.units.values import replace
+from comptoir.units.time import Window
 
 Place = tuple[str, ...]
 
@@ -51,6 +51,8 @@ class Snapshot:
         """Counts changes of capacity: a plan that failed at one version fails at it again."""
         self._backend = backend
         self._standing: dict[NodeId, dict[AllocationId, Allocation]] = {}
+        self._work: dict[NodeId, Allocation] = {}
+        """Planned work, as what takes all of its node meanwhile."""
         self._pool_of: dict[NodeId, Pool] = {}
         self._nodes_of: dict[InboundLeaseId, dict[NodeId, None]] = defaultdict(dict)
         self.now_ms = 0
@@ -70,6 +72,11 @@ class Snapshot:
     def standing_on(self, node_id: NodeId) -> Iterable[Allocation]:
         """Allocations on a node that are not yet fenced."""
         return self._standing.get(node_id, {}).values()
+
+    def takes(self, node_id: NodeId) -> list[Allocation]:
+        """All that takes accelerators of a node at some time: what stands there, planned work."""
+        work = self._work.get(node_id)
+        return [*self.standing_on(node_id), *([] if work is None else [work])]
 
     def pools_of(self, kind: str) -> list[Pool]:
         """The pools of a kind, in a fixed order."""
@@ -101,13 +108,15 @@ class Snapshot:
         pool = self._pool_of[node.id]
         if pool.free_on(node.id) >= at_least:
             return True
-        return any(other.delivered_from_ms is None for other in self.standing_on(node.id))
+        return any(other.delivered_from_ms is None for other in self.takes(node.id))
 
     def free_over(self, node: Node, window: Window, now_ms: int) -> list[int]:
         """Accelerators of `node` on which nothing stands during `window`.
 
         What is delivered and not fenced stands at least until after `now_ms`.
         """
+        if node.kept_free(window):
+            return []
         taken: set[int] = set()
         for allocation in self.standing_on(node.id):
             if standing_window(allocation, now_ms).overlaps(window):
@@ -171,13 +180,13 @@ class Snapshot:
         key = (request.kind, shape, internal, request.grants, request.residency)
         kept = self._capacities.get(key)
         if kept is None:
-            parts = {
-                id(sizes): sizes
+            parts = [
+                sizes
                 for pool, sizes in self._sizes.items()
                 if pool.key.kind == request.kind
                 and unmet_terms(pool.key.conditions, request) is None
-            }
-            kept = total_and_largest(parts.values(), shape)
+            ]
+            kept = total_and_largest(parts, shape)
             if len(self._capacities) >= MOST_CAPACITIES:
                 self._capacities.clear()
             self._capacities[key] = kept
@@ -252,6 +261,8 @@ class Snapshot:
             change = new.may_be_waited_for - old.may_be_waited_for
             if change:
                 self._sizes[pool].change(new, change)
+            if old.maintenance != new.maintenance:
+                self._take_for_work(pool, new)
             return
         if old is not None:
             self._leave(old)
@@ -289,7 +300,7 @@ class Snapshot:
         if was:
             assert old is not None
             standing.pop(old.id, None)
-            pool.free(old, standing.values())
+            pool.free(old, self.takes(old.node_id))
         if is_now:
             assert new is not None
             standing[new.id] = new
@@ -324,8 +335,7 @@ class Snapshot:
         inbound = self.inbound[node.inbound_lease_id]
         starts = inbound.starts_at_ms if inbound.starts_at_ms > self.now_ms else 0
         return PoolKey(
-            node.kind, node.site, node.cluster, starts, inbound.ends_at_ms, inbound.conditions,
-            node.maintenance_from_ms,
+            node.kind, node.site, node.cluster, starts, inbound.ends_at_ms, inbound.conditions
         )  # fmt: skip
 
     def _enter(self, node: Node) -> None:
@@ -335,7 +345,7 @@ class Snapshot:
         pool = self.pools.get(key)
         if pool is None:
             pool = self.pools[key] = Pool(key, self._backend)
-            self._sizes[pool] = self._shared_sizes(key) or Sizes(key.site)
+            self._sizes[pool] = Sizes(key.site)
             if key.starts_at_ms:
                 self._begun += 1
                 heapq.heappush(self._beginnings, (key.starts_at_ms, self._begun, key))
@@ -345,27 +355,34 @@ class Snapshot:
             self._sizes[pool].change(node, 1)
         for allocation in self.standing_on(node.id):
             pool.hold(allocation, self.leases.get(allocation.lease_id))
+        self._take_for_work(pool, node)
+
+    def _take_for_work(self, pool: Pool, node: Node) -> None:
+        """Planned work takes a node as it says now, and no more as it said before."""
+        before = self._work.pop(node.id, None)
+        if before is not None:
+            pool.free(before, self.standing_on(node.id))
+        work = node.maintenance
+        if work is not None:
+            self._work[node.id] = taking = Allocation(
+                AllocationId(f"work on {node.id}"), LeaseId(""), TenantId(""), node.id,
+                node.inbound_lease_id, tuple(range(node.accelerators)), work.start_ms, work.end_ms,
+            )  # fmt: skip
+            pool.hold(taking, None)
 
     def _leave(self, node: Node) -> None:
         """Take a node, and what stands on it, out of its pool; an empty pool goes."""
         self._members.clear()
         pool = self._pool_of.pop(node.id)
-        left = list(self.standing_on(node.id))
+        left = self.takes(node.id)
         while left:
             pool.free(left.pop(), left)
+        self._work.pop(node.id, None)
         pool.remove_node(node)
         if node.may_be_waited_for:
             self._sizes[pool].change(node, -1)
         if not pool.handles:
             del self.pools[pool.key], self._sizes[pool]
-
-    def _shared_sizes(self, key: PoolKey) -> Sizes | None:
-        """Those of a pool that differs by planned work alone, if there is one."""
-        base = replace(key, work_from_ms=None)
-        for pool, sizes in self._sizes.items():
-            if replace(pool.key, work_from_ms=None) == base:
-                return sizes
-        return None
 
     def _move(self, node: Node) -> None:
         """The supply of a node has other terms: it may belong to another pool."""
@@ -383,24 +400,8 @@ def promised_until(
 
     Nothing is promised past the end of the inbound lease: a bounded window must fit; an
     open-ended one is promised up to that end. The same holds of the windows in which the
-    inbound lease may be sold. Before planned work a bounded window must fit, an open-ended spot
-    lease is promised up to it, and no other open-ended lease at all.
+    inbound lease may be sold.
     """
-    fits, end_ms = _supplied_until(supply, request, window)
-    work_from_ms = supply.work_from_ms if isinstance(supply, PoolKey) else None
-    if not fits or work_from_ms is None:
-        return fits, end_ms
-    if window.end_ms is not None:
-        return window.end_ms <= work_from_ms, window.end_ms
-    room_ms = work_from_ms - window.start_ms
-    if request.lease_class is not LeaseClass.SPOT or room_ms <= request.notice_s * MS_PER_S:
-        return False, None
-    return True, min(work_from_ms, end_ms or work_from_ms)
-
-
-def _supplied_until(
-    supply: InboundLease | PoolKey, request: LeaseRequest, window: Window
-) -> tuple[bool, int | None]:
     if unmet_condition(supply.conditions, request, window) is not None:
         return False, None
     if supply.starts_at_ms > window.start_ms:
@@ -434,7 +435,7 @@ def _where(node: Node) -> tuple[object, ...]:
     """What decides where a node is in its pool, and how large it is there."""
     return (
         node.inbound_lease_id, node.kind, node.site, node.cluster, node.pod, node.rack,
-        node.accelerators, node.maintenance_from_ms,
+        node.accelerators,
     )  # fmt: skip
 
 

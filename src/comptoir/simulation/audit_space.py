@@ -48,6 +48,7 @@ def space_problems(rows: sqlite3.Connection) -> Iterator[str]:
     yield from _strangers_on_a_node(allocations, nodes)
     yield from _gangs(allocations, leases, nodes)
     yield from _supply(rows, allocations, nodes)
+    yield from _planned_work(allocations, nodes)
     yield from _conditions(rows, allocations, leases)
     yield from _edges(histories, leases)
     lost = lost_allocations(rows)
@@ -127,6 +128,19 @@ def _supply(rows: sqlite3.Connection, allocations: list[dict], nodes: dict) -> I
             yield f"{a['id']} was handed over before {supply['id']} began"
         if a["fenced_at_ms"] is None and supply["state"] == "ended":
             yield f"{a['id']} stands on {supply['id']}, which has ended"
+
+
+def _planned_work(allocations: list[dict], nodes: dict) -> Iterator[str]:  # type: ignore[type-arg]
+    """Nothing is promised into planned work; what was handed over before may still stand there."""
+    for a in allocations:
+        node = nodes[a["node_id"]]
+        begins, over = node["maintenance_from_ms"], node["maintenance_until_ms"]
+        promised = a["fenced_at_ms"] is None and a["delivered_from_ms"] is None
+        if not promised or begins is None:
+            continue
+        end = ENDLESS if a["ends_at_ms"] is None else a["ends_at_ms"]
+        if begins < end and a["starts_at_ms"] < (ENDLESS if over is None else over):
+            yield f"{a['id']} is promised into the planned work on {node['id']}"
 
 
 def _conditions(rows: sqlite3.Connection, allocations: list[dict], leases: dict) -> Iterator[str]:  # type: ignore[type-arg]

@@ -73,11 +73,13 @@ def _bound_ms(
     others = snapshot.in_the_way(allocation, Window(ends_ms), tx.now_ms)
     bounds = [max(other.starts_at_ms, ends_ms) for other in others]
     node = tx.book.nodes[allocation.node_id]
-    allowed, supplied_ms = snapshot.promise_end(node, asked, Window(allocation.starts_at_ms))
-    if not allowed:
+    allowed, supplied_ms = snapshot.supply_end(node, asked, Window(allocation.starts_at_ms))
+    if not allowed or not node.for_sale:
         bounds.append(ends_ms)
     elif supplied_ms is not None:
         bounds.append(max(supplied_ms, ends_ms))
+    if node.kept_free(Window(ends_ms)):
+        bounds.append(max(node.maintenance_from_ms or 0, ends_ms))
     return min(bounds, default=None)
 
 

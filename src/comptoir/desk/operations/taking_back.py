@@ -97,7 +97,10 @@ def _spare(tx: Transaction, victim: Lease) -> None:
 def _supplied_until(tx: Transaction, victim: Lease, allocation: Allocation) -> int | None:
     """Until when the supply lets a lease stay where it is: its end, its window, planned work."""
     inbound = tx.book.inbound[allocation.inbound_lease_id]
-    bounds = [inbound.ends_at_ms, tx.book.nodes[allocation.node_id].maintenance_from_ms]
+    bounds = [inbound.ends_at_ms]
+    node = tx.book.nodes[allocation.node_id]
+    if node.kept_free(Window(max(allocation.starts_at_ms, tx.now_ms))):
+        bounds.append(node.maintenance_from_ms)
     if victim.ends_at_ms is None:
         request = request_of(victim, tx.book.tenants[victim.tenant_id], tx.now_ms)
         bounds.append(sellable_until(inbound.conditions, request, Window(tx.now_ms))[1])
