@@ -81,6 +81,7 @@ def answers_fit(world: World) -> None:
         "invoice": invoice.json["number"],
         "subscription": subscribed(world),
         "entitlement": _entitled(world),
+        "entity": _admitted(world),
     }
     queries = {"/v1/offers": f"?kind={KIND}&accelerators=1&duration_s=60&tenant=acme&explain=true"}
     for route in ROUTES:
@@ -94,6 +95,44 @@ def answers_fit(world: World) -> None:
     proof = world.people["auditor"].get("/v1/ledger/proof").ok()
     assert proof["balanced"]
     assert proof["accelerator_ms_observed"] == proof["accelerator_ms_posted"] != "0"
+
+
+def _admitted(world: World) -> str:
+    """The slug of an entity that has admitted acme, under imported tables."""
+    finance, people = world.people["finance"], world.people
+    made = finance.post(
+        "/v1/entities",
+        {"slug": "paris", "name": "P", "country": "FR", "currency": "USD", "address": ["1 rue X"],
+         "tax_ids": {"FR": "FR40303265045"}},
+    )  # fmt: skip
+    fits("POST", "/v1/entities", made.ok())
+    changed = finance.post("/v1/entities/paris/change", {"name": "Paris"})
+    fits("POST", "/v1/entities/{entity}/change", changed.ok())
+    rules = (
+        "seller,buyer_country,buyer,treatment,rate_percent,from\nFR,*,*,standard,20,2014-01-01\n"
+    )
+    taken = finance.post("/v1/tax-rules", {"text": rules, "source": "tax.csv"})
+    assert fits("POST", "/v1/tax-rules", taken.ok())["added"] == 1
+    rates = "date,base,quote,rate\n2026-01-02,EUR,USD,1.08\n"
+    taken = finance.post("/v1/fx-rates", {"text": rates, "source": "fx.csv"})
+    assert fits("POST", "/v1/fx-rates", taken.ok())["added"] == 1
+    path, body = "/v1/tenants/acme/admission", {"entity": "paris", "legal_name": "Acme SAS"}
+    invited = people["sales"].post(path, {**body, "country": "FR", "terms_version": "1"})
+    fits("POST", "/v1/tenants/{tenant}/admission", invited.ok())
+    steps = {
+        "accept": ("admin", {"terms_version": "1"}),
+        "screen": ("sales", {"screened_at": "2026-01-02T00:00:00Z", "evidence": "e",
+                             "credit_limit": None}),
+        "admit": ("approver", {"credit_limit": None}),
+    }  # fmt: skip
+    for step, (who, given) in steps.items():
+        fits("POST", f"/v1/tenants/{{tenant}}/admission/{step}",
+             people[who].post(f"{path}/{step}", given).ok())  # fmt: skip
+    people["sales"].post("/v1/tenants/zenith/admission", {**body, "country": "FR",
+                         "terms_version": "1"}).ok()  # fmt: skip
+    refused = people["approver"].post("/v1/tenants/zenith/admission/refuse", {"because": "no"})
+    fits("POST", "/v1/tenants/{tenant}/admission/refuse", refused.ok())
+    return "paris"
 
 
 def _entitled(world: World) -> str:

@@ -24,11 +24,20 @@ ROLE_OF = {
 }
 TABLE = [(route.method, route.path, route.declared) for route in ROUTES]
 UNKNOWN = "zz_0000"
+INVITATION = {"legal_name": "Acme SAS", "country": "FR", "terms_version": "2026-11"}
 
 
 def concrete(path: str, **ids: str) -> str:
     names = ("lease", "job", "tenant", "user", "node", "supply", "runtime", "card", "rate", "key")
-    names += ("entitlement", "lease_class", "invoice", "series", "setting", "subscription")
+    names += (
+        "entitlement",
+        "lease_class",
+        "invoice",
+        "series",
+        "setting",
+        "subscription",
+        "entity",
+    )
     given = {**dict.fromkeys(names, UNKNOWN), "kind": KIND, "path": "a", **ids}
     ends = "?follow=false" if path == "/v1/feed" else ""  # else it goes on for ever
     return path.replace("{path:path}", "{path}").format(**given) + ends
@@ -92,7 +101,9 @@ def test_another_tenants_things_look_like_things_that_are_not(world: World) -> N
         "key": key,
         "subscription": admin.post("/v1/subscriptions", {"target": "http://[::1]:9/"}).ok()["id"],
     }
+    world.people["sales"].post("/v1/tenants/acme/admission", INVITATION).ok()
     bodies = {
+        "/v1/tenants/{tenant}/admission/accept": {"terms_version": "2026-11"},
         "/v1/subscriptions/{subscription}/redeliver": {"notice": "nt_1"},
         "/v1/leases/{lease}/extend": {"ends_at": "2099-01-01T00:00:00Z"},
         "/v1/leases/{lease}/shrink": {"accelerators": 1},

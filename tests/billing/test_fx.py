@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from comptoir.billing.fx import (
     FxRate,
     conversion_at,
-    format_rate,
     read_fx_rates,
     refuse_contradiction,
 )
 from comptoir.units.errors import Conflict, Invalid, Refused
+from comptoir.units.money import format_rate
 from comptoir.units.time import parse_instant
 from comptoir.units.values import replace
 

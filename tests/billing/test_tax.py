@@ -8,7 +8,6 @@ from comptoir.billing.tax import (
     Tax,
     TaxRule,
     Treatment,
-    format_percent,
     read_tax_rules,
     refuse_contradiction,
     tax_for,
@@ -17,6 +16,7 @@ from comptoir.tenants.admissions import Admission, AdmissionState
 from comptoir.tenants.entities import LegalEntity, house_entity
 from comptoir.units.errors import Conflict, Invalid, Refused
 from comptoir.units.ids import LegalEntityId, TenantId, UserId
+from comptoir.units.money import format_percent
 from comptoir.units.time import parse_instant
 from comptoir.units.values import replace
 

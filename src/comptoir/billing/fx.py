@@ -9,10 +9,11 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from comptoir.billing.imported import format_day, parse_day, read_rows
+from comptoir.billing.imported import read_rows
 from comptoir.units.errors import Conflict, Invalid, Refused
-from comptoir.units.money import NANOS_PER_UNIT, check_currency
+from comptoir.units.money import NANOS_PER_UNIT, check_currency, format_rate
 from comptoir.units.recurrence import DAY_MS
+from comptoir.units.time import format_day, parse_day
 
 FX_FIELDS = ("date", "base", "quote", "rate")
 MOST_AGE_DAYS = 10
@@ -164,12 +165,6 @@ def refuse_contradiction(rate: FxRate, known: FxRate) -> None:
         "payments may rest on it: correct with the next day's rate",
         {"base": rate.base, "quote": rate.quote, "date": format_day(rate.day_ms)},
     )
-
-
-def format_rate(rate_nanos: int) -> str:
-    """A rate as a decimal string: "1.0832"."""
-    whole, rest = divmod(rate_nanos, NANOS_PER_UNIT)
-    return f"{whole}.{f'{rest:09d}'.rstrip('0') or '0'}"
 
 
 def _rate_nanos(text: str) -> int:

@@ -6,11 +6,9 @@ A file is taken whole or not at all. Neighbours: `tax` and `fx` are the tables.
 import csv
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
 from typing import TypeVar
 
 from comptoir.units.errors import Invalid
-from comptoir.units.time import MS_PER_S
 
 T = TypeVar("T")
 MOST_ROWS = 20_000
@@ -86,23 +84,3 @@ def _header(cells: Sequence[str], fields: Sequence[str], optional: Sequence[str]
             {"line": 1, "field": (missing or unknown or header)[0][:100]},
         )
     return header
-
-
-def parse_day(text: str) -> int:
-    """The first instant (UTC) of a date such as "2026-01-31", in milliseconds.
-
-    Raises:
-        Invalid: `bad_date`.
-    """
-    try:
-        day = date.fromisoformat(text) if len(text) == 10 else None
-    except ValueError:
-        day = None
-    if day is None or day.year < 1970:
-        raise Invalid("bad_date", f"{text[:40]!r} is not a date", "write it as 2026-01-31")
-    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * MS_PER_S
-
-
-def format_day(day_ms: int) -> str:
-    """The date that begins at an instant of `parse_day`."""
-    return f"{datetime.fromtimestamp(day_ms // MS_PER_S, UTC):%Y-%m-%d}"

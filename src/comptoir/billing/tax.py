@@ -13,15 +13,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from comptoir.billing.imported import format_day, parse_day, read_rows
+from comptoir.billing.imported import read_rows
 from comptoir.fleet.conditions import REGIONS
 from comptoir.tenants.admissions import Admission
 from comptoir.tenants.entities import LegalEntity
 from comptoir.units.countries import check_country
 from comptoir.units.errors import Conflict, Invalid, Refused
-from comptoir.units.money import NUMERATOR_PER_MICRO, round_to_minor_micros
+from comptoir.units.money import NUMERATOR_PER_MICRO, format_percent, round_to_minor_micros
 from comptoir.units.recurrence import local_day_ms
 from comptoir.units.text import check_text
+from comptoir.units.time import format_day, parse_day
 from comptoir.units.values import Term
 
 PPM = 1_000_000
@@ -199,12 +200,6 @@ def refuse_contradiction(rule: TaxRule, known: TaxRule) -> None:
         "a change of the law is a new line with its own day",
         {"seller": rule.seller, "buyer_country": rule.buyer_country},
     )
-
-
-def format_percent(rate_ppm: int) -> str:
-    """Parts per million as percent: "20", "5.5"."""
-    whole, rest = divmod(rate_ppm, 10_000)
-    return f"{whole}.{rest:04d}".rstrip("0").rstrip(".")
 
 
 def _rate_ppm(text: str) -> int:

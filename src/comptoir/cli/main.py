@@ -40,6 +40,8 @@ SECTIONS = {
         "invoice": (f"{_AT}.invoices:invoice", "Invoices and chargeback statements."),
         "ledger": (f"{_AT}.accounts:ledger", "Entries, balances, and the proof."),
         "rate-card": (f"{_AT}.rates:rate_card", "Prices: proposed by one, approved by another."),
+        "entity": (f"{_AT}.entities:entity", "Who sells; taxes and rates of exchange."),
+        "admission": (f"{_AT}.admissions:admission", "How customers come in, and their limits."),
     },
     "Operate": {
         "tenant": (f"{_AT}.tenants:tenant", "Teams and customers."),

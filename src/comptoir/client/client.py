@@ -18,6 +18,7 @@ from typing import Any, cast
 from comptoir.client.account_records import Event
 from comptoir.client.accounts import Invoices, Ledger, RateCards, Usage
 from comptoir.client.capacity import Fleet, Runtimes, Supply
+from comptoir.client.entities import Admissions, Entities
 from comptoir.client.entitlements import Entitlements, Policy
 from comptoir.client.feed import Feed
 from comptoir.client.following import Place, Step, follow
@@ -79,6 +80,8 @@ class Client:
         self.usage = Usage(self._transport)
         self.ledger = Ledger(self._transport)
         self.invoices = Invoices(self._transport)
+        self.entities = Entities(self._transport)
+        self.admissions = Admissions(self._transport)
         self.feed = Feed(self._transport)
         self.subscriptions = Subscriptions(self._transport)
         self.settings = Settings(self._transport)

@@ -281,6 +281,26 @@ NOTICE_TYPES: dict[str, NoticeType] = {
         "comptoir quota show {subject}",
         {"kind": WORD, "accelerators": COUNT},
     ),
+    "admission.invited": NoticeType(
+        "{entity} invites you to its terms {terms_version}",
+        "say yes: comptoir admission accept {subject} --terms {terms_version}",
+        {"entity": WORD, "terms_version": WORD},
+    ),
+    "admission.accepted": NoticeType(
+        "{subject} accepted the terms {terms_version}",
+        "sales screens it: comptoir admission screen {subject}",
+        {"terms_version": WORD, "accepted_by": WORD},
+    ),
+    "admission.admitted": NoticeType(
+        "{subject} is admitted; its credit limit is {limit} {currency}",
+        "comptoir admission show {subject}",
+        {"limit_micros": maybe(MONEY), "currency": WORD, "terms_version": WORD},
+    ),
+    "admission.refused": NoticeType(
+        "{subject} is not admitted: {because}",
+        "comptoir admission show {subject}",
+        {"because": WORD},
+    ),
     "invoice.issued": NoticeType(
         "invoice {number} of {total} {currency} was issued",
         "comptoir invoice show {number}",

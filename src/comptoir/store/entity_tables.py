@@ -1,11 +1,16 @@
-"""The tables of legal entities and admissions, and their values; `tables.py` takes them in."""
+"""The tables of legal entities, admissions, taxes and rates of exchange, and their values;
+`tables.py` takes them in."""
 
-from sqlalchemy import CheckConstraint, Table, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, Column, Table, UniqueConstraint
 
+from comptoir.billing.fx import FxRate
+from comptoir.billing.tax import Buyer, TaxRule, Treatment
 from comptoir.store.schema import (
     Mapped,
+    Word,
     _flag,
     _id,
+    _int,
     _json,
     _ms,
     _text,
@@ -67,8 +72,37 @@ admission = Table(
         name="admission_not_admitted_by_its_writer",
     ),
 )
+tax_rule = Table(
+    "tax_rule",
+    metadata,
+    _id("seller"),
+    _id("buyer_country"),
+    Column("buyer", Word(Buyer), primary_key=True),
+    Column("from_day_ms", BigInteger, primary_key=True, autoincrement=False),
+    _word("treatment", Treatment),
+    _int("rate_ppm"),
+    _text("note"),
+    _text("source"),
+    _ms("imported_at_ms"),
+    _text("imported_by"),
+    CheckConstraint("rate_ppm >= 0", name="tax_rule_rate_not_negative"),
+)
+fx_rate = Table(
+    "fx_rate",
+    metadata,
+    _id("base"),
+    _id("quote"),
+    Column("day_ms", BigInteger, primary_key=True, autoincrement=False),
+    _ms("rate_nanos"),
+    _text("source"),
+    _ms("imported_at_ms"),
+    _text("imported_by"),
+    CheckConstraint("rate_nanos > 0", name="fx_rate_positive"),
+)
 
 CREDIT: dict[str, Mapped] = {
     "legal_entity": Mapped(legal_entity, LegalEntity, {}),
     "admission": Mapped(admission, Admission, {}),
+    "tax_rule": Mapped(tax_rule, TaxRule, {}),
+    "fx_rate": Mapped(fx_rate, FxRate, {}),
 }

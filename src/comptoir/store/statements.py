@@ -169,6 +169,8 @@ def _live() -> dict[str, Any]:
         "tier_use": None,
         "legal_entity": None,
         "admission": None,
+        "tax_rule": None,
+        "fx_rate": None,
         "lending_mark": None,
         "entitlement": None,
         "policy": None,

@@ -36,7 +36,9 @@ from comptoir.ledger.entries import Account, Entry, Posting, Unit
 from comptoir.store.entitlement_tables import class_policy, entitlement, lending_mark
 from comptoir.store.entity_tables import CREDIT
 from comptoir.store.entity_tables import admission as admission
+from comptoir.store.entity_tables import fx_rate as fx_rate
 from comptoir.store.entity_tables import legal_entity as legal_entity
+from comptoir.store.entity_tables import tax_rule as tax_rule
 from comptoir.store.failure_tables import breach as breach
 from comptoir.store.failure_tables import node_check as node_check
 from comptoir.store.money_tables import MONEY
@@ -301,6 +303,8 @@ APPEND_ONLY = (
     "node_check",
     "drawdown",
     "contract_act",
+    "tax_rule",
+    "fx_rate",
 )
 FINAL_ROWS = {"breach": "broken_until_ms"}
 """Tables whose rows are live until a column is set, and never edited after that."""

@@ -26,6 +26,12 @@ class Permission(Term):
     CONTRACTS_APPROVE = "contracts_approve"
     CONTRACTS_ACT = "contracts_act"
     SUBSCRIPTIONS_WRITE = "subscriptions_write"
+    ENTITIES_WRITE = "entities_write"
+    ADMISSIONS_WRITE = "admissions_write"
+    ADMISSIONS_APPROVE = "admissions_approve"
+    TERMS_ACCEPT = "terms_accept"
+    BUDGETS_WRITE = "budgets_write"
+    GRANTS_WRITE = "grants_write"
     SYSTEM = "system"
 
 
@@ -47,10 +53,20 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.RATES_PROPOSE,
             _P.CONTRACTS_WRITE,
             _P.CONTRACTS_ACT,
+            _P.BUDGETS_WRITE,
         }
     ),
     Role.FINANCE: frozenset(
-        {_P.READ, _P.READ_HOUSE, _P.INVOICES_WRITE, _P.RATES_PROPOSE, _P.KEYS_ISSUE}
+        {
+            _P.READ,
+            _P.READ_HOUSE,
+            _P.INVOICES_WRITE,
+            _P.RATES_PROPOSE,
+            _P.KEYS_ISSUE,
+            _P.ENTITIES_WRITE,
+            _P.BUDGETS_WRITE,
+            _P.GRANTS_WRITE,
+        }
     ),
     Role.SALES: frozenset(
         {
@@ -61,10 +77,18 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.CONTRACTS_WRITE,
             _P.CONTRACTS_ACT,
             _P.KEYS_ISSUE,
+            _P.ADMISSIONS_WRITE,
         }
     ),
     Role.APPROVER: frozenset(
-        {_P.READ, _P.READ_HOUSE, _P.RATES_APPROVE, _P.CONTRACTS_APPROVE, _P.KEYS_ISSUE}
+        {
+            _P.READ,
+            _P.READ_HOUSE,
+            _P.RATES_APPROVE,
+            _P.CONTRACTS_APPROVE,
+            _P.KEYS_ISSUE,
+            _P.ADMISSIONS_APPROVE,
+        }
     ),
     Role.AUDITOR: frozenset({_P.READ, _P.READ_HOUSE}),
     Role.TENANT_ADMIN: frozenset(
@@ -75,6 +99,8 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.KEYS_ISSUE,
             _P.SUBSCRIPTIONS_WRITE,
             _P.CONTRACTS_ACT,
+            _P.TERMS_ACCEPT,
+            _P.BUDGETS_WRITE,
         }
     ),
     Role.TENANT_MEMBER: frozenset({_P.READ, _P.LEASES_WRITE, _P.KEYS_ISSUE}),

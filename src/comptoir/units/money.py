@@ -126,6 +126,18 @@ def format_minor(micros: int, currency: str) -> str:
     return format_micros(micros, MINOR_DIGITS[currency])
 
 
+def format_percent(rate_ppm: int) -> str:
+    """Parts per million as percent: "20", "5.5"."""
+    whole, rest = divmod(rate_ppm, 10_000)
+    return f"{whole}.{rest:04d}".rstrip("0").rstrip(".")
+
+
+def format_rate(rate_nanos: int) -> str:
+    """A rate as a decimal string: "1.0832"."""
+    whole, rest = divmod(rate_nanos, NANOS_PER_UNIT)
+    return f"{whole}.{f'{rest:09d}'.rstrip('0') or '0'}"
+
+
 def floor_micros(numerator: int) -> int:
     """Whole micros contained in an exact `numerator` (see the module's header)."""
     return numerator // NUMERATOR_PER_MICRO

@@ -6,7 +6,7 @@ where people read times, and where months begin.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 from comptoir.units.errors import Invalid
@@ -108,3 +108,23 @@ def _month_ms(year: int, month: int, zone: str) -> int:
 
 def _zone(zone: str) -> tzinfo:
     return UTC if zone == "UTC" else ZoneInfo(zone)
+
+
+def parse_day(text: str) -> int:
+    """The first instant (UTC) of a date such as "2026-01-31", in milliseconds.
+
+    Raises:
+        Invalid: `bad_date`.
+    """
+    try:
+        day = date.fromisoformat(text) if len(text) == 10 else None
+    except ValueError:
+        day = None
+    if day is None or day.year < 1970:
+        raise Invalid("bad_date", f"{text[:40]!r} is not a date", "write it as 2026-01-31")
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * MS_PER_S
+
+
+def format_day(day_ms: int) -> str:
+    """The date that begins at an instant of `parse_day`."""
+    return f"{datetime.fromtimestamp(day_ms // MS_PER_S, UTC):%Y-%m-%d}"

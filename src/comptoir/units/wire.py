@@ -11,9 +11,9 @@ from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
 
-from comptoir.units.money import format_micros, format_price
+from comptoir.units.money import format_micros, format_percent, format_price, format_rate
 from comptoir.units.recurrence import format_recurrence
-from comptoir.units.time import MS_PER_HOUR, format_instant
+from comptoir.units.time import MS_PER_HOUR, format_day, format_instant
 
 Rule = tuple[str, Callable[[Any], Any] | None]
 
@@ -69,6 +69,11 @@ _EXACT: dict[str, Rule] = {
     "cost_nanos": ("cost_per_accelerator_hour", format_price),
     "environment": ("environment", dict),
     "sources": ("sources", dict),
+    "tax_ids": ("tax_ids", dict),
+    "rate_ppm": ("rate_percent", format_percent),
+    "rate_nanos": ("rate", format_rate),
+    "from_day_ms": ("from_date", format_day),
+    "day_ms": ("date", format_day),
     "alternatives": ("alternatives", lambda choices: [*map(asdict, choices)]),
     "tiers": ("tiers", lambda tiers: [*map(_tier, tiers)]),
     "selling_windows": ("selling_windows", lambda windows: [*map(format_recurrence, windows)]),
@@ -82,7 +87,7 @@ def rule(name: str) -> Rule:
     if name.endswith("accelerator_ms"):
         return name, str
     if name.endswith("_micros"):
-        return name.removesuffix("_micros"), money
+        return name.removesuffix("_micros"), _maybe(money)
     if name.endswith("_ms"):
         return name.removesuffix("_ms"), _maybe(instant)
     return name, None
@@ -95,7 +100,7 @@ def encode_data(data: Mapping[str, Any], house: bool) -> dict[str, Any]:
         if not house and name in HOUSE_ONLY_DATA:
             continue
         key, convert = rule(name)
-        if value is not None and convert is money:
+        if value is not None and name.endswith("_micros"):
             value = money(int(value))
         elif value is not None and convert is not None:
             value = convert(value)

@@ -4,9 +4,11 @@ One a file, as everywhere under `operations`; each has its line in `MONEY_OPERAT
 """
 
 from comptoir.desk.operations.money import (
+    admissions,
     contract_acts,
     contracts,
     credit_lender,
+    entities,
     issue_invoice,
     rates,
     record_usage,
@@ -27,4 +29,13 @@ MONEY_OPERATIONS: tuple[Operation, ...] = (
     Operation("settle_supply", Permission.INVOICES_WRITE, supply_costs.settle_supply),
     Operation("record_usage", Permission.USAGE_WRITE, record_usage.record_usage),
     Operation("issue_invoice", Permission.INVOICES_WRITE, issue_invoice.issue_invoice),
+    Operation("create_entity", Permission.ENTITIES_WRITE, entities.create_entity),
+    Operation("change_entity", Permission.ENTITIES_WRITE, entities.change_entity),
+    Operation("import_tax_rules", Permission.ENTITIES_WRITE, entities.import_tax_rules),
+    Operation("import_fx_rates", Permission.ENTITIES_WRITE, entities.import_fx_rates),
+    Operation("invite_customer", Permission.ADMISSIONS_WRITE, admissions.invite_customer),
+    Operation("accept_terms", Permission.TERMS_ACCEPT, admissions.accept_terms),
+    Operation("screen_customer", Permission.ADMISSIONS_WRITE, admissions.screen_customer),
+    Operation("admit_customer", Permission.ADMISSIONS_APPROVE, admissions.admit_customer),
+    Operation("refuse_customer", Permission.ADMISSIONS_APPROVE, admissions.refuse_customer),
 )

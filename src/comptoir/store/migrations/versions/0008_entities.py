@@ -1,4 +1,4 @@
-"""Legal entities and admissions of customers.
+"""Legal entities, admissions of customers, imported taxes and rates of exchange.
 
 Revision: 0008
 Revises: 0009
@@ -19,6 +19,7 @@ def upgrade() -> None:
     """A book that is open gets the house's entity; who buys, goes on as before."""
     _entities()
     _admissions()
+    _imported()
     op.execute(
         "INSERT INTO legal_entity (id, slug, name, address, country, currency, zone, tax_ids, "
         "iban, bic, invoice_series, credit_note_series, admission_required, created_at_ms) "
@@ -74,6 +75,50 @@ def _admissions() -> None:
             name="admission_not_admitted_by_its_writer",
         ),
     )
+
+
+def _imported() -> None:
+    op.create_table(
+        "tax_rule",
+        *_key("seller", "buyer_country", "buyer"),
+        sa.Column("from_day_ms", sa.BigInteger, primary_key=True, autoincrement=False),
+        *_text("treatment"),
+        sa.Column("rate_ppm", sa.Integer, nullable=False),
+        *_text("note", "source"),
+        *_big("imported_at_ms"),
+        *_text("imported_by"),
+        sa.CheckConstraint("rate_ppm >= 0", name="tax_rule_rate_not_negative"),
+    )
+    op.create_table(
+        "fx_rate",
+        *_key("base", "quote"),
+        sa.Column("day_ms", sa.BigInteger, primary_key=True, autoincrement=False),
+        *_big("rate_nanos"),
+        *_text("source"),
+        *_big("imported_at_ms"),
+        *_text("imported_by"),
+        sa.CheckConstraint("rate_nanos > 0", name="fx_rate_positive"),
+    )
+    for table in ("tax_rule", "fx_rate"):
+        _append_only(table)
+
+
+def _append_only(table: str) -> None:
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute(
+            f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table} "
+            "FOR EACH ROW EXECUTE FUNCTION append_only()"
+        )
+        return
+    for verb in ("UPDATE", "DELETE"):
+        op.execute(
+            f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
+            f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+        )
+
+
+def _key(*names: str) -> list[sa.Column[str]]:
+    return [sa.Column(name, sa.String, primary_key=True) for name in names]
 
 
 def _text(*names: str) -> list[sa.Column[str]]:

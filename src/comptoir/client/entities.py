@@ -1,0 +1,178 @@
+"""The client's way to legal entities, imported tables, and admissions of customers."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
+
+from comptoir.client.entity_records import Admission, Entity, FxRate, TableImported, TaxRule
+from comptoir.client.parties import PAGE
+from comptoir.client.transport import Transport, path_of
+
+
+class Entities:
+    """Legal entities that sell, and the tables of taxes and rates of exchange."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def create(
+        self,
+        slug: str,
+        name: str,
+        country: str,
+        currency: str,
+        *,
+        zone: str = "UTC",
+        address: Sequence[str] = (),
+        tax_ids: Mapping[str, str] | None = None,
+        iban: str = "",
+        bic: str = "",
+        invoice_series: str = "{entity}-{year}",
+        credit_note_series: str = "CN-{entity}-{year}",
+        admission_required: bool = False,
+    ) -> Entity:
+        """Make a legal entity; its currency, zone and series are for good.
+
+        Args:
+            slug: A short name of your own.
+            name: Its legal name.
+            country: Two letters.
+            currency: Of its books.
+            zone: Where its months begin.
+            address: Its lines.
+            tax_ids: Number by country.
+            iban: Where it is paid.
+            bic: Of that bank.
+            invoice_series: A pattern of {entity}, {tenant} and {year}.
+            credit_note_series: As that, and another.
+            admission_required: Whether customers ask for nothing before they are admitted.
+        """
+        body = {
+            "slug": slug,
+            "name": name,
+            "country": country,
+            "currency": currency,
+            "zone": zone,
+            "address": list(address),
+            "tax_ids": dict(tax_ids or {}),
+            "iban": iban,
+            "bic": bic,
+            "invoice_series": invoice_series,
+            "credit_note_series": credit_note_series,
+            "admission_required": admission_required,
+        }
+        return cast(Entity, self._transport.write("POST", path_of("entities"), body))
+
+    def change(
+        self,
+        entity: str,
+        *,
+        name: str | None = None,
+        country: str | None = None,
+        address: Sequence[str] | None = None,
+        tax_ids: Mapping[str, str] | None = None,
+        iban: str | None = None,
+        bic: str | None = None,
+        admission_required: bool | None = None,
+    ) -> Entity:
+        """Change what its next invoices say; None leaves it as it is."""
+        body = {
+            "name": name,
+            "country": country,
+            "address": None if address is None else list(address),
+            "tax_ids": None if tax_ids is None else dict(tax_ids),
+            "iban": iban,
+            "bic": bic,
+            "admission_required": admission_required,
+        }
+        path = path_of("entities", entity, "change")
+        return cast(Entity, self._transport.write("POST", path, body))
+
+    def list(self) -> Iterator[Entity]:
+        """Every legal entity."""
+        return self._transport.pages(path_of("entities"), PAGE)
+
+    def get(self, entity: str) -> Entity:
+        """One, by its id or slug."""
+        return cast(Entity, self._transport.get(path_of("entities", entity)))
+
+    def import_tax_rules(self, text: str, source: str) -> TableImported:
+        """Take in tax rules: seller,buyer_country,buyer,treatment,rate_percent,from,note."""
+        body = {"text": text, "source": source}
+        return cast(TableImported, self._transport.write("POST", path_of("tax-rules"), body))
+
+    def import_fx_rates(self, text: str, source: str) -> TableImported:
+        """Take in rates of exchange: date,base,quote,rate."""
+        body = {"text": text, "source": source}
+        return cast(TableImported, self._transport.write("POST", path_of("fx-rates"), body))
+
+    def tax_rules(self, seller: str | None = None) -> Iterator[TaxRule]:
+        """Tax rules, the last to come into force first."""
+        return self._transport.pages(path_of("tax-rules"), PAGE, seller=seller)
+
+    def fx_rates(self, base: str | None = None) -> Iterator[FxRate]:
+        """Rates of exchange, newest first."""
+        return self._transport.pages(path_of("fx-rates"), PAGE, base=base)
+
+
+class Admissions:
+    """How customers come in."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def invite(
+        self,
+        tenant: str,
+        legal_name: str,
+        country: str,
+        terms_version: str,
+        *,
+        entity: str = "house",
+        address: Sequence[str] = (),
+        tax_id: str = "",
+        is_business: bool = True,
+        exemption: str = "",
+    ) -> Admission:
+        """Invite a customer to accept a version of the terms, and say who it is."""
+        body = {
+            "entity": entity,
+            "legal_name": legal_name,
+            "country": country,
+            "terms_version": terms_version,
+            "address": list(address),
+            "tax_id": tax_id,
+            "is_business": is_business,
+            "exemption": exemption,
+        }
+        return self._write(tenant, None, body)
+
+    def accept(self, tenant: str, terms_version: str) -> Admission:
+        """Yes: said by the customer's own admin."""
+        return self._write(tenant, "accept", {"terms_version": terms_version})
+
+    def screen(
+        self, tenant: str, screened_at: str, evidence: str, credit_limit: str | None
+    ) -> Admission:
+        """Record a screening, and propose a credit limit; None is no limit."""
+        body = {"screened_at": screened_at, "evidence": evidence, "credit_limit": credit_limit}
+        return self._write(tenant, "screen", body)
+
+    def admit(self, tenant: str, credit_limit: str | None) -> Admission:
+        """Put the proposed limit in force; nobody admits whom they invited or screened."""
+        return self._write(tenant, "admit", {"credit_limit": credit_limit})
+
+    def refuse(self, tenant: str, because: str) -> Admission:
+        """Turn it away."""
+        return self._write(tenant, "refuse", {"because": because})
+
+    def get(self, tenant: str) -> Admission:
+        """A customer's admission."""
+        return cast(Admission, self._transport.get(path_of("tenants", tenant, "admission")))
+
+    def list(self, state: str | None = None) -> Iterator[Admission]:
+        """Every admission that you may see."""
+        return self._transport.pages(path_of("admissions"), PAGE, state=state)
+
+    def _write(self, tenant: str, step: str | None, body: Mapping[str, Any]) -> Admission:
+        path = path_of("tenants", tenant, "admission", *([step] if step else []))
+        return cast(Admission, self._transport.write("POST", path, body))
