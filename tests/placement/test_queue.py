@@ -157,3 +157,50 @@ def fits_at(world: World, request: Any, start_ms: int) -> bool:
     later = replace(request, window=Window(start_ms, request.window.end_ms))
     pools = pools_for(world.snapshot, later, None)
     return plan_free(world.snapshot, later, world.now_ms, pools) is not None
+
+
+asked = st.tuples(
+    st.sampled_from([RESERVED, ON_DEMAND, SPOT]), st.integers(1, 3), st.integers(0, 5)
+)
+
+
+@given(st.lists(asked, max_size=12), st.sets(st.integers(0, 11)), st.data())
+def test_a_walk_meets_everybody_in_order_but_those_who_ask_in_vain(
+    line: list[tuple[LeaseClass, int, int]], leaving: set[int], data: st.DataObject
+) -> None:
+    """Against a plain model: nobody is met who asks as much of what was refused before."""
+    queue = Waiting()
+    leases = [
+        waiting(number, lease_class, at_ms, accelerators=size)
+        for number, (lease_class, size, at_ms) in enumerate(line)
+    ]
+    for lease in leases:
+        queue.feed(None, lease)
+    expected = sorted(leases, key=queue_key)
+    refused: dict[LeaseClass, int] = {}
+    walk = queue.walk("cpu-core")
+    for lease in expected:
+        if lease.accelerators >= refused.get(lease.lease_class, 9):
+            continue
+        assert walk.next() == (queue_key(lease), lease.id)
+        if data.draw(st.booleans(), label=f"{lease.id} is placed"):
+            if int(lease.id[-1]) in leaving:
+                queue.feed(lease, replace(lease, state=LeaseState.SCHEDULED))
+            walk.passed()
+        else:
+            refused[lease.lease_class] = lease.accelerators
+            walk.in_vain()
+    assert walk.next() is None
+
+
+def test_a_part_of_a_line_is_walked_from_behind_a_place() -> None:
+    queue = Waiting()
+    leases = [waiting(number, ON_DEMAND, number) for number in range(6)]
+    for lease in leases:
+        queue.feed(None, lease)
+    walk = queue.walk_behind("cpu-core", queue_key(leases[2]), [leases[n].id for n in (5, 1, 4)])
+    met = []
+    while (place := walk.next()) is not None:
+        met.append(place[1])
+        walk.passed()
+    assert met == [leases[4].id, leases[5].id]

@@ -16,9 +16,11 @@ A shadow is found again whenever something changes; it is no promise to the hold
 Source: Lifka, "The ANL/IBM SP Scheduling System" (EASY), 1995.
 """
 
-from bisect import bisect_left, insort
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
+from heapq import heapify, heappop, heapreplace
+from typing import TypeVar
 
 from comptoir.leases.claims import claim_of
 from comptoir.leases.lease import Lease, LeaseRequest, LeaseState, Shape
@@ -42,23 +44,48 @@ def queue_key(lease: Lease) -> QueueKey:
     return -claim, lease.requested_at_ms, id_number(lease.id)
 
 
+Asked = tuple[object, ...]
+"""What a waiting lease asks beside how many: one that is met in vain answers for all alike."""
+Question = tuple[Asked, int]
+Place = tuple[QueueKey, LeaseId]
+
+
+def asked_of(lease: Lease) -> Asked:
+    """All that decides whether a place is found for a lease, but for its size."""
+    return (
+        lease.lease_class, lease.borrowed, lease.tenant_id, lease.shape, lease.preferred_shape,
+        lease.starts_at_ms if lease.starts_at_ms > lease.requested_at_ms else None,
+        lease.ends_at_ms, lease.latest_start_ms, lease.duration_s, lease.activated_at_ms is None,
+        lease.alternatives, lease.residency, lease.recall, lease.notice_s, lease.minimum_runtime_s,
+    )  # fmt: skip
+
+
 class Waiting:
-    """Every waiting lease, by kind, in the order of the queue. Fed every change of a lease."""
+    """Every waiting lease, by kind, in the order of the queue. Fed every change of a lease.
+
+    Those that ask alike are also kept together, so that a turn asks each question once however
+    many wait for its answer.
+    """
 
     def __init__(self) -> None:
-        self._by_kind: dict[str, list[tuple[QueueKey, LeaseId]]] = {}
+        self._by_kind: dict[str, list[Place]] = {}
+        self._alike: dict[str, dict[Question, list[Place]]] = {}
+        self._known: dict[LeaseId, tuple[str, Question, Place]] = {}
 
     def feed(self, old: Lease | None, new: Lease | None) -> None:
         """A lease was put or taken away."""
-        before = None if old is None or old.state is not LeaseState.WAITING else old
-        after = None if new is None or new.state is not LeaseState.WAITING else new
-        if before is not None:
-            line = self._by_kind[before.kind]
-            del line[bisect_left(line, (queue_key(before), before.id))]
-            if not line:
-                del self._by_kind[before.kind]
-        if after is not None:
-            insort(self._by_kind.setdefault(after.kind, []), (queue_key(after), after.id))
+        if old is not None and (known := self._known.pop(old.id, None)) is not None:
+            kind, question, place = known
+            _take_out(self._by_kind, kind, place)
+            alike = self._alike[kind]
+            _take_out(alike, question, place)
+            if not alike:
+                del self._alike[kind]
+        if new is not None and new.state is LeaseState.WAITING:
+            question, place = (asked_of(new), new.accelerators), (queue_key(new), new.id)
+            self._known[new.id] = new.kind, question, place
+            insort(self._by_kind.setdefault(new.kind, []), place)
+            insort(self._alike.setdefault(new.kind, {}).setdefault(question, []), place)
 
     def kinds(self) -> list[str]:
         """The kinds that somebody waits for."""
@@ -75,6 +102,69 @@ class Waiting:
     def ahead_of(self, lease: Lease) -> int:
         """How many wait for the same kind and come first."""
         return bisect_left(self._by_kind.get(lease.kind, []), (queue_key(lease), lease.id))
+
+    def walk(self, kind: str) -> "Walk":
+        """Go through the line of a kind."""
+        return Walk(self._alike.get(kind, {}))
+
+    def walk_behind(self, kind: str, after: QueueKey, only: Iterable[LeaseId] | None) -> "Walk":
+        """Go through what is behind a place in the line; through some of it, if `only` says so."""
+        if only is None:
+            return Walk(self._alike.get(kind, {}), after)
+        alike: dict[Question, list[Place]] = {}
+        for lease_id in only:
+            known = self._known.get(lease_id)
+            if known is not None and known[0] == kind:
+                insort(alike.setdefault(known[1], []), known[2])
+        return Walk(alike, after)
+
+
+class Walk:
+    """One going through a line, in order. The line may change meanwhile: who comes is not met."""
+
+    def __init__(self, alike: dict[Question, list[Place]], after: QueueKey | None = None) -> None:
+        self._alike = alike
+        self._heads: list[tuple[Place, int, Question]] = []
+        self._in_vain: dict[Asked, int] = {}
+        for number, (question, places) in enumerate(alike.items()):
+            at = 0 if after is None else bisect_right(places, after, key=lambda place: place[0])
+            if at < len(places):
+                self._heads.append((places[at], number, question))
+        heapify(self._heads)
+
+    def next(self) -> Place | None:
+        """The next of whom it is not known that there is no place; None at the end."""
+        while self._heads:
+            place, _, (asked, accelerators) = self._heads[0]
+            if accelerators < self._in_vain.get(asked, accelerators + 1):
+                return place
+            heappop(self._heads)
+        return None
+
+    def passed(self) -> None:
+        """This one has been seen to: the next of those who ask alike takes its place."""
+        place, number, question = self._heads[0]
+        places = self._alike.get(question, [])
+        at = bisect_right(places, place)
+        if at < len(places):
+            heapreplace(self._heads, (places[at], number, question))
+        else:
+            heappop(self._heads)
+
+    def in_vain(self) -> None:
+        """There is no place for this one, nor for any that asks the same or more of it."""
+        _, _, (asked, accelerators) = heappop(self._heads)
+        self._in_vain[asked] = min(accelerators, self._in_vain.get(asked, accelerators))
+
+
+K = TypeVar("K", bound=Hashable)
+
+
+def _take_out(lists: dict[K, list[Place]], key: K, place: Place) -> None:
+    places = lists[key]
+    del places[bisect_left(places, place)]
+    if not places:
+        del lists[key]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ While capacity is as it was when all were tried, only what is new is tried, behi
 for the first of its kind. The same question is not asked twice in vain.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from comptoir.desk.operations.grounds import judged
 from comptoir.desk.operations.looking import Look
@@ -14,7 +14,7 @@ from comptoir.desk.transaction import Transaction
 from comptoir.leases.allocation import Allocation
 from comptoir.leases.grounds import Denied
 from comptoir.leases.lease import Lease, LeaseState, Reason, request_of
-from comptoir.placement.queue import QueueKey, Shadow, queue_key, shadow_of
+from comptoir.placement.queue import QueueKey, Shadow, shadow_of
 from comptoir.units.errors import Refused
 from comptoir.units.ids import AllocationId, LeaseId
 from comptoir.units.time import MS_PER_S
@@ -36,7 +36,6 @@ class _Pass:
     looked_at: int = 0
     freed: bool = False
     last: QueueKey | None = None
-    in_vain: dict[object, int] = field(default_factory=dict)
 
 
 def try_queue(look: Look) -> bool:
@@ -58,10 +57,9 @@ def try_queue(look: Look) -> bool:
         if after is not None and kind < after[0]:
             continue
         resumed = after[1] if after is not None and kind == after[0] else None
-        line = book.waiting.line(kind)
-        if new is not None and new.isdisjoint(line):
+        if new is not None and not any(book.leases[one].kind == kind for one in new):
             continue
-        if _try_line(going, kind, line, resumed):
+        if _try_line(going, kind, resumed):
             book.queue_resumes_after = (kind, going.last or resumed or (0, 0, 0))
             return True
     book.queue_resumes_after = None
@@ -70,35 +68,42 @@ def try_queue(look: Look) -> bool:
     return book.queue_tried_at != book.snapshot.version
 
 
-def _try_line(going: _Pass, kind: str, line: list[LeaseId], resumed: QueueKey | None) -> bool:
+def _try_line(going: _Pass, kind: str, resumed: QueueKey | None) -> bool:
     """Try those who wait for a kind, behind what is kept for the first; whether some are left."""
     tx, book = going.tx, going.tx.book
     kept: list[Allocation] = []
     shadowed = False
     going.last = None
     book.shadows.pop(kind, None)
+    walk = book.waiting.walk(kind)
     try:
-        for lease_id in line:
+        while (place := walk.next()) is not None:
+            key, lease_id = place
             lease = book.leases[lease_id]
-            if lease.state is not LeaseState.WAITING or _in_vain(lease, tx.now_ms):
+            if _in_vain(lease, tx.now_ms):
+                walk.passed()
                 continue
-            tried = resumed is not None and queue_key(lease) <= resumed
+            tried = resumed is not None and key <= resumed
             tried |= going.only is not None and lease_id not in going.only
-            if tried and shadowed:
-                continue
             if not tried:
                 if going.plans >= MOST_PLANS_A_TURN or going.looked_at >= MOST_LOOKED_AT_A_TURN:
                     return True
                 going.looked_at += 1
+                going.last = key
                 if _try_one(going, lease):
+                    walk.passed()
                     continue
-            lease = book.leases[lease_id]
             if not shadowed and (shadow := _shadow(tx, lease)) is not None:
                 shadowed = True
                 going.plans += PLANS_OF_A_SHADOW
                 book.shadows[kind] = shadow
                 kept = _as_allocations(tx, lease, shadow)
                 book.snapshot.keep(kept)
+                if tried or going.only is not None:
+                    after = key if resumed is None else max(key, resumed)
+                    walk = book.waiting.walk_behind(kind, after, going.only)
+                    continue
+            walk.in_vain()
     finally:
         book.snapshot.give_up(kept)
     return False
@@ -107,15 +112,7 @@ def _try_line(going: _Pass, kind: str, line: list[LeaseId], resumed: QueueKey | 
 def _try_one(going: _Pass, lease: Lease) -> bool:
     """Whether a lease was placed."""
     tx = going.tx
-    going.last = queue_key(lease)
     if isinstance(judged(tx, lease), Denied):
-        return False
-    question = (
-        lease.kind, lease.shape, lease.lease_class, lease.tenant_id, lease.recall,
-        max(lease.starts_at_ms, tx.now_ms), lease.ends_at_ms, lease.latest_start_ms,
-        lease.duration_s, lease.preferred_shape, lease.choices[1:], lease.residency,
-    )  # fmt: skip
-    if lease.accelerators >= going.in_vain.get(question, lease.accelerators + 1):
         return False
     going.plans += 1
     try:
@@ -123,7 +120,6 @@ def _try_one(going: _Pass, lease: Lease) -> bool:
     except Refused:
         placed = None  # the fleet has shrunk under it: it waits for the fleet to grow
     if placed is None:
-        going.in_vain[question] = lease.accelerators
         return False
     going.freed |= bool(tx.book.victims_of.count(lease.id))
     return True
