@@ -25,6 +25,7 @@ from comptoir.placement.calendars import Calendars
 from comptoir.placement.headroom import Headroom
 from comptoir.placement.queue import QueueKey, Shadow, Waiting
 from comptoir.placement.snapshot import Snapshot
+from comptoir.sales.credit_blocks import CreditBlock
 from comptoir.tenants.entitlements import Entitlement, Holder
 from comptoir.tenants.parties import Key, Quota, Tenant, User
 from comptoir.tenants.subscriptions import Subscription, SubscriptionState
@@ -111,6 +112,7 @@ class Memory:
         )  # fmt: skip
         self._index()
         self._index_losses()
+        self._forget_prices()
         self._keep_agenda()
 
     def _make_subscriptions(self, journal: Journal) -> None:
@@ -203,6 +205,19 @@ class Memory:
         self.nodes.feed(self._wake_node)
         self.attempts.feed(self._wake_lost)
         self.allocations.feed(self._wake_loser)
+
+    def _forget_prices(self) -> None:
+        """What is agreed with somebody is read anew when it has changed."""
+        self.contracts.versions.feed(self.money.forget_prices)
+        self.contracts.acts.feed(self.money.forget_prices)
+        self.contracts.credit_blocks.feed(self._forget_cuts)
+        self.credit.entities.feed(self.money.forget_prices)
+        self.credit.admissions.feed(self.money.forget_prices)
+
+    def _forget_cuts(self, old: CreditBlock | None, new: CreditBlock | None) -> None:
+        """A block was made or taken away; what is drawn of it changes no price."""
+        if old is None or new is None or old.state is not new.state:
+            self.money.forget_prices()
 
     def _wake_neighbours(self, old: Allocation | None, new: Allocation | None) -> None:
         """Something was freed: promises on the same node may be kept now."""

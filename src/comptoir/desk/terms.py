@@ -1,9 +1,11 @@
 """What is agreed with a tenant about prices, and the segments that follow from it.
 
-Without a contract it is the tenant's card. Kept until a rate or what is agreed changes: much
+Without a contract it is the tenant's card; with one, what its version in force at the time of
+service says. Kept until a rate or what is agreed changes: much
 usage of one lease falls into one segment. Neighbours: `metered.py` prices by it.
 """
 
+from comptoir.desk.entities import entity_of
 from comptoir.desk.memory import Memory
 from comptoir.desk.transaction import Transaction
 from comptoir.leases.lease import Lease
@@ -11,15 +13,31 @@ from comptoir.pricing.estimates import estimate
 from comptoir.pricing.rates import Item
 from comptoir.pricing.segments import Segment, segment_at
 from comptoir.pricing.terms import Agreed, Priced, Terms, price_at, without_contract
+from comptoir.sales.contract_terms import agreed_terms
+from comptoir.sales.drawdown import edges
 from comptoir.units.ids import TenantId
+from comptoir.units.time import LATEST_MS
 
 MOST_SEGMENTS = 50_000
 """Segments that are kept, at most: about 20 MB."""
 
 
 def agreed_with(book: Memory, tenant_id: TenantId) -> Agreed:
-    """All that was ever agreed with a tenant about prices."""
-    return without_contract(book.tenants[tenant_id].rate_card_id)
+    """All that was ever agreed with a tenant about prices: its card, its contracts, its credit.
+
+    Usage is also cut where the tenant's credit begins or ends, so that every charge lies wholly
+    in a block's window or out of it.
+    """
+    card_id, zone = book.tenants[tenant_id].rate_card_id, entity_of(book, tenant_id).zone
+    contracts = book.contracts.sold_to.get(tenant_id)
+    blocks = book.contracts.credit_of.get(tenant_id)
+    if not contracts and not blocks:
+        return without_contract(card_id, zone)
+    said = [
+        (book.contracts.versions_of.get(one.id), book.contracts.acts_of.get(one.id))
+        for one in contracts
+    ]
+    return Agreed(agreed_terms(said, card_id), tuple(edges(blocks, 0, LATEST_MS)), zone)
 
 
 def terms_at(tx: Transaction, tenant_id: TenantId, instant_ms: int) -> Terms:
