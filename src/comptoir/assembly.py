@@ -22,6 +22,7 @@ from comptoir.desk.desk import Call, Desk
 from comptoir.desk.engine_loop import EngineLoop
 from comptoir.desk.engine_port import Engine, EngineSettings
 from comptoir.desk.failure_requests import ReportChecks
+from comptoir.desk.kernel_threads import KernelThreads
 from comptoir.desk.notice_loop import NoticeLoop
 from comptoir.desk.notice_port import Sender
 from comptoir.desk.notice_requests import SettleDeliveries
@@ -130,8 +131,10 @@ def open_post(settings: Settings) -> Iterator[TradingPost]:
             open_key(data), Outside(loopback=settings.webhooks_to_loopback), settings.mail
         )
         first_key = _open_book(desk, data)
+        kernels = KernelThreads(queue)
         queue.start()
         stack.callback(queue.stop)
+        stack.callback(kernels.stop)
         _supply_own_machine(queue, views, engines)
         runner = _Loops(queue, views, engines, checkers, sender)
         runner.start()

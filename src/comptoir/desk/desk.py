@@ -30,6 +30,7 @@ from comptoir.desk.ports import (
 )
 from comptoir.desk.requests import IssuedKey
 from comptoir.desk.transaction import Transaction
+from comptoir.placement.backend import PLAIN, Backend
 from comptoir.tenants.parties import SYSTEM, Actor
 from comptoir.tenants.permissions import Permission, require
 from comptoir.units.errors import (
@@ -103,6 +104,8 @@ class Desk:
         self.clock = clock
         self.entropy = entropy
         self.checkers = checkers
+        self.kernels = PLAIN
+        """What placement runs on: the same plans either way (`kernel_threads.py`)."""
         self.book = Memory()
         self.broken: str = ""
         """Why this desk may write no more; empty while it may."""
@@ -122,12 +125,17 @@ class Desk:
 
     def reload(self) -> None:
         """Read the live book from the store, dropping whatever memory holds."""
-        book, loaded = Memory(), self.store.load()
+        book, loaded = Memory(self.kernels), self.store.load()
         book.load(loaded)
         self.book = book
         self._unsettled = False
         self._now_ms = max(self._now_ms, loaded.last_at_ms)
         self._tell(())
+
+    def use(self, kernels: Backend) -> None:
+        """Plan with other kernels from now on; on the thread that calls `execute`."""
+        self.kernels = kernels
+        self.book.snapshot.use(kernels)
 
     def now_ms(self) -> int:
         """The desk's instant: the clock's, but never earlier than what the book has seen."""

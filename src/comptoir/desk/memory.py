@@ -21,6 +21,7 @@ from comptoir.leases.inbound import InboundLease, InboundState
 from comptoir.leases.jobs import FINAL_JOB_STATES, Attempt, Job, JobState, Runtime
 from comptoir.leases.lease import FINAL, Lease, LeaseClass, LeaseState
 from comptoir.leases.policy import DEFAULTS, ClassPolicy
+from comptoir.placement.backend import PLAIN, Backend
 from comptoir.placement.calendars import Calendars
 from comptoir.placement.headroom import Headroom
 from comptoir.placement.queue import QueueKey, Shadow, Waiting
@@ -71,9 +72,9 @@ class ReclaimCount:
 class Memory:
     """All live tables, their indexes, and the snapshot that placement reads."""
 
-    def __init__(self) -> None:
+    def __init__(self, kernels: Backend = PLAIN) -> None:
         self.journal = journal = Journal()
-        self.snapshot = snapshot = Snapshot()
+        self.snapshot = snapshot = Snapshot(kernels)
         self.headroom = headroom = Headroom(snapshot)
         self.calendars = Calendars(snapshot)
         self.version = 0

@@ -39,6 +39,9 @@ MODULES = (
 
 Functions = dict[str, Callable[..., Any]]
 
+_NOT_FUNCTIONS = 3
+"""Of the fields of a back end, so many come before the kernel's functions."""
+
 
 @dataclass(frozen=True, slots=True)
 class Backend:
@@ -64,6 +67,16 @@ class Backend:
     cover: Callable[..., list[int]]
     step: Callable[..., int]
     run: Callable[..., int]
+
+
+REPLAYED = ("step", "run")
+"""What only benches and replays call."""
+
+
+def desk_functions(backend: Backend) -> list[Callable[..., Any]]:
+    """What the desk's pools call of a back end."""
+    names = [field.name for field in fields(Backend)][_NOT_FUNCTIONS:]
+    return [getattr(backend, name) for name in names if name not in REPLAYED]
 
 
 def source() -> dict[str, FunctionType]:
@@ -134,7 +147,7 @@ def _backend(
     listed: Callable[[list[int]], Ints],
     functions: Functions,
 ) -> Backend:
-    needed = [field.name for field in fields(Backend)][3:]
+    needed = [field.name for field in fields(Backend)][_NOT_FUNCTIONS:]
     return Backend(name, view, listed, **{name: functions[name] for name in needed})
 
 

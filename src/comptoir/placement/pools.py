@@ -63,6 +63,11 @@ class Pool:
         self._unused_nodes: list[int] = []
         self.tables = Tables(self.shared, backend)
 
+    def use(self, backend: Backend) -> None:
+        """Go on with another back end, over the same tables."""
+        self.backend = backend
+        self.tables.use(backend)
+
     def settle(self) -> None:
         """Make the tables fit to be searched."""
         if self.tables.pool[k.DIRTY] >= 0:
@@ -321,7 +326,7 @@ def _seconds(instant_ms: int) -> int:
 def rank_of(lease: Lease) -> int:
     """The tier in which a lease may be reclaimed; GUARANTEED if it may not be."""
     if lease.reclaimable and lease.state is LeaseState.ACTIVE:
-        return tier_of(lease)
+        return int(tier_of(lease))
     return k.GUARANTEED
 
 

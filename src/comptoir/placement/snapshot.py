@@ -209,6 +209,12 @@ class Snapshot:
             "sizes": {pool.key: sizes.contents() for pool, sizes in self._sizes.items()},
         }
 
+    def use(self, backend: Backend) -> None:
+        """Go on with another back end: the tables stay, and so does every answer."""
+        self._backend = backend
+        for pool in self.pools.values():
+            pool.use(backend)
+
     # What the desk feeds in.
 
     def advance(self, now_ms: int) -> None:

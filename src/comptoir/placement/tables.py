@@ -47,6 +47,10 @@ class Tables:
             )  # fmt: skip
         return self._seen
 
+    def use(self, backend: Backend) -> None:
+        """Let another back end see the same memory."""
+        self._backend, self._seen = backend, None
+
     @property
     def bytes_used(self) -> int:
         """What all of it takes."""

@@ -72,6 +72,7 @@ def examine(data: Path) -> Iterator[Finding]:
     )
     yield _sandbox()
     yield _engine(data)
+    yield _kernels()
     yield _data_directory(data)
     yield _config()
 
@@ -118,6 +119,17 @@ def _engine(data: Path) -> Finding:
         f"available{notes}" if health.available else health.reason,
         "see docs/local-engine.md for what each probe needs",
     )
+
+
+def _kernels() -> Finding:
+    """Whether placement is compiled here: plain is slower, and as good."""
+    try:
+        from comptoir.desk.kernel_threads import kernels_found
+
+        return Finding("placement kernels", True, kernels_found(), needed_for="speed")
+    except Exception as error:  # as above
+        remedy = "set NUMBA_CACHE_DIR to a directory that the server may write to"
+        return Finding("placement kernels", False, f"{error}", remedy, "speed")
 
 
 def _data_directory(data: Path) -> Finding:
