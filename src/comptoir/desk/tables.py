@@ -102,10 +102,11 @@ class Table(Generic[K, V]):
 
     def put(self, value: V) -> V:
         """Write a row; it can be undone until the commit."""
-        key = self._key(value)
-        old = self.rows.get(key)
+        key, rows = self._key(value), self.rows
+        old = rows.get(key)
         self._journal.record(self, key, old)
-        self._set(key, old, value)
+        rows[key] = value
+        self._tell(key, old, value)
         return value
 
     def load(self, value: V) -> None:
@@ -169,17 +170,21 @@ class Index(Generic[K, V]):
 
     def hear(self, key: Any, old: V | None, new: V | None) -> None:
         """A row was put or taken away."""
-        before = None if old is None else self._by(old)
-        after = None if new is None else self._by(new)
-        if before is not None and before != after:
-            rows = self._groups[before]
-            rows.pop(key, None)
-            if not rows:
-                del self._groups[before]
+        by = self._by
+        after = None if new is None else by(new)
+        if old is not None:
+            before = by(old)
+            if before is not None and before != after:
+                rows = self._groups[before]
+                rows.pop(key, None)
+                if not rows:
+                    del self._groups[before]
         if after is not None and new is not None:
-            if after not in self._groups:
-                self._groups[after] = {}
-            self._groups[after][key] = new
+            group = self._groups.get(after)
+            if group is None:
+                self._groups[after] = {key: new}
+            else:
+                group[key] = new
 
 
 class Sums(Generic[K, V]):
@@ -199,12 +204,17 @@ class Sums(Generic[K, V]):
 
     def hear(self, _key: Any, old: V | None, new: V | None) -> None:
         """A row was put or taken away."""
-        for row, sign in ((old, -1), (new, 1)):
-            group = None if row is None else self._by(row)
-            if row is None or group is None:
-                continue
-            total = self._sums.get(group, 0) + sign * self._amount(row)
-            if total:
-                self._sums[group] = total
-            else:
-                self._sums.pop(group, None)
+        if old is not None:
+            self._add(old, -1)
+        if new is not None:
+            self._add(new, 1)
+
+    def _add(self, row: V, sign: int) -> None:
+        group = self._by(row)
+        if group is None:
+            return
+        total = self._sums.get(group, 0) + sign * self._amount(row)
+        if total:
+            self._sums[group] = total
+        else:
+            self._sums.pop(group, None)

@@ -42,6 +42,11 @@ class Transaction:
 
     def emit(self, type: str, subject: str, tenant_id: TenantId | None, **data: Any) -> None:
         """Append to the event table: who did what to what, and the numbers."""
+        self._emit(type, subject, tenant_id, data)
+
+    def _emit(
+        self, type: str, subject: str, tenant_id: TenantId | None, data: dict[str, Any]
+    ) -> None:
         self.book.journal.append(
             "event",
             Event(
@@ -58,16 +63,14 @@ class Transaction:
 
     def emit_lease(self, type: str, lease: Lease, **data: Any) -> None:
         """Append an event of a lease, with the words by which its holder knows it."""
-        self.emit(
-            type,
-            lease.id,
-            lease.tenant_id,
-            kind=lease.kind,
-            accelerators=lease.accelerators,
-            lease_class=lease.lease_class,
-            name=lease.name,
+        words = {
+            "kind": lease.kind,
+            "accelerators": lease.accelerators,
+            "lease_class": lease.lease_class,
+            "name": lease.name,
             **data,
-        )
+        }
+        self._emit(type, lease.id, lease.tenant_id, words)
 
     def append(self, table: str, value: Any) -> None:
         """Append a row to an append-only table."""

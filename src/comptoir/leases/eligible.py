@@ -35,8 +35,8 @@ class Unmet(IntEnum):
 
 def eligible(
     supply: Iterable[InboundLease], request: LeaseRequest, latest_start_ms: int | None = None
-) -> list[InboundLease]:
-    """The inbound leases of the request's kind on which it may stand at its start.
+) -> InboundLease | None:
+    """The first inbound lease of the request's kind on which it may stand at its start.
 
     Args:
         supply: Where to look.
@@ -48,7 +48,6 @@ def eligible(
             `supply_internal_only`, `supply_grant_required`, `supply_residency`,
             `supply_ends_first` or `supply_outside_selling_window`.
     """
-    found: list[InboundLease] = []
     nearest: tuple[Unmet, InboundLease] | None = None
     for inbound in supply:
         if inbound.kind != request.kind or inbound.state is not InboundState.ACTIVE:
@@ -60,12 +59,12 @@ def eligible(
             latest_start_ms is not None
             and first_start_ms(inbound, request, latest_start_ms) is not None
         ):
-            found.append(inbound)
-        elif nearest is None or unmet > nearest[0]:
+            return inbound
+        if nearest is None or unmet > nearest[0]:
             nearest = unmet, inbound
-    if not found and nearest is not None:
+    if nearest is not None:
         raise _refusal(*nearest, request)
-    return found
+    return None
 
 
 def first_start_ms(

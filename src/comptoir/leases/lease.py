@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from comptoir.leases.term import LeaseTerm
 from comptoir.tenants.parties import Tenant
-from comptoir.units.errors import invariant
+from comptoir.units.errors import broken
 from comptoir.units.ids import LeaseId, SeriesId, TenantId, UserId
 from comptoir.units.time import LATEST_MS, MS_PER_S, Window
 from comptoir.units.values import Term, quick, replace
@@ -259,9 +260,8 @@ class Lease:
         Raises:
             InvariantBroken: no edge leads there.
         """
-        invariant(
-            state in EDGES[self.state], f"lease {self.id} cannot go from {self.state} to {state}"
-        )
+        if state not in EDGES[self.state]:
+            broken(f"lease {self.id} cannot go from {self.state} to {state}")
         return replace(self, state=state, state_since_ms=now_ms, **fields)  # type: ignore[arg-type]
 
 
@@ -301,6 +301,15 @@ class LeaseRequest:
         return 0 if self.lease_class is LeaseClass.SPOT else 1
 
 
+_set_of = lru_cache(maxsize=4_096)(frozenset[str])
+"""A tenant's grants, hashed once: they are part of the key of every question of capacity."""
+
+
+@lru_cache(maxsize=4_096)
+def _residency(asked: str, of_tenant: str) -> tuple[str, ...]:
+    return tuple(filter(None, dict.fromkeys((asked, of_tenant))))
+
+
 def request_of(lease: Lease, tenant: Tenant, now_ms: int) -> LeaseRequest:
     """The request that its tenant's `lease` makes of placement at `now_ms`: now or later."""
     start_ms, end_ms = max(lease.start_ms, now_ms), lease.ends_at_ms
@@ -315,8 +324,8 @@ def request_of(lease: Lease, tenant: Tenant, now_ms: int) -> LeaseRequest:
         lease.shape,
         Window(start_ms, end_ms),
         lease.notice_s,
-        frozenset(tenant.grants),
-        tuple(filter(None, dict.fromkeys((lease.residency, tenant.residency)))),
+        _set_of(tenant.grants),
+        _residency(lease.residency, tenant.residency),
         borrowed=lease.borrowed,
         preferred_shape=lease.preferred_shape,
         least_gap_ms=lease.least_gap_ms,

@@ -7,12 +7,12 @@ is a bug in the planner and stops the desk.
 
 from comptoir.fleet.conditions import REGIONS
 from comptoir.fleet.kinds import CATALOGUE, Tenancy
-from comptoir.fleet.nodes import NodeState
+from comptoir.fleet.nodes import Node, NodeState
 from comptoir.leases.inbound import InboundState
 from comptoir.leases.lease import LeaseRequest, LeaseState
-from comptoir.placement.plan import Plan
+from comptoir.placement.plan import Plan, PlannedAllocation
 from comptoir.placement.snapshot import Snapshot
-from comptoir.units.errors import invariant
+from comptoir.units.errors import broken, invariant
 
 _ENDLESS = 1 << 62
 _LEVELS = {"site": 1, "cluster": 2, "pod": 3, "rack": 4, "node": 5}
@@ -33,54 +33,64 @@ def check_plan(snapshot: Snapshot, request: LeaseRequest, plan: Plan, now_ms: in
 
 def _check_gang(snapshot: Snapshot, request: LeaseRequest, plan: Plan) -> None:
     slots = [(p.node_id, index) for p in plan.allocations for index in p.accelerators]
-    invariant(len(slots) == len(set(slots)), f"plan of {plan.lease_id} names a slot twice")
-    invariant(
-        len(slots) == request.accelerators,
-        f"plan of {plan.lease_id} has {len(slots)} accelerators, asked {request.accelerators}",
-    )
+    if len(slots) != len(set(slots)):
+        broken(f"plan of {plan.lease_id} names a slot twice")
+    if len(slots) != request.accelerators:
+        broken(
+            f"plan of {plan.lease_id} has {len(slots)} accelerators, asked {request.accelerators}"
+        )
     invariant(plan.starts_at_ms >= request.window.start_ms, "plan starts before it was asked to")
     places = set()
+    depth = _LEVELS[request.shape._value_]
     for part in plan.allocations:
         node = snapshot.nodes[part.node_id]
-        invariant(node.kind == request.kind, f"{node.id} is {node.kind}, not {request.kind}")
-        invariant(node.state is NodeState.IN_SERVICE, f"{node.id} is {node.state}")
-        invariant(not node.spare, f"{node.id} is a spare")
-        work, end, over = node.maintenance_from_ms, part.ends_at_ms, node.maintenance_until_ms
-        before = work is None or (end is not None and end <= work)
-        invariant(
-            before or (over is not None and plan.starts_at_ms >= over),
-            f"promised into the planned work on {node.id}",
-        )
-        invariant(
-            all(0 <= index < node.accelerators for index in part.accelerators),
-            f"plan of {plan.lease_id} names accelerators that {node.id} does not have",
-        )
-        full = (node.site, node.cluster, node.pod, node.rack, node.name)
-        places.add(full[: _LEVELS[request.shape.value]])
-    invariant(len(places) == 1, f"plan of {plan.lease_id} spans {len(places)} {request.shape}s")
+        _check_node(node, request, part, plan.starts_at_ms)
+        places.add((node.site, node.cluster, node.pod, node.rack, node.name)[:depth])
+    if len(places) != 1:
+        broken(f"plan of {plan.lease_id} spans {len(places)} {request.shape}s")
+
+
+def _check_node(
+    node: Node, request: LeaseRequest, part: PlannedAllocation, starts_at_ms: int
+) -> None:
+    if node.kind != request.kind:
+        broken(f"{node.id} is {node.kind}, not {request.kind}")
+    if node.state is not NodeState.IN_SERVICE:
+        broken(f"{node.id} is {node.state}")
+    if node.spare:
+        broken(f"{node.id} is a spare")
+    work, end, over = node.maintenance_from_ms, part.ends_at_ms, node.maintenance_until_ms
+    before = work is None or (end is not None and end <= work)
+    if not before and (over is None or starts_at_ms < over):
+        broken(f"promised into the planned work on {node.id}")
+    if [index for index in part.accelerators if not 0 <= index < node.accelerators]:
+        broken(f"plan of {request.lease_id} names accelerators that {node.id} does not have")
 
 
 def check_supply(snapshot: Snapshot, plan: Plan) -> None:
     """Nothing is promised outside the inbound lease it stands on."""
     for part in plan.allocations:
         inbound = snapshot.inbound[snapshot.nodes[part.node_id].inbound_lease_id]
-        invariant(inbound.state is InboundState.ACTIVE, f"{inbound.id} has ended")
-        invariant(inbound.starts_at_ms <= plan.starts_at_ms, f"{inbound.id} has not started")
+        if inbound.state is not InboundState.ACTIVE:
+            broken(f"{inbound.id} has ended")
+        if inbound.starts_at_ms > plan.starts_at_ms:
+            broken(f"{inbound.id} has not started")
         supply_end = _ENDLESS if inbound.ends_at_ms is None else inbound.ends_at_ms
         promised_end = _ENDLESS if part.ends_at_ms is None else part.ends_at_ms
-        invariant(promised_end <= supply_end, f"promised past the end of {inbound.id}")
+        if promised_end > supply_end:
+            broken(f"promised past the end of {inbound.id}")
         invariant(promised_end > plan.starts_at_ms, "an allocation ends before it starts")
 
 
 def check_conditions(snapshot: Snapshot, request: LeaseRequest, plan: Plan) -> None:
     """The request meets the conditions of every inbound lease it would stand on."""
-    sold = request.lease_class.value != "internal"
+    sold = request.lease_class._value_ != "internal"
     for part in plan.allocations:
         inbound = snapshot.inbound[snapshot.nodes[part.node_id].inbound_lease_id]
-        invariant(not (sold and inbound.sold_to.value == "internal"), f"{inbound.id} is not sold")
-        invariant(
-            inbound.grant in ("", *request.grants), f"{inbound.id} is for grant {inbound.grant}"
-        )
+        if sold and inbound.sold_to._value_ == "internal":
+            broken(f"{inbound.id} is not sold")
+        if inbound.grant and inbound.grant not in request.grants:
+            broken(f"{inbound.id} is for grant {inbound.grant}")
         country = inbound.residency[:2]
         for required in request.residency:
             invariant(
@@ -140,10 +150,11 @@ def check_nobody_displaced(
                 end = min(end, until[other.lease_id])
             elif other.delivered_from_ms is not None:
                 end = max(end, now_ms + 1)
-            apart = end <= plan.starts_at_ms or other.starts_at_ms >= my_end
-            invariant(
-                apart,
-                f"{node.id} would hold two tenants at once, {other.lease_id} and {plan.lease_id}"
-                if stranger
-                else f"{node.id}: {other.lease_id} stands where {plan.lease_id} would",
-            )
+            if end <= plan.starts_at_ms or other.starts_at_ms >= my_end:
+                continue
+            if stranger:
+                broken(
+                    f"{node.id} would hold two tenants at once, {other.lease_id} "
+                    f"and {plan.lease_id}"
+                )
+            broken(f"{node.id}: {other.lease_id} stands where {plan.lease_id} would")

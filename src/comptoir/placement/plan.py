@@ -240,6 +240,8 @@ def pools_for(
         if (eligible is None or pool.key in eligible)
         and promised_until(pool.key, request, request.window)[0]
     ]
+    if len(pools) < 2:
+        return pools
     return sorted(pools, key=lambda pool: pool.room_for(pool.owner_of(request.tenant_id)))
 
 
@@ -382,11 +384,15 @@ def _promised(
     request: LeaseRequest, window: Window, parts: list[tuple[Pool, NodeId, list[int]]]
 ) -> tuple[PlannedAllocation, ...]:
     """A gang is whole or absent: all of it is promised up to where its first part ends."""
-    ends = [promised_until(pool.key, request, window)[1] for pool, _, _ in parts]
-    end_ms = min((end for end in ends if end is not None), default=None)
+    end_ms: int | None = None
+    for pool in {id(pool): pool for pool, _, _ in parts}.values():
+        end = promised_until(pool.key, request, window)[1]
+        if end is not None and (end_ms is None or end < end_ms):
+            end_ms = end
+    if len(parts) > 1:
+        parts = sorted(parts, key=lambda part: part[1])
     return tuple(
-        PlannedAllocation(node_id, tuple(indexes), end_ms)
-        for _, node_id, indexes in sorted(parts, key=lambda part: part[1])
+        [PlannedAllocation(node_id, tuple(indexes), end_ms) for _, node_id, indexes in parts]
     )
 
 

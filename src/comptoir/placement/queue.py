@@ -101,7 +101,8 @@ class Waiting:
 
     def ahead_of(self, lease: Lease) -> int:
         """How many wait for the same kind and come first."""
-        return bisect_left(self._by_kind.get(lease.kind, []), (queue_key(lease), lease.id))
+        line = self._by_kind.get(lease.kind)
+        return bisect_left(line, (queue_key(lease), lease.id)) if line else 0
 
     def walk(self, kind: str) -> "Walk":
         """Go through the line of a kind."""

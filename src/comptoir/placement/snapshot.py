@@ -247,11 +247,12 @@ class Snapshot:
             self.leases.pop(old.id, None)
             return
         self.leases[new.id] = new
-        if old is not None and rank_of(old) == rank_of(new) == GUARANTEED:
+        held = self.allocations_of.get(new.id)
+        if not held or (old is not None and rank_of(old) == rank_of(new) == GUARANTEED):
             return
         for pool in {
             id(pool): pool
-            for allocation in self.allocations_of.get(new.id, {}).values()
+            for allocation in held.values()
             if (pool := self._pool_of.get(allocation.node_id)) is not None
         }.values():
             pool.change_lease(new)

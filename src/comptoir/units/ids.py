@@ -43,6 +43,7 @@ _BITS_PER_LETTER = 5
 _SHORTEST_LETTERS = 4
 _SHIFT = 0x2545F491
 _AS_PYTHON = str.maketrans(ALPHABET, "0123456789ABCDEFGHIJKLMNOPQRSTUV")
+_PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
 _STIR = 0x9E3779B1  # odd, so multiplication modulo a power of two is one-to-one
 
 
@@ -71,7 +72,7 @@ def encode_id(prefix: str, number: int) -> str:
         letters += 1
     stirred = (number * _STIR + _SHIFT) % (1 << (_BITS_PER_LETTER * letters))
     text = ""
-    for _ in range(letters):
-        text = ALPHABET[stirred & 31] + text
-        stirred >>= _BITS_PER_LETTER
-    return f"{prefix}_{text}"
+    for _ in range(letters // 2):
+        text = _PAIRS[stirred & 1023] + text
+        stirred >>= 2 * _BITS_PER_LETTER
+    return f"{prefix}_{ALPHABET[stirred]}{text}" if letters % 2 else f"{prefix}_{text}"

@@ -101,21 +101,26 @@ def feasible_plans(tx: Transaction, lease: Lease, tries: int) -> Iterator[Plan]:
 
 
 def _find(tx: Transaction, lease: Lease, tries: int) -> _Found | None:
-    return next(_starts(tx, lease, tries), None)
+    """Where a lease could stand: from its start on, or from the first that will do for it."""
+    if lease.flexible:
+        return next(_starts(tx, lease, tries), None)
+    return _find_at(tx, lease, _asked(tx, lease, None))
+
+
+def _asked(tx: Transaction, lease: Lease, latest_start_ms: int | None) -> LeaseRequest:
+    """What a lease asks of placement now, if there is supply on which it may stand."""
+    request = request_of(lease, tx.book.tenants[lease.tenant_id], tx.now_ms)
+    if request.preferred_shape and not is_narrower(request.preferred_shape, request.shape):
+        request = replace(request, preferred_shape=None)
+    eligible(tx.book.inbound_by_kind.each(request.kind), request, latest_start_ms)
+    return request
 
 
 def _starts(tx: Transaction, lease: Lease, tries: int) -> Iterator[_Found]:
-    """Where a lease could stand: from its start on, or from each that will do for it."""
-    request = request_of(lease, tx.book.tenants[lease.tenant_id], tx.now_ms)
-    if not is_narrower(request.preferred_shape, request.shape):
-        request = replace(request, preferred_shape=None)
-    latest_start_ms = lease.latest_start_ms if lease.flexible else None
-    eligible(tx.book.inbound_by_kind.get(request.kind), request, latest_start_ms)
-    if latest_start_ms is None:
-        one = _find_at(tx, lease, request)
-        if one is not None:
-            yield one
-        return
+    """Where a lease with a flexible start could stand, from each that will do for it."""
+    latest_start_ms = lease.latest_start_ms
+    assert latest_start_ms is not None
+    request = _asked(tx, lease, latest_start_ms)
     refuse_impossible(tx.book.snapshot, request)
     found: dict[int, _Found] = {}
 
@@ -150,7 +155,8 @@ def _find_at(tx: Transaction, lease: Lease, request: LeaseRequest) -> _Found | N
     """
     plan = _planned(tx, lease, request)
     soft: list[Lease] = []
-    if not lease.reclaimable and not lease.is_soft_hold:
+    holds = tx.book.leases_by_state.count(LeaseState.HELD)
+    if holds and not lease.reclaimable and not lease.is_soft_hold:
         wanted = Window(request.window.start_ms, None if lease.flexible else request.window.end_ms)
         soft = [held for held in soft_holds(tx, lease.kind) if held.window.overlaps(wanted)]
     if not soft or (plan is not None and not plan.reclaims):
@@ -208,9 +214,9 @@ def _supply_ends(tx: Transaction, plan: Plan) -> bool:
 
 def soft_holds(tx: Transaction, kind: str) -> list[Lease]:
     """Holds of a kind that give way, in the order in which they were made."""
-    held = tx.book.leases_by_state.get(LeaseState.HELD)
+    held = tx.book.leases_by_state.each(LeaseState.HELD)
     return sorted(
-        (lease for lease in held if lease.kind == kind and lease.is_soft_hold),
+        [lease for lease in held if lease.kind == kind and lease.is_soft_hold],
         key=lambda lease: (lease.requested_at_ms, lease.id),
     )
 

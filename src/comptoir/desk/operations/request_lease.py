@@ -59,7 +59,7 @@ def judge_request(tx: Transaction, request: RequestLease) -> Lease:
     for chosen in ways:
         try:
             asked = request_of(chosen, tenant, tx.now_ms)
-            supply = tx.book.inbound_by_kind.get(asked.kind)
+            supply = tx.book.inbound_by_kind.each(asked.kind)
             eligible(supply, asked, lease.latest_start_ms)
             refuse_impossible(tx.book.snapshot, asked)
             refuse_entitled(tx, chosen)

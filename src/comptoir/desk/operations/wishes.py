@@ -33,12 +33,11 @@ def wished_window(request: RequestLease, now_ms: int) -> Wish:
         Invalid: `bad_instant`, `start_in_the_past`, `end_before_start`, `end_and_duration`,
             `duration_missing`, `latest_start_before_start` or `out_of_range`.
     """
-    named = {
-        "starts_at": request.starts_at_ms,
-        "ends_at": request.ends_at_ms,
-        "latest_start": request.latest_start_ms,
-    }
-    for field, instant_ms in named.items():
+    for field, instant_ms in (
+        ("starts_at", request.starts_at_ms),
+        ("ends_at", request.ends_at_ms),
+        ("latest_start", request.latest_start_ms),
+    ):
         if instant_ms is not None:
             check_instant(field, instant_ms)
     starts_ms = now_ms if request.starts_at_ms is None else request.starts_at_ms
