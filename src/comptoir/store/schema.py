@@ -140,6 +140,8 @@ class Choices(TypeDecorator[tuple[Alternative, ...]]):
 
 
 def _json_text(value: Any) -> str | None:
+    if value == ():
+        return "[]"
     return None if value is None else _canonical(value)
 
 
