@@ -143,7 +143,7 @@ def test_a_list_of_something_that_is_not_there_is_not_an_empty_list(
     world.operator.get(path.replace("ID", theirs)).ok()
 
 
-@pytest.mark.parametrize("price", ["-1", "1e3", "1.0000000001", "", "free", "1\n", "٣", "1,5"])
+@pytest.mark.parametrize("price", ["-1", "1e3", "", "free", "1\n", "٣", "1,5"])
 def test_a_bad_price_is_refused(world: World, price: str) -> None:
     body = {"kind": KIND, "lease_class": "spot", "price_per_accelerator_hour": price}
     said = world.operator.post("/v1/rate-cards/list/rates", body)

@@ -16,7 +16,10 @@ DOCS = Path(__file__).parents[2] / "docs" / "cli.md"
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A directory with the files that examples name."""
     monkeypatch.chdir(tmp_path)
-    for name in ("supply.toml", "fleet.toml", "inventory.csv", "post.backup", "burn-in.log"):
+    for name in (
+        "supply.toml", "fleet.toml", "inventory.csv", "post.backup", "burn-in.log",
+        "enterprise-2027.toml", "prices.csv",
+    ):  # fmt: skip
         (tmp_path / name).touch()
 
 

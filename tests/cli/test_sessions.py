@@ -2,7 +2,7 @@
 
 A session is `sessions/*.txt`. `$ comptoir ...` is typed; `$ approver: comptoir ...` by that
 person of `tests.api.world` (the operator if not said); `! finish 0` ends running attempts
-with that exit code, a little later; `! file NAME TEXT` makes a file;
+with that exit code, a little later; `! file NAME TEXT` makes a file (\\n: a line);
 `! running JOB` waits until the engine has been seen to run it. What follows is what
 was read, with ids numbered as they appear and times, sizes and amounts left open. After a
 change that was meant: run this file with `COMPTOIR_UPDATE_SESSIONS=1`, and read the diff.
@@ -109,7 +109,7 @@ class Transcript:
             self.world.wait(self._known(words[0]), "operator", **dict([words[1].split("=")]))
         else:
             assert verb == "file"
-            (self.place / words[0]).write_text(words[1] + "\n")
+            (self.place / words[0]).write_text(words[1].replace("\\n", "\n") + "\n")
 
     def _finish(self, code: int) -> None:
         for _ in range(200):

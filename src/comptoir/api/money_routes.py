@@ -15,6 +15,14 @@ MONEY_ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/rate-cards", rates.list_rate_cards, Permission.READ, ListOf[_M.RateCard]),
     Route(
         "POST",
+        "/v1/rate-cards/import",
+        rates.import_rate_card,
+        Permission.RATES_PROPOSE,
+        _M.RateCardImported,
+        201,
+    ),
+    Route(
+        "POST",
         "/v1/rate-cards/{card}/rates",
         rates.propose_rate,
         Permission.RATES_PROPOSE,

@@ -42,6 +42,15 @@ class Rate(TypedDict):
     granularity_s: int
 
 
+class RateCardImported(TypedDict):
+    """What an import proposed, and how many rates were there before."""
+
+    card: RateCard
+    created: bool
+    proposed: list[Rate]
+    unchanged: int
+
+
 class UsageEvent(TypedDict):
     """Accelerator-milliseconds of one measure over a half-open window."""
 

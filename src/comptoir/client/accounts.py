@@ -12,6 +12,7 @@ from comptoir.client.account_records import (
     Proof,
     Rate,
     RateCard,
+    RateCardImported,
     UsageEvent,
     UsageTotal,
 )
@@ -46,17 +47,43 @@ class RateCards:
         price_per_accelerator_hour: str,
         measure: str = "delivered",
         effective_from: str | None = None,
+        site: str = "",
+        term: str = "hour",
+        sku: str = "accelerator",
+        tiers: Sequence[tuple[int, str]] = (),
+        minimum_s: int = 0,
+        granularity_s: int = 0,
     ) -> Rate:
-        """A price that counts once somebody else has approved it. The price is a decimal string."""
+        """A price that counts once somebody else has approved it. Prices are decimal strings.
+
+        `tiers` are (from accelerator-hours, price): what a month's use costs beyond them.
+        """
         body = {
             "kind": kind,
             "lease_class": lease_class,
             "price_per_accelerator_hour": price_per_accelerator_hour,
             "measure": measure,
             "effective_from": effective_from,
+            "site": site,
+            "term": term,
+            "sku": sku,
+            "tiers": [
+                {"from_accelerator_hours": hours, "price_per_accelerator_hour": price}
+                for hours, price in tiers
+            ],
+            "minimum_s": minimum_s,
+            "granularity_s": granularity_s,
         }
         path = path_of("rate-cards", rate_card_id, "rates")
         return cast(Rate, self._transport.write("POST", path, body))
+
+    def import_file(
+        self, file: str, text: str, name: str = "", currency: str = ""
+    ) -> RateCardImported:
+        """Propose every rate of a TOML or CSV file that its card does not have; see docs/cli.md."""
+        body = {"file": file, "text": text, "name": name, "currency": currency}
+        path = path_of("rate-cards", "import")
+        return cast(RateCardImported, self._transport.write("POST", path, body))
 
     def approve(self, rate_id: str) -> Rate:
         """Put a proposed rate in force."""

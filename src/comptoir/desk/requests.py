@@ -7,7 +7,10 @@ from comptoir.fleet.conditions import OPEN, Conditions
 from comptoir.fleet.files import FleetFile
 from comptoir.fleet.nodes import NewNode as NewNode
 from comptoir.leases.lease import Alternative, Lease, LeaseClass, OnReclaim, Shape
+from comptoir.leases.term import LeaseTerm
 from comptoir.metering.usage import Measure
+from comptoir.pricing.skus import Sku
+from comptoir.pricing.tiers import Tier
 from comptoir.tenants.parties import Key, Role, TenantKind
 from comptoir.units.ids import (
     AttemptId,
@@ -270,7 +273,7 @@ class CreateRateCard:
 
 @dataclass(frozen=True, slots=True)
 class ProposeRate:
-    """A price from an instant on (None: from its approval on)."""
+    """A price from an instant on (None: from its approval on). `tiers` follow the first price."""
 
     rate_card_id: RateCardId
     kind: str
@@ -278,6 +281,12 @@ class ProposeRate:
     price_nanos: int
     measure: Measure = Measure.DELIVERED
     effective_from_ms: int | None = None
+    site: str = ""
+    term: LeaseTerm = LeaseTerm.HOUR
+    sku: Sku = Sku.ACCELERATOR
+    tiers: tuple[Tier, ...] = ()
+    minimum_s: int = 0
+    granularity_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)

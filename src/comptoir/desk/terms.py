@@ -12,7 +12,7 @@ from comptoir.leases.lease import Lease
 from comptoir.pricing.estimates import estimate
 from comptoir.pricing.rates import Item
 from comptoir.pricing.segments import Segment, segment_at
-from comptoir.pricing.terms import Agreed, Priced, Terms, price_at, without_contract
+from comptoir.pricing.terms import Agreed, Priced, Terms, without_contract
 from comptoir.sales.contract_terms import agreed_terms
 from comptoir.sales.drawdown import edges
 from comptoir.units.ids import TenantId
@@ -60,9 +60,7 @@ def segment_of(book: Memory, tenant_id: TenantId, item: Item, instant_ms: int) -
 
 def price_of(book: Memory, lease: Lease, instant_ms: int, site: str = "") -> Priced | None:
     """What an accelerator-hour of a lease costs at an instant; None: no rate prices it."""
-    terms = agreed_with(book, lease.tenant_id).at(instant_ms)
-    item = item_of_lease(lease, site)
-    return price_at(terms, book.money.rates_of(terms.rate_card_id, item), item, instant_ms)
+    return segment_of(book, lease.tenant_id, item_of_lease(lease, site), instant_ms).priced
 
 
 def estimate_of(book: Memory, lease: Lease, window: tuple[int, int], site: str = "") -> int | None:

@@ -48,8 +48,16 @@ def parse_price(text: str) -> int:
     """Nanos per accelerator-hour from a decimal string such as "2.41".
 
     Raises:
-        Invalid: `bad_price` for a sign, an exponent, more than 9 decimals, or no number.
+        Invalid: `bad_price` for a sign, an exponent or no number, `too_many_decimals`.
     """
+    decimals = len(text.partition(".")[2])
+    if decimals > 9 and text.replace(".", "", 1).isascii() and text.replace(".", "", 1).isdigit():
+        raise Invalid(
+            "too_many_decimals",
+            f"{text[:40]} has {decimals} decimals, a price has at most 9",
+            "round it first",
+            {"decimals": decimals, "most": 9},
+        )
     if not _PRICE.fullmatch(text):
         raise Invalid(
             "bad_price",

@@ -9,11 +9,15 @@ from comptoir.api.handlers.parties import rate_card_id
 from comptoir.api.shapes import money as shapes
 from comptoir.api.words import Id, Pages, Word
 from comptoir.desk import requests
+from comptoir.desk.pricing_requests import ImportRateCard, RateCardImported
 from comptoir.leases.lease import LeaseClass
+from comptoir.pricing.card_files import read_card_file
 from comptoir.pricing.rates import Rate, RateState
+from comptoir.pricing.tiers import Tier
 from comptoir.store.views import lists
 from comptoir.tenants.permissions import not_found
 from comptoir.units.ids import RateCardId, RateId
+from comptoir.units.time import MS_PER_HOUR
 
 
 async def create_rate_card(ask: Ask, body: shapes.RateCardBody) -> Response:
@@ -37,8 +41,32 @@ async def propose_rate(ask: Ask, card: Id, body: shapes.RateBody) -> Response:
         given.price_per_accelerator_hour,
         body.measure,
         given.effective_from,
+        body.site,
+        body.term,
+        body.sku,
+        tuple(
+            Tier(tier.from_accelerator_hours * MS_PER_HOUR, tier.price_per_accelerator_hour)
+            for tier in given.tiers
+        ),
+        body.minimum_s,
+        body.granularity_s,
     )
     return await ask.do("propose_rate", request, lambda rate: _rate(ask, rate), 201)
+
+
+async def import_rate_card(ask: Ask, body: shapes.RateCardFileBody) -> Response:
+    """Propose every rate of a file that its card does not have, or nothing of it."""
+    file = await ask.work(read_card_file, body.file, body.text, body.name, body.currency)
+
+    def told(done: RateCardImported) -> dict[str, Any]:
+        return {
+            "card": ask.encode(done.card),
+            "created": done.created,
+            "proposed": [_rate(ask, rate) for rate in done.proposed],
+            "unchanged": done.unchanged,
+        }
+
+    return await ask.do("import_rate_card", ImportRateCard(file), told, 201)
 
 
 async def list_card_rates(ask: Ask, card: Id, pages: Pages) -> Response:

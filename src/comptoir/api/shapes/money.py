@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints
 from comptoir.api.shapes.common import (
     Answer,
     Body,
+    Count,
     Currency,
     CurrencyIn,
     Decimal,
@@ -16,6 +17,7 @@ from comptoir.api.shapes.common import (
     Long,
     LongIn,
     Named,
+    Positive,
     PriceIn,
 )
 from comptoir.billing.invoices import InvoiceKind
@@ -43,14 +45,32 @@ class RateCard(Answer):
     created_at: Instant
 
 
+class TierBody(Body):
+    """A price from so many accelerator-hours on that a tenant has used of the rate in a month."""
+
+    from_accelerator_hours: Positive
+    price_per_accelerator_hour: PriceIn
+
+
 class RateBody(Body):
-    """A proposed price. Without `effective_from`: from its approval on."""
+    """A proposed price. Without `effective_from`: from its approval on.
+
+    A rate of a longer `term` prices leases asked for at least so long; `tiers` follow the first
+    price, in ascending order. A lease is billed `minimum_s` at least and whole steps of
+    `granularity_s`, once, when its holder has ended it.
+    """
 
     kind: Line = Field(examples=["cpu-core"])
     lease_class: LeaseClass
     price_per_accelerator_hour: PriceIn
     measure: Measure = Measure.DELIVERED
     effective_from: InstantIn | None = None
+    site: Line = Field("", description="A site's name; empty is any site.")
+    term: LeaseTerm = LeaseTerm.HOUR
+    sku: Sku = Sku.ACCELERATOR
+    tiers: Annotated[list[TierBody], Field(max_length=20)] = Field(default=[])
+    minimum_s: Count = 0
+    granularity_s: Count = 0
 
 
 class Tier(Answer):
@@ -81,6 +101,24 @@ class Rate(Answer):
     tiers: list[Tier]
     minimum_s: int
     granularity_s: int
+
+
+class RateCardFileBody(Body):
+    """A card as TOML, or as CSV where `file` ends so; then `name` and `currency` are needed."""
+
+    file: Line = Field(examples=["enterprise-2027.toml"])
+    text: Annotated[str, StringConstraints(max_length=4_000_000)]
+    name: Line = ""
+    currency: Annotated[str, StringConstraints(max_length=8)] = ""
+
+
+class RateCardImported(Answer):
+    """What an import proposed: all the rates of the file that the card did not have."""
+
+    card: RateCard
+    created: bool
+    proposed: list[Rate]
+    unchanged: int
 
 
 class UsageEventBody(Body):

@@ -1,12 +1,21 @@
 """`rate-card`: cards, and rates that one proposes and another approves."""
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 import click
 
-from comptoir.cli.formats import Instant, money
+from comptoir.cli.commands.fleet_files import FILE, text_of
+from comptoir.cli.formats import Duration, Instant, counted, money
 from comptoir.cli.lazy import Group, Session, leaf
 from comptoir.client.account_records import Rate
+from comptoir.units.durations import format_duration_s
+from comptoir.units.errors import Conflict
 
 CLASSES = click.Choice(["internal", "reserved", "on_demand", "spot"])
+TERMS = click.Choice(["hour", "day", "month", "one_year", "three_years"])
+SKUS = click.Choice(["accelerator", "storage", "tokens"])
 MEASURES = click.Choice(["delivered", "occupied", "busy"])
 
 
@@ -38,7 +47,9 @@ def list_cards(cli: Session) -> None:
     cli.table(cli.client.rate_cards.list(), columns, "rate cards")
 
 
-@leaf("show", "comptoir rate-card show list", group=rate_card)
+@leaf(
+    "show", "comptoir rate-card show list", "comptoir rate-card show list --json", group=rate_card
+)
 @click.argument("card")
 def show(cli: Session, card: str) -> None:
     """Show a card's rates, proposed and approved, by the card's name or id."""
@@ -48,8 +59,13 @@ def show(cli: Session, card: str) -> None:
         text("id"),
         text("kind"),
         text("class", "lease_class"),
+        Column("site", lambda row: row["site"] or "any"),
+        Column("term", lambda row: row["term"].replace("_", " ")),
         text("measure"),
-        Column("price/acc-h", _price, right=True),
+        Column("price", _price, right=True),
+        Column("tiers", _tiers),
+        Column("at least", lambda row: _seconds(row["minimum_s"]), right=True),
+        Column("steps", lambda row: _seconds(row["granularity_s"]), right=True),
         instant(cli.times, "from", "effective_from", "its approval"),
         text("state"),
     ]
@@ -59,12 +75,23 @@ def show(cli: Session, card: str) -> None:
 @leaf(
     "propose",
     "comptoir rate-card propose list --kind cpu-core --class spot --price 0.012",
+    "comptoir rate-card propose list --kind h100-sxm --class on_demand --price 2.41 "
+    "--tier 10000:1.90 --granularity 1m",
     group=rate_card,
 )
 @click.argument("card")
 @click.option("--kind", required=True, help="The accelerator kind.")
 @click.option("--class", "lease_class", type=CLASSES, required=True, help="The lease class.")
 @click.option("--price", required=True, metavar="DECIMAL", help="Per accelerator-hour: 2.41.")
+@click.option("--site", default="", help="Only at this site; else at any.")
+@click.option("--term", type=TERMS, default="hour", show_default=True, help="Asked for so long.")
+@click.option(
+    "--tier", "tiers", multiple=True, metavar="HOURS:PRICE",
+    help="Another price from so many accelerator-hours of a month on. Repeat in order.",
+)  # fmt: skip
+@click.option("--minimum", type=Duration(), default="0", help="Each lease is billed so long.")
+@click.option("--granularity", type=Duration(), default="0", help="Each lease in such steps.")
+@click.option("--sku", type=SKUS, default="accelerator", show_default=True, help="What is sold.")
 @click.option(
     "--measure",
     type=MEASURES,
@@ -79,20 +106,64 @@ def propose(
     kind: str,
     lease_class: str,
     price: str,
+    site: str,
+    term: str,
+    tiers: tuple[str, ...],
+    minimum: int,
+    granularity: int,
+    sku: str,
     measure: str,
     starts: str | None,
 ) -> None:
     """Propose a rate. It prices nothing until somebody else approves it."""
-    made = cli.client.rate_cards.propose(card, kind, lease_class, price, measure, starts)
+    made = cli.client.rate_cards.propose(
+        card, kind, lease_class, price, measure, starts, site, term, sku,
+        [_tier(word) for word in tiers], minimum, granularity,
+    )  # fmt: skip
     _show(cli, made, f"proposed {made['id']}: {_sentence(made)}")
 
 
-@leaf("approve", "comptoir rate-card approve ra_5T8X", group=rate_card)
-@click.argument("rate_id", metavar="RATE")
-def approve(cli: Session, rate_id: str) -> None:
-    """Approve a proposed rate: nobody approves their own."""
-    made = cli.client.rate_cards.approve(rate_id)
-    _show(cli, made, f"approved {made['id']}: {_sentence(made)}")
+@leaf(
+    "import",
+    "comptoir rate-card import enterprise-2027.toml",
+    "comptoir rate-card import prices.csv --name enterprise-2027 --currency USD",
+    group=rate_card,
+)
+@click.argument("file", type=FILE)
+@click.option("--name", default="", help="The card; a TOML file may say it itself.")
+@click.option("--currency", default="", help="As --name.")
+def import_file(cli: Session, file: Path, name: str, currency: str) -> None:
+    """Propose all rates of a TOML or CSV file at once; again, it changes nothing."""
+    made = cli.client.rate_cards.import_file(file.name, text_of(file), name, currency)
+    card, proposed = made["card"], len(made["proposed"])
+    fields = [
+        ("card", f"{card['name']} ({card['id']}), {'new' if made['created'] else 'there before'}"),
+        ("unchanged", counted(made["unchanged"], "rate")),
+        ("next", f"comptoir rate-card approve --card {card['name']}" if proposed else "nothing"),
+    ]
+    cli.record(made, f"proposed {counted(proposed, 'rate')} on {card['name']}", fields)
+
+
+@leaf(
+    "approve",
+    "comptoir rate-card approve ra_5T8X",
+    "comptoir rate-card approve --card enterprise-2027",
+    group=rate_card,
+)
+@click.argument("rates", nargs=-1, metavar="[RATE]...")
+@click.option("--card", help="Every proposed rate of this card.")
+def approve(cli: Session, rates: tuple[str, ...], card: str | None) -> None:
+    """Approve proposed rates: nobody approves their own."""
+    if bool(rates) is bool(card):
+        raise click.UsageError("name rates, or a card with --card")
+    if card:
+        every = cli.client.rate_cards.rates(card)
+        rates = tuple(rate["id"] for rate in every if rate["state"] == "proposed")
+        if not rates:
+            raise Conflict("nothing_proposed", f"no rate of {card} waits for an approval")
+    for rate_id in rates:
+        made = cli.client.rate_cards.approve(rate_id)
+        _show(cli, made, f"approved {made['id']}: {_sentence(made)}")
 
 
 def _price(row: object) -> str:
@@ -100,14 +171,42 @@ def _price(row: object) -> str:
     return money(row["price_per_accelerator_hour"], row["currency"])
 
 
+def _tiers(row: Mapping[str, Any]) -> str:
+    said = (
+        f"from {tier['from_accelerator_hours']:,} acc-h "
+        + money(tier["price_per_accelerator_hour"], row["currency"])
+        for tier in row["tiers"]
+    )
+    return ", ".join(said) or "-"
+
+
+def _seconds(seconds: int) -> str:
+    return format_duration_s(seconds) if seconds else "-"
+
+
+def _tier(word: str) -> tuple[int, str]:
+    hours, colon, price = word.partition(":")
+    if not (colon and price and hours.isascii() and hours.isdigit()):
+        raise click.UsageError(f"--tier {word!r}: write it as HOURS:PRICE, for example 1000:1.90")
+    return int(hours), price
+
+
 def _sentence(rate: Rate) -> str:
     price = money(rate["price_per_accelerator_hour"], rate["currency"])
-    return f"{rate['kind']} {rate['lease_class']} at {price} per accelerator-hour"
+    where = f" at {rate['site']}" if rate["site"] else ""
+    term = "" if rate["term"] == "hour" else f", {rate['term'].replace('_', ' ')}"
+    unit = {"storage": "GB-hour", "tokens": "million tokens"}.get(rate["sku"], "accelerator-hour")
+    return f"{rate['kind']} {rate['lease_class']}{where}{term} at {price} per {unit}"
 
 
 def _show(cli: Session, rate: Rate, headline: str) -> None:
+    row: dict[str, Any] = {**rate}
+    least, steps = rate["minimum_s"], rate["granularity_s"]
     fields = [
         ("bills", f"{rate['measure']} time"),
+        *([("then", _tiers(row))] if rate["tiers"] else []),
+        *([("at least", f"{format_duration_s(least)} a lease")] if least else []),
+        *([("in steps of", f"{format_duration_s(steps)} a lease")] if steps else []),
         ("from", cli.times.when(rate["effective_from"], "its approval")),
         ("proposed by", rate["proposed_by"]),
         ("approved by", rate["approved_by"] or f"nobody: comptoir rate-card approve {rate['id']}"),

@@ -21,6 +21,7 @@ MONEY_OPERATIONS: tuple[Operation, ...] = (
     Operation("credit_lender", Permission.INVOICES_WRITE, credit_lender.credit_lender),
     Operation("create_rate_card", Permission.RATES_PROPOSE, rates.create_rate_card),
     Operation("propose_rate", Permission.RATES_PROPOSE, rates.propose_rate),
+    Operation("import_rate_card", Permission.RATES_PROPOSE, rates.import_rate_card),
     Operation("approve_rate", Permission.RATES_APPROVE, rates.approve_rate),
     Operation("propose_contract", Permission.CONTRACTS_WRITE, contracts.propose_contract),
     Operation("withdraw_contract", Permission.CONTRACTS_WRITE, contracts.withdraw_contract),
