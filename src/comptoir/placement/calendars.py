@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from comptoir.leases.allocation import Allocation
 from comptoir.leases.lease import Lease, LeaseRequest, Shape
 from comptoir.placement.calendar import Calendar
-from comptoir.placement.pools import Pool, PoolKey
+from comptoir.placement.pools import Pool
 from comptoir.placement.profile import Profile
 from comptoir.placement.snapshot import Place, Snapshot, place_of
 from comptoir.units.ids import AllocationId, NodeId
@@ -55,7 +55,8 @@ class Calendars:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
-        self._kept: dict[PoolKey, _Kept] = {}
+        self._kept: dict[int, _Kept] = {}
+        """By the pool's own identity: hashing what a pool is costs more than a promise."""
 
     # What placement asks.
 
@@ -99,14 +100,20 @@ class Calendars:
     def may_fit(self, pool: Pool, request: LeaseRequest, now_ms: int) -> bool:
         """False if a pool surely cannot have so many free over a request's window.
 
-        A site may combine its pools, and what has no end is looked for elsewhere: both fit.
+        A site may combine its pools: those always may.
         """
-        if request.shape is Shape.SITE or request.window.end_ms is None:
-            return True
         window = request.window
+        if request.shape is Shape.SITE and self._has_siblings(pool):
+            return True
         return not self.of(pool, now_ms).impossible(
             request.accelerators, window.start_ms, window.end_ms
         )
+
+    def _has_siblings(self, pool: Pool) -> bool:
+        """Whether a site has another pool of the kind."""
+        site = pool.key.site
+        others = self._snapshot.pools_of(pool.key.kind)
+        return any(other is not pool and other.key.site == site for other in others)
 
     # What the desk feeds in, after the snapshot has heard it.
 
@@ -116,9 +123,9 @@ class Calendars:
         assert allocation is not None
         if not self._kept or allocation.node_id not in self._snapshot.nodes:
             return
-        kept = self._kept.get(self._snapshot.pool_of(allocation.node_id).key)
-        if kept is not None:
-            self._put(kept, allocation, None if new is None else self._held(new))
+        if old is not None and new is not None and _promise(old) == _promise(new):
+            return
+        self._look_again(allocation, new)
 
     def feed_lease(self, old: Lease | None, new: Lease | None) -> None:
         """A lease was put or taken away: it may be reclaimable now, or no more."""
@@ -127,13 +134,19 @@ class Calendars:
         if old is not None and _terms(old) == _terms(new):
             return
         for allocation in self._snapshot.allocations_of.get(new.id, {}).values():
-            self.feed_allocation(allocation, allocation)
+            if allocation.node_id in self._snapshot.nodes:
+                self._look_again(allocation, allocation)
+
+    def _look_again(self, allocation: Allocation, now: Allocation | None) -> None:
+        kept = self._kept.get(id(self._snapshot.pool_of(allocation.node_id)))
+        if kept is not None:
+            self._put(kept, allocation, None if now is None else self._held(now))
 
     def _of(self, pool: Pool, now_ms: int) -> _Kept:
-        kept = self._kept.get(pool.key)
+        kept = self._kept.get(id(pool))
         if kept is None or kept.pool is not pool or kept.layout != pool.layout:
             self._forget_pools_that_left()
-            kept = self._kept[pool.key] = self._made(pool, now_ms)
+            kept = self._kept[id(pool)] = self._made(pool, now_ms)
         return kept
 
     def _made(self, pool: Pool, now_ms: int) -> _Kept:
@@ -146,8 +159,8 @@ class Calendars:
         return kept
 
     def _forget_pools_that_left(self) -> None:
-        for key in [key for key in self._kept if key not in self._snapshot.pools]:
-            del self._kept[key]
+        there = {id(pool) for pool in self._snapshot.pools.values()}
+        self._kept = {key: kept for key, kept in self._kept.items() if key in there}
 
     def _held(self, allocation: Allocation) -> _Held | None:
         """What an allocation holds; None where it stands no more, or on no node for sale."""
@@ -206,3 +219,13 @@ def _notice_ms(lease: Lease) -> int | None:
 
 def _terms(lease: Lease) -> tuple[int | None, bool]:
     return _notice_ms(lease), lease.ends_at_ms is None
+
+
+def _promise(allocation: Allocation) -> tuple[object, ...]:
+    """What of an allocation a calendar counts; metering it changes nothing here."""
+    return (
+        allocation.starts_at_ms,
+        allocation.ends_at_ms,
+        allocation.fenced_at_ms,
+        allocation.accelerators,
+    )

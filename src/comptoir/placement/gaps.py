@@ -34,18 +34,19 @@ def longest_gap(request: LeaseRequest, pools: list[Pool], plan_free: PlanFree[P]
     spot = request.lease_class is LeaseClass.SPOT
     if not spot or request.least_gap_ms is None or request.window.end_ms is not None:
         return None
-    ends = sorted(_ends(request, pools, start_ms + request.least_gap_ms))
-    if not ends:
-        return None
 
     def plan_until(end_ms: int) -> P | None:
         bounded = replace(request, window=Window(start_ms, end_ms))
         open_then = [p for p in pools if promised_until(p.key, bounded, bounded.window)[0]]
         return plan_free(bounded, open_then) if open_then else None
 
-    best = plan_until(ends[0])
-    low, high = 1, len(ends)
-    while best is not None and low < high:
+    least_ms = start_ms + request.least_gap_ms
+    if plan_until(least_ms) is None:
+        return None  # in a full fleet this is all that is asked
+    best: P | None = None
+    ends = sorted(_ends(request, pools, least_ms))
+    low, high = 0, len(ends)
+    while low < high:
         middle = (low + high) // 2
         longer = plan_until(ends[middle])
         if longer is None:

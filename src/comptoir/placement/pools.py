@@ -18,6 +18,7 @@ from comptoir.leases.lease import Lease, LeaseState
 from comptoir.placement import kernel as k
 from comptoir.placement.backend import Backend
 from comptoir.placement.kernel_reclaim import ENDLESS, enough_pods, room_beside
+from comptoir.placement.passing import Passing
 from comptoir.placement.tables import Tables
 from comptoir.units.ids import AllocationId, LeaseId, NodeId, TenantId
 from comptoir.units.time import MS_PER_S
@@ -55,6 +56,10 @@ class Pool:
         """Nodes on which several things stand on one accelerator: handle -> how many too many."""
         self.lease_ids: dict[int, LeaseId] = {}
         self.holdings: dict[AllocationId, int] = {}
+        self.passing = Passing()
+        """By accelerator: what ends by itself, or has yet to start."""
+        self.worked: set[int] = set()
+        """The row numbers of nodes with planned work."""
         self._leases: dict[LeaseId, int] = {}
         self._owners: dict[TenantId, int] = {}
         self._racks: dict[tuple[str, str], int] = {}
@@ -124,22 +129,32 @@ class Pool:
 
     def set_window(self, allocation: Allocation) -> None:
         """When an allocation stands, if not from now on without an end."""
-        h = self.holdings[allocation.id]
-        if allocation.ends_at_ms is None and allocation.delivered_from_ms is not None:
-            if self.tables.held[h + k.PASSES] >= 0:
-                node, held, pool, _, window, _ = self.tables.memory
-                self.backend.stay(node, held, pool, window, h)
-            return
-        self.tables.room_for_window()
+        h, n = self.holdings[allocation.id], self.handles[allocation.node_id]
         start = -1 if allocation.delivered_from_ms is not None else allocation.starts_at_ms
         end = ENDLESS if allocation.ends_at_ms is None else allocation.ends_at_ms
-        node, held, pool, _, window, _ = self.tables.memory
         end = max(end, allocation.starts_at_ms + 1)
-        self.backend.let_pass(node, held, pool, window, h, start, end)
+        stays = start < 0 and end == ENDLESS
+        if not allocation.lease_id:
+            self.worked.add(n // k.NODE_ROW)
+        elif stays and n not in self.doubled:
+            self.passing.drop(allocation.id)
+        else:
+            owner, mask = self.owner_of(allocation.tenant_id), mask_of(allocation.accelerators)
+            self.passing.put(allocation.id, n // k.NODE_ROW, mask, start, end, owner)
+        if not stays:
+            self.tables.room_for_window()
+            node, held, pool, _, window, _ = self.tables.memory
+            self.backend.let_pass(node, held, pool, window, h, start, end)
+        elif self.tables.held[h + k.PASSES] >= 0:
+            node, held, pool, _, window, _ = self.tables.memory
+            self.backend.stay(node, held, pool, window, h)
 
     def free(self, allocation: Allocation, others: Iterable[Allocation]) -> None:
         """An allocation stands no more; `others` still stand on its node."""
         n, h = self.handles[allocation.node_id], self.holdings.pop(allocation.id)
+        self.passing.drop(allocation.id)
+        if not allocation.lease_id:
+            self.worked.discard(n // k.NODE_ROW)
         row, released = n // k.NODE_ROW, len(allocation.accelerators)
         if n in self.doubled:
             left = 0

@@ -3,8 +3,8 @@
 The kernel finds what is untouched. This looks at what passes: holdings that end by themselves or
 have yet to start, a packed table of one row each, compared with the window at once. Counts are
 exact while one thing stands on each accelerator; a node where several do, or several tenants at
-different times, is looked at by its rows. Neighbours: `pools.py` owns the table, `plan.py` asks
-after the kernel has found nothing.
+different times, is looked at by its masks (`passing.py`), and one with planned work by its rows.
+Neighbours: `pools.py` owns the table, `plan.py` asks after the kernel has found nothing.
 """
 
 from collections.abc import Callable
@@ -45,9 +45,19 @@ def available(pool: Pool, tenant: TenantId, window: Window, now_ms: int, free_on
         usable &= mine | (free == node[:, k.SIZE])
         odd.update(np.flatnonzero(owner == k.MIXED).tolist())
     counts = np.where(usable, free, 0)
-    for row in odd:
-        if gains[row] and node[row, k.SIZE] > 0:
-            counts[row] = free_on(pool.ids[row])
+    looked_at = [row for row in odd if gains[row] and node[row, k.SIZE] > 0]
+    for row in pool.worked.intersection(looked_at):
+        counts[row] = free_on(pool.ids[row])
+    masked = [row for row in looked_at if row not in pool.worked]
+    if masked:
+        counts[masked] = pool.passing.free(
+            masked,
+            node[masked, k.SIZE].astype(np.int64),
+            [pool.taken[row] for row in masked],
+            None if pool.shared else pool.owner_of(tenant),
+            window,
+            now_ms,
+        )
     return counts
 
 
