@@ -81,6 +81,7 @@ def answers_fit(world: World) -> None:
         "invoice": invoice.json["number"],
         "subscription": subscribed(world),
         "entitlement": _entitled(world),
+        "contract": _agreed(world),
         "entity": _admitted(world),
     }
     queries = {"/v1/offers": f"?kind={KIND}&accelerators=1&duration_s=60&tenant=acme&explain=true"}
@@ -133,6 +134,64 @@ def _admitted(world: World) -> str:
     refused = people["approver"].post("/v1/tenants/zenith/admission/refuse", {"because": "no"})
     fits("POST", "/v1/tenants/{tenant}/admission/refuse", refused.ok())
     return "paris"
+
+
+CONTRACT = """
+contract = "ACME-1"
+sold_to = "acme"
+effective = 2099-01-01
+until = 2100-01-01
+
+[[price]]
+factor = 0.5
+
+[[commitment]]
+name = "base"
+type = "prepaid"
+access = [ { from = 2099-01-01, until = 2100-01-01, amount = "100.00" } ]
+invoice = [ { date = 2099-01-01, amount = "100.00" } ]
+
+[[commitment]]
+name = "more"
+type = "postpaid"
+access = [ { from = 2099-01-01, until = 2100-01-01, amount = "100.00" } ]
+
+[[tranche]]
+name = "first"
+kind = "cpu-core"
+accelerators = 8
+delivery = 2099-01-01
+"""
+
+
+def _agreed(world: World) -> str:
+    """The number of a contract with acme; another, in force, has been acted on."""
+    sales, path = world.people["sales"], "/v1/contracts/{contract}/versions/{number}"
+    body = {"file": "acme.toml", "text": CONTRACT}
+    fits("POST", "/v1/contracts", sales.post("/v1/contracts", {**body, "dry_run": True}).ok())
+    fits("POST", "/v1/contracts", sales.post("/v1/contracts", body).ok())
+    withdrawn = sales.post("/v1/contracts/ACME-1/versions/1/withdraw")
+    fits("POST", f"{path}/withdraw", withdrawn.ok())
+    sales.post("/v1/contracts", body).ok()
+    approved = world.people["approver"].post("/v1/contracts/ACME-1/versions/2/approve")
+    fits("POST", f"{path}/approve", approved.ok())
+    bought = (
+        CONTRACT.replace("ACME-1", "NORTH-1").replace('sold_to = "acme"', 'bought_from = "n"')
+    ).replace("effective = 2099", "effective = 2000")
+    sales.post("/v1/contracts", {"file": "north.toml", "text": bought}).ok()
+    world.people["approver"].post("/v1/contracts/NORTH-1/versions/1/approve").ok()
+    sales.post("/v1/contracts/NORTH-1/acts", {"act": "deliver", "about": "first"}).refused(
+        409, "tranche_too_early"
+    )
+    exit_ = bought.replace("NORTH-1", "EAST-1") + '\n[exit]\nnotice = "1h"\n'
+    sales.post("/v1/contracts", {"file": "east.toml", "text": exit_}).ok()
+    world.people["approver"].post("/v1/contracts/EAST-1/versions/1/approve").ok()
+    done = sales.post("/v1/contracts/EAST-1/acts", {"act": "exit", "note": "moved"})
+    fits("POST", "/v1/contracts/{contract}/acts", done.ok())
+    settled = world.people["finance"].post("/v1/supply/settle", {})
+    fits("POST", "/v1/supply/settle", settled.ok())
+    world.people["admin"].get("/v1/contracts/EAST-1").refused(404, "not_found")
+    return "ACME-1"
 
 
 def _entitled(world: World) -> str:

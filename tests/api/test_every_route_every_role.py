@@ -37,8 +37,9 @@ def concrete(path: str, **ids: str) -> str:
         "setting",
         "subscription",
         "entity",
+        "contract",
     )
-    given = {**dict.fromkeys(names, UNKNOWN), "kind": KIND, "path": "a", **ids}
+    given = {**dict.fromkeys(names, UNKNOWN), "kind": KIND, "path": "a", "number": "1", **ids}
     ends = "?follow=false" if path == "/v1/feed" else ""  # else it goes on for ever
     return path.replace("{path:path}", "{path}").format(**given) + ends
 

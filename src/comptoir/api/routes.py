@@ -4,6 +4,7 @@ A permission says who may call at all; what an actor then sees or changes is nar
 to its own tenant by the desk and by the views. `PUBLIC` needs no key.
 """
 
+from comptoir.api.contract_routes import CONTRACT_ROUTES
 from comptoir.api.entity_routes import ENTITY_ROUTES
 from comptoir.api.handlers import (
     entitlements,
@@ -320,5 +321,6 @@ ROUTES: tuple[Route, ...] = (
     *_FAILURES,
     *MONEY_ROUTES,
     *ENTITY_ROUTES,
+    *CONTRACT_ROUTES,
     *_NOTICES,
 )

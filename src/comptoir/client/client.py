@@ -18,6 +18,7 @@ from typing import Any, cast
 from comptoir.client.account_records import Event
 from comptoir.client.accounts import Invoices, Ledger, RateCards, Usage
 from comptoir.client.capacity import Fleet, Runtimes, Supply
+from comptoir.client.contracts import Contracts, Credit
 from comptoir.client.entities import Admissions, Entities
 from comptoir.client.entitlements import Entitlements, Policy
 from comptoir.client.feed import Feed
@@ -77,6 +78,8 @@ class Client:
         self.holds = Holds(self._transport)
         self.series = SeriesOfLeases(self._transport)
         self.jobs = Jobs(self._transport)
+        self.contracts = Contracts(self._transport)
+        self.credit = Credit(self._transport)
         self.usage = Usage(self._transport)
         self.ledger = Ledger(self._transport)
         self.invoices = Invoices(self._transport)

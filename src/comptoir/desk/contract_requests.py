@@ -33,6 +33,13 @@ class ProposedContract:
 
 
 @dataclass(frozen=True, slots=True)
+class ContractRef:
+    """Explain this contract, by its id or its number."""
+
+    contract_id: ContractId
+
+
+@dataclass(frozen=True, slots=True)
 class ContractDeed:
     """Something that one side does under a contract, now or (an exit) from an instant on."""
 

@@ -33,7 +33,14 @@ def contract_named(tx: Transaction, reference: str) -> Contract:
     if contract is None:
         raise not_found(what)
     require_tenant(tx.actor, contract.tenant_id, what)
+    if tx.actor.tenant_id is not None and newest_approved(tx.book, contract) is None:
+        raise not_found(what)  # what is only proposed is the house's own
     return contract
+
+
+def party_of(book: Memory, contract: Contract) -> str:
+    """With whom a contract is: a tenant's slug, or a partner."""
+    return contract.partner if contract.tenant_id is None else book.tenants[contract.tenant_id].slug
 
 
 def entity_named(tx: Transaction, name: str) -> LegalEntityId:

@@ -15,7 +15,7 @@ from comptoir.units.text import check_count, check_text
 
 W = TypeVar("W", bound=StrEnum)
 MOST_NAMES = 100
-_NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,39}")
+_NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 _SHARE = re.compile(r"[0-9]{1,3}(\.[0-9]{1,6})?")
 
 
@@ -25,7 +25,7 @@ def number(field: str, value: Any) -> str:
     if not _NUMBER.fullmatch(found):
         raise Invalid(
             "bad_contract_number",
-            f"{field} {found[:40]!r} is not 1 to 40 letters, digits and . _ / -",
+            f"{field} {found[:40]!r} is not 1 to 40 letters, digits and . _ -",
             'write it like "ACME-2027"',
             {"field": field},
         )

@@ -75,7 +75,7 @@ def _party(root: Table) -> tuple[Direction, str]:
 
 def _body(root: Table, currency: str, starts: int, ends: int, direction: Direction) -> ContractBody:
     prices = [parts.price(table, starts, ends) for table in root.tables("price", False, MOST_PARTS)]
-    ramps = [parts.ramp(table, starts, ends) for table in root.tables("ramp", False, MOST_PARTS)]
+    ramps = [parts.ramp(table, ends) for table in root.tables("ramp", False, MOST_PARTS)]
     commitments = [
         parts.commitment(table, currency) for table in root.tables("commitment", False, MOST_PARTS)
     ]

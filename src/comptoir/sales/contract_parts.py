@@ -219,13 +219,13 @@ def price(table: Table, starts: int, ends: int) -> AgreedPrice | None:
     price, factor = _price_or_factor(table)
     if not table.close():
         return None
-    if not starts <= since < until <= ends:
+    if not since < until <= ends:
         _outside(table, "from")
         return None
     return AgreedPrice(*scope, since, until, price, factor)
 
 
-def ramp(table: Table, starts: int, ends: int) -> list[AgreedPrice | None]:
+def ramp(table: Table, ends: int) -> list[AgreedPrice | None]:
     """A ramp: phases, each until the next begins, the last until the contract ends."""
     scope = _scope(table)
     phases: list[tuple[int, int | None, int | None]] = []
@@ -234,7 +234,7 @@ def ramp(table: Table, starts: int, ends: int) -> list[AgreedPrice | None]:
         price, factor = _price_or_factor(phase)
         if not phase.close():
             continue
-        if not max(starts, phases[-1][0] + 1 if phases else 0) <= since < ends:
+        if not (phases[-1][0] if phases else -1) < since < ends:
             _outside(phase, "from")
             continue
         phases.append((since, price, factor))
@@ -252,7 +252,7 @@ def _outside(table: Table, field: str) -> None:
         field,
         Invalid(
             "bad_schedule",
-            "it lies outside of the contract, or before the one above it",
-            "write the windows in order of time, inside effective and until",
+            "it ends after the contract does, or does not follow the one above it",
+            "write the windows in order of time, the last no later than until",
         ),
     )

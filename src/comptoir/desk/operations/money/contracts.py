@@ -7,7 +7,13 @@ from comptoir.desk.contract_requests import (
     ProposeContract,
     ProposedContract,
 )
-from comptoir.desk.contracts import contract_named, entity_named, grant_credit, newest_approved
+from comptoir.desk.contracts import (
+    contract_named,
+    entity_named,
+    grant_credit,
+    newest_approved,
+    party_of,
+)
 from comptoir.desk.transaction import Transaction
 from comptoir.sales.contracts import (
     Contract,
@@ -97,17 +103,11 @@ def _tell(tx: Transaction, type_: str, contract: Contract, version: ContractVers
         number=contract.number,
         version=version.number,
         direction=contract.direction,
-        party=_party(tx, contract),
+        party=party_of(tx.book, contract),
         effective_from_ms=version.effective_from_ms,
         until_ms=version.until_ms,
         text_sha256=version.text_sha256,
     )
-
-
-def _party(tx: Transaction, contract: Contract) -> str:
-    if contract.tenant_id is None:
-        return contract.partner
-    return tx.book.tenants[contract.tenant_id].slug
 
 
 def _proposed(tx: Transaction, request: ContractVersionRef) -> tuple[Contract, ContractVersion]:

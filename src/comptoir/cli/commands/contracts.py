@@ -1,0 +1,266 @@
+"""`contract`: files checked, proposed and approved; tranches, options, an exit."""
+
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from comptoir.cli.commands.accounts import LIMIT, TENANT
+from comptoir.cli.commands.fleet_files import FILE, telling, text_of
+from comptoir.cli.formats import Instant, counted, money
+from comptoir.cli.lazy import Group, Session, leaf
+from comptoir.client.contract_records import ContractDetail, ContractProposed
+
+if TYPE_CHECKING:
+    from comptoir.sales.contracts import ContractFile
+
+ABOUT = click.argument("about", metavar="NAME")
+CONTRACT = click.argument("number", metavar="CONTRACT")
+NOTE = click.option("--note", default="", help="Why; both sides are told.")
+
+
+@click.group("contract", cls=Group)
+def contract() -> None:
+    """What is agreed with customers and partners, version by version."""
+
+
+@leaf("check", "comptoir contract check acme.toml", online=False, group=contract)
+@click.argument("file", type=FILE)
+def check(cli: Session, file: Path) -> None:
+    """Read a contract file, and say what it says or what is wrong, by line. Asks no server."""
+    found = _read(file, text_of(file))
+    cli.record(_summary(found), f"{found.number}   {found.direction}, {found.party}", _said(found))
+
+
+@leaf(
+    "propose",
+    "comptoir contract propose acme.toml --dry-run",
+    "comptoir contract propose acme.toml",
+    group=contract,
+)
+@click.argument("file", type=FILE)
+@click.option("--dry-run", is_flag=True, help="Only say what the book thinks of it.")
+def propose(cli: Session, file: Path, dry_run: bool) -> None:
+    """Propose a new contract, or the next version of one. It binds nobody until approved."""
+    text = text_of(file)
+    _read(file, text)
+    made = cli.client.contracts.propose(file.name, text, dry_run)
+    _told(cli, made, "would propose" if dry_run else "proposed")
+
+
+@leaf("approve", "comptoir contract approve ACME-2027 1", group=contract)
+@CONTRACT
+@click.argument("version", type=click.IntRange(min=1))
+def approve(cli: Session, number: str, version: int) -> None:
+    """Put a proposed version in force from its date on: nobody approves their own."""
+    _told(cli, cli.client.contracts.approve(number, version), "approved")
+
+
+@leaf("withdraw", "comptoir contract withdraw ACME-2027 2", group=contract)
+@CONTRACT
+@click.argument("version", type=click.IntRange(min=1))
+def withdraw(cli: Session, number: str, version: int) -> None:
+    """Take a proposed version back."""
+    _told(cli, cli.client.contracts.withdraw(number, version), "withdrew")
+
+
+@leaf("list", "comptoir contract list --direction sold", group=contract)
+@TENANT
+@click.option("--direction", type=click.Choice(["sold", "bought"]), help="Of one direction.")
+@LIMIT
+def list_contracts(cli: Session, tenant: str | None, direction: str | None, limit: int) -> None:
+    """List them, newest first."""
+    from comptoir.cli.output import instant, text
+
+    columns = [
+        text("number"),
+        text("direction"),
+        text("with", "party"),
+        text("currency"),
+        instant(cli.times, "since", "created_at"),
+    ]
+    found = cli.client.contracts.list(tenant, direction)
+    cli.table(islice(found, limit), columns, "contracts yet")
+
+
+@leaf("show", "comptoir contract show ACME-2027", group=contract)
+@CONTRACT
+@click.option("--text", "as_text", is_flag=True, help="The file as it was proposed.")
+def show(cli: Session, number: str, as_text: bool) -> None:
+    """Show what is in force, its commitments and tranches, and what was done."""
+    found = cli.client.contracts.get(number)
+    if as_text and not cli.json:
+        click.echo(found["text"], nl=False)
+        return
+    _show(cli, found)
+
+
+@leaf("deliver", "comptoir contract deliver ACME-2027 first", group=contract)
+@CONTRACT
+@ABOUT
+@NOTE
+def deliver(cli: Session, number: str, about: str, note: str) -> None:
+    """Say that a tranche is delivered: from now on it can be accepted or rejected."""
+    _act(cli, number, "deliver", about, note)
+
+
+@leaf("accept", "comptoir contract accept ACME-2027 first", group=contract)
+@CONTRACT
+@ABOUT
+@NOTE
+def accept(cli: Session, number: str, about: str, note: str) -> None:
+    """Accept a delivered tranche. Silence accepts it, too, once its time has passed."""
+    _act(cli, number, "accept", about, note)
+
+
+@leaf("reject", 'comptoir contract reject ACME-2027 first --note "2 nodes down"', group=contract)
+@CONTRACT
+@ABOUT
+@NOTE
+def reject(cli: Session, number: str, about: str, note: str) -> None:
+    """Reject a delivered tranche; it is delivered again."""
+    _act(cli, number, "reject", about, note)
+
+
+@leaf("cancel", "comptoir contract cancel ACME-2027 second --yes", group=contract)
+@CONTRACT
+@ABOUT
+@NOTE
+@click.option("--yes", is_flag=True, help="Go ahead without asking.")
+def cancel(cli: Session, number: str, about: str, note: str, yes: bool) -> None:
+    """Cancel a tranche that is late by more than its grace, with what depends on it."""
+    cli.confirm(f"cancel tranche {about} of {number} for good", yes)
+    _act(cli, number, "cancel", about, note)
+
+
+@leaf("exercise", "comptoir contract exercise ACME-2027 more", group=contract)
+@CONTRACT
+@ABOUT
+@NOTE
+def exercise(cli: Session, number: str, about: str, note: str) -> None:
+    """Use an option to expand, before its date."""
+    _act(cli, number, "exercise", about, note)
+
+
+@leaf("exit", "comptoir contract exit ACME-2027 --at 2028-06-01T00:00:00Z --yes", group=contract)
+@CONTRACT
+@click.option("--at", type=Instant(), help="When; as soon as the notice allows if not said.")
+@NOTE
+@click.option("--yes", is_flag=True, help="Go ahead without asking.")
+def exit_(cli: Session, number: str, at: str | None, note: str, yes: bool) -> None:
+    """Give notice: the contract ends early, as it allows."""
+    cli.confirm(f"end {number} early", yes)
+    _act(cli, number, "exit", "", note, at)
+
+
+def _act(cli: Session, number: str, act: str, about: str, note: str, at: str | None = None) -> None:
+    done = cli.client.contracts.act(number, act, about, at, note)
+    what = f"{act} {about}".strip()
+    cli.record(done, f"{number}: {what}, effective {cli.times.when(done['effective_at'])}")
+
+
+def _read(path: Path, text: str) -> "ContractFile":
+    from comptoir.sales.contract_file import read_contract_file
+
+    with telling(path):
+        return read_contract_file(path.name, text)
+
+
+def _summary(file: "ContractFile") -> dict[str, Any]:
+    from comptoir.units.wire import instant, money
+
+    return {
+        "contract": file.number,
+        "direction": file.direction,
+        "party": file.party,
+        "currency": file.currency,
+        "effective": instant(file.effective_from_ms),
+        "until": instant(file.until_ms),
+        "prices": len(file.body.prices),
+        "commitments": [
+            {"name": one.name, "type": one.type, "amount": money(one.micros)}
+            for one in file.body.commitments
+        ],
+        "tranches": [one.name for one in file.body.tranches],
+    }
+
+
+def _said(file: "ContractFile") -> list[tuple[str, str]]:
+    summary = _summary(file)
+    fields = [("from", f"{summary['effective'][:10]} until {summary['until'][:10]}")]
+    fields += [
+        (one["name"], f"{one['type']}, {money(one['amount'], file.currency)}")
+        for one in summary["commitments"]
+    ]
+    fields += [
+        (one.name, f"{one.accelerators:,} x {one.kind} {_day(one.delivery_at_ms)}")
+        for one in file.body.tranches
+    ]
+    if file.body.prices:
+        fields.append(("prices", counted(len(file.body.prices), "agreed price")))
+    return fields
+
+
+def _day(instant_ms: int) -> str:
+    from comptoir.units.time import format_instant
+
+    return format_instant(instant_ms)[:10]
+
+
+def _told(cli: Session, made: ContractProposed, verb: str) -> None:
+    version = made["version"]
+    fields = [
+        ("with", made["party"]),
+        ("from", f"{version['effective_from'][:10]} until {version['ends_at'][:10]}"),
+    ]
+    if verb == "proposed":
+        fields.append(("next", f"comptoir contract approve {made['number']} {version['number']}"))
+    cli.record(made, f"{verb} {made['number']} version {version['number']}", fields)
+
+
+def _show(cli: Session, found: ContractDetail) -> None:
+    if cli.json:
+        cli.record(found, "")
+        return
+    way = "sold to" if found["direction"] == "sold" else "bought from"
+    fields = [
+        (way, found["party"]),
+        ("until", found["ends_at"][:10]),
+        ("versions", ", ".join(f"{one['number']} {one['state']}" for one in found["versions"])),
+    ]
+    if found["inbound"]:
+        fields.append(("inbound", ", ".join(found["inbound"])))
+    for one in found["commitments"]:
+        left = money(one["left"], found["currency"])
+        waits = "" if one["alive"] else f", waits for {one['tranche']}"
+        fields.append((one["name"], f"{one['type']}, {left} left{waits}"))
+    for tranche in found["tranches"]:
+        size = f"{tranche['accelerators']:,} x {tranche['kind']}"
+        deemed = " (deemed)" if tranche["deemed"] else ""
+        fields.append((tranche["name"], f"{size} {tranche['state']}{deemed}"))
+    cli.record(found, f"{found['number']} version {found['version']}   {found['state']}", fields)
+    _show_prices(cli, found)
+
+
+def _show_prices(cli: Session, found: ContractDetail) -> None:
+    from comptoir.cli.output import Column, text
+
+    if not found["prices"]:
+        return
+    columns = [
+        text("kind"),
+        text("class", "lease_class"),
+        text("site"),
+        text("term"),
+        Column("from", lambda row: row["starts_at"][:10]),
+        Column("until", lambda row: row["ends_at"][:10]),
+        Column("price", lambda row: _price(row, found["currency"]), right=True),
+    ]
+    cli.table(found["prices"], columns, "agreed prices")
+
+
+def _price(row: Any, currency: str) -> str:
+    if row["factor"] is not None:
+        return f"list x {row['factor']}"
+    return money(row["price_per_accelerator_hour"], currency)
