@@ -30,9 +30,10 @@ LEAST_MS: tuple[tuple[LeaseTerm, int], ...] = (
 
 def term_of(length_ms: int | None) -> LeaseTerm:
     """The term of a lease that lasts so long; None: it has no end."""
-    for term, least_ms in LEAST_MS:
-        if length_ms is not None and length_ms >= least_ms:
-            return term
+    if length_ms is not None:
+        for term, least_ms in LEAST_MS:
+            if length_ms >= least_ms:
+                return term
     return LeaseTerm.HOUR
 
 
