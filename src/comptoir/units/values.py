@@ -17,6 +17,9 @@ from comptoir.units.errors import invariant
 
 T = TypeVar("T")
 
+_COPY: dict[type[Any], tuple[Callable[[Any], Any], bool]] = {}
+"""How a draft with the fields of a `quick` value is made, and whether its class checks them."""
+
 _READ: dict[type[Any], tuple[Callable[[Any], tuple[Any, ...]], dict[str, int]]] = {}
 """How the fields of a class are read at once, and where each stands."""
 
@@ -39,6 +42,7 @@ def quick(cls: type[T]) -> type[T]:
         "_draft": type(cls.__name__, (), {"__slots__": names}),
         "_final": cls,
         "_become": object.__setattr__,
+        "_new": object.__new__,
         **{f"_default_{part.name}": part.default for part in parts},
     }
     lines = [
@@ -47,9 +51,14 @@ def quick(cls: type[T]) -> type[T]:
         *(f"    self.{name} = {name}" for name in names),
         "    self.__class__ = _final",
     ]
-    if hasattr(cls, "__post_init__"):
+    checked = hasattr(cls, "__post_init__")
+    if checked:
         lines.append("    self.__post_init__()")
+    lines += ["def copy(value):", "    draft = _new(_draft)"]
+    lines += [f"    draft.{name} = value.{name}" for name in names]
+    lines.append("    return draft")
     exec("\n".join(lines), scope)
+    _COPY[cls] = scope["copy"], checked
     made = scope["__init__"]
     made.__annotations__ = cls.__init__.__annotations__
     cls.__init__ = made  # type: ignore[method-assign]
@@ -71,6 +80,15 @@ else:
         else:
             return value
         cls = type(value)
+        if cls in _COPY:
+            copy, checked = _COPY[cls]
+            draft = copy(value)
+            for name, new in changes.items():
+                setattr(draft, name, new)
+            draft.__class__ = cls
+            if checked:
+                draft.__post_init__()
+            return draft
         if cls not in _READ:
             names = [part.name for part in fields(cls)]
             _READ[cls] = attrgetter(*names), {name: at for at, name in enumerate(names)}
