@@ -4,11 +4,8 @@ Each stage reads what the one before wrote, in one transaction, so that usage an
 ledger can never tell two stories.
 """
 
-from functools import partial
-
-from comptoir.billing.accruals import Accrual, accrue
-from comptoir.desk.money_memory import TierUse, tier_key
-from comptoir.desk.terms import segment_of
+from comptoir.desk.charging import charge_usage
+from comptoir.desk.topping_up import settle_late
 from comptoir.desk.transaction import Transaction
 from comptoir.leases.allocation import Allocation
 from comptoir.leases.jobs import Attempt
@@ -21,9 +18,6 @@ from comptoir.metering.usage import (
     delivered_usage,
     occupied_usage,
 )
-from comptoir.pricing.charges import Charge, ChargeRow, PricedPiece, price_usage
-from comptoir.pricing.segments import Segment
-from comptoir.units.ids import AccrualId, TenantId
 from comptoir.units.values import replace
 
 
@@ -86,107 +80,13 @@ def book_usage(tx: Transaction, event: UsageEvent) -> None:
             ledger.accelerator_ms(event.kind),
             event.accelerator_ms,
         )
-    used = partial(_used_before, tx, event.tenant_id)
-    for piece in price_usage(event, partial(segment_of, tx.book), used):
-        postings += _charge(tx, event, piece, ChargeRow.USAGE)
+    billed, charged = charge_usage(tx, event)
     tx.post(
         f"usage:{event.source}:{event.event_id}",
         "usage",
         f"{event.measure} {event.kind} for {event.lease_id}",
         event.ends_at_ms,
-        postings,
+        postings + charged,
     )
-
-
-def _used_before(tx: Transaction, tenant_id: TenantId, segment: Segment) -> int:
-    kept = tx.book.money.tier_uses.get(tier_key(tenant_id, segment))
-    return 0 if kept is None else kept.accelerator_ms
-
-
-def _charge(
-    tx: Transaction, event: UsageEvent, piece: PricedPiece, row: ChargeRow
-) -> tuple[ledger.Posting, ...]:
-    accrual, postings = accrue(
-        _open_accrual(tx, event, piece, row),
-        piece.starts_at_ms,
-        piece.ends_at_ms,
-        piece.accelerator_ms,
-        piece.numerator,
-        piece.list_numerator,
-    )
-    tx.book.money.accruals.put(accrual)
-    if piece.segment.tiered:
-        _count_use(tx, event.tenant_id, piece)
-    tx.append(
-        "charge",
-        Charge(
-            tx.book.next_seq("charge"),
-            event.seq,
-            accrual.id,
-            piece.rate.id,
-            event.tenant_id,
-            event.lease_id,
-            event.lease_class,
-            event.kind,
-            event.measure,
-            piece.starts_at_ms,
-            piece.ends_at_ms,
-            piece.accelerator_ms,
-            piece.price_nanos,
-            piece.numerator,
-            accrual.currency,
-            accrual.correction,
-            piece.contract_version_id,
-            piece.list_price_nanos,
-            piece.list_numerator,
-            event.site,
-            event.term,
-            piece.rate.sku,
-            row,
-        ),
-    )
-    return postings
-
-
-def _count_use(tx: Transaction, tenant_id: TenantId, piece: PricedPiece) -> None:
-    key = tier_key(tenant_id, piece.segment)
-    used = tx.book.money.tier_uses.get(key)
-    before = 0 if used is None else used.accelerator_ms
-    tx.book.money.tier_uses.put(TierUse(*key, before + piece.accelerator_ms))
-
-
-def _open_accrual(
-    tx: Transaction, event: UsageEvent, piece: PricedPiece, row: ChargeRow
-) -> Accrual:
-    period, rate_id = piece.segment.period_ms, piece.rate.id
-    version, price = piece.contract_version_id, piece.price_nanos
-    mark = tx.book.money.billing_marks.get(event.tenant_id)
-    late = mark is not None and piece.ends_at_ms <= mark.invoiced_until_ms
-    for found in tx.book.money.accruals_by_lease.each(event.lease_id):
-        if (
-            found.invoice_id is None
-            and found.rate_id == rate_id
-            and found.price_nanos == price
-            and found.service_month_ms == period
-            and found.correction is late
-            and found.contract_version_id == version
-            and found.row is row
-        ):
-            return found
-    return Accrual(
-        id=AccrualId(tx.new_id("ac")),
-        tenant_id=event.tenant_id,
-        lease_id=event.lease_id,
-        rate_id=rate_id,
-        lease_class=event.lease_class,
-        kind=event.kind,
-        measure=event.measure,
-        price_nanos=price,
-        currency=tx.book.money.rate_cards[piece.rate.rate_card_id].currency,
-        service_month_ms=period,
-        first_at_ms=piece.starts_at_ms,
-        last_at_ms=piece.ends_at_ms,
-        correction=late,
-        contract_version_id=version,
-        row=row,
-    )
+    if billed:
+        settle_late(tx, event, billed)

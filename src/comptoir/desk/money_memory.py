@@ -57,6 +57,20 @@ class TierUse:
     accelerator_ms: int
 
 
+@quick
+@dataclass(frozen=True, slots=True)
+class TopUp:
+    """What minimum and granularity added to a lease that is over: see `desk/topping_up.py`."""
+
+    lease_id: LeaseId
+    rate_id: RateId
+    ends_at_ms: int
+    site: str
+    accelerators: int
+    billed_accelerator_ms: int
+    top_up_accelerator_ms: int
+
+
 def tier_key(tenant_id: TenantId, segment: Segment) -> tuple[TenantId, RateId, int, str]:
     """By what the use of tiers is counted."""
     assert segment.priced is not None
@@ -80,9 +94,10 @@ class MoneyBook:
         self.tier_uses = Table[tuple[TenantId, RateId, int, str], TierUse](
             "tier_use", lambda r: (r.tenant_id, r.rate_id, r.period_ms, r.prices), journal
         )
+        self.top_ups = Table[LeaseId, TopUp]("top_up", lambda r: r.lease_id, journal)
         self.tables: tuple[Table[Any, Any], ...] = (
             self.rate_cards, self.rates, self.accruals, self.balances, self.series,
-            self.billing_marks, self.tier_uses,
+            self.billing_marks, self.tier_uses, self.top_ups,
         )  # fmt: skip
         self.rates_by_line = Index[tuple[RateCardId, str, LeaseClass], Rate](
             self.rates,
@@ -113,3 +128,6 @@ class MoneyBook:
             assert isinstance(accrual, Accrual)
             if accrual.invoice_id is not None:
                 self.accruals.evict(accrual.id)
+        for added in rows.get("top_up", ()):
+            assert isinstance(added, TopUp)
+            self.top_ups.evict(added.lease_id)

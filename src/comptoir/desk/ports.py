@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from comptoir.billing.accruals import Accrual
 from comptoir.desk.engine_port import Engine as Engine
 from comptoir.fleet.checks import CheckResult
 from comptoir.fleet.nodes import Node
@@ -152,6 +153,10 @@ class Store(Protocol):
 
     def find_allocation_of(self, lease_id: LeaseId) -> Allocation | None:
         """Any committed allocation of a lease that was delivered."""
+        ...
+
+    def find_accruals(self, lease_id: LeaseId) -> Sequence[Accrual]:
+        """All that a lease has been billed, invoiced or not."""
         ...
 
     def find_told(

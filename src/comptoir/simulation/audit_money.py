@@ -4,8 +4,8 @@ import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from itertools import pairwise
+
+from comptoir.simulation.audit_charges import charge_problems, month_of
 
 PER_MICRO = 3_600_000 * 1_000
 MINOR = {"USD": 10_000, "EUR": 10_000}
@@ -19,7 +19,7 @@ def money_problems(rows: sqlite3.Connection) -> Iterator[str]:
     accruals = {row["id"]: row for row in rows.execute("SELECT * FROM accrual")}
     yield from _delivered_once(rows, usage)
     yield from _occupied_once(rows, usage)
-    yield from _charges(rows, usage, charges)
+    yield from charge_problems(rows, usage, charges)
     yield from _accruals(charges, accruals)
     yield from _ledger(rows)
     yield from _balances(rows, usage, accruals)
@@ -97,90 +97,6 @@ def _lost_at(rows: sqlite3.Connection) -> dict[tuple[str, str], int]:
     }
 
 
-def _month(at_ms: int) -> tuple[int, int]:
-    """The first instants of the UTC month that holds `at_ms` and of the next."""
-    day = datetime.fromtimestamp(at_ms // 1000, UTC)
-    this = datetime(day.year, day.month, 1, tzinfo=UTC)
-    following = datetime(day.year + day.month // 12, day.month % 12 + 1, 1, tzinfo=UTC)
-    return int(this.timestamp()) * 1000, int(following.timestamp()) * 1000
-
-
-def _charges(
-    rows: sqlite3.Connection, usage: list[sqlite3.Row], charges: list[sqlite3.Row]
-) -> Iterator[str]:
-    """Each usage event has exactly the charges that the rates say, to the last numerator."""
-    cards = {row["id"]: row["rate_card_id"] for row in rows.execute("SELECT * FROM tenant")}
-    rates: dict[tuple[str, str, str], list[sqlite3.Row]] = defaultdict(list)
-    for rate in rows.execute("SELECT * FROM rate WHERE state = 'approved'"):
-        rates[rate["rate_card_id"], rate["kind"], rate["lease_class"]].append(rate)
-    found: dict[int, list[tuple[int, int, int, int, int]]] = defaultdict(list)
-    for row in charges:
-        found[row["usage_seq"]].append(
-            (row["starts_at_ms"], row["ends_at_ms"], row["accelerator_ms"], row["price_nanos"],
-             int(row["numerator"]))
-        )  # fmt: skip
-    used: dict[tuple[str, str, int], int] = defaultdict(int)
-    for event in usage:
-        line = rates[cards[event["tenant_id"]], event["kind"], event["lease_class"]]
-        expected = _expected(event, line, used)
-        if found.pop(event["seq"], []) != expected:
-            yield f"usage {event['seq']} should be charged {expected}"
-    if found:
-        yield f"charges without usage: {sorted(found)}"
-
-
-TERMS = ["hour", "day", "month", "one_year", "three_years"]
-
-
-def _rank(rate: sqlite3.Row, event: sqlite3.Row, at_ms: int) -> tuple[int, bool, int] | None:
-    """How close a rate is to what it would price; None: it does not price it."""
-    term = TERMS.index(rate["term"])
-    if (
-        rate["effective_from_ms"] > at_ms
-        or rate["site"] not in ("", event["site"])
-        or term > TERMS.index(event["term"])
-        or rate["sku"] != "accelerator"
-    ):
-        return None
-    return term, rate["site"] != "", rate["effective_from_ms"]
-
-
-def _expected(
-    event: sqlite3.Row, line: list[sqlite3.Row], used: dict[tuple[str, str, int], int]
-) -> list[tuple[int, int, int, int, int]]:
-    start, end, whole = event["starts_at_ms"], event["ends_at_ms"], event["accelerator_ms"]
-    cuts = {start, end} | {
-        r["effective_from_ms"] for r in line if start < r["effective_from_ms"] < end
-    }
-    month = _month(start)[1]
-    while month < end:
-        cuts.add(month)
-        month = _month(month)[1]
-    pieces, before = [], 0
-    ordered = sorted(cuts)
-    for low, high in pairwise(ordered):
-        so_far = whole * (high - start) // (end - start)
-        share, before = so_far - before, so_far
-        ranked = [(rank, r) for r in line if (rank := _rank(r, event, low)) is not None]
-        rate = max(ranked, key=lambda pair: pair[0])[1]
-        if rate["measure"] == event["measure"] and share:
-            key = event["tenant_id"], rate["id"], _month(low)[0]
-            for price, part in _by_tier(rate, used[key], share):
-                pieces.append((low, high, part, price, part * price))
-            used[key] += share
-    return pieces
-
-
-def _by_tier(rate: sqlite3.Row, used: int, share: int) -> Iterator[tuple[int, int]]:
-    """The prices of what follows `used`, and how much falls under each."""
-    steps = [(0, rate["price_nanos"]), *map(tuple, json.loads(rate["tiers"]))]
-    for at, (begins, price) in enumerate(steps):
-        ends = steps[at + 1][0] if at + 1 < len(steps) else used + share
-        part = min(used + share, ends) - max(used, begins)
-        if part > 0:
-            yield price, part
-
-
 def _accruals(charges: list[sqlite3.Row], accruals: dict[str, sqlite3.Row]) -> Iterator[str]:
     """An accrual is the sum of its charges and has posted its floor."""
     numerators: dict[str, int] = defaultdict(int)
@@ -195,7 +111,7 @@ def _accruals(charges: list[sqlite3.Row], accruals: dict[str, sqlite3.Row]) -> I
         )  # fmt: skip
         if any(accrual[name] != row[name] for name in same):
             yield f"charge {row['seq']} does not belong to accrual {accrual['id']}"
-        if accrual["service_month_ms"] != _month(row["starts_at_ms"])[0]:
+        if accrual["service_month_ms"] != month_of(row["starts_at_ms"])[0]:
             yield f"charge {row['seq']} lies in another month than accrual {accrual['id']}"
     for accrual in accruals.values():
         if int(accrual["numerator"]) != numerators[accrual["id"]]:

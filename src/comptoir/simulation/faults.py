@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from comptoir.billing.accruals import Accrual
 from comptoir.desk.ports import Changes, CommitUnknown, Event, Loaded, StoredAnswer
 from comptoir.leases.allocation import Allocation
 from comptoir.metering.usage import UsageEvent
@@ -151,6 +152,10 @@ class FaultyStore:
     def find_allocation_of(self, lease_id: LeaseId) -> Allocation | None:
         """As the real one."""
         return self.real.find_allocation_of(lease_id)
+
+    def find_accruals(self, lease_id: LeaseId) -> Sequence[Accrual]:
+        """As the real one."""
+        return self.real.find_accruals(lease_id)
 
     def find_told(
         self, types: Sequence[str], tenant_id: str | None, after: int, most: int

@@ -13,6 +13,7 @@ import tempfile
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Engine
 
@@ -30,14 +31,17 @@ from comptoir.desk.requests import (
 )
 from comptoir.fleet.conditions import OPEN, Conditions
 from comptoir.leases.lease import LeaseClass
+from comptoir.leases.term import LeaseTerm
 from comptoir.metering.usage import Measure
+from comptoir.pricing.tiers import Tier
 from comptoir.simulation.clock import START_MS, SeededEntropy, VirtualClock
 from comptoir.store.opening import create_tables, sqlite_engine
 from comptoir.store.sql_store import SqlStore
 from comptoir.tenants.parties import SYSTEM, Role, TenantKind
 from comptoir.tenants.subscriptions import SubscriptionKind
-from comptoir.units.ids import RateCardId, UserId
+from comptoir.units.ids import UserId
 from comptoir.units.recurrence import parse_recurrence
+from comptoir.units.time import MS_PER_HOUR
 
 PRICES = {
     "cpu-core": (9_999_999_937, Measure.DELIVERED),
@@ -45,6 +49,17 @@ PRICES = {
     "mi300x": (1_930_000_011, Measure.BUSY),
 }
 """Kind -> nanos per accelerator-hour, and what is billed: one kind bills telemetry."""
+
+LISTED: dict[LeaseClass, dict[str, Any]] = {
+    LeaseClass.ON_DEMAND: {"granularity_s": 60, "minimum_s": 90},
+    LeaseClass.SPOT: {"tiers": (Tier(MS_PER_HOUR, 7_777_777_777),)},
+}
+CLOSER: tuple[dict[str, Any], ...] = (
+    {"lease_class": LeaseClass.RESERVED, "term": LeaseTerm.DAY, "minimum_s": 3_600},
+    {"lease_class": LeaseClass.RESERVED, "site": "site-1", "granularity_s": 7},
+    {"lease_class": LeaseClass.INTERNAL, "site": "site-1", "tiers": (Tier(MS_PER_HOUR, 3),)},
+)
+"""What the card in dollars has beside plain rates: steps, tiers, a term, a site."""
 
 SELLING_WINDOWS = tuple(
     parse_recurrence(f"daily {hour:02d}:00 to {hour:02d}:25 UTC") for hour in range(24)
@@ -117,10 +132,17 @@ def _open_book(desk: Desk) -> None:
     desk.call("create_user", CreateUser("approver", (Role.APPROVER, Role.FINANCE)))
     cards = {card.name: card for card in desk.book.money.rate_cards}
     people = {user.name: user for user in desk.book.users}
+    approver = people["approver"].id
     for card in cards.values():
         for kind, (price, measure) in PRICES.items():
             for lease_class in LeaseClass:
-                _rate(desk, card.id, kind, lease_class, price, measure, people["approver"].id)
+                more = LISTED.get(lease_class, {}) if card.currency == "USD" else {}
+                _rate(
+                    desk, ProposeRate(card.id, kind, lease_class, price, measure, **more), approver
+                )
+            for closer in CLOSER if card.currency == "USD" else ():
+                rate = ProposeRate(card.id, kind, price_nanos=price // 2, measure=measure, **closer)
+                _rate(desk, rate, approver)
     for slug, tenant_kind, card_name in TENANTS:
         tenant = desk.call(
             "create_tenant", CreateTenant(slug, slug.title(), tenant_kind, cards[card_name].id)
@@ -149,14 +171,6 @@ def _nodes(prefix: str, sizes: tuple[int, ...], engine: str) -> tuple[NewNode, .
     )
 
 
-def _rate(
-    desk: Desk,
-    card: RateCardId,
-    kind: str,
-    lease_class: LeaseClass,
-    price: int,
-    measure: Measure,
-    approver: UserId,
-) -> None:
-    rate = desk.call("propose_rate", ProposeRate(card, kind, lease_class, price, measure))
+def _rate(desk: Desk, proposed: ProposeRate, approver: UserId) -> None:
+    rate = desk.call("propose_rate", proposed)
     desk.call("approve_rate", RateRef(rate.id), replace(SYSTEM, user_id=approver))

@@ -38,8 +38,10 @@ from comptoir.fleet.conditions import Conditions, SoldTo
 from comptoir.fleet.files import Block, FileLease, FleetFile, Span
 from comptoir.fleet.topology import Fabric
 from comptoir.leases.lease import Lease, LeaseClass, LeaseState
+from comptoir.leases.term import LeaseTerm
 from comptoir.metering.usage import Measure
 from comptoir.pricing.rates import RateState
+from comptoir.pricing.tiers import Tier
 from comptoir.simulation.clock import VirtualClock
 from comptoir.simulation.entitling import Entitling
 from comptoir.simulation.machines import Machines
@@ -51,7 +53,9 @@ from comptoir.tenants.parties import Actor, Tenant
 from comptoir.units.errors import ComptoirError
 from comptoir.units.ids import NodeId
 from comptoir.units.recurrence import Recurrence
-from comptoir.units.time import month_start_ms
+from comptoir.units.time import MS_PER_HOUR, month_start_ms
+
+TIERS = (Tier(MS_PER_HOUR, 5), Tier(2 * MS_PER_HOUR, 1_111_111_111))
 
 GRANT = "nsf-2026"
 
@@ -271,6 +275,9 @@ class Workload:
         request = ProposeRate(
             card.id, kind, rng.choice(list(LeaseClass)), rng.choice((0, 1, 77, 3_333_333_333)),
             rng.choice((PRICES[kind][1], *Measure)), rng.choice((None, later)),
+            rng.choice(("", "", "site-1")), rng.choice((*LeaseTerm, LeaseTerm.HOUR)),
+            tiers=rng.choice(((), TIERS)), minimum_s=rng.choice((0, 0, 45)),
+            granularity_s=rng.choice((0, 0, 11)),
         )  # fmt: skip
         return self._ask("propose_rate", request, "seller")
 

@@ -15,7 +15,7 @@ from sqlalchemy import (
 
 from comptoir.billing.accruals import Accrual
 from comptoir.billing.invoices import Invoice, InvoiceKind, InvoiceLine
-from comptoir.desk.money_memory import Balance, BillingMark, Series, TierUse
+from comptoir.desk.money_memory import Balance, BillingMark, Series, TierUse, TopUp
 from comptoir.leases.lease import LeaseClass
 from comptoir.leases.term import LeaseTerm
 from comptoir.metering.usage import Measure, UsageEvent
@@ -102,6 +102,17 @@ tier_use = Table(
 balance = Table("balance", metadata, _id("account"), _id("unit"), _ms("amount"))
 series = Table("series", metadata, _id("name"), _int("last"))
 billing_mark = Table("billing_mark", metadata, _id("tenant_id"), _ms("invoiced_until_ms"))
+top_up = Table(
+    "top_up",
+    metadata,
+    _id("lease_id"),
+    _text("rate_id"),
+    _ms("ends_at_ms"),
+    _text("site"),
+    _int("accelerators"),
+    _ms("billed_accelerator_ms"),
+    _ms("top_up_accelerator_ms"),
+)
 usage = Table(
     "usage",
     metadata,
@@ -224,6 +235,7 @@ MONEY: dict[str, Mapped] = {
     "series": Mapped(series, Series, {}),
     "billing_mark": Mapped(billing_mark, BillingMark, {}),
     "tier_use": Mapped(tier_use, TierUse, {}),
+    "top_up": Mapped(top_up, TopUp, {}),
     "usage": Mapped(usage, UsageEvent, {}),
     "charge": Mapped(charge, Charge, {}),
     "invoice": Mapped(invoice, Invoice, {"lines": _lines}),

@@ -15,6 +15,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
+from comptoir.billing.accruals import Accrual
 from comptoir.desk.ports import Changes, CommitUnknown, Event, Loaded, StaleBook, StoredAnswer
 from comptoir.leases.allocation import Allocation
 from comptoir.metering.usage import UsageEvent
@@ -22,6 +23,7 @@ from comptoir.store import tables
 from comptoir.store.mapping import from_row
 from comptoir.store.room import Room
 from comptoir.store.statements import (
+    ACCRUALS,
     ANSWERS,
     BOOK,
     LAST_AT,
@@ -122,6 +124,10 @@ class SqlStore:
             for event in self._many("usage", USAGE, {"source": source, "ids": chunk}):
                 found[event.event_id] = event
         return found
+
+    def find_accruals(self, lease_id: LeaseId) -> Sequence[Accrual]:
+        """All that a lease has been billed, invoiced or not."""
+        return self._many("accrual", ACCRUALS, {"lease_id": lease_id})
 
     def find_told(
         self, types: Sequence[str], tenant_id: str | None, after: int, most: int

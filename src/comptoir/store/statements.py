@@ -110,6 +110,8 @@ USAGE = select_rows("usage").where(
     tables.usage.c.event_id.in_(bindparam("ids", expanding=True)),
 )
 
+ACCRUALS = select_rows("accrual").where(tables.accrual.c.lease_id == bindparam("lease_id"))
+
 
 @cache
 def live_statements() -> Mapping[str, Any]:

@@ -11,6 +11,7 @@ from comptoir.desk.metered import meter_allocation, meter_attempt
 from comptoir.desk.operations.breaking import bound_breaches, close_breaches
 from comptoir.desk.operations.gating import gate_between_tenants
 from comptoir.desk.operations.lost import lose_allocation
+from comptoir.desk.topping_up import top_up_lease
 from comptoir.desk.transaction import Transaction
 from comptoir.fleet.states import NodeState
 from comptoir.leases.allocation import Allocation
@@ -153,6 +154,7 @@ def fence(tx: Transaction, lease: Lease) -> Lease:
     What is lost is fenced with its node, whoever's it was; on a node that nobody sees, nothing
     is billed since it was last seen.
     """
+    last = (0, "")
     for allocation in tx.book.allocations_of(lease.id):
         if allocation.fenced_at_ms is not None or allocation.lost:
             continue
@@ -167,6 +169,8 @@ def fence(tx: Transaction, lease: Lease) -> Lease:
             allocation = replace(allocation, delivered_until_ms=until)
         allocation = tx.book.allocations.put(replace(allocation, fenced_at_ms=tx.now_ms))
         meter_allocation(tx, lease, allocation, until)
+        if allocation.delivered_from_ms is not None:
+            last = max(last, (until, node.site))
         gate_between_tenants(tx, node.id, lease.tenant_id)
     back = comes_back(lease, tx.now_ms)
     state = LeaseState.WAITING if back else LeaseState.ENDED
@@ -182,6 +186,8 @@ def fence(tx: Transaction, lease: Lease) -> Lease:
             lent=lease.lent and not back,
         )
     )
+    if last[0]:
+        top_up_lease(tx, moved, *last)
     close_breaches(tx, moved, tx.now_ms)
     if lease.reason is Reason.STRONGER_REQUEST:
         _count_reclaim(tx, lease)

@@ -39,6 +39,16 @@ def upgrade() -> None:
         sa.Column("prices", sa.String, primary_key=True),
         sa.Column("accelerator_ms", sa.BigInteger, nullable=False),
     )
+    op.create_table(
+        "top_up",
+        sa.Column("lease_id", sa.String, primary_key=True),
+        sa.Column("rate_id", sa.String, nullable=False),
+        sa.Column("ends_at_ms", sa.BigInteger, nullable=False),
+        sa.Column("site", sa.String, nullable=False),
+        sa.Column("accelerators", sa.Integer, nullable=False),
+        sa.Column("billed_accelerator_ms", sa.BigInteger, nullable=False),
+        sa.Column("top_up_accelerator_ms", sa.BigInteger, nullable=False),
+    )
 
 
 def downgrade() -> None:
