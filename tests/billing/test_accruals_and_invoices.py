@@ -1,26 +1,31 @@
 """An accrual has posted its floor; an invoice rounds each line once and clears what it bills."""
 
+from random import Random
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from comptoir.billing.accruals import Accrual, accrue
-from comptoir.billing.invoices import draw_up
+from comptoir.billing.drafts import (
+    DraftState,
+    InvoiceDraft,
+    fill,
+    finalise,
+    line_key,
+    whole,
+)
+from comptoir.billing.invoices import Invoice, InvoiceKind, NumberSeries, Party, settlement
 from comptoir.leases.lease import LeaseClass
 from comptoir.ledger.entries import Posting, sums_by_unit, unbilled
 from comptoir.metering.usage import Measure
-from comptoir.tenants.parties import Tenant, TenantKind, TenantState
-from comptoir.units.ids import AccrualId, InvoiceId, LeaseId, RateCardId, RateId, TenantId
+from comptoir.tenants.entities import HOUSE_ENTITY
+from comptoir.tenants.parties import TenantKind
+from comptoir.units.ids import AccrualId, InvoiceId, LeaseId, RateId, TenantId
 from comptoir.units.money import MINOR_DIGITS, NUMERATOR_PER_MICRO, floor_micros
 
 NOW = 1_790_000_000_000
 pieces = st.tuples(st.integers(1, 10**12), st.integers(0, 10**14))
 kinds = st.sampled_from(list(TenantKind))
-
-
-def tenant(kind: TenantKind) -> Tenant:
-    return Tenant(
-        TenantId("tn"), "acme", "Acme", kind, TenantState.ACTIVE, RateCardId("rc"), 0
-    )  # fmt: skip
 
 
 def opened(number: int, rate: int, month: int, correction: bool, currency: str) -> Accrual:
@@ -57,12 +62,34 @@ def test_an_accrual_has_posted_the_floor_of_its_sum(added: list[tuple[int, int]]
         assert not any(sums_by_unit(legs).values())
 
 
+def billed(
+    currency: str, made: list[Accrual], kind: TenantKind, slices: int = 1
+) -> tuple[Invoice, dict[str, int], tuple[Posting, ...]]:
+    """An invoice over accruals that were put into its draft in so many slices."""
+    chargeback = kind is TenantKind.TEAM
+    draft = InvoiceDraft(
+        InvoiceId("iv"), HOUSE_ENTITY, TenantId("tn"),
+        InvoiceKind.CHARGEBACK if chargeback else InvoiceKind.INVOICE, None, currency,
+        DraftState.FILLING, NOW, NOW, NOW,
+    )  # fmt: skip
+    ordered, placed = sorted(made, key=line_key), {}
+    size = -(-len(ordered) // slices)
+    for start in range(0, len(ordered), size):
+        draft, at = fill(draft, ordered[start : start + size])
+        placed |= {accrual.id: line for accrual, line in at.items()}
+    parties = Party("House"), Party("Acme")
+    series = NumberSeries(HOUSE_ENTITY, "ACME-2026", 6)
+    invoice, after = finalise(whole(draft, (), NOW), series, parties, (), NOW, NOW)
+    assert (invoice.number, after.last) == ("ACME-2026-000007", 7)
+    return invoice, placed, settlement(invoice, draft.unbilled_micros)
+
+
 @given(accruals(), kinds)
 def test_an_invoice_clears_what_it_bills_and_rounds_each_line_once(
     drawn: tuple[str, list[Accrual], list[Posting]], kind: TenantKind
 ) -> None:
     currency, made, accrued = drawn
-    invoice, placed, settled = draw_up(InvoiceId("iv"), tenant(kind), made, 1, NOW)
+    invoice, placed, settled = billed(currency, made, kind)
     assert invoice.total_micros == sum(line.amount_micros for line in invoice.lines)
     assert {line.number for line in invoice.lines} == set(placed.values())
     step = 10 ** (6 - MINOR_DIGITS[currency])
@@ -77,11 +104,11 @@ def test_an_invoice_clears_what_it_bills_and_rounds_each_line_once(
     assert not any(sums_by_unit(left).values())
 
 
-@given(accruals(), kinds)
-def test_the_same_accruals_make_the_same_invoice(
-    drawn: tuple[str, list[Accrual], list[Posting]], kind: TenantKind
+@given(accruals(), kinds, st.integers(1, 6), st.randoms())
+def test_the_same_accruals_make_the_same_invoice_in_any_order_and_any_slices(
+    drawn: tuple[str, list[Accrual], list[Posting]], kind: TenantKind, slices: int, rng: Random
 ) -> None:
-    _, made, _ = drawn
-    one, _, _ = draw_up(InvoiceId("iv"), tenant(kind), made, 1, NOW)
-    other, _, _ = draw_up(InvoiceId("iv"), tenant(kind), list(reversed(made)), 1, NOW)
+    currency, made, _ = drawn
+    one, _, _ = billed(currency, made, kind)
+    other, _, _ = billed(currency, rng.sample(made, len(made)), kind, slices)
     assert one == other

@@ -12,7 +12,8 @@ import pytest
 from sqlalchemy import BigInteger, Boolean, Integer, LargeBinary, text
 from sqlalchemy.exc import DBAPIError
 
-from comptoir.billing.invoices import Invoice, InvoiceLine
+from comptoir.billing.credit_notes import CreditLine
+from comptoir.billing.invoices import Invoice, InvoiceLine, LineType, Party, TaxLine
 from comptoir.desk.desk import Desk
 from comptoir.desk.ports import Changes, CommitUnknown, Event, StaleBook, StoredAnswer
 from comptoir.desk.requests import CreateTenant, Opening
@@ -39,13 +40,18 @@ from tests.servers.postgres import PostgresServer
 ODD_TEXT = "ünïcødé '\"; DROP TABLE lease; -- \u2028 🂡"
 LINE = InvoiceLine(
     1, ODD_TEXT, "h100-sxm", LeaseClass.SPOT, Measure.BUSY, RateId("ra_1"), 2**62, 1, 2, 3,
-    2**62, 10**59, 2**62, True,
+    2**62, 10**59, 2**62, True, LineType.TOP_UP, 1, "cv_1", ODD_TEXT,
 )  # fmt: skip
 CONTRACT = (Path(__file__).parents[2] / "examples/contracts/acme-2027.toml").read_text()
+PARTY = Party(ODD_TEXT, ("1 rue de Rivoli", ODD_TEXT), "FR", "FR40303265045")
 MAKERS: dict[str, Any] = {
     "roles": (Role.APPROVER, Role.FINANCE),
     "accelerators": (0, 3, 1023),
     "lines": (LINE,),
+    "taxes": (TaxLine("standard", "FR", 200_000, 2**62, 2**62, ODD_TEXT),),
+    "seller": PARTY,
+    "buyer": PARTY,
+    "credited_by_line": (0, 2**62),
     "lost": (8, 1024),
     "data": {"numbers": [1, 2], "word": ODD_TEXT, "none": None},
     "starts_at_ms": 1,
@@ -66,6 +72,7 @@ JSON_OF = {
     "environment": (("NAME", ODD_TEXT),),
     "paths": ("/a",),
 }
+OF_TABLE: dict[tuple[str, str], Any] = {("credit_note", "lines"): (CreditLine(1, ODD_TEXT, 2**62),)}
 
 
 def extreme(name: str, nulls: bool) -> Any:
@@ -81,7 +88,9 @@ def extreme(name: str, nulls: bool) -> Any:
         elif isinstance(kind, Word):
             made = list(kind.values)[-1]
         elif isinstance(kind, Json | Recurring | Choices):
-            made = MAKERS.get(field.name, JSON_OF.get(field.name))
+            made = OF_TABLE.get((name, field.name)) or MAKERS.get(
+                field.name, JSON_OF.get(field.name)
+            )
         elif isinstance(kind, Exact):
             made = -(10**60 - 1)
         elif isinstance(kind, BigInteger):

@@ -1,39 +1,62 @@
-"""Invoices and chargeback statements: open accruals become lines, each rounded once."""
+"""Invoices and chargeback statements: what is asked of whom, line by line, with its taxes.
+
+An invoice exists from the moment it is final: it has a number and is never edited. Before that
+there is a draft (`drafts`), which has none; what becomes of it afterwards is its status
+(`invoice_status`). Invariant: an invoice's total is the sum of its lines and taxes, and of its
+postings on the account that it asks.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 
-from comptoir.billing.accruals import Accrual
 from comptoir.leases.lease import LeaseClass
 from comptoir.ledger import entries as ledger
 from comptoir.ledger.entries import Posting
 from comptoir.metering.usage import Measure
-from comptoir.pricing.charges import ChargeRow
-from comptoir.tenants.parties import Tenant
 from comptoir.units.errors import invariant
-from comptoir.units.ids import InvoiceId, RateId, TenantId
-from comptoir.units.money import round_to_minor_micros
-from comptoir.units.time import MS_PER_S
+from comptoir.units.ids import InvoiceId, LegalEntityId, PeriodId, RateId, TenantId
+from comptoir.units.money import NUMERATOR_PER_MICRO, round_to_minor_micros
+
+PPM = 1_000_000
+PAYMENT_DAYS = 30
+"""After how many days an invoice is due."""
 
 
 class InvoiceKind(StrEnum):
-    """A customer is asked to pay; a team is shown what it used."""
+    """A customer is asked to pay, afterwards or ahead; a team is shown what it used."""
 
     INVOICE = "invoice"
+    PREPAYMENT = "prepayment"
     CHARGEBACK = "chargeback"
+
+
+class LineType(StrEnum):
+    """What a line is for. Drawdowns and credits are negative."""
+
+    USAGE = "usage"
+    TOP_UP = "top_up"
+    DRAWDOWN = "drawdown"
+    INSTALMENT = "instalment"
+    TRUE_UP = "true_up"
+    SLA_CREDIT = "sla_credit"
+    CARRIED = "carried"
+    """What would be asked below zero is the customer's credit instead."""
 
 
 @dataclass(frozen=True, slots=True)
 class InvoiceLine:
-    """One price of one rate in one month. `amount_micros` is whole minor units of the currency."""
+    """One rate of one contract version in one month, or what else is asked or given.
+
+    `amount_micros` is whole minor units of the currency; `numerator` is exact. `reference` is
+    the credit block, commitment or breach that a line of another type than usage is about.
+    """
 
     number: int
     description: str
     kind: str
-    lease_class: LeaseClass
-    measure: Measure
+    lease_class: LeaseClass | None
+    measure: Measure | None
     rate_id: RateId
     price_nanos: int
     starts_at_ms: int
@@ -43,6 +66,32 @@ class InvoiceLine:
     numerator: int
     amount_micros: int
     correction: bool
+    type: LineType = LineType.USAGE
+    service_month_ms: int = 0
+    contract_version_id: str = ""
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TaxLine:
+    """One treatment of an invoice's lines; nothing is asked where the recipient accounts for it."""
+
+    treatment: str
+    country: str
+    rate_ppm: int
+    base_micros: int
+    amount_micros: int
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """Who sells, or who buys, as an invoice has to say it."""
+
+    name: str
+    address: tuple[str, ...] = ()
+    country: str = ""
+    tax_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,116 +100,116 @@ class Invoice:
 
     id: InvoiceId
     number: str
+    entity_id: LegalEntityId
     series: str
     sequence: int
     kind: InvoiceKind
     tenant_id: TenantId
+    period_id: PeriodId | None
     currency: str
     starts_at_ms: int
     ends_at_ms: int
     issued_at_ms: int
+    due_at_ms: int
     total_micros: int
     lines: tuple[InvoiceLine, ...]
+    taxes: tuple[TaxLine, ...]
+    seller: Party
+    buyer: Party
+
+    @property
+    def net_micros(self) -> int:
+        """What is asked without taxes."""
+        return sum(line.amount_micros for line in self.lines)
 
 
-_WORDS = {
-    ChargeRow.USAGE: "{} accelerator-hours",
-    ChargeRow.TOP_UP: "accelerator-hours up to the minimum or the whole step",
-}
+@dataclass(frozen=True, slots=True)
+class NumberSeries:
+    """A number series of a legal entity, and the last number it gave."""
+
+    entity_id: LegalEntityId
+    name: str
+    last: int
+
+    def number(self, sequence: int) -> str:
+        """How the `sequence`-th of the series is called."""
+        return f"{self.name}-{sequence:06d}"
 
 
-def series_of(tenant: Tenant, issued_at_ms: int) -> str:
-    """The tenant's invoice series of the year: "ACME-2026"."""
-    year = datetime.fromtimestamp(issued_at_ms // MS_PER_S, UTC).year
-    return f"{tenant.slug.upper()}-{year}"
+def tax_line(
+    lines: Sequence[InvoiceLine], currency: str, treatment: str, country: str, ppm: int, note: str
+) -> TaxLine:
+    """The tax on lines: on their sum, rounded once."""
+    base = sum(line.amount_micros for line in lines)
+    return TaxLine(treatment, country, ppm, base, tax_on(base, ppm, currency), note)
 
 
-def draw_up(
-    invoice_id: InvoiceId,
-    tenant: Tenant,
-    accruals: Sequence[Accrual],
-    sequence: int,
-    issued_at_ms: int,
-) -> tuple[Invoice, dict[str, int], tuple[Posting, ...]]:
-    """The invoice over `accruals`, and the postings that settle them.
+def tax_on(base_micros: int, rate_ppm: int, currency: str) -> int:
+    """The tax on an amount, rounded once to the currency's minor unit."""
+    return round_to_minor_micros(base_micros * rate_ppm * (NUMERATOR_PER_MICRO // PPM), currency)
+
+
+def check_invoice(invoice: Invoice) -> Invoice:
+    """The invoice itself if it adds up.
+
+    Raises:
+        InvariantBroken: its total is not the sum of its lines and taxes, or its lines are not
+            numbered 1, 2, 3 ...
+    """
+    total = invoice.net_micros + sum(tax.amount_micros for tax in invoice.taxes)
+    invariant(
+        total == invoice.total_micros,
+        f"{invoice.number} asks {invoice.total_micros}, its lines and taxes make {total}",
+    )
+    numbers = [line.number for line in invoice.lines]
+    invariant(
+        numbers == [*range(1, len(numbers) + 1)], f"the lines of {invoice.number} are {numbers}"
+    )
+    return invoice
+
+
+def asked_of(kind: InvoiceKind, tenant_id: TenantId) -> ledger.Account:
+    """The account that an invoice asks: a customer's receivable, or a team's transfer."""
+    if kind is InvoiceKind.CHARGEBACK:
+        return ledger.internal_transfer(tenant_id)
+    return ledger.receivable(tenant_id)
+
+
+def settlement(invoice: Invoice, unbilled_micros: int) -> tuple[Posting, ...]:
+    """The postings that ask for an invoice.
 
     Args:
-        invoice_id: The new invoice's id.
-        tenant: Whose accruals these are.
-        accruals: Open ones, of one currency, at least one.
-        sequence: The next number of the tenant's series of this year.
-        issued_at_ms: Now.
-
-    Returns:
-        The invoice; the line number each accrual went to, by accrual id; postings that
-        clear `unbilled`, ask for whole minor units, and leave the rest in `rounding`.
+        invoice: With its number.
+        unbilled_micros: What stands on `unbilled` for its lines, exact: usage as it was posted,
+            less what was drawn and credited. What rounding makes of it more or less goes to
+            `rounding`.
     """
-    invariant(bool(accruals), "an invoice needs something to bill")
-    currency = accruals[0].currency
-    groups: dict[tuple[int, RateId, str, int, str, bool], list[Accrual]] = {}
-    for accrual in accruals:
-        invariant(accrual.currency == currency, "one invoice, one currency")
-        invariant(accrual.tenant_id == tenant.id, "one invoice, one tenant")
-        key = (
-            accrual.service_month_ms, accrual.rate_id, accrual.contract_version_id,
-            -accrual.price_nanos, accrual.row.value, accrual.correction,
-        )  # fmt: skip
-        groups.setdefault(key, []).append(accrual)
-    lines = tuple(
-        _line(number, groups[key], currency) for number, key in enumerate(sorted(groups), 1)
+    unit, asks = ledger.currency(invoice.currency), asked_of(invoice.kind, invoice.tenant_id)
+    unbilled = ledger.unbilled(invoice.tenant_id)
+    of_usage = sum(x.amount_micros for x in invoice.lines if _against(invoice, x) == unbilled)
+    postings = ledger.transfer(asks, unbilled, unit, of_usage)
+    postings += ledger.transfer(ledger.ROUNDING, unbilled, unit, unbilled_micros - of_usage)
+    for line in invoice.lines:
+        against = _against(invoice, line)
+        if against != unbilled:
+            postings += ledger.transfer(asks, against, unit, line.amount_micros)
+    for tax in invoice.taxes:
+        payable = ledger.tax_payable(invoice.entity_id)
+        postings += ledger.transfer(asks, payable, unit, tax.amount_micros)
+    posted = sum(leg.amount for leg in postings if leg.account == asks)
+    invariant(
+        posted == invoice.total_micros,
+        f"{invoice.number} asks {invoice.total_micros} and posts {posted}",
     )
-    placed = {
-        str(accrual.id): number
-        for number, key in enumerate(sorted(groups), 1)
-        for accrual in groups[key]
-    }
-    series = series_of(tenant, issued_at_ms)
-    invoice = Invoice(
-        id=invoice_id,
-        number=f"{series}-{sequence:06d}",
-        series=series,
-        sequence=sequence,
-        kind=InvoiceKind.CHARGEBACK if tenant.is_internal else InvoiceKind.INVOICE,
-        tenant_id=tenant.id,
-        currency=currency,
-        starts_at_ms=min(line.starts_at_ms for line in lines),
-        ends_at_ms=max(line.ends_at_ms for line in lines),
-        issued_at_ms=issued_at_ms,
-        total_micros=sum(line.amount_micros for line in lines),
-        lines=lines,
-    )
-    return invoice, placed, _settlement(invoice, tenant, accruals)
+    return postings
 
 
-def _line(number: int, accruals: Sequence[Accrual], currency: str) -> InvoiceLine:
-    first = accruals[0]
-    numerator = sum(accrual.numerator for accrual in accruals)
-    return InvoiceLine(
-        number=number,
-        description=f"{first.kind} {first.lease_class}, {_WORDS[first.row]}".format(first.measure),
-        kind=first.kind,
-        lease_class=first.lease_class,
-        measure=first.measure,
-        rate_id=first.rate_id,
-        price_nanos=first.price_nanos,
-        starts_at_ms=min(accrual.first_at_ms for accrual in accruals),
-        ends_at_ms=max(accrual.last_at_ms for accrual in accruals),
-        leases=len({accrual.lease_id for accrual in accruals}),
-        accelerator_ms=sum(accrual.accelerator_ms for accrual in accruals),
-        numerator=numerator,
-        amount_micros=round_to_minor_micros(numerator, currency),
-        correction=first.correction,
-    )
-
-
-def _settlement(
-    invoice: Invoice, tenant: Tenant, accruals: Sequence[Accrual]
-) -> tuple[Posting, ...]:
-    unit = ledger.currency(invoice.currency)
-    unbilled = ledger.unbilled(tenant.id)
-    account = ledger.internal_transfer if tenant.is_internal else ledger.receivable
-    posted = sum(accrual.posted_micros for accrual in accruals)
-    return (
-        *ledger.transfer(account(tenant.id), unbilled, unit, invoice.total_micros),
-        *ledger.transfer(ledger.ROUNDING, unbilled, unit, posted - invoice.total_micros),
-    )
+def _against(invoice: Invoice, line: InvoiceLine) -> ledger.Account:
+    """Where what a line asks comes from. What the close has posted stands on `unbilled`."""
+    if line.type is LineType.INSTALMENT:
+        return ledger.deferred_revenue(invoice.tenant_id)
+    if line.type is LineType.TRUE_UP:
+        return ledger.BREAKAGE
+    if line.type is LineType.CARRIED:
+        return ledger.customer_credit(invoice.tenant_id)
+    return ledger.unbilled(invoice.tenant_id)

@@ -7,6 +7,7 @@ names of the tables here are the names of the tables of the store.
 from dataclasses import dataclass
 
 from comptoir.desk.agenda import Agenda
+from comptoir.desk.close_memory import ClosingBook
 from comptoir.desk.contract_memory import ContractBook
 from comptoir.desk.credit_memory import CreditBook
 from comptoir.desk.money_memory import MoneyBook
@@ -101,6 +102,7 @@ class Memory:
         self.money = MoneyBook(journal)
         self.contracts = ContractBook(journal)
         self.credit = CreditBook(journal)
+        self.closing = ClosingBook(journal, self.money.accruals)
         self._make_entitlement_tables(journal)
         self._make_operating_tables(journal)
         self._make_subscriptions(journal)
@@ -110,6 +112,7 @@ class Memory:
             self.attempts, self.entitlements, self.policies, self.lending_marks, self.settings,
             self.reclaim_counts, self.subscriptions, *self.money.tables, *self.contracts.tables,
             *self.credit.tables,
+            *self.closing.tables,
         )  # fmt: skip
         self._index()
         self._index_losses()
@@ -389,6 +392,7 @@ class Memory:
         """Drop what the commit of `rows` has ended for good."""
         self.money.evict_ended(rows)
         self.contracts.evict_ended(rows)
+        self.closing.evict_ended(rows)
         for attempt in rows.get("attempt", ()):
             assert isinstance(attempt, Attempt)
             if attempt.forgotten:

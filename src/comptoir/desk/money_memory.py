@@ -1,4 +1,4 @@
-"""The live rows of money in memory: prices, accruals, balances, number series, billing marks.
+"""The live rows of money in memory: prices, accruals, balances, billing marks.
 
 A part of the book (`book.money`), with the same journal; what is settled is evicted after the
 commit that settled it. The names of the tables are those of the store.
@@ -30,19 +30,16 @@ class Balance:
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
-    """A number series and the last number it gave."""
-
-    name: str
-    last: int
-
-
-@dataclass(frozen=True, slots=True)
 class BillingMark:
-    """Up to when a tenant has been invoiced: older usage that turns up is a correction."""
+    """Up to when a tenant has been invoiced: older usage that turns up is a correction.
+
+    `closed_until_ms` is its cut, the end of the last period that was closed for it: nothing
+    counts before that any more.
+    """
 
     tenant_id: TenantId
     invoiced_until_ms: int
+    closed_until_ms: int = 0
 
 
 @quick
@@ -87,7 +84,6 @@ class MoneyBook:
         self.balances = Table[tuple[Account, Unit], Balance](
             "balance", lambda r: (r.account, r.unit), journal
         )
-        self.series = Table[str, Series]("series", lambda r: r.name, journal)
         self.billing_marks = Table[TenantId, BillingMark](
             "billing_mark", lambda r: r.tenant_id, journal
         )
@@ -96,8 +92,8 @@ class MoneyBook:
         )
         self.top_ups = Table[LeaseId, TopUp]("top_up", lambda r: r.lease_id, journal)
         self.tables: tuple[Table[Any, Any], ...] = (
-            self.rate_cards, self.rates, self.accruals, self.balances, self.series,
-            self.billing_marks, self.tier_uses, self.top_ups,
+            self.rate_cards, self.rates, self.accruals, self.balances, self.billing_marks,
+            self.tier_uses, self.top_ups,
         )  # fmt: skip
         self.rates_by_line = Index[tuple[RateCardId, str, LeaseClass], Rate](
             self.rates,

@@ -14,7 +14,8 @@ from comptoir.fleet.checks import CheckResult
 from comptoir.fleet.nodes import Node
 from comptoir.leases.allocation import Allocation
 from comptoir.metering.usage import UsageEvent
-from comptoir.units.ids import LeaseId
+from comptoir.sales.drawdown import Drawdown
+from comptoir.units.ids import InvoiceId, LeaseId
 from comptoir.units.values import quick
 
 
@@ -157,6 +158,10 @@ class Store(Protocol):
 
     def find_accruals(self, lease_id: LeaseId) -> Sequence[Accrual]:
         """All that a lease has been billed, invoiced or not."""
+        ...
+
+    def find_drawdowns(self, invoice_id: InvoiceId) -> Sequence[Drawdown]:
+        """What an invoice drew of credit, and what of it was given back, oldest first."""
         ...
 
     def find_told(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
+L = TypeVar("L")
 V = TypeVar("V")
 Feed = Callable[[V | None, V | None], None]
 
@@ -74,13 +75,13 @@ class Table(Generic[K, V]):
         self._key = key
         self._journal = journal
         self._feeds = list(feeds)
-        self._indexes: list[Index[Any, V] | Sums[Any, V]] = []
+        self._indexes: list[Index[Any, V] | Sums[Any, V] | Shelves[Any, Any, V]] = []
 
     def feed(self, listener: Feed[V]) -> None:
         """Tell `listener` of every later change."""
         self._feeds.append(listener)
 
-    def index(self, index: "Index[Any, V] | Sums[Any, V]") -> None:
+    def index(self, index: "Index[Any, V] | Sums[Any, V] | Shelves[Any, Any, V]") -> None:
         """Keep an index of the rows from now on; indexes hear before feeds do."""
         self._indexes.append(index)
 
@@ -218,3 +219,45 @@ class Sums(Generic[K, V]):
             self._sums[group] = total
         else:
             self._sums.pop(group, None)
+
+
+class Shelves(Generic[K, L, V]):
+    """Rows of a table by group, and those of a group by shelf, shelves in order.
+
+    What is taken from the front is taken in the same order however the rows came.
+    """
+
+    def __init__(
+        self, table: Table[Any, V], by: Callable[[V], K | None], shelf: Callable[[V], L]
+    ) -> None:
+        self._by = by
+        self._shelf = shelf
+        self._groups: dict[K, dict[L, dict[Any, V]]] = {}
+        table.index(self)
+
+    def shelves(self, group: K) -> list[tuple[L, Iterable[V]]]:
+        """The shelves of a group, in order, with their rows; nothing may be put meanwhile."""
+        held = self._groups.get(group, {})
+        return [(shelf, held[shelf].values()) for shelf in sorted(held)]  # type: ignore[type-var]
+
+    def groups(self) -> list[K]:
+        """The groups that have rows."""
+        return list(self._groups)
+
+    def hear(self, key: Any, old: V | None, new: V | None) -> None:
+        """A row was put or taken away."""
+        for row, there in ((old, False), (new, True)):
+            group = None if row is None else self._by(row)
+            if row is None or group is None:
+                continue
+            shelf = self._shelf(row)
+            held = self._groups.setdefault(group, {})
+            rows = held.setdefault(shelf, {})
+            if there:
+                rows[key] = row
+                continue
+            rows.pop(key, None)
+            if not rows:
+                del held[shelf]
+            if not held:
+                del self._groups[group]

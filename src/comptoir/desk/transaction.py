@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from comptoir.desk.entities import closed_until_ms
 from comptoir.desk.memory import Memory
 from comptoir.desk.money_memory import Balance
 from comptoir.desk.ports import Entropy, Event, Store
@@ -84,9 +85,14 @@ class Transaction:
         effective_at_ms: int,
         postings: tuple[Posting, ...],
     ) -> None:
-        """Write a balanced entry and move the balances; nothing to write, no entry."""
+        """Write a balanced entry and move the balances; nothing to write, no entry.
+
+        What belongs to a time that is closed counts from the first instant that is open.
+        """
         if not postings:
             return
+        if effective_at_ms < self.book.closing.latest_end_ms:
+            effective_at_ms = max(effective_at_ms, closed_until_ms(self.book, postings))
         entry = check_entry(
             Entry(
                 self.book.next_seq("entry"),

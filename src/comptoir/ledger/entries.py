@@ -18,6 +18,12 @@ LENDER_CREDIT = Account("lender_credit")
 """What of its income the house passes on to the teams whose idle entitlement earned it."""
 BROKERAGE = Account("brokerage")
 """Through which an amount goes from one currency to another: its two legs are in two units."""
+BREAKAGE = Account("breakage")
+"""Income from what was paid for and never used: expired credit, true-ups."""
+GRANTS = Account("grants")
+"""What the house gave away as grants, as far as it was used."""
+SLA_CREDIT = Account("sla_credit")
+"""What broken guarantees cost."""
 CAPACITY = "capacity"
 
 
@@ -49,6 +55,26 @@ def unbilled(tenant_id: TenantId) -> Account:
 def receivable(tenant_id: TenantId) -> Account:
     """Invoiced to a customer and not yet paid."""
     return Account(f"receivable:{tenant_id}")
+
+
+def deferred_revenue(tenant_id: TenantId) -> Account:
+    """Invoiced to a customer ahead of its use: prepaid, and not drawn yet."""
+    return Account(f"deferred_revenue:{tenant_id}")
+
+
+def tax_payable(entity_id: LegalEntityId) -> Account:
+    """Taxes that an entity has asked for and owes to the state."""
+    return Account(f"tax_payable:{entity_id}")
+
+
+def revaluation(entity_id: LegalEntityId) -> Account:
+    """What an entity's receivables in other currencies are worth more since they were issued."""
+    return Account(f"revaluation:{entity_id}")
+
+
+def fx_gain_loss(entity_id: LegalEntityId) -> Account:
+    """Gains (negative) and losses of an entity because rates of exchange moved."""
+    return Account(f"fx_gain_loss:{entity_id}")
 
 
 def internal_transfer(tenant_id: TenantId) -> Account:

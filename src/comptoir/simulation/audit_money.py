@@ -1,4 +1,7 @@
-"""The audit of usage, charges, ledger and invoices: every accelerator-millisecond once."""
+"""The audit of usage, charges and ledger: every accelerator-millisecond once.
+
+What is billed of it is audited by `audit_close`.
+"""
 
 import json
 import sqlite3
@@ -6,10 +9,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from comptoir.simulation.audit_charges import charge_problems, month_of
+from comptoir.simulation.audit_close import billed, invoice_problems
 
 PER_MICRO = 3_600_000 * 1_000
-MINOR = {"USD": 10_000, "EUR": 10_000}
-"""Micros of a cent."""
 
 
 def money_problems(rows: sqlite3.Connection) -> Iterator[str]:
@@ -23,7 +25,7 @@ def money_problems(rows: sqlite3.Connection) -> Iterator[str]:
     yield from _accruals(charges, accruals)
     yield from _ledger(rows)
     yield from _balances(rows, usage, accruals)
-    yield from _invoices(rows, accruals)
+    yield from invoice_problems(rows, accruals)
 
 
 def _delivered_once(rows: sqlite3.Connection, usage: list[sqlite3.Row]) -> Iterator[str]:
@@ -157,44 +159,9 @@ def _balances(
     for accrual in accruals.values():
         posted, unit = accrual["posted_micros"], accrual["currency"]
         expected[f"revenue:{accrual['lease_class']}", unit] -= posted
-        if accrual["invoice_id"] is None:
-            expected[f"unbilled:{accrual['tenant_id']}", unit] += posted
-        else:
-            expected["rounding", unit] += posted
-    for row in rows.execute("SELECT * FROM invoice"):
-        side = "internal_transfer" if row["kind"] == "chargeback" else "receivable"
-        expected[f"{side}:{row['tenant_id']}", row["currency"]] += row["total_micros"]
-        expected["rounding", row["currency"]] -= row["total_micros"]
+        expected[f"unbilled:{accrual['tenant_id']}", unit] += posted
+    for account, unit, amount in billed(rows):
+        expected[account, unit] += amount
     wanted = {key: amount for key, amount in expected.items() if amount}
     if wanted != {key: amount for key, amount in sums.items() if amount}:
         yield f"the ledger says {sums}, usage, accruals and invoices say {wanted}"
-
-
-def _invoices(rows: sqlite3.Connection, accruals: dict[str, sqlite3.Row]) -> Iterator[str]:
-    """Numbers without a gap; lines are their accruals, rounded once; a total is its lines."""
-    series: dict[str, list[int]] = defaultdict(list)
-    for invoice in rows.execute("SELECT * FROM invoice ORDER BY series, sequence"):
-        series[invoice["series"]].append(invoice["sequence"])
-        exact: dict[int, int] = defaultdict(int)
-        for accrual in accruals.values():
-            if accrual["invoice_id"] == invoice["id"]:
-                exact[accrual["invoice_line"]] += int(accrual["numerator"])
-        total = 0
-        lines = json.loads(invoice["lines"])
-        if {line["number"] for line in lines} != set(exact):
-            yield f"{invoice['number']} has lines without accruals"
-        for line in lines:
-            step = MINOR[invoice["currency"]]
-            amount = (2 * exact[line["number"]] + step * PER_MICRO) // (2 * step * PER_MICRO) * step
-            total += amount
-            if (
-                int(line["amount_micros"]) != amount
-                or int(line["numerator"]) != exact[line["number"]]
-            ):
-                yield f"{invoice['number']} line {line['number']} should be {amount}"
-        if total != invoice["total_micros"]:
-            yield f"{invoice['number']} asks {invoice['total_micros']}, its lines {total}"
-    last = {row["name"]: row["last"] for row in rows.execute("SELECT * FROM series")}
-    for name, numbers in series.items():
-        if numbers != list(range(1, last[name] + 1)):
-            yield f"series {name} has the numbers {numbers}, the last is {last[name]}"

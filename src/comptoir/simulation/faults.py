@@ -14,9 +14,10 @@ from comptoir.billing.accruals import Accrual
 from comptoir.desk.ports import Changes, CommitUnknown, Event, Loaded, StoredAnswer
 from comptoir.leases.allocation import Allocation
 from comptoir.metering.usage import UsageEvent
+from comptoir.sales.drawdown import Drawdown
 from comptoir.store.sql_store import SqlStore
 from comptoir.units.errors import Unavailable
-from comptoir.units.ids import LeaseId
+from comptoir.units.ids import InvoiceId, LeaseId
 
 LEAST_KILLS = 2
 _COMMITS_EXPECTED = 60
@@ -156,6 +157,10 @@ class FaultyStore:
     def find_accruals(self, lease_id: LeaseId) -> Sequence[Accrual]:
         """As the real one."""
         return self.real.find_accruals(lease_id)
+
+    def find_drawdowns(self, invoice_id: InvoiceId) -> Sequence[Drawdown]:
+        """As the real one."""
+        return self.real.find_drawdowns(invoice_id)
 
     def find_told(
         self, types: Sequence[str], tenant_id: str | None, after: int, most: int

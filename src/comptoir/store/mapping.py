@@ -5,13 +5,12 @@ straight to the driver (`Prepared`): half the time of the ordinary way, the same
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Row
 
-from comptoir.billing.invoices import Invoice
 from comptoir.store.schema import Mapped
 
 _NAMES: dict[type[Any], tuple[str, ...]] = {}
@@ -26,17 +25,7 @@ def field_names(value: type[Any]) -> tuple[str, ...]:
 
 def fields_of(value: type[Any]) -> Callable[[Any], tuple[Any, ...]]:
     """How the fields of a value are read, in order."""
-    if value is not Invoice:
-        return attrgetter(*field_names(value))
-    get = attrgetter(*field_names(Invoice))
-    lines = field_names(Invoice).index("lines")
-
-    def get_invoice(invoice: Invoice) -> tuple[Any, ...]:
-        row = list(get(invoice))
-        row[lines] = [asdict(line) for line in invoice.lines]
-        return tuple(row)
-
-    return get_invoice
+    return attrgetter(*field_names(value))
 
 
 class Prepared:

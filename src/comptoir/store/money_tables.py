@@ -1,4 +1,4 @@
-"""The tables of money: prices, usage, charges, accruals, the ledger, invoices, and their values.
+"""The tables of money: prices, usage, charges, accruals, the ledger, and their values.
 
 `tables.py` takes them in, and says which are append-only.
 """
@@ -14,8 +14,7 @@ from sqlalchemy import (
 )
 
 from comptoir.billing.accruals import Accrual
-from comptoir.billing.invoices import Invoice, InvoiceKind, InvoiceLine
-from comptoir.desk.money_memory import Balance, BillingMark, Series, TierUse, TopUp
+from comptoir.desk.money_memory import Balance, BillingMark, TierUse, TopUp
 from comptoir.leases.lease import LeaseClass
 from comptoir.leases.term import LeaseTerm
 from comptoir.metering.usage import Measure, UsageEvent
@@ -35,7 +34,6 @@ from comptoir.store.schema import (
     _word,
     metadata,
 )
-from comptoir.units.ids import RateId
 
 rate_card = Table(
     "rate_card", metadata, _id(), _text("name"), _text("currency"), _ms("created_at_ms")
@@ -100,8 +98,9 @@ tier_use = Table(
     _ms("accelerator_ms"),
 )
 balance = Table("balance", metadata, _id("account"), _id("unit"), _ms("amount"))
-series = Table("series", metadata, _id("name"), _int("last"))
-billing_mark = Table("billing_mark", metadata, _id("tenant_id"), _ms("invoiced_until_ms"))
+billing_mark = Table(
+    "billing_mark", metadata, _id("tenant_id"), _ms("invoiced_until_ms"), _ms("closed_until_ms")
+)
 top_up = Table(
     "top_up",
     metadata,
@@ -188,39 +187,6 @@ posting = Table(
     CheckConstraint("amount <> 0", name="posting_not_zero"),
     Index("posting_by_account", "account", "unit"),
 )
-invoice = Table(
-    "invoice",
-    metadata,
-    _id(),
-    _text("number"),
-    _text("series"),
-    _int("sequence"),
-    _word("kind", InvoiceKind),
-    _text("tenant_id"),
-    _text("currency"),
-    _ms("starts_at_ms"),
-    _ms("ends_at_ms"),
-    _ms("issued_at_ms"),
-    _ms("total_micros"),
-    _json("lines"),
-    UniqueConstraint("series", "sequence"),
-    UniqueConstraint("number"),
-    Index("invoice_by_issue", "issued_at_ms", "id"),
-)
-
-
-def _lines(stored: tuple[dict[str, object], ...]) -> tuple[InvoiceLine, ...]:
-    return tuple(
-        InvoiceLine(
-            **{
-                **line,  # type: ignore[arg-type]
-                "lease_class": LeaseClass(str(line["lease_class"])),
-                "measure": Measure(str(line["measure"])),
-                "rate_id": RateId(str(line["rate_id"])),
-            }
-        )
-        for line in stored
-    )
 
 
 def _tiers(stored: tuple[tuple[int, int], ...]) -> tuple[Tier, ...]:
@@ -232,11 +198,9 @@ MONEY: dict[str, Mapped] = {
     "rate": Mapped(rate, Rate, {"tiers": _tiers}),
     "accrual": Mapped(accrual, Accrual, {}),
     "balance": Mapped(balance, Balance, {}),
-    "series": Mapped(series, Series, {}),
     "billing_mark": Mapped(billing_mark, BillingMark, {}),
     "tier_use": Mapped(tier_use, TierUse, {}),
     "top_up": Mapped(top_up, TopUp, {}),
     "usage": Mapped(usage, UsageEvent, {}),
     "charge": Mapped(charge, Charge, {}),
-    "invoice": Mapped(invoice, Invoice, {"lines": _lines}),
 }

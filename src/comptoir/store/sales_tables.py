@@ -65,6 +65,7 @@ drawdown = Table(
     Index("drawdown_by_block", "block_id", "seq"),
     Index("drawdown_by_tenant", "tenant_id", "seq"),
     Index("drawdown_by_subject", "subject"),
+    Index("drawdown_by_invoice", "invoice_id"),
 )
 
 contract = Table(

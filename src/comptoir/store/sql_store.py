@@ -19,6 +19,7 @@ from comptoir.billing.accruals import Accrual
 from comptoir.desk.ports import Changes, CommitUnknown, Event, Loaded, StaleBook, StoredAnswer
 from comptoir.leases.allocation import Allocation
 from comptoir.metering.usage import UsageEvent
+from comptoir.sales.drawdown import Drawdown
 from comptoir.store import tables
 from comptoir.store.mapping import from_row
 from comptoir.store.room import Room
@@ -26,6 +27,7 @@ from comptoir.store.statements import (
     ACCRUALS,
     ANSWERS,
     BOOK,
+    DRAWDOWNS,
     LAST_AT,
     LAST_SEQ,
     MOVE,
@@ -38,7 +40,7 @@ from comptoir.store.statements import (
 )
 from comptoir.store.tables import MAPPED
 from comptoir.units.errors import Unavailable
-from comptoir.units.ids import LeaseId
+from comptoir.units.ids import InvoiceId, LeaseId
 
 _LOOKUP_CHUNK = 400
 _ROWS_AT_ONCE = 1_000
@@ -128,6 +130,10 @@ class SqlStore:
     def find_accruals(self, lease_id: LeaseId) -> Sequence[Accrual]:
         """All that a lease has been billed, invoiced or not."""
         return self._many("accrual", ACCRUALS, {"lease_id": lease_id})
+
+    def find_drawdowns(self, invoice_id: InvoiceId) -> Sequence[Drawdown]:
+        """What an invoice drew of credit, and what of it was given back, oldest first."""
+        return self._many("drawdown", DRAWDOWNS, {"invoice_id": invoice_id})
 
     def find_told(
         self, types: Sequence[str], tenant_id: str | None, after: int, most: int

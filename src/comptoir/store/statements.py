@@ -19,6 +19,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from comptoir.billing.drafts import DraftState
+from comptoir.billing.invoice_status import InvoiceState
 from comptoir.fleet.nodes import NodeState
 from comptoir.leases.inbound import InboundState
 from comptoir.leases.jobs import FINAL_JOB_STATES
@@ -111,6 +113,11 @@ USAGE = select_rows("usage").where(
 )
 
 ACCRUALS = select_rows("accrual").where(tables.accrual.c.lease_id == bindparam("lease_id"))
+DRAWDOWNS = (
+    select_rows("drawdown")
+    .where(tables.drawdown.c.invoice_id == bindparam("invoice_id"))
+    .order_by(tables.drawdown.c.seq)
+)
 
 
 @cache
@@ -165,8 +172,14 @@ def _live() -> dict[str, Any]:
         "attempt": attempt.forgotten.is_(False),
         "accrual": tables.accrual.c.invoice_id.is_(None),
         "balance": None,
-        "series": None,
         **_live_sales(),
+        "number_series": None,
+        "period": None,
+        "invoice_draft": tables.invoice_draft.c.state != DraftState.FINALISED,
+        "invoice_status": or_(
+            tables.invoice_status.c.state == InvoiceState.FINALISED,
+            tables.invoice_status.c.revalued_micros != 0,
+        ),
         "billing_mark": None,
         "tier_use": None,
         "legal_entity": None,

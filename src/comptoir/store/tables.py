@@ -33,6 +33,12 @@ from comptoir.leases.lease import (
 from comptoir.leases.policy import ClassPolicy
 from comptoir.leases.term import LeaseTerm
 from comptoir.ledger.entries import Account, Entry, Posting, Unit
+from comptoir.store.close_tables import CLOSE
+from comptoir.store.close_tables import credit_note as credit_note
+from comptoir.store.close_tables import invoice as invoice
+from comptoir.store.close_tables import invoice_draft as invoice_draft
+from comptoir.store.close_tables import invoice_status as invoice_status
+from comptoir.store.close_tables import period as period
 from comptoir.store.entitlement_tables import class_policy, entitlement, lending_mark
 from comptoir.store.entity_tables import CREDIT
 from comptoir.store.entity_tables import admission as admission
@@ -46,7 +52,6 @@ from comptoir.store.money_tables import accrual as accrual
 from comptoir.store.money_tables import balance as balance
 from comptoir.store.money_tables import charge as charge
 from comptoir.store.money_tables import entry as entry
-from comptoir.store.money_tables import invoice as invoice
 from comptoir.store.money_tables import posting as posting
 from comptoir.store.money_tables import rate as rate
 from comptoir.store.money_tables import rate_card as rate_card
@@ -305,6 +310,7 @@ APPEND_ONLY = (
     "contract_act",
     "tax_rule",
     "fx_rate",
+    "credit_note",
 )
 FINAL_ROWS = {"breach": "broken_until_ms"}
 """Tables whose rows are live until a column is set, and never edited after that."""
@@ -318,6 +324,7 @@ MAPPED: dict[str, Mapped] = {
     **MONEY,
     **SALES,
     **CREDIT,
+    **CLOSE,
     "tenant": Mapped(tenant, Tenant, {}),
     "quota": Mapped(quota, Quota, {}),
     "user": Mapped(user, User, {"roles": _roles}),

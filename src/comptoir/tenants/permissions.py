@@ -25,6 +25,7 @@ class Permission(Term):
     CONTRACTS_WRITE = "contracts_write"
     CONTRACTS_APPROVE = "contracts_approve"
     CONTRACTS_ACT = "contracts_act"
+    PERIODS_CLOSE = "periods_close"
     SUBSCRIPTIONS_WRITE = "subscriptions_write"
     ENTITIES_WRITE = "entities_write"
     ADMISSIONS_WRITE = "admissions_write"
@@ -66,6 +67,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.ENTITIES_WRITE,
             _P.BUDGETS_WRITE,
             _P.GRANTS_WRITE,
+            _P.PERIODS_CLOSE,
         }
     ),
     Role.SALES: frozenset(

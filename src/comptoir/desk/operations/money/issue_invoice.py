@@ -1,72 +1,67 @@
-"""An invoice or a chargeback statement over what a tenant has used and not been billed."""
+"""An invoice in between: what a tenant has used and not been billed, drafted and final at once."""
 
-from comptoir.billing.invoices import Invoice, draw_up, series_of
-from comptoir.desk.metered import meter_allocation
-from comptoir.desk.money_memory import BillingMark, Series
-from comptoir.desk.operations.taking_back import meter_live_attempts
+from comptoir.billing.invoices import Invoice
+from comptoir.desk.entities import entity_of
+from comptoir.desk.money_memory import BillingMark
+from comptoir.desk.operations.money.drawing_up import (
+    finish_drafts,
+    meter_tenant,
+    open_accruals,
+    put_into_drafts,
+)
+from comptoir.desk.operations.money.finalising import make_final
 from comptoir.desk.requests import IssueInvoice
 from comptoir.desk.transaction import Transaction
-from comptoir.leases.lease import LeaseState
+from comptoir.tenants.parties import Tenant
 from comptoir.units.errors import Invalid, Refused
-from comptoir.units.ids import InvoiceId
 from comptoir.units.time import check_instant, format_instant, month_start_ms
 from comptoir.units.values import replace
+
+EVERYTHING = 1 << 60
 
 
 def issue_invoice(tx: Transaction, request: IssueInvoice) -> Invoice:
     """Meter up to now, then bill whole months before `until`, or all there is up to now.
 
     Raises:
-        Invalid: `bad_until`: neither now nor the start of a past or present UTC month.
+        Invalid: `bad_until`: neither now nor the start of a past or present month.
         Refused: `nothing_to_bill`.
     """
     tenant = tx.tenant(request.tenant_id)
-    if request.until_ms is not None:
-        check_instant("until", request.until_ms)
-    until = tx.now_ms if request.until_ms is None else request.until_ms
-    if until > tx.now_ms or (until != tx.now_ms and until != month_start_ms(until)):
-        raise Invalid(
-            "bad_until",
-            f"{format_instant(until)} is neither now nor the start of a month (UTC) that has begun",
-            "leave it out to bill up to now",
-        )
-    for lease in tx.book.leases_by_tenant.get(tenant.id):
-        if lease.state in (LeaseState.ACTIVE, LeaseState.RECLAIMING):
-            for allocation in tx.book.allocations_of(lease.id):
-                if allocation.delivered:
-                    meter_allocation(tx, lease, allocation, tx.now_ms)
-            meter_live_attempts(tx, lease)
-    accruals = [
-        accrual
-        for accrual in tx.book.money.open_accruals_by_tenant.get(tenant.id)
-        if accrual.service_month_ms < until
-    ]
-    if not accruals:
+    until = _until(tx, tenant, request.until_ms)
+    meter_tenant(tx, tenant, tx.now_ms, EVERYTHING)
+    first = next(open_accruals(tx, tenant, until), None)
+    if first is None:
         raise Refused(
             "nothing_to_bill",
             f"{tenant.slug} has used nothing before {format_instant(until)} that is not billed",
             "see `comptoir usage list`",
         )
-    currency = accruals[0].currency
-    accruals = [accrual for accrual in accruals if accrual.currency == currency]
-    series = series_of(tenant, tx.now_ms)
-    last = tx.book.money.series.get(series)
-    number = (last.last if last else 0) + 1
-    invoice, placed, postings = draw_up(
-        InvoiceId(tx.new_id("iv")), tenant, accruals, number, tx.now_ms
-    )
-    tx.book.money.series.put(Series(series, number))
-    for accrual in accruals:
-        tx.book.money.accruals.put(
-            replace(accrual, invoice_id=invoice.id, invoice_line=placed[accrual.id])
+    put_into_drafts(tx, tenant, None, until, EVERYTHING, first.currency)
+    (draft,) = finish_drafts(tx, tenant, None, tx.now_ms)
+    move_mark(tx, tenant, until)
+    return make_final(tx, tenant, draft)
+
+
+def _until(tx: Transaction, tenant: Tenant, until_ms: int | None) -> int:
+    if until_ms is None or until_ms == tx.now_ms:
+        return tx.now_ms
+    check_instant("until", until_ms)
+    zone = entity_of(tx.book, tenant.id).zone
+    if until_ms > tx.now_ms or until_ms != month_start_ms(until_ms, zone):
+        raise Invalid(
+            "bad_until",
+            f"{format_instant(until_ms)} is neither now nor the start of a month ({zone}) that "
+            "has begun",
+            "leave it out to bill up to now",
         )
-    mark = tx.book.money.billing_marks.get(tenant.id)
-    if mark is None or mark.invoiced_until_ms < until:
-        tx.book.money.billing_marks.put(BillingMark(tenant.id, until))
-    tx.append("invoice", invoice)
-    tx.post(f"invoice:{invoice.id}", invoice.kind, invoice.number, tx.now_ms, postings)
-    tx.emit(
-        f"{invoice.kind}.issued", invoice.id, tenant.id, number=invoice.number,
-        total_micros=str(invoice.total_micros), currency=invoice.currency,
-    )  # fmt: skip
-    return invoice
+    return until_ms
+
+
+def move_mark(tx: Transaction, tenant: Tenant, until_ms: int, closed: bool = False) -> None:
+    """From now on usage of before is a correction; with `closed`, nothing counts there either."""
+    mark = tx.book.money.billing_marks.get(tenant.id) or BillingMark(tenant.id, 0)
+    mark = replace(mark, invoiced_until_ms=max(mark.invoiced_until_ms, until_ms))
+    if closed:
+        mark = replace(mark, closed_until_ms=max(mark.closed_until_ms, until_ms))
+    tx.book.money.billing_marks.put(mark)

@@ -1,0 +1,69 @@
+"""The live rows of the close in memory: periods, drafts, what invoices still ask, number series.
+
+A part of the book (`book.closing`), with the same journal. A draft that is final and an invoice
+that is settled are evicted after the commit that made them so. The names of the tables are those
+of the store.
+"""
+
+from typing import Any
+
+from comptoir.billing.accruals import Accrual
+from comptoir.billing.drafts import DraftState, InvoiceDraft, LineKey, line_key
+from comptoir.billing.invoice_status import InvoiceState, InvoiceStatus
+from comptoir.billing.invoices import NumberSeries
+from comptoir.billing.periods import Period, PeriodState
+from comptoir.desk.tables import Index, Journal, Shelves, Table
+from comptoir.units.ids import InvoiceId, LegalEntityId, PeriodId, TenantId
+
+
+class ClosingBook:
+    """The tables of the close and their indexes; `accruals` are those of `book.money`."""
+
+    def __init__(self, journal: Journal, accruals: Table[Any, Accrual]) -> None:
+        self.periods = Table[PeriodId, Period]("period", lambda r: r.id, journal)
+        self.drafts = Table[InvoiceId, InvoiceDraft]("invoice_draft", lambda r: r.id, journal)
+        self.statuses = Table[InvoiceId, InvoiceStatus](
+            "invoice_status", lambda r: r.invoice_id, journal
+        )
+        self.number_series = Table[tuple[LegalEntityId, str], NumberSeries](
+            "number_series", lambda r: (r.entity_id, r.name), journal
+        )
+        self.tables: tuple[Table[Any, Any], ...] = (
+            self.periods, self.drafts, self.statuses, self.number_series,
+        )  # fmt: skip
+        self.periods_of = Index[LegalEntityId, Period](self.periods, lambda p: p.entity_id)
+        self.closing = Index[bool, Period](
+            self.periods, lambda p: True if p.state is PeriodState.CLOSING else None
+        )
+        self.drafts_of = Index[tuple[TenantId, PeriodId | None], InvoiceDraft](
+            self.drafts,
+            lambda d: (d.tenant_id, d.period_id) if d.state is not DraftState.FINALISED else None,
+        )
+        self.open_invoices = Index[TenantId, InvoiceStatus](
+            self.statuses, lambda s: s.tenant_id if s.state is InvoiceState.FINALISED else None
+        )
+        self.unbilled = Shelves[TenantId, LineKey, Accrual](
+            accruals, lambda a: a.tenant_id if a.invoice_id is None else None, line_key
+        )
+        """Open accruals by tenant, on one shelf those that one line takes."""
+        self.latest_end_ms = 0
+        """Where the last period ends that closes or is closed: what counts later is open."""
+        self.periods.feed(self._note_end)
+
+    def _note_end(self, old: Period | None, new: Period | None) -> None:
+        self.latest_end_ms = max((period.ends_at_ms for period in self.periods), default=0)
+
+    def closed_until_ms(self, entity_id: LegalEntityId) -> int:
+        """Where the last closed period of an entity ends."""
+        return max((p.ends_at_ms for p in self.periods_of.each(entity_id) if p.closed), default=0)
+
+    def evict_ended(self, rows: dict[str, list[object]]) -> None:
+        """Drop what the commit of `rows` has settled for good."""
+        for draft in rows.get("invoice_draft", ()):
+            assert isinstance(draft, InvoiceDraft)
+            if draft.state is DraftState.FINALISED:
+                self.drafts.evict(draft.id)
+        for status in rows.get("invoice_status", ()):
+            assert isinstance(status, InvoiceStatus)
+            if status.settled:
+                self.statuses.evict(status.invoice_id)

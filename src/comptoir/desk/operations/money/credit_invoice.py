@@ -1,0 +1,112 @@
+"""Credit notes: an invoice taken back in part or whole, never edited."""
+
+from comptoir.billing.credit_notes import (
+    CreditNote,
+    Returned,
+    credit,
+    lines_to_credit,
+    reversal,
+)
+from comptoir.billing.invoice_status import InvoiceStatus, credited
+from comptoir.billing.invoices import Invoice, LineType
+from comptoir.desk.close_requests import CreditInvoice, DraftRef
+from comptoir.desk.operations.money.drawing_credit import source_of
+from comptoir.desk.operations.money.finalising import invoice_of, series_of
+from comptoir.desk.transaction import Transaction
+from comptoir.ledger import entries as ledger
+from comptoir.sales.credit_blocks import CreditBlock
+from comptoir.sales.drawdown import Drawdown, give_back
+from comptoir.tenants.permissions import not_found
+from comptoir.units.ids import CreditBlockId, CreditNoteId
+from comptoir.units.money import parse_amount
+from comptoir.units.text import check_text
+from comptoir.units.values import replace
+
+
+def credit_invoice(tx: Transaction, request: CreditInvoice) -> CreditNote:
+    """Credit lines of an invoice, or all of it.
+
+    Raises:
+        NotFound: the invoice.
+        Invalid: `bad_text`, `bad_amount`, `too_many_decimals`, `unknown_line`.
+        Refused: `nothing_to_credit`, `credit_note_too_large`, `only_with_the_whole`.
+    """
+    reason = check_text("reason", request.reason, 1, 500)
+    invoice = invoice_of(tx, DraftRef(request.invoice_id))
+    status = status_of(tx, invoice)
+    wanted = {
+        line: None if text is None else parse_amount(text, invoice.currency, f"lines[{line}]")
+        for line, text in request.lines
+    }
+    lines = lines_to_credit(invoice, status, wanted)
+    entity, tenant = tx.book.credit.entities[invoice.entity_id], tx.book.tenants[invoice.tenant_id]
+    note, series, by_line = credit(
+        CreditNoteId(tx.new_id("cn")), invoice, status, lines,
+        series_of(tx, entity, tenant, entity.credit_note_series),
+        (tx.now_ms, tx.actor.user_id), reason,
+    )  # fmt: skip
+    tx.book.closing.number_series.put(series)
+    tx.append("credit_note", note)
+    tx.book.closing.statuses.put(credited(status, note.total_micros, by_line, note.returned_micros))
+    returned = _return_credit(tx, invoice, note)
+    tx.post(
+        f"credit_note:{note.id}", "credit_note", f"{note.number} of {invoice.number}", tx.now_ms,
+        reversal(note, invoice, returned),
+    )  # fmt: skip
+    tx.emit(
+        "credit_note.issued", note.id, tenant.id, number=note.number, invoice=invoice.number,
+        total_micros=str(note.total_micros), currency=note.currency,
+        reason=reason,
+    )  # fmt: skip
+    return note
+
+
+def status_of(tx: Transaction, invoice: Invoice) -> InvoiceStatus:
+    """What became of an invoice so far, whether it is still live or settled."""
+    found = tx.book.closing.statuses.get(invoice.id) or tx.store.find(
+        "invoice_status", (invoice.id,)
+    )
+    if found is None:
+        raise not_found(f"status of invoice {invoice.id}")
+    assert isinstance(found, InvoiceStatus)
+    return found
+
+
+def _return_credit(tx: Transaction, invoice: Invoice, note: CreditNote) -> Returned:
+    """Give drawn credit back to the blocks it came from, as it was recorded."""
+    if not any(invoice.lines[x.line - 1].type is LineType.DRAWDOWN for x in note.lines):
+        return Returned()
+    recorded = [*tx.store.find_drawdowns(invoice.id)]
+    recorded += [
+        row
+        for row in tx.book.journal.appended_since((0, 0), "drawdown")
+        if row.invoice_id == invoice.id
+    ]
+    blocks = {row.block_id: _block(tx, row.block_id) for row in recorded}
+    usable = [b for b in blocks.values() if b.until_ms is None or b.until_ms > tx.now_ms]
+    changed, back = give_back(usable, recorded, sum(row.micros for row in recorded))
+    for block in changed:
+        tx.book.contracts.credit_blocks.put(block)
+    for row, micros in back:
+        tx.append("drawdown", _returned(tx, row, micros))
+    owed: dict[ledger.Account, int] = {}
+    for row in recorded:
+        source = source_of(blocks[row.block_id])
+        owed[source] = owed.get(source, 0) + row.micros
+    deferred, lost = ledger.deferred_revenue(invoice.tenant_id), 0
+    if deferred in owed:
+        paid_for = sum(m for row, m in back if source_of(blocks[row.block_id]) == deferred)
+        lost, owed[deferred] = owed[deferred] - paid_for, paid_for
+    return Returned(tuple(owed.items()), lost)
+
+
+def _returned(tx: Transaction, row: Drawdown, micros: int) -> Drawdown:
+    return replace(row, seq=tx.book.next_seq("drawdown"), micros=-micros, booked_at_ms=tx.now_ms)
+
+
+def _block(tx: Transaction, block_id: CreditBlockId) -> CreditBlock:
+    found = tx.book.contracts.credit_blocks.get(block_id) or tx.store.find(
+        "credit_block", (block_id,)
+    )
+    assert isinstance(found, CreditBlock)
+    return found

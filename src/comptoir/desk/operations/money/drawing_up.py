@@ -1,0 +1,138 @@
+"""Drawing up: what a tenant has used and owes becomes a draft, the same way for all who bill.
+
+The close, an invoice in between and a preview go through here: accruals are put into drafts (one
+a currency), then credit is drawn, then taxes are put on. Only the close and the invoice in between
+write; a preview's transaction keeps nothing of it.
+"""
+
+from collections.abc import Iterator
+from itertools import islice
+
+from comptoir.billing.accruals import Accrual
+from comptoir.billing.drafts import DraftState, InvoiceDraft, a_line, add_line, fill, whole
+from comptoir.billing.invoices import InvoiceKind, LineType, Party, TaxLine
+from comptoir.desk.entities import entity_of
+from comptoir.desk.metered import meter_allocation
+from comptoir.desk.operations.money.drawing_credit import draw_credit
+from comptoir.desk.operations.taking_back import meter_live_attempts
+from comptoir.desk.transaction import Transaction
+from comptoir.leases.lease import LeaseState
+from comptoir.tenants.parties import Tenant
+from comptoir.units.ids import InvoiceId, PeriodId
+from comptoir.units.values import replace
+
+
+def meter_tenant(tx: Transaction, tenant: Tenant, until_ms: int, most: int) -> int:
+    """Book delivered time of a tenant up to an instant; how many allocations had some left."""
+    done = 0
+    for lease in tx.book.leases_by_tenant.get(tenant.id):
+        if lease.state not in (LeaseState.ACTIVE, LeaseState.RECLAIMING):
+            continue
+        metered = False
+        for allocation in tx.book.allocations_of(lease.id):
+            since = allocation.metered_until_ms or allocation.delivered_from_ms
+            if since is None or since >= allocation.billable_until(until_ms):
+                continue
+            if done >= most:
+                return done
+            meter_allocation(tx, lease, allocation, until_ms)
+            metered, done = True, done + 1
+        if metered:
+            meter_live_attempts(tx, lease)
+    return done
+
+
+def open_accruals(tx: Transaction, tenant: Tenant, before_ms: int) -> Iterator[Accrual]:
+    """What is not billed of months that begin before an instant, in the order of lines."""
+    for key, accruals in tx.book.closing.unbilled.shelves(tenant.id):
+        if key[0] < before_ms:
+            yield from accruals
+
+
+def put_into_drafts(
+    tx: Transaction,
+    tenant: Tenant,
+    period_id: PeriodId | None,
+    before_ms: int,
+    most: int,
+    only: str = "",
+) -> int:
+    """Put accruals into the tenant's drafts, one a currency; how many there were to put."""
+    found = open_accruals(tx, tenant, before_ms)
+    taken = list(islice((a for a in found if only in ("", a.currency)), most))
+    for currency in dict.fromkeys(accrual.currency for accrual in taken):
+        mine = [accrual for accrual in taken if accrual.currency == currency]
+        draft, placed = fill(_draft_in(tx, tenant, period_id, currency), mine)
+        tx.book.closing.drafts.put(draft)
+        for accrual in mine:
+            tx.book.money.accruals.put(
+                replace(accrual, invoice_id=draft.id, invoice_line=placed[accrual])
+            )
+    return len(taken)
+
+
+def _draft_in(
+    tx: Transaction, tenant: Tenant, period_id: PeriodId | None, currency: str
+) -> InvoiceDraft:
+    """The draft of a currency that is being filled, or a new one."""
+    for draft in tx.book.closing.drafts_of.get((tenant.id, period_id)):
+        if draft.currency == currency and draft.state is DraftState.FILLING:
+            return draft
+    return empty_draft(tx, tenant, period_id, currency)
+
+
+def empty_draft(
+    tx: Transaction,
+    tenant: Tenant,
+    period_id: PeriodId | None,
+    currency: str,
+    kind: InvoiceKind | None = None,
+) -> InvoiceDraft:
+    """A draft with nothing in it yet."""
+    usual = InvoiceKind.CHARGEBACK if tenant.is_internal else InvoiceKind.INVOICE
+    return InvoiceDraft(
+        InvoiceId(tx.new_id("iv")), entity_of(tx.book, tenant.id).id, tenant.id, kind or usual,
+        period_id, currency, DraftState.FILLING, tx.now_ms, tx.now_ms, tx.now_ms,
+    )  # fmt: skip
+
+
+def finish_drafts(
+    tx: Transaction, tenant: Tenant, period_id: PeriodId | None, effective_at_ms: int
+) -> list[InvoiceDraft]:
+    """Draw credit, put taxes on, and call the tenant's drafts whole; those that ask something."""
+    finished = []
+    for draft in tx.book.closing.drafts_of.get((tenant.id, period_id)):
+        if draft.state is DraftState.FILLING:
+            finished.append(finish_draft(tx, tenant, draft, effective_at_ms))
+    return finished
+
+
+def finish_draft(
+    tx: Transaction, tenant: Tenant, draft: InvoiceDraft, effective_at_ms: int
+) -> InvoiceDraft:
+    """One of them."""
+    for shown in draw_credit(tx, draft, effective_at_ms):
+        draft = add_line(draft, shown.line)
+        draft = replace(draft, unbilled_micros=draft.unbilled_micros - shown.drawn_micros)
+    if draft.net_micros < 0:
+        window = draft.lines[0].starts_at_ms, draft.lines[-1].ends_at_ms
+        carried = a_line(LineType.CARRIED, "carried to credit", -draft.net_micros, window, "")
+        draft = add_line(draft, carried)
+    return tx.book.closing.drafts.put(whole(draft, taxes_on(tx, tenant, draft), tx.now_ms))
+
+
+def taxes_on(tx: Transaction, tenant: Tenant, draft: InvoiceDraft) -> tuple[TaxLine, ...]:
+    """The taxes on a draft's lines, as the rules are now. A team is charged back without."""
+    return ()
+
+
+def parties_of(tx: Transaction, tenant: Tenant) -> tuple[Party, Party]:
+    """Who sells and who buys, as an invoice has to say it today."""
+    entity = entity_of(tx.book, tenant.id)
+    admission = tx.book.credit.admissions.get(tenant.id)
+    seller = Party(entity.name, entity.address, entity.country, entity.tax_id_in(entity.country))
+    if admission is None:
+        return seller, Party(tenant.name)
+    return seller, Party(
+        admission.legal_name, admission.address, admission.country, admission.tax_id
+    )

@@ -1,0 +1,94 @@
+"""Making drafts final: a number, an entry that asks for it, and a status to be paid against.
+
+The number is the next of a counter row that is put in the same commit as the invoice: a
+finalisation that does not happen leaves no gap.
+"""
+
+from comptoir.billing.drafts import DraftState, InvoiceDraft, finalise
+from comptoir.billing.invoice_status import opened
+from comptoir.billing.invoices import PAYMENT_DAYS, Invoice, NumberSeries, settlement
+from comptoir.billing.periods import year_at
+from comptoir.desk.close_requests import DraftRef
+from comptoir.desk.operations.money.drawing_up import parties_of, taxes_on
+from comptoir.desk.transaction import Transaction
+from comptoir.tenants.entities import LegalEntity, series_name
+from comptoir.tenants.parties import Tenant
+from comptoir.tenants.permissions import not_found
+from comptoir.units.errors import Conflict, Refused
+from comptoir.units.recurrence import DAY_MS
+from comptoir.units.values import replace
+
+
+def finalise_invoice(tx: Transaction, request: DraftRef) -> Invoice:
+    """Give a draft its number; it is never edited again.
+
+    Raises:
+        NotFound: the draft.
+        Conflict: `already_final`.
+        Refused: `draft_not_whole`: its period is still closing.
+    """
+    draft = tx.book.closing.drafts.get(request.invoice_id)
+    if draft is None or draft.state is DraftState.FINALISED:
+        invoice = invoice_of(tx, request)
+        raise Conflict(
+            "already_final",
+            f"{invoice.id} is {invoice.number} since it was issued",
+            f"see `comptoir invoice show {invoice.number}`",
+            {"number": invoice.number},
+        )
+    if draft.state is DraftState.FILLING:
+        raise Refused(
+            "draft_not_whole",
+            f"the period of {draft.id} is still closing: {len(draft.lines)} lines so far",
+            "try again when it is closed",
+            {"lines": len(draft.lines)},
+        )
+    return make_final(tx, tx.book.tenants[draft.tenant_id], draft)
+
+
+def make_final(tx: Transaction, tenant: Tenant, draft: InvoiceDraft) -> Invoice:
+    """The invoice of a whole draft, posted and asked for."""
+    entity = tx.book.credit.entities[draft.entity_id]
+    series = series_of(tx, entity, tenant, entity.invoice_series)
+    invoice, series = finalise(
+        draft, series, parties_of(tx, tenant), taxes_on(tx, tenant, draft), tx.now_ms,
+        tx.now_ms + PAYMENT_DAYS * DAY_MS,
+    )  # fmt: skip
+    tx.book.closing.number_series.put(series)
+    tx.book.closing.drafts.put(replace(draft, state=DraftState.FINALISED, lines=(), taxes=()))
+    tx.append("invoice", invoice)
+    tx.book.closing.statuses.put(opened(invoice, 0))
+    tx.post(
+        f"invoice:{invoice.id}", invoice.kind, invoice.number, tx.now_ms,
+        settlement(invoice, draft.unbilled_micros),
+    )  # fmt: skip
+    tx.emit(
+        f"{invoice.kind}.issued", invoice.id, tenant.id, number=invoice.number,
+        total_micros=str(invoice.total_micros), currency=invoice.currency,
+    )  # fmt: skip
+    return invoice
+
+
+def series_of(tx: Transaction, entity: LegalEntity, tenant: Tenant, pattern: str) -> NumberSeries:
+    """The series that a pattern names for a tenant today, with the last number it gave."""
+    year = year_at(tx.now_ms, entity.zone)
+    name = series_name(pattern, entity.slug, tenant.slug, year)
+    found = tx.book.closing.number_series.get((entity.id, name))
+    return found or NumberSeries(entity.id, name, 0)
+
+
+def invoice_of(tx: Transaction, request: DraftRef) -> Invoice:
+    """A final invoice by its id.
+
+    Raises:
+        NotFound: there is none.
+    """
+    for invoice in tx.book.journal.appended_since((0, 0), "invoice"):
+        if invoice.id == request.invoice_id:
+            assert isinstance(invoice, Invoice)
+            return invoice
+    found = tx.store.find("invoice", (request.invoice_id,))
+    if found is None:
+        raise not_found(f"invoice {request.invoice_id}")
+    assert isinstance(found, Invoice)
+    return found
