@@ -18,6 +18,8 @@ from typing import Any
 
 from comptoir.desk.check_loop import CheckLoop
 from comptoir.desk.clearing import clear_ended
+from comptoir.desk.close_loop import CloseLoop
+from comptoir.desk.close_requests import CloseSlice
 from comptoir.desk.desk import Call, Desk
 from comptoir.desk.engine_loop import EngineLoop
 from comptoir.desk.engine_port import Engine, EngineSettings
@@ -52,6 +54,7 @@ POLL_BUSY_S = 0.05
 GARBAGE_THRESHOLDS = (10_000, 5, 200)
 POLL_IDLE_S = 1.0
 CHECKS_EVERY_S = 5.0
+CLOSES_EVERY_S = 0.25
 
 
 class SystemClock:
@@ -255,6 +258,7 @@ class _Loops:
         for checker in checkers.values():
             self._add(f"checks-{checker.name}", self._run_checks, checker)
         self._threads.append(threading.Thread(target=self._keep_house, name="house", daemon=True))
+        self._threads.append(threading.Thread(target=self._run_close, name="close", daemon=True))
         self._notices = notice_loop(queue, sender)
         self._sending = NoticeThreads(self._notices, queue.desk.clock.now_ms)
 
@@ -308,6 +312,21 @@ class _Loops:
             self._stop.wait(POLL_IDLE_S)
             wake.wait(CHECKS_EVERY_S)
             wake.clear()
+
+    def _run_close(self) -> None:
+        """Go on with every period that closes, a slice a time; look for one now and then."""
+        desk = self._queue.desk
+        loop = CloseLoop(lambda: desk.book, self._close)
+        while not self._stop.is_set():
+            try:
+                if loop.step():
+                    continue
+            except Exception:
+                log.exception("a slice of a close failed")
+            self._stop.wait(CLOSES_EVERY_S)
+
+    def _close(self, piece: CloseSlice) -> None:
+        self._queue.call(Call("close_slice", piece)).unwrap()
 
     def _report(self, report: ReportChecks) -> None:
         self._queue.call(Call("report_checks", report)).unwrap()

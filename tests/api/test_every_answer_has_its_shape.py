@@ -79,6 +79,7 @@ def answers_fit(world: World) -> None:
         "supply": world.operator.get("/v1/supply").ok()["items"][0]["id"],
         "card": world.rate_card,
         "invoice": invoice.json["number"],
+        "note": _credited(world, invoice.json["number"]),
         "subscription": subscribed(world),
         "entitlement": _entitled(world),
         "contract": _agreed(world),
@@ -192,6 +193,14 @@ def _agreed(world: World) -> str:
     fits("POST", "/v1/supply/settle", settled.ok())
     world.people["admin"].get("/v1/contracts/EAST-1").refused(404, "not_found")
     return "ACME-1"
+
+
+def _credited(world: World, invoice: str) -> str:
+    """The number of a credit note over all of an invoice."""
+    path = "/v1/invoices/{invoice}/credit-notes"
+    note = world.people["finance"].post(path.format(invoice=invoice), {"reason": "to see it"})
+    fits("POST", path, note.ok())
+    return str(note.json["number"])
 
 
 def _entitled(world: World) -> str:

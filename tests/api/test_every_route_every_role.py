@@ -33,6 +33,8 @@ def concrete(path: str, **ids: str) -> str:
         "entitlement",
         "lease_class",
         "invoice",
+        "draft",
+        "note",
         "series",
         "setting",
         "subscription",

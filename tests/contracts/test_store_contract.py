@@ -177,7 +177,7 @@ def test_a_row_put_again_is_replaced_and_loaded(store: SqlStore, name: str) -> N
     second = replace(first, **{n: getattr(extreme(name, False), n) for n in rest})
     live = {"lease": LeaseState.ACTIVE, "job": "queued"}
     live |= dict.fromkeys(("inbound_lease", "subscription"), "active")
-    live["credit_block"] = "open"
+    live |= {"credit_block": "open", "invoice_draft": "draft", "invoice_status": "finalised"}
     for word in ("state",):
         if name in live and hasattr(second, word):
             kind = type(getattr(second, word))

@@ -13,7 +13,15 @@ __all__ = ["amount_of", "dump", "encode", "encode_data", "instant", "money", "ru
 Encoder = Callable[[Any], dict[str, Any]]
 
 HIDDEN = frozenset(
-    {"secret_sha256", "busy_metered_ms", "occupied_until_ms", "forgotten", "warned_end_ms"}
+    {
+        "secret_sha256",
+        "busy_metered_ms",
+        "occupied_until_ms",
+        "forgotten",
+        "warned_end_ms",
+        "service_month_ms",
+        "unbilled_micros",
+    }
 )
 """Fields that never leave: secrets' hashes and the desk's own bookkeeping."""
 

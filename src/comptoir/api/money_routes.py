@@ -1,4 +1,4 @@
-"""The routes of money: prices, usage, charges, the ledger, invoices, events."""
+"""The routes of money: prices, usage, charges, the ledger, events."""
 
 from comptoir.api.handlers import money, rates
 from comptoir.api.route import Route
@@ -56,15 +56,5 @@ MONEY_ROUTES: tuple[Route, ...] = (
         "GET", "/v1/ledger/balances", money.list_balances, Permission.READ_HOUSE, ListOf[_M.Balance]
     ),
     Route("GET", "/v1/ledger/proof", money.prove_ledger, Permission.READ_HOUSE, _M.Proof),
-    Route(
-        "POST",
-        "/v1/invoices",
-        money.issue_invoice,
-        Permission.INVOICES_WRITE,
-        _M.InvoiceDetail,
-        201,
-    ),
-    Route("GET", "/v1/invoices", money.list_invoices, Permission.READ, ListOf[_M.Invoice]),
-    Route("GET", "/v1/invoices/{invoice}", money.get_invoice, Permission.READ, _M.InvoiceDetail),
     Route("GET", "/v1/events", money.list_events, Permission.READ, ListOf[_M.Event]),
 )

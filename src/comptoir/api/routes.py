@@ -4,6 +4,7 @@ A permission says who may call at all; what an actor then sees or changes is nar
 to its own tenant by the desk and by the views. `PUBLIC` needs no key.
 """
 
+from comptoir.api.close_routes import CLOSE_ROUTES
 from comptoir.api.contract_routes import CONTRACT_ROUTES
 from comptoir.api.entity_routes import ENTITY_ROUTES
 from comptoir.api.handlers import (
@@ -322,5 +323,6 @@ ROUTES: tuple[Route, ...] = (
     *MONEY_ROUTES,
     *ENTITY_ROUTES,
     *CONTRACT_ROUTES,
+    *CLOSE_ROUTES,
     *_NOTICES,
 )

@@ -37,7 +37,9 @@ SECTIONS = {
     "Money": {
         "usage": (f"{_AT}.accounts:usage", "Accelerator time, by measure."),
         "charge": (f"{_AT}.accounts:charge", "Usage with its price."),
-        "invoice": (f"{_AT}.invoices:invoice", "Invoices and chargeback statements."),
+        "period": (f"{_AT}.periods:period", "Months of a legal entity, and their close."),
+        "invoice": (f"{_AT}.invoices:invoice", "Invoices: preview, drafts, final, void."),
+        "credit-note": (f"{_AT}.credit_notes:credit_note", "Invoices taken back, in part."),
         "ledger": (f"{_AT}.accounts:ledger", "Entries, balances, and the proof."),
         "contract": (f"{_AT}.contracts:contract", "What is agreed, version by version."),
         "commitment": (f"{_AT}.commitments:commitment", "What was promised, drawn and is left."),

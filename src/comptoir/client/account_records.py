@@ -170,43 +170,6 @@ class Proof(TypedDict):
     kinds: list[KindProof]
 
 
-class InvoiceLine(TypedDict):
-    """One rate in one month."""
-
-    number: int
-    description: str
-    kind: str
-    lease_class: str
-    measure: str
-    price_per_accelerator_hour: str
-    starts_at: str
-    ends_at: str
-    leases: int
-    accelerator_ms: str
-    amount: str
-    correction: bool
-
-
-class Invoice(TypedDict):
-    """An invoice or a chargeback statement: final from the moment it exists."""
-
-    id: str
-    number: str
-    kind: str
-    tenant_id: str
-    currency: str
-    starts_at: str
-    ends_at: str
-    issued_at: str
-    total: str
-
-
-class InvoiceDetail(Invoice):
-    """An invoice with its lines."""
-
-    lines: list[InvoiceLine]
-
-
 class Event(TypedDict):
     """One line of the numbered event table."""
 

@@ -1,4 +1,4 @@
-"""The client's way to prices and money: rate cards, usage, charges, ledger, invoices."""
+"""The client's way to prices and money: rate cards, usage, charges, ledger."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
@@ -7,8 +7,6 @@ from comptoir.client.account_records import (
     Balance,
     Charge,
     Entry,
-    Invoice,
-    InvoiceDetail,
     Proof,
     Rate,
     RateCard,
@@ -140,23 +138,3 @@ class Ledger:
     def proof(self) -> Proof:
         """Whether every unit sums to zero, and usage posted equals usage observed."""
         return cast(Proof, self._transport.get(path_of("ledger", "proof")))
-
-
-class Invoices:
-    """Invoices and chargeback statements."""
-
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
-
-    def issue(self, tenant: str, until: str | None = None) -> InvoiceDetail:
-        """Bill what a tenant has used and not been billed, by default up to now."""
-        body = {"tenant": tenant, "until": until}
-        return cast(InvoiceDetail, self._transport.write("POST", path_of("invoices"), body))
-
-    def list(self, tenant: str | None = None) -> Iterator[Invoice]:
-        """Every invoice that you may see."""
-        return self._transport.pages(path_of("invoices"), PAGE, tenant=tenant)
-
-    def get(self, invoice: str) -> InvoiceDetail:
-        """One invoice, by its id or its number."""
-        return cast(InvoiceDetail, self._transport.get(path_of("invoices", invoice)))

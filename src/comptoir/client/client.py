@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Any, cast
 
 from comptoir.client.account_records import Event
-from comptoir.client.accounts import Invoices, Ledger, RateCards, Usage
+from comptoir.client.accounts import Ledger, RateCards, Usage
 from comptoir.client.capacity import Fleet, Runtimes, Supply
 from comptoir.client.contracts import Contracts, Credit
 from comptoir.client.entities import Admissions, Entities
 from comptoir.client.entitlements import Entitlements, Policy
 from comptoir.client.feed import Feed
 from comptoir.client.following import Place, Step, follow
+from comptoir.client.invoices import CreditNotes, Invoices, Periods
 from comptoir.client.parties import PAGE, Keys, Tenants, Users
 from comptoir.client.profiles import resolve
 from comptoir.client.records import Job
@@ -82,9 +83,11 @@ class Client:
         self.credit = Credit(self._transport)
         self.usage = Usage(self._transport)
         self.ledger = Ledger(self._transport)
+        self.periods = Periods(self._transport)
         self.invoices = Invoices(self._transport)
         self.entities = Entities(self._transport)
         self.admissions = Admissions(self._transport)
+        self.credit_notes = CreditNotes(self._transport)
         self.feed = Feed(self._transport)
         self.subscriptions = Subscriptions(self._transport)
         self.settings = Settings(self._transport)

@@ -49,6 +49,8 @@ class ClosingBook:
         self.latest_end_ms = 0
         """Where the last period ends that closes or is closed: what counts later is open."""
         self.periods.feed(self._note_end)
+        self.committed_closing: tuple[PeriodId, ...] = ()
+        """The periods that close, as last committed: what the close loop goes on with."""
 
     def _note_end(self, old: Period | None, new: Period | None) -> None:
         self.latest_end_ms = max((period.ends_at_ms for period in self.periods), default=0)
@@ -57,8 +59,14 @@ class ClosingBook:
         """Where the last closed period of an entity ends."""
         return max((p.ends_at_ms for p in self.periods_of.each(entity_id) if p.closed), default=0)
 
+    def publish(self) -> None:
+        """Let the close loop see what is committed."""
+        self.committed_closing = tuple(period.id for period in self.closing.get(True))
+
     def evict_ended(self, rows: dict[str, list[object]]) -> None:
         """Drop what the commit of `rows` has settled for good."""
+        if "period" in rows:
+            self.publish()
         for draft in rows.get("invoice_draft", ()):
             assert isinstance(draft, InvoiceDraft)
             if draft.state is DraftState.FINALISED:

@@ -340,6 +340,7 @@ class Memory:
             for row in loaded.rows.get(table.name, ()):
                 table.load(row)
         self.committed_attempts = dict(self.attempts.rows)
+        self.closing.publish()
         self.checking = {n.id: n for n in self.nodes if n.state is NodeState.CHECKING}
         self.committed_subscriptions = dict(self.subscriptions.rows)
         self.snapshot.settle()

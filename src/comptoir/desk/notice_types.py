@@ -306,6 +306,37 @@ NOTICE_TYPES: dict[str, NoticeType] = {
         "comptoir invoice show {number}",
         {"number": WORD, "total_micros": MONEY, "currency": WORD},
     ),
+    "prepayment.issued": NoticeType(
+        "prepayment invoice {number} of {total} {currency} was issued",
+        "comptoir invoice show {number}",
+        {"number": WORD, "total_micros": MONEY, "currency": WORD},
+    ),
+    "credit_note.issued": NoticeType(
+        "credit note {number} gives back {total} {currency} of {invoice}: {reason}",
+        "comptoir credit-note show {number}",
+        {
+            "number": WORD,
+            "invoice": WORD,
+            "total_micros": MONEY,
+            "currency": WORD,
+            "reason": WORD,
+        },
+    ),
+    "credit.expired": NoticeType(
+        "{amount} {currency} of credit ({source}) expired unused",
+        "comptoir invoice list",
+        {"amount_micros": MONEY, "currency": WORD, "source": WORD},
+    ),
+    "period.closing": NoticeType(
+        "{period} of {entity} is being closed",
+        "comptoir period list",
+        {"entity": WORD, "period": WORD},
+    ),
+    "period.closed": NoticeType(
+        "{period} of {entity} is closed: {drafts:,} drafts of {tenants:,} tenants",
+        "comptoir invoice list --drafts --period {period}",
+        {"entity": WORD, "period": WORD, "drafts": COUNT, "tenants": COUNT},
+    ),
     # Subscriptions.
     "subscription.disabled": NoticeType(
         "the {kind} {subject} to {place} is disabled: {reason}",

@@ -173,13 +173,7 @@ def _live() -> dict[str, Any]:
         "accrual": tables.accrual.c.invoice_id.is_(None),
         "balance": None,
         **_live_sales(),
-        "number_series": None,
-        "period": None,
-        "invoice_draft": tables.invoice_draft.c.state != DraftState.FINALISED,
-        "invoice_status": or_(
-            tables.invoice_status.c.state == InvoiceState.FINALISED,
-            tables.invoice_status.c.revalued_micros != 0,
-        ),
+        **_live_bills(),
         "billing_mark": None,
         "tier_use": None,
         "legal_entity": None,
@@ -201,3 +195,14 @@ def _live_sales() -> dict[str, Any]:
     drawable = or_(block.state == BlockState.OPEN, block.source == CreditSource.COMMITMENT)
     whole = ("contract", "contract_version", "contract_act", "supply_mark")
     return {**dict.fromkeys(whole), "credit_block": drawable}
+
+
+def _live_bills() -> dict[str, Any]:
+    """Drafts until they are final, invoices until nothing more is expected of them."""
+    status = tables.invoice_status.c
+    return {
+        "number_series": None,
+        "period": None,
+        "invoice_draft": tables.invoice_draft.c.state != DraftState.FINALISED,
+        "invoice_status": or_(status.state == InvoiceState.FINALISED, status.revalued_micros != 0),
+    }

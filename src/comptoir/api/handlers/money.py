@@ -1,4 +1,4 @@
-"""Usage, charges, the ledger and its proof, invoices, events."""
+"""Usage, charges, the ledger and its proof, events."""
 
 from typing import Annotated, Any
 
@@ -9,8 +9,7 @@ from comptoir.api.encoding import amount_of, encode, encode_data, instant, money
 from comptoir.api.handlers.leases import lease_named
 from comptoir.api.pages import ask_for
 from comptoir.api.shapes import money as shapes
-from comptoir.api.words import AccountWord, Id, Pages, Word
-from comptoir.billing.invoices import Invoice
+from comptoir.api.words import AccountWord, Pages, Word
 from comptoir.desk import requests
 from comptoir.desk.money_memory import Balance
 from comptoir.desk.ports import Event
@@ -19,8 +18,7 @@ from comptoir.metering.usage import Measure
 from comptoir.pricing.charges import Charge
 from comptoir.store.views import ledger, lists, totals
 from comptoir.store.views.ledger import Proof
-from comptoir.tenants.permissions import not_found
-from comptoir.units.ids import LeaseId, TenantId
+from comptoir.units.ids import LeaseId
 from comptoir.units.money import floor_micros
 
 MOST_SEQ = 2**53
@@ -88,32 +86,6 @@ async def prove_ledger(ask: Ask) -> Response:
     return said(_proof(proof))
 
 
-async def issue_invoice(ask: Ask, body: shapes.InvoiceBody) -> Response:
-    """Issue an invoice, or a team's chargeback statement, over what is not yet billed."""
-    until: Any = body.until
-    request = requests.IssueInvoice(TenantId(body.tenant), until)
-    return await ask.do("issue_invoice", request, lambda made: _invoice(made, lines=True), 201)
-
-
-async def list_invoices(ask: Ask, pages: Pages, tenant: Word = None) -> Response:
-    """Invoices, newest first, without their lines."""
-    return await ask.page(
-        "invoices",
-        pages,
-        lists.invoices,
-        lambda invoice: _invoice(invoice, lines=False),
-        tenant_id=ask.of_tenant(tenant),
-    )
-
-
-async def get_invoice(ask: Ask, invoice: Id) -> Response:
-    """One invoice with its lines, by id or number."""
-    found = await ask.read(lists.invoice, invoice)
-    if found is None or not ask.sees(found.tenant_id):
-        raise not_found(f"invoice {invoice}")
-    return said(_invoice(found, lines=True))
-
-
 async def list_events(
     ask: Ask,
     pages: Pages,
@@ -158,15 +130,6 @@ def _entry(entry: Entry) -> dict[str, Any]:
 
 def _balance(row: Balance) -> dict[str, Any]:
     return {"account": row.account, "unit": row.unit, "amount": amount_of(row.unit, row.amount)}
-
-
-def _invoice(invoice: Invoice, lines: bool) -> dict[str, Any]:
-    shown = encode(invoice, house=True)
-    if lines:
-        shown["lines"] = [encode(line, house=True) for line in invoice.lines]
-    else:
-        del shown["lines"]
-    return shown
 
 
 def _event(ask: Asking, event: Event) -> dict[str, Any]:

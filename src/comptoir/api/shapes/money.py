@@ -1,4 +1,4 @@
-"""Rates, usage, charges, the ledger, invoices, events."""
+"""Rates, usage, charges, the ledger, events."""
 
 from typing import Annotated, Any
 
@@ -20,7 +20,6 @@ from comptoir.api.shapes.common import (
     Positive,
     PriceIn,
 )
-from comptoir.billing.invoices import InvoiceKind
 from comptoir.leases.lease import LeaseClass
 from comptoir.leases.term import LeaseTerm
 from comptoir.metering.usage import Measure
@@ -276,54 +275,6 @@ class Proof(Answer):
     accelerator_ms_posted: Long
     units: list[UnitSum]
     kinds: list[KindProof]
-
-
-class InvoiceBody(Body):
-    """Bill what a tenant has used before `until`: now, or the start of a UTC month."""
-
-    tenant: Named
-    until: InstantIn | None = None
-
-
-class InvoiceLine(Answer):
-    """One rate in one month, rounded once."""
-
-    number: int
-    description: str
-    kind: str
-    lease_class: LeaseClass
-    measure: Measure
-    rate_id: str
-    price_per_accelerator_hour: Decimal
-    starts_at: Instant
-    ends_at: Instant
-    leases: int
-    accelerator_ms: Long
-    numerator: Long
-    amount: Decimal
-    correction: bool
-
-
-class Invoice(Answer):
-    """An invoice, or a team's chargeback statement; final from the moment it exists."""
-
-    id: str
-    number: str
-    series: str
-    sequence: int
-    kind: InvoiceKind
-    tenant_id: str
-    currency: Currency
-    starts_at: Instant
-    ends_at: Instant
-    issued_at: Instant
-    total: Decimal
-
-
-class InvoiceDetail(Invoice):
-    """An invoice with its lines."""
-
-    lines: list[InvoiceLine]
 
 
 class Event(Answer):

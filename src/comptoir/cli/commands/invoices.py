@@ -1,24 +1,39 @@
-"""`invoice`: invoices for customers, chargeback statements for teams."""
+"""`invoice`: previews, drafts, invoices for customers, chargeback statements for teams."""
 
+from collections.abc import Iterator, Mapping
 from itertools import islice
+from typing import Any
 
 import click
 
 from comptoir.cli.commands.accounts import LIMIT, TENANT
+from comptoir.cli.commands.credit_notes import REASON, show_note
 from comptoir.cli.formats import Instant, accelerator_time, money
 from comptoir.cli.lazy import Group, Session, leaf
-from comptoir.client.account_records import InvoiceDetail
+from comptoir.client.invoice_records import InvoiceDetail, InvoiceDraft
 
 
 @click.group("invoice", cls=Group)
 def invoice() -> None:
-    """Invoices and chargeback statements: final once issued."""
+    """Invoices and chargeback statements: drafts without a number, then final for good."""
+
+
+@leaf("preview", "comptoir invoice preview acme", group=invoice)
+@click.argument("tenant")
+def preview(cli: Session, tenant: str) -> None:
+    """What the current invoice would ask if its period ended now. Nothing is written."""
+    found = cli.client.invoices.preview(tenant)
+    if cli.json or not found:
+        cli.table(found, [], "use that is not billed")
+        return
+    for draft in found:
+        _show_draft(cli, draft, "if it ended now")
 
 
 @leaf("issue", "comptoir invoice issue acme --yes", group=invoice)
 @click.argument("tenant")
 @click.option(
-    "--until", type=Instant(), help="Now if not said; else the start of a UTC month that has begun."
+    "--until", type=Instant(), help="Now if not said; else the start of a month that has begun."
 )
 @click.option("--yes", is_flag=True, help="Go ahead without asking.")
 def issue(cli: Session, tenant: str, until: str | None, yes: bool) -> None:
@@ -27,21 +42,57 @@ def issue(cli: Session, tenant: str, until: str | None, yes: bool) -> None:
     _show(cli, cli.client.invoices.issue(tenant, until))
 
 
-@leaf("list", "comptoir invoice list --tenant acme", group=invoice)
+@leaf(
+    "finalise",
+    "comptoir invoice finalise iv_7Q4M --yes",
+    "comptoir invoice finalise --period 2026-10 --yes",
+    group=invoice,
+)
+@click.argument("draft", required=False)
+@click.option("--period", metavar="PERIOD", help="All drafts of this period, by its id or name.")
+@click.option("--yes", is_flag=True, help="Go ahead without asking.")
+def finalise(cli: Session, draft: str | None, period: str | None, yes: bool) -> None:
+    """Give drafts their numbers and ask for them. To run it again goes on where it stopped."""
+    if (draft is None) is (period is None):
+        raise click.UsageError("name a draft, or the --period whose drafts are meant")
+    if draft is not None:
+        cli.confirm(f"make {draft} final, with the next number of its series", yes)
+        _show(cli, cli.client.invoices.finalise(draft))
+        return
+    drafts = [one["id"] for one in cli.client.invoices.drafts(period=period)]
+    cli.confirm(f"make {len(drafts):,} drafts of {period} final", yes)
+    _list(cli, (cli.client.invoices.finalise(each) for each in reversed(drafts)), "drafts of it")
+
+
+@leaf(
+    "list",
+    "comptoir invoice list --tenant acme",
+    "comptoir invoice list --drafts --period 2026-10",
+    group=invoice,
+)
 @TENANT
+@click.option("--drafts", is_flag=True, help="Those that are not final.")
+@click.option("--period", metavar="PERIOD", help="With --drafts: only of this period.")
 @LIMIT
-def list_invoices(cli: Session, tenant: str | None, limit: int) -> None:
-    """List them, newest first."""
+def list_invoices(
+    cli: Session, tenant: str | None, drafts: bool, period: str | None, limit: int
+) -> None:
+    """List them, newest first, with what is open."""
+    if not drafts:
+        _list(cli, islice(cli.client.invoices.list(tenant), limit), "invoices yet")
+        return
     from comptoir.cli.output import amount, instant, text
 
     columns = [
-        text("number"),
+        text("draft", "id"),
         text("kind"),
         text("tenant", "tenant_id"),
-        instant(cli.times, "issued", "issued_at"),
+        instant(cli.times, "from", "starts_at"),
+        instant(cli.times, "to", "ends_at"),
         amount("total", "total"),
     ]
-    cli.table(islice(cli.client.invoices.list(tenant), limit), columns, "invoices yet")
+    found = cli.client.invoices.drafts(tenant, period)
+    cli.table(islice(found, limit), columns, "drafts")
 
 
 @leaf("show", "comptoir invoice show ACME-2026-000001", group=invoice)
@@ -51,32 +102,108 @@ def show(cli: Session, number: str) -> None:
     _show(cli, cli.client.invoices.get(number))
 
 
+@leaf("void", 'comptoir invoice void ACME-2026-000001 --reason "not theirs" --yes', group=invoice)
+@click.argument("number", metavar="INVOICE")
+@REASON
+@click.option("--yes", is_flag=True, help="Go ahead without asking.")
+def void(cli: Session, number: str, reason: str, yes: bool) -> None:
+    """Credit all that is left of an invoice: it stays, with its number, and asks nothing."""
+    cli.confirm(f"credit all of {number}", yes)
+    show_note(cli, cli.client.credit_notes.issue(number, reason))
+
+
+@leaf("statement", "comptoir invoice statement acme --since 2026-10-01T00:00:00Z", group=invoice)
+@click.argument("tenant")
+@click.option("--since", type=Instant(), help="From its first entry if not said.")
+@click.option("--until", type=Instant(), help="Now if not said.")
+def statement(cli: Session, tenant: str, since: str | None, until: str | None) -> None:
+    """A tenant's account: what it was asked, what it paid, what stands open."""
+    found = cli.client.invoices.statement(tenant, since, until)
+    if cli.json:
+        cli.record(found, "")
+        return
+    from comptoir.cli.output import amount, instant, text
+
+    for account in found["items"]:
+        code = account["currency"]
+        starts, ends = money(account["opening"], code), money(account["closing"], code)
+        cli.record(account, f"{code}   {starts} before, {ends} now", [])
+        columns = [
+            instant(cli.times, "at", "at"),
+            text("what", "kind"),
+            text("number", "description", flexible=True),
+            amount("amount", "amount"),
+            amount("balance", "balance"),
+        ]
+        cli.table([{**entry, "currency": code} for entry in account["entries"]], columns, "entries")
+    if not found["items"]:
+        cli.table([], [], "entries yet")
+
+
+def _list(cli: Session, found: Iterator[Any], nothing: str) -> None:
+    from comptoir.cli.output import amount, instant, text
+
+    columns = [
+        text("number"),
+        text("kind"),
+        text("tenant", "tenant_id"),
+        instant(cli.times, "issued", "issued_at"),
+        text("state"),
+        amount("total", "total"),
+        amount("open", "open"),
+    ]
+    cli.table(found, columns, nothing)
+
+
 def _show(cli: Session, found: InvoiceDetail) -> None:
     total = money(found["total"], found["currency"])
     if cli.json:
         cli.record(found, "")
         return
     starts, ends = cli.times.when(found["starts_at"]), cli.times.when(found["ends_at"])
-    kind = "chargeback to" if found["kind"] == "chargeback" else "invoice to"
+    kind = "chargeback to" if found["kind"] == "chargeback" else f"{found['kind']} to"
     fields = [
-        (kind, found["tenant_id"]),
+        (kind, f"{found['buyer']['name']} ({found['tenant_id']})"),
         ("issued", cli.times.when(found["issued_at"])),
         ("for", f"{starts} to {ends}"),
     ]
+    if found["kind"] != "chargeback":
+        still = money(found["open"], found["currency"])
+        fields.append((found["state"], f"{still} open, due {cli.times.when(found['due_at'])}"))
     cli.record(found, f"{found['number']}   {total}", fields)
+    _lines(cli, found)
+
+
+def _show_draft(cli: Session, found: InvoiceDraft, words: str) -> None:
+    starts, ends = cli.times.when(found["starts_at"]), cli.times.when(found["ends_at"])
+    fields = [("to", found["tenant_id"]), ("for", f"{starts} to {ends}")]
+    cli.record(found, f"{money(found['total'], found['currency'])}   {words}", fields)
+    _lines(cli, found)
+
+
+def _lines(cli: Session, found: InvoiceDetail | InvoiceDraft) -> None:
     from comptoir.cli.output import Column, text
 
-    rows = [{**line, "currency": found["currency"]} for line in found["lines"]]
+    code = found["currency"]
+
+    def price(row: Mapping[str, Any]) -> str:
+        return money(row["price_per_accelerator_hour"], code) if row["measure"] else "-"
+
+    rows: list[Mapping[str, Any]] = [{**line} for line in found["lines"]]
     columns = [
         Column("line", lambda row: f"  {row['number']}", right=True),
         text("what", "description", flexible=True),
-        Column("use", lambda row: accelerator_time(row["accelerator_ms"]), right=True),
         Column(
-            "price/acc-h",
-            lambda row: money(row["price_per_accelerator_hour"], row["currency"]),
+            "use",
+            lambda row: accelerator_time(row["accelerator_ms"]) if row["measure"] else "-",
             right=True,
         ),
-        Column("amount", lambda row: money(row["amount"], row["currency"]), right=True),
+        Column("price/acc-h", price, right=True),
+        Column("amount", lambda row: money(row["amount"], code), right=True),
         text("correction"),
     ]
     cli.table(rows, columns, "lines")
+    for tax in found["taxes"]:
+        rate = f"{tax['rate_ppm'] / 10_000:g} % of {money(tax['base'], code)}"
+        words = tax["note"] or tax["treatment"]
+        cli.record(tax, f"  {words}, {rate}: {money(tax['amount'], code)}", [])

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Dialect, or_, select
+from sqlalchemy import ColumnElement, Dialect, select
 
-from comptoir.billing.invoices import Invoice
 from comptoir.desk.ports import Event
 from comptoir.fleet.checks import NodeCheck
 from comptoir.fleet.nodes import Node, NodeState
@@ -240,21 +239,6 @@ def charges(
     c = t.charge.c
     wanted = equal(c.tenant_id, tenant_id), equal(c.lease_id, lease_id)
     return views.page("charge", ask, *wanted, keys=("seq",))
-
-
-def invoices(views: Views, ask: Ask, tenant_id: str | None = None) -> Page[Invoice]:
-    """Invoices and chargeback statements, newest first."""
-    c = t.invoice.c
-    return views.page("invoice", ask, equal(c.tenant_id, tenant_id), keys=("issued_at_ms", "id"))
-
-
-def invoice(views: Views, id_or_number: str) -> Invoice | None:
-    """An invoice by its id or its number."""
-    c = t.invoice.c
-    found: Invoice | None = views.find(
-        "invoice", or_(c.id == id_or_number, c.number == id_or_number)
-    )
-    return found
 
 
 def events(

@@ -132,6 +132,6 @@ def expire_credit(tx: Transaction, tenant: Tenant, at_ms: int, effective_at_ms: 
             f"{block.id} of {tenant.slug} expired", effective_at_ms, postings,
         )  # fmt: skip
         tx.emit(
-            "credit.expired", block.id, tenant.id, micros=str(left), currency=block.currency,
+            "credit.expired", block.id, tenant.id, amount_micros=str(left), currency=block.currency,
             source=block.source,
         )  # fmt: skip

@@ -10,7 +10,8 @@ from itertools import islice
 
 from comptoir.billing.accruals import Accrual
 from comptoir.billing.drafts import DraftState, InvoiceDraft, a_line, add_line, fill, whole
-from comptoir.billing.invoices import InvoiceKind, LineType, Party, TaxLine
+from comptoir.billing.invoices import InvoiceKind, LineType, Party, TaxLine, tax_line
+from comptoir.billing.tax import Tax, tax_for
 from comptoir.desk.entities import entity_of
 from comptoir.desk.metered import meter_allocation
 from comptoir.desk.operations.money.drawing_credit import draw_credit
@@ -18,6 +19,7 @@ from comptoir.desk.operations.taking_back import meter_live_attempts
 from comptoir.desk.transaction import Transaction
 from comptoir.leases.lease import LeaseState
 from comptoir.tenants.parties import Tenant
+from comptoir.units.errors import Refused
 from comptoir.units.ids import InvoiceId, PeriodId
 from comptoir.units.values import replace
 
@@ -118,19 +120,44 @@ def finish_draft(
         window = draft.lines[0].starts_at_ms, draft.lines[-1].ends_at_ms
         carried = a_line(LineType.CARRIED, "carried to credit", -draft.net_micros, window, "")
         draft = add_line(draft, carried)
-    return tx.book.closing.drafts.put(whole(draft, taxes_on(tx, tenant, draft), tx.now_ms))
+    return tx.book.closing.drafts.put(whole(draft, provisional_taxes(tx, tenant, draft), tx.now_ms))
 
 
-def taxes_on(tx: Transaction, tenant: Tenant, draft: InvoiceDraft) -> tuple[TaxLine, ...]:
-    """The taxes on a draft's lines, as the rules are now. A team is charged back without."""
-    return ()
+def provisional_taxes(tx: Transaction, tenant: Tenant, draft: InvoiceDraft) -> tuple[TaxLine, ...]:
+    """The taxes a draft shows: none where no rule says, which is refused when it is final."""
+    try:
+        return taxes_on(draft, tax_of(tx, tenant, draft))
+    except Refused:
+        return ()
 
 
-def parties_of(tx: Transaction, tenant: Tenant) -> tuple[Party, Party]:
+def tax_of(tx: Transaction, tenant: Tenant, draft: InvoiceDraft) -> Tax | None:
+    """How a draft is taxed today; a team is charged back without.
+
+    Raises:
+        Refused: `no_tax_rule`.
+    """
+    if draft.kind is InvoiceKind.CHARGEBACK:
+        return None
+    entity = tx.book.credit.entities[draft.entity_id]
+    admission = tx.book.credit.admissions.get(tenant.id)
+    return tax_for(tx.book.credit.tax_rules, entity, admission, tx.now_ms)
+
+
+def taxes_on(draft: InvoiceDraft, tax: Tax | None) -> tuple[TaxLine, ...]:
+    """The taxes on a draft's lines: on their sum, rounded once."""
+    if tax is None:
+        return ()
+    words = tax.treatment, tax.seller_country, tax.rate_ppm, tax.note
+    return (tax_line(draft.lines, draft.currency, *words),)
+
+
+def parties_of(tx: Transaction, tenant: Tenant, tax: Tax | None) -> tuple[Party, Party]:
     """Who sells and who buys, as an invoice has to say it today."""
     entity = entity_of(tx.book, tenant.id)
     admission = tx.book.credit.admissions.get(tenant.id)
-    seller = Party(entity.name, entity.address, entity.country, entity.tax_id_in(entity.country))
+    sold_as = entity.tax_id_in(entity.country) if tax is None else tax.seller_tax_id
+    seller = Party(entity.name, entity.address, entity.country, sold_as)
     if admission is None:
         return seller, Party(tenant.name)
     return seller, Party(

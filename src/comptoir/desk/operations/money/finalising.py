@@ -9,7 +9,7 @@ from comptoir.billing.invoice_status import opened
 from comptoir.billing.invoices import PAYMENT_DAYS, Invoice, NumberSeries, settlement
 from comptoir.billing.periods import year_at
 from comptoir.desk.close_requests import DraftRef
-from comptoir.desk.operations.money.drawing_up import parties_of, taxes_on
+from comptoir.desk.operations.money.drawing_up import parties_of, tax_of, taxes_on
 from comptoir.desk.transaction import Transaction
 from comptoir.tenants.entities import LegalEntity, series_name
 from comptoir.tenants.parties import Tenant
@@ -47,11 +47,16 @@ def finalise_invoice(tx: Transaction, request: DraftRef) -> Invoice:
 
 
 def make_final(tx: Transaction, tenant: Tenant, draft: InvoiceDraft) -> Invoice:
-    """The invoice of a whole draft, posted and asked for."""
+    """The invoice of a whole draft, posted and asked for.
+
+    Raises:
+        Refused: `no_tax_rule`.
+    """
     entity = tx.book.credit.entities[draft.entity_id]
     series = series_of(tx, entity, tenant, entity.invoice_series)
+    tax = tax_of(tx, tenant, draft)
     invoice, series = finalise(
-        draft, series, parties_of(tx, tenant), taxes_on(tx, tenant, draft), tx.now_ms,
+        draft, series, parties_of(tx, tenant, tax), taxes_on(draft, tax), tx.now_ms,
         tx.now_ms + PAYMENT_DAYS * DAY_MS,
     )  # fmt: skip
     tx.book.closing.number_series.put(series)

@@ -1,0 +1,178 @@
+"""Periods, drafts, invoices, credit notes, statements of account."""
+
+from typing import Any
+
+from fastapi import Response
+
+from comptoir.api.door import Ask, Asking, said
+from comptoir.api.encoding import encode, instant, money
+from comptoir.api.shapes import invoices as shapes
+from comptoir.api.words import Id, InstantWord, Pages, Word
+from comptoir.billing.credit_notes import CreditNote
+from comptoir.billing.drafts import InvoiceDraft
+from comptoir.billing.invoice_status import opened
+from comptoir.billing.invoices import Invoice
+from comptoir.desk import close_requests as requests
+from comptoir.desk.requests import IssueInvoice
+from comptoir.store.views import close as views
+from comptoir.store.views.close import Billed
+from comptoir.tenants.permissions import not_found
+from comptoir.units.ids import InvoiceId, LegalEntityId, TenantId
+from comptoir.units.time import parse_instant
+
+
+async def close_period(ask: Ask, body: shapes.PeriodBody) -> Response:
+    """Begin to close a month of a legal entity; the server goes on by itself."""
+    request = requests.ClosePeriod(LegalEntityId(body.entity), body.period)
+    return await ask.do("close_period", request, status=201)
+
+
+async def list_periods(ask: Ask, pages: Pages, entity: Word = None) -> Response:
+    """Periods that are closing or closed, newest first."""
+    return await ask.page("periods", pages, views.periods, entity=entity)
+
+
+async def list_drafts(ask: Ask, pages: Pages, tenant: Word = None, period: Word = None) -> Response:
+    """Invoices that are not final, newest first; a period by its id or name."""
+    return await ask.page(
+        "invoice-drafts",
+        pages,
+        views.drafts,
+        _draft,
+        tenant_id=ask.of_tenant(tenant),
+        period=period,
+    )
+
+
+async def finalise_invoice(ask: Ask, draft: Id) -> Response:
+    """Give a draft its number and ask for it; it is never edited again."""
+    request = requests.DraftRef(InvoiceId(draft))
+    return await ask.do("finalise_invoice", request, _just_issued, 201)
+
+
+async def preview_invoice(ask: Ask, tenant: Id) -> Response:
+    """What the current invoice would ask if its period ended now."""
+    request = requests.PreviewInvoice(ask.tenant(tenant).id)
+    found = await ask.value("preview_invoice", request)
+    return said({"items": [_draft(draft) for draft in found]})
+
+
+async def issue_invoice(ask: Ask, body: shapes.InvoiceBody) -> Response:
+    """Issue an invoice, or a team's chargeback statement, over what is not yet billed."""
+    until: Any = body.until
+    request = IssueInvoice(TenantId(body.tenant), until)
+    return await ask.do("issue_invoice", request, _just_issued, 201)
+
+
+async def list_invoices(ask: Ask, pages: Pages, tenant: Word = None) -> Response:
+    """Invoices, newest first, without their lines."""
+    return await ask.page(
+        "invoices", pages, views.invoices, _billed, tenant_id=ask.of_tenant(tenant)
+    )
+
+
+async def get_invoice(ask: Ask, invoice: Id) -> Response:
+    """One invoice with its lines, by id or number."""
+    return said(_billed(await _found(ask, invoice), lines=True))
+
+
+async def credit_invoice(ask: Ask, invoice: Id, body: shapes.CreditNoteBody) -> Response:
+    """Credit lines of an invoice, or all of it: the only way to take it back."""
+    found = await ask.read(views.invoice, invoice)
+    if found is None:
+        raise not_found(f"invoice {invoice}")
+    lines = tuple((line.line, line.amount) for line in body.lines)
+    request = requests.CreditInvoice(found.invoice.id, body.reason, lines)
+    return await ask.do("credit_invoice", request, _note, 201)
+
+
+async def list_credit_notes(
+    ask: Ask, pages: Pages, tenant: Word = None, invoice: Word = None
+) -> Response:
+    """Credit notes, newest first; of one invoice by its id or number."""
+    return await ask.page(
+        "credit-notes",
+        pages,
+        views.credit_notes,
+        _note,
+        tenant_id=ask.of_tenant(tenant),
+        invoice=invoice,
+    )
+
+
+async def get_credit_note(ask: Ask, note: Id) -> Response:
+    """One credit note, by id or number."""
+    found = await ask.read(views.credit_note, note)
+    if found is None or not ask.sees(found.tenant_id):
+        raise not_found(f"credit note {note}")
+    return said(_note(found))
+
+
+async def give_statement(
+    ask: Ask, tenant: Id, since: InstantWord = None, until: InstantWord = None
+) -> Response:
+    """A tenant's account: what it was asked and what it paid, from `since` to `until`."""
+    found = ask.tenant(tenant)
+    window = (
+        0 if since is None else parse_instant(since),
+        ask.door.desk.clock.now_ms() if until is None else parse_instant(until),
+    )
+    accounts = await ask.read(views.statement, found.id, found.is_internal, window)
+    items = [
+        {
+            "currency": account.currency,
+            "opening": money(account.opening_micros),
+            "closing": money(account.closing_micros),
+            "entries": [encode(entry, house=True) for entry in account.entries],
+        }
+        for account in accounts
+    ]
+    starts, ends = map(instant, window)
+    return said({"tenant_id": found.id, "starts_at": starts, "ends_at": ends, "items": items})
+
+
+async def _found(ask: Asking, invoice: str) -> Billed:
+    found = await ask.read(views.invoice, invoice)
+    if found is None or not ask.sees(found.invoice.tenant_id):
+        raise not_found(f"invoice {invoice}")
+    return found
+
+
+def _just_issued(invoice: Invoice) -> dict[str, Any]:
+    return _billed(Billed(invoice, opened(invoice, 0)), lines=True)
+
+
+def _billed(billed: Billed, lines: bool = False) -> dict[str, Any]:
+    invoice, status = billed.invoice, billed.status
+    shown = encode(invoice, house=True)
+    parts = _parts(invoice)
+    for name in ("lines", "taxes", "seller", "buyer"):
+        del shown[name]
+    shown |= {
+        "net": money(invoice.net_micros),
+        "state": status.state,
+        "paid": money(status.paid_micros),
+        "credited": money(status.credited_micros),
+        "disputed": money(status.disputed_micros),
+        "open": money(status.open_micros),
+    }
+    if lines:
+        shown |= parts
+        shown |= {"seller": encode(invoice.seller, True), "buyer": encode(invoice.buyer, True)}
+    return shown
+
+
+def _draft(draft: InvoiceDraft) -> dict[str, Any]:
+    sums = {"net": money(draft.net_micros), "total": money(draft.total_micros)}
+    return {**encode(draft, house=True), **sums, **_parts(draft)}
+
+
+def _note(note: CreditNote) -> dict[str, Any]:
+    return {**encode(note, house=True), **_parts(note)}
+
+
+def _parts(bill: Invoice | InvoiceDraft | CreditNote) -> dict[str, Any]:
+    return {
+        "lines": [encode(line, house=True) for line in bill.lines],
+        "taxes": [encode(tax, house=True) for tax in bill.taxes],
+    }

@@ -1,0 +1,165 @@
+"""Periods, drafts, invoices with what became of them, credit notes, statements of account."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import or_, select
+
+from comptoir.billing.credit_notes import CreditNote
+from comptoir.billing.drafts import DraftState, InvoiceDraft
+from comptoir.billing.invoice_status import InvoiceStatus
+from comptoir.billing.invoices import Invoice
+from comptoir.billing.periods import Period
+from comptoir.ledger import entries as ledger
+from comptoir.store import tables as t
+from comptoir.store.views.reading import MOST_A_PAGE, Ask, Page, Views, equal
+from comptoir.units.errors import Refused
+from comptoir.units.ids import TenantId
+
+MOST_ENTRIES = 10_000
+"""Entries in one statement of account, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Billed:
+    """An invoice and what became of it."""
+
+    invoice: Invoice
+    status: InvoiceStatus
+
+
+@dataclass(frozen=True, slots=True)
+class StatementEntry:
+    """What moved an account, and what it stood at then."""
+
+    seq: int
+    at_ms: int
+    kind: str
+    description: str
+    amount_micros: int
+    balance_micros: int
+
+
+@dataclass(frozen=True, slots=True)
+class AccountStatement:
+    """One currency of a tenant's account over a window."""
+
+    currency: str
+    opening_micros: int
+    closing_micros: int
+    entries: tuple[StatementEntry, ...]
+
+
+def periods(views: Views, ask: Ask, entity: str | None = None) -> Page[Period]:
+    """Periods that are closing or closed, newest first; of an entity by its id or slug."""
+    c, e = t.period.c, t.legal_entity.c
+    named = None
+    if entity is not None:
+        named = c.entity_id.in_(select(e.id).where(or_(e.id == entity, e.slug == entity)))
+    return views.page("period", ask, named, keys=("starts_at_ms", "id"))
+
+
+def drafts(
+    views: Views, ask: Ask, tenant_id: str | None = None, period: str | None = None
+) -> Page[InvoiceDraft]:
+    """Drafts that are not final, newest first; of a period by its id or name."""
+    c, p = t.invoice_draft.c, t.period.c
+    named = None
+    if period is not None:
+        named = c.period_id.in_(select(p.id).where(or_(p.id == period, p.name == period)))
+    wanted = equal(c.tenant_id, tenant_id), named, c.state != DraftState.FINALISED
+    return views.page("invoice_draft", ask, *wanted, keys=("drawn_up_at_ms", "id"))
+
+
+def invoices(views: Views, ask: Ask, tenant_id: str | None = None) -> Page[Billed]:
+    """Invoices and chargeback statements, newest first."""
+    c = t.invoice.c
+    page: Page[Invoice] = views.page(
+        "invoice", ask, equal(c.tenant_id, tenant_id), keys=("issued_at_ms", "id")
+    )
+    return Page(_with_status(views, page.items), page.next_key)
+
+
+def invoice(views: Views, id_or_number: str) -> Billed | None:
+    """An invoice by its id or its number; of two entities' with one number, the latest."""
+    c = t.invoice.c
+    named = or_(c.id == id_or_number, c.number == id_or_number)
+    found = views.all("invoice", named, order=(c.issued_at_ms.desc(),), most=1)
+    return _with_status(views, found)[0] if found else None
+
+
+def _with_status(views: Views, found: Sequence[Invoice]) -> tuple[Billed, ...]:
+    s = t.invoice_status.c
+    statuses = {
+        status.invoice_id: status
+        for status in views.all(
+            "invoice_status", s.invoice_id.in_([one.id for one in found]),
+            order=(s.invoice_id,), most=MOST_A_PAGE,
+        )
+    }  # fmt: skip
+    return tuple(Billed(one, statuses[one.id]) for one in found)
+
+
+def credit_notes(
+    views: Views, ask: Ask, tenant_id: str | None = None, invoice: str | None = None
+) -> Page[CreditNote]:
+    """Credit notes, newest first; of an invoice by its id or number."""
+    c = t.credit_note.c
+    named = None
+    if invoice is not None:
+        named = or_(c.invoice_id == invoice, c.invoice_number == invoice)
+    return views.page(
+        "credit_note", ask, equal(c.tenant_id, tenant_id), named, keys=("issued_at_ms", "id")
+    )
+
+
+def credit_note(views: Views, id_or_number: str) -> CreditNote | None:
+    """A credit note by its id or its number."""
+    c = t.credit_note.c
+    found: CreditNote | None = views.find(
+        "credit_note", or_(c.id == id_or_number, c.number == id_or_number)
+    )
+    return found
+
+
+def statement(
+    views: Views, tenant_id: TenantId, is_internal: bool, window: tuple[int, int]
+) -> list[AccountStatement]:
+    """What moved a tenant's account in a window, by currency; what it was asked is positive.
+
+    Raises:
+        Refused: `statement_too_long`.
+    """
+    account = (ledger.internal_transfer if is_internal else ledger.receivable)(tenant_id)
+    e, p = t.entry.c, t.posting.c
+    moved = (
+        select(
+            p.unit, e.seq, e.effective_at_ms, e.kind, e.description, p.amount,
+        )
+        .join_from(t.posting, t.entry, e.seq == p.entry_seq)
+        .where(p.account == account, e.effective_at_ms < window[1])
+        .order_by(p.unit, e.effective_at_ms, e.seq, p.leg)
+    )  # fmt: skip
+    found: dict[str, tuple[int, list[StatementEntry]]] = {}
+    with views.reading() as connection:
+        for unit, seq, at_ms, kind, description, amount in connection.execute(moved):
+            opening, entries = found.setdefault(unit, (0, []))
+            if at_ms < window[0]:
+                found[unit] = opening + amount, entries
+                continue
+            if entries and entries[-1].seq == seq:
+                amount += entries.pop().amount_micros
+            balance = (entries[-1].balance_micros if entries else opening) + amount
+            entries.append(StatementEntry(seq, at_ms, kind, description, amount, balance))
+            if len(entries) > MOST_ENTRIES:
+                raise Refused(
+                    "statement_too_long",
+                    f"more than {MOST_ENTRIES:,} entries lie in that window",
+                    "ask for a shorter window",
+                )
+    return [
+        AccountStatement(
+            unit, opening, entries[-1].balance_micros if entries else opening, tuple(entries)
+        )
+        for unit, (opening, entries) in sorted(found.items())
+    ]
