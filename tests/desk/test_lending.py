@@ -15,7 +15,7 @@ from comptoir.desk.requests import (
     NewNode,
     SetEntitlement,
 )
-from comptoir.leases.lease import Lease, LeaseClass, LeaseState, Reason
+from comptoir.leases.lease import Lease, LeaseClass, LeaseState, Reason, Shape
 from comptoir.store.views import Views, lists
 from comptoir.store.views.reading import Ask
 from comptoir.tenants.entitlements import Entitlement
@@ -366,3 +366,133 @@ def notices_to(shop: Shop, lease: Lease) -> list[Notice]:
     views = Views(shop.store.engine)
     events: list[Event] = lists.events(views, Ask(100), subject=lease.id).items
     return [n for e in sorted(events, key=lambda e: e.seq) if (n := notice_of(e, house=False))]
+
+
+def mtia(shop: Shop, lend: int | None) -> None:
+    """144 accelerators: 96 are `a`'s, 48 are `b`'s, which may borrow 72."""
+    shop.price_all("mtia-v2")
+    shop.supply(*[24] * 6, kind="mtia-v2", engine="")
+    shop.entitle(shop.a, 96, kind="mtia-v2", lend_limit=lend)
+    shop.entitle(shop.b, 48, kind="mtia-v2", borrow_limit=72)
+
+
+def test_a_borrow_limit_bounds_all_that_a_team_uses_above_its_own_in_whatever_order_it_asks(
+    shop: Shop,
+) -> None:
+    mtia(shop, lend=None)
+    first, second, third = (shop.lease(shop.b, INTERNAL, n, "mtia-v2") for n in (96, 24, 24))
+    assert (first.borrowed, second.borrowed, third.borrowed) == (True, True, True)
+    # What the second uses is protected as the team's own: 24 of its 48.
+    assert shop.stands(first, second, third) == ["active borrowed", "active", "waiting"]
+    said = shop.desk.call("explain_lease", LeaseRef(third.id), shop.operator).sentence
+    assert said == (
+        "with it, its team would use 144 mtia-v2, 96 above its own 48: it may borrow 72; "
+        "0 more would be within it"
+    )
+    shop.end(second)
+    shop.pass_s(40)
+    assert shop.stands(first, third) == ["active borrowed", "active"]
+
+
+def test_a_lend_limit_bounds_what_is_lent_to_a_team_that_borrows_first_and_asks_for_its_own_then(
+    shop: Shop,
+) -> None:
+    mtia(shop, lend=48)
+    first, second = (shop.lease(shop.b, INTERNAL, n, "mtia-v2") for n in (96, 24))
+    assert shop.stands(first, second) == ["active borrowed", "waiting"]
+    said = shop.desk.call("explain_lease", LeaseRef(second.id), shop.operator).sentence
+    assert said == ("teams keep 48 idle mtia-v2 for themselves; 0 more may be used by others")
+    mine = shop.lease(shop.a, INTERNAL, 48, "mtia-v2")
+    assert mine.scheduled_start_ms == shop.clock.instant_ms  # what it keeps is there at once
+
+
+def test_a_team_above_its_entitlement_takes_nothing_back_though_its_leases_would_fit_singly(
+    shop: Shop,
+) -> None:
+    shop.entitle(shop.a, 8)
+    shop.entitle(shop.b, 4)
+    borrowed = shop.lease(shop.b, INTERNAL, 12)
+    lent = shop.lease(shop.acme, ON_DEMAND, 4)
+    shop.turn()
+    shop.pass_s(2_000)
+    more = shop.lease(shop.b, INTERNAL, 4)
+    shop.pass_s(4_000)
+    assert shop.stands(borrowed, lent, more) == ["active borrowed", "active", "waiting"]
+
+
+def test_a_limit_holds_for_what_is_promised_later_too(shop: Shop) -> None:
+    now = shop.clock.instant_ms
+    shop.entitle(shop.a, 4, borrow_limit=2)
+    booked = shop.lease(
+        shop.a, INTERNAL, 4, starts_at_ms=now + HOUR_MS, ends_at_ms=now + 2 * HOUR_MS
+    )
+    brief = shop.lease(shop.a, INTERNAL, 4, ends_at_ms=now + HOUR_MS)
+    lasting = shop.lease(shop.a, INTERNAL, 4)
+    assert shop.stands(booked, brief, lasting) == ["scheduled", "active", "waiting"]
+    less = shop.lease(shop.a, INTERNAL, 2)
+    assert shop.stands(less, lasting) == ["active borrowed", "waiting"]
+
+
+def test_what_is_a_teams_own_now_may_not_pass_its_borrow_limit_later(shop: Shop) -> None:
+    now = shop.clock.instant_ms
+    shop.entitle(shop.a, 4, borrow_limit=2)
+    shop.lease(shop.a, INTERNAL, 4, starts_at_ms=now + HOUR_MS, ends_at_ms=now + 2 * HOUR_MS)
+    lasting = shop.lease(shop.a, INTERNAL, 3)
+    brief = shop.lease(shop.a, INTERNAL, 3, ends_at_ms=now + HOUR_MS)
+    assert shop.stands(lasting, brief) == ["waiting", "active"]
+    said = shop.desk.call("explain_lease", LeaseRef(lasting.id), shop.operator).sentence
+    assert "from 2026-09-21T15:13:20.000Z on" in said
+    assert "its team would use 7 cpu-core, 3 above its own 4: it may borrow 2" in said
+
+
+def test_who_takes_up_its_own_takes_back_what_it_lends_and_not_what_another_keeps(
+    shop: Shop,
+) -> None:
+    shop.entitle(shop.a, 8)
+    shop.entitle(shop.b, 8, lend_limit=0)
+    spot = shop.lease(shop.acme, SPOT, 8, notice_s=60)
+    shop.turn()
+    mine = shop.lease(shop.a, INTERNAL, 8)
+    assert mine.scheduled_start_ms == shop.clock.instant_ms + 60_000
+    kept = shop.lease(shop.b, INTERNAL, 8)
+    assert kept.scheduled_start_ms == shop.clock.instant_ms
+    shop.turn()
+    shop.pass_s(60)
+    assert shop.stands(spot, mine, kept) == ["waiting", "active", "active"]
+
+
+def test_a_lease_is_extended_only_within_limits(shop: Shop) -> None:
+    now = shop.clock.instant_ms
+    shop.entitle(shop.a, 12, lend_limit=4)
+    spot = shop.lease(shop.acme, SPOT, 8, ends_at_ms=now + HOUR_MS)
+    later = shop.lease(
+        shop.acme, ON_DEMAND, 4, starts_at_ms=now + 2 * HOUR_MS, ends_at_ms=now + 3 * HOUR_MS
+    )
+    assert shop.stands(spot, later) == ["active", "scheduled"]
+    longer = ExtendLease(spot.id, now + 2 * HOUR_MS)
+    assert shop.desk.call("extend_lease", longer, shop.operator).ends_at_ms == now + 2 * HOUR_MS
+    with pytest.raises(Refused, match=r"beyond_limits.*teams keep 8 idle.*4 more") as no:
+        shop.desk.call("extend_lease", ExtendLease(spot.id, now + 3 * HOUR_MS), shop.operator)
+    assert no.value.facts["asked"] == 8
+
+
+def test_where_its_own_has_no_other_place_others_give_way_until_limits_hold_again(
+    shop: Shop,
+) -> None:
+    """`a` needs a whole node, and only the one that `b` keeps half of is empty."""
+    shop.entitle(shop.a, 8)
+    shop.entitle(shop.b, 8, lend_limit=0)
+    theirs = shop.lease(shop.b, INTERNAL, 4, shape=Shape.NODE)
+    lent = shop.lease(shop.acme, ON_DEMAND, 4, shape=Shape.NODE, notice_s=60)
+    assert shop.stands(theirs, lent) == ["active", "active lent"]
+    mine = shop.lease(shop.a, INTERNAL, 8, shape=Shape.NODE)
+    assert mine.scheduled_start_ms == shop.clock.instant_ms
+    assert shop.now(lent).reclaimed_for == mine.id
+    until = shop.clock.instant_ms + 900_000  # its minimum runtime
+    assert {a.ends_at_ms for a in shop.desk.book.allocations_of(lent.id)} == {until}
+    shop.turn()
+    shop.pass_s(840)
+    shop.pass_s(60)
+    assert shop.stands(theirs, lent, mine) == ["active", "waiting", "active"]
+    rest = shop.lease(shop.b, INTERNAL, 4)
+    assert rest.scheduled_start_ms == shop.clock.instant_ms

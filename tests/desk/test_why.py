@@ -79,7 +79,8 @@ def test_a_limit_that_holds_it_up_is_named_with_its_numbers(shop: Shop) -> None:
     shop.entitle(shop.b, 2, borrow_limit=1)
     above = shop.lease(shop.b, INTERNAL, 4)
     assert ask(shop, above).sentence == (
-        "it may use 2 more of its team's own cpu-core and borrow 1 more"
+        "with it, its team would use 4 cpu-core, 2 above its own 2: it may borrow 1; "
+        "3 more would be within it"
     )
 
 

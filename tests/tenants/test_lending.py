@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from comptoir.tenants.entitlements import ROOT, Entitlement, Holder
-from comptoir.tenants.lending import Lending, share_out
+from comptoir.tenants.lending import Lending, Turn, share_out
 from comptoir.units.ids import EntitlementId, TenantId
 from tests.tenants.test_entitlements import row
 
@@ -231,3 +231,24 @@ def test_the_same_question_has_the_same_answer(drawn: Drawn) -> None:
 def test_ids_of_rows_do_not_change_who_lends() -> None:
     rows = [row(A, 3, id=EntitlementId("en_9")), row(B, 3, id=EntitlementId("en_1"))]
     assert lent(lending(*rows), "spot", 1) == {A: 1}
+
+
+def test_who_is_served_before_whom_is_the_turn_whatever_the_order_of_asking() -> None:
+    tree = lending(row(A, 10), row(B, 2), unentitled=4, b=5)
+    tree.serve(
+        [(Turn.SPOT, "spot", 3), (Turn.RECALL, "recall", 1), (Turn.ON_DEMAND, "lent", 1),
+         (Turn.WINDOW, "sold", 3)]
+    )  # fmt: skip
+    assert [(loan.borrower, loan.lender, loan.accelerators) for loan in tree.loans] == [
+        ("sold", "", 3), ("lent", "", 1), (B, A, 3), ("recall", A, 1), ("spot", A, 3),
+    ]  # fmt: skip
+
+
+def test_what_stands_beyond_limits_is_counted_and_so_is_what_nobody_has() -> None:
+    tree = lending(row(A, 4, lend_limit=1), row(B, 2, borrow_limit=1), b=5)
+    tree.serve([(Turn.SPOT, "spot", 3)])
+    assert (tree.beyond, tree.unmet) == (3, 5)
+    over, place = tree.over_borrowed(Holder(B))
+    assert place is not None
+    assert (over, place.holder, place.used) == (2, B, 5)
+    assert tree.over_borrowed(Holder(C)) == (0, None)

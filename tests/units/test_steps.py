@@ -55,6 +55,17 @@ def test_the_lowest_of_a_window_is_the_first_of_its_instants_that_is_so_low(
     assert filled(of).lowest(Window(start, end)) == min(sums)
 
 
+@given(spans, instants, st.one_of(st.none(), st.integers(1, 8)))
+def test_the_highest_of_a_window_and_what_changes_within_it(
+    of: list[tuple[int, int | None, int]], start: int, length: int | None
+) -> None:
+    window = Window(start, None if length is None else start + length)
+    steps, last = filled(of), window.end_ms or 30
+    assert steps.highest(window) == max(plain(of, instant) for instant in range(start, last))
+    changes = [(at, plain(of, at) - plain(of, at - 1)) for at in range(start + 1, last)]
+    assert steps.within(window) == [(at, by) for at, by in changes if by]
+
+
 @given(spans, spans)
 def test_what_is_taken_away_leaves_no_trace(
     kept: list[tuple[int, int | None, int]], gone: list[tuple[int, int | None, int]]

@@ -1,9 +1,8 @@
 """The lender's statement: what a team was entitled to, used, lent and earned, and left idle.
 
-At every instant what is nobody's is counted as used by sold windows first, then by on-demand,
-by teams above their own, by windows that may be recalled, by spot; of one class by the dearest
-first. The rest stands on teams' idle entitlement and is lent (`tenants.lending`): its price,
-times the lender's share, is the lender's credit. All sums are exact integers; each line is
+Who uses what is nobody's, and whose idle entitlement the rest stands on, is said by
+`tenants.lending` (`Turn`); of one turn the dearest comes first. The price of what is lent, times
+the lender's share, is the lender's credit. All sums are exact integers; each line is
 rounded down once. Invariant: entitled = used + lent + idle, in accelerator-milliseconds.
 """
 
@@ -16,7 +15,7 @@ from comptoir.leases.lease import LeaseClass
 from comptoir.ledger import entries as ledger
 from comptoir.ledger.entries import Posting
 from comptoir.tenants.entitlements import Entitlement, Holder, changes, in_force
-from comptoir.tenants.lending import Lending
+from comptoir.tenants.lending import Lending, Turn
 from comptoir.units.errors import invariant
 from comptoir.units.ids import TenantId
 from comptoir.units.money import NUMERATOR_PER_MICRO
@@ -98,8 +97,8 @@ class Facts:
     supplied: Steps
 
 
-Group = tuple[int, int, str, LeaseClass]
-"""Who borrows, in the order in which they use what is nobody's: rank, -price, currency, class."""
+Group = tuple[Turn, int, str, LeaseClass]
+"""Who borrows, in the order in which they are served: turn, -price, currency, class."""
 
 
 @dataclass(slots=True)
@@ -116,6 +115,11 @@ class _State:
             self.prices[use.tenant_id] = (use.price_nanos, use.currency)
         else:
             self.sold[_group(use)] += sign * use.accelerators
+
+    def team_group(self, team: TenantId) -> Group:
+        """As what a team borrows."""
+        price_nanos, currency = self.prices[team]
+        return Turn.TEAM, -price_nanos, currency, LeaseClass.INTERNAL
 
 
 def draw_up_lending(
@@ -158,7 +162,7 @@ def draw_up_lending(
             lease_class, price, money, sums[0], sums[1], sums[1] // (NUMERATOR_PER_MICRO * BPS)
         )
         for (lease_class, price, money), sums in sorted(
-            lent.items(), key=lambda item: (_RANK[item[0][0]], -item[0][1], item[0][2])
+            lent.items(), key=lambda item: (_TURN[item[0][0]], -item[0][1], item[0][2])
         )
     )
     invariant(
@@ -184,32 +188,21 @@ def credit_postings(team: TenantId, credits: dict[str, int]) -> tuple[Posting, .
 
 def _lend(rows: Sequence[Entitlement], state: _State, supplied: int, at_ms: int) -> Lending:
     given = sum(row.accelerators for row in rows if not row.parent)
-    lending = Lending(rows, state.teams, supplied - given, at_ms)
-    sold = sorted((group, count) for group, count in state.sold.items() if count)
-    before = [item for item in sold if item[0][0] < _RANK[LeaseClass.INTERNAL]]
-    for group, count in before:
-        lending.lend(group, count)
-    for team in sorted(state.teams):
-        price, currency = state.prices[team]
-        group = (_RANK[LeaseClass.INTERNAL], -price, currency, LeaseClass.INTERNAL)
-        lending.lend(group, lending.borrowed(Holder(team)), Holder(team))
-    for group, count in sold[len(before) :]:
-        lending.lend(group, count)
-    return lending
+    outside = [(group[0], group, n) for group, n in sorted(state.sold.items()) if n]
+    return Lending(rows, state.teams, supplied - given, at_ms).serve(outside, state.team_group)
 
 
-_RANK = {
-    LeaseClass.RESERVED: 0,
-    LeaseClass.ON_DEMAND: 1,
-    LeaseClass.INTERNAL: 2,
-    LeaseClass.SPOT: 4,
+_TURN = {
+    LeaseClass.RESERVED: Turn.WINDOW,
+    LeaseClass.ON_DEMAND: Turn.ON_DEMAND,
+    LeaseClass.INTERNAL: Turn.TEAM,
+    LeaseClass.SPOT: Turn.SPOT,
 }
-_RECALL_RANK = 3
 
 
 def _group(use: Use) -> Group:
-    rank = _RECALL_RANK if use.recall else _RANK[use.lease_class]
-    return rank, -use.price_nanos, use.currency, use.lease_class
+    turn = Turn.RECALL if use.recall else _TURN[use.lease_class]
+    return turn, -use.price_nanos, use.currency, use.lease_class
 
 
 def _states(

@@ -1,6 +1,7 @@
 """Grounds: **on whose capacity a lease may stand**: the count that decides before placement.
 
-A team within its entitlement stands on its own; above it, it borrows. A customer stands on what
+A team that uses no more than its entitlement, all its leases together, stands on its own; above
+it, it borrows. A customer stands on what
 is nobody's, sold for good, as long as that lasts over the whole window. After that an on-demand
 lease stands on what teams lend, and may be taken back; a sold window stands there only with a
 recall clause; spot stands on whatever is left. `judge` counts before a place is looked for,
@@ -14,11 +15,13 @@ from dataclasses import dataclass
 
 from comptoir.fleet.nodes import Node
 from comptoir.leases.claims import Ground
-from comptoir.leases.kind_book import KindBook
+from comptoir.leases.kind_book import Added, KindBook
 from comptoir.leases.lease import Lease, LeaseClass
-from comptoir.tenants.entitlements import ANYWHERE, ROOT, Holder, own_part
+from comptoir.leases.limits import Passed, limit_passed, own_limit_passed
+from comptoir.tenants.entitlements import ANYWHERE, own_part
 from comptoir.units.ids import id_number
 from comptoir.units.time import MS_PER_S, Window, format_instant
+from comptoir.units.values import replace
 
 MOST_LENT_NOTICE_S = 3_600
 """Whoever asks for a longer notice does not stand on what a team may want back."""
@@ -71,9 +74,11 @@ def confirm(
     ground: Ground,
     parts: Sequence[tuple[Node, int]],
     window: Window,
-    freed: int,
 ) -> Ground | Denied:
     """The ground of a planned lease, counted again with its nodes.
+
+    What the plan takes back is not counted (`KindBook.without`). What is a team's own passes
+    limits only where nothing else is left: see `operations/grounds.py`.
 
     Args:
         book: Its kind's.
@@ -81,7 +86,6 @@ def confirm(
         ground: What `judge` found.
         parts: The nodes of the plan, and how many accelerators of each.
         window: From the planned start on.
-        freed: Accelerators of the leases that the plan takes back.
 
     Returns:
         The ground: perhaps a weaker one, since whole nodes count; or why it is none.
@@ -94,16 +98,19 @@ def confirm(
             return ground
         fits = book.fits_own(lease.tenant_id, lease.accelerators, site, window.start_ms)
         return ground if fits else Ground.BORROWED
+    added = Added(ground, lease.tenant_id, lease.accelerators, site)
     if ground is Ground.SOLD:
         extra = sum(book.extra(node, accelerators, window) for node, accelerators in parts)
+        added = replace(added, accelerators=extra)
         room, at_ms = book.lowest_room(site, window)
         if extra > room:
             if lease.lease_class is not LeaseClass.ON_DEMAND:
                 return _no_room(book, extra, room, at_ms)
-            ground = Ground.LENT
             if (no := _too_long(lease)) is not None:
                 return no
-    return _within_limits(book, lease, ground, window.start_ms, True, freed)
+            added = Added(Ground.LENT, lease.tenant_id, lease.accelerators, site)
+    passed = limit_passed(book, added, window)
+    return added.ground if passed is None else Denied(passed.word, passed.sentence)
 
 
 def fits_for_good(book: KindBook, parts: Sequence[tuple[Node, int]], window: Window) -> bool:
@@ -149,7 +156,9 @@ def _judge_team(book: KindBook, lease: Lease, window: Window) -> Ground | Denied
         book.fits_own(lease.tenant_id, lease.accelerators, site, window.start_ms)
         for site in book.sites()
     ):
-        return Ground.OWN
+        later = Added(Ground.OWN, lease.tenant_id, lease.accelerators)
+        passed = own_limit_passed(book, later, window)
+        return Ground.OWN if passed is None else Denied(passed.word, passed.sentence)
     return _judge_lent(book, lease, window, Ground.BORROWED)
 
 
@@ -168,7 +177,44 @@ def _judge_lent(book: KindBook, lease: Lease, window: Window, ground: Ground) ->
     """Whether limits leave enough; what spot stands on can be taken back, but not by spot."""
     if ground in (Ground.LENT, Ground.BORROWED) and (no := _too_long(lease)) is not None:
         return no
-    return _within_limits(book, lease, ground, window.start_ms, ground is Ground.SPOT, 0)
+    if not book.limited(window.start_ms):
+        return ground
+    with_spot = ground is Ground.SPOT
+    no = _plainly_too_much(book, lease, ground, window, with_spot)
+    if no is not None:
+        return no
+    passed: Passed | None = None
+    for site in _best_sites(book, lease, ground):
+        added = Added(ground, lease.tenant_id, lease.accelerators, site)
+        passed = limit_passed(book, added, window, with_spot)
+        if passed is None:
+            return ground
+    assert passed is not None
+    return Denied(passed.word, passed.sentence)
+
+
+def _plainly_too_much(
+    book: KindBook, lease: Lease, ground: Ground, window: Window, with_spot: bool
+) -> Denied | None:
+    """The no that many who wait get, from numbers that are the same for all of them."""
+    if ground is Ground.BORROWED:
+        return None
+    lending = book.lending(window.start_ms, with_spot)
+    if lease.accelerators <= lending.can_lend or not lending.kept:
+        return None
+    return Denied(
+        "not_lent",
+        f"teams keep {lending.kept:,} idle {lease.kind} for themselves; "
+        f"{max(lending.can_lend, 0):,} more may be used by others",
+    )
+
+
+def _best_sites(book: KindBook, lease: Lease, ground: Ground) -> list[str]:
+    """The sites at which a lease may count for less: those where its team has a share."""
+    if ground is not Ground.BORROWED:
+        return [ANYWHERE]
+    mine = {row.site for row in book.rows.values() if row.tenant_id == lease.tenant_id}
+    return sorted(mine | {ANYWHERE}, reverse=True)
 
 
 def _too_long(lease: Lease) -> Denied | None:
@@ -178,34 +224,6 @@ def _too_long(lease: Lease) -> Denied | None:
         "notice_too_long_to_be_lent",
         f"only lent accelerators are left, and these are taken back within "
         f"{MOST_LENT_NOTICE_S:,} s; it asks for a notice of {lease.notice_s:,} s",
-    )
-
-
-def _within_limits(
-    book: KindBook, lease: Lease, ground: Ground, instant_ms: int, with_spot: bool, freed: int
-) -> Ground | Denied:
-    if not book.limited(instant_ms):
-        return ground
-    lending = book.lending(instant_ms, with_spot)
-    if ground is not Ground.BORROWED:
-        could = lending.can_lend + freed
-        if lease.accelerators <= could or not lending.kept:
-            return ground
-        return Denied(
-            "not_lent",
-            f"teams keep {lending.kept:,} idle {lease.kind} for themselves; "
-            f"{max(could, 0):,} more may be used by others",
-        )
-    holder = Holder(lease.tenant_id)
-    left = lending.own_left(holder)
-    most, whose = lending.borrow_bound(holder)
-    could = left + most + freed
-    if lease.accelerators <= could or (whose == ROOT and not lending.kept):
-        return ground
-    return Denied(
-        "borrow_limit",
-        f"it may use {left:,} more of its team's own {lease.kind} and borrow "
-        f"{max(could - left, 0):,} more",
     )
 
 

@@ -7,7 +7,8 @@ back. `headroom.py` feeds it; the arithmetic of lending is `tenants.lending`'s.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -27,7 +28,7 @@ from comptoir.tenants.entitlements import (
     needed_at,
     own_part,
 )
-from comptoir.tenants.lending import Lending
+from comptoir.tenants.lending import Lending, Turn, Use
 from comptoir.units.ids import AllocationId, EntitlementId, InboundLeaseId, NodeId, TenantId
 from comptoir.units.steps import Steps
 from comptoir.units.time import Window
@@ -35,6 +36,14 @@ from comptoir.units.time import Window
 Span = tuple[int, int | None]
 
 MOST_KEPT_LENDINGS = 64
+
+TURNS = {
+    Ground.SOLD: Turn.WINDOW,
+    Ground.LENT: Turn.ON_DEMAND,
+    Ground.RECALL: Turn.RECALL,
+    Ground.SPOT: Turn.SPOT,
+}
+"""In which turn customers are served, by what they stand on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +57,16 @@ class _Filed:
     accelerators: int
 
 
+@dataclass(frozen=True, slots=True)
+class Added:
+    """Accelerators that would be used throughout a window, on a ground, at a site or anywhere."""
+
+    ground: Ground
+    tenant_id: TenantId
+    accelerators: int
+    site: str = ANYWHERE
+
+
 class KindBook:
     """One kind that has entitlements: its sums over time."""
 
@@ -59,9 +78,10 @@ class KindBook:
         """By site and `ANYWHERE`: supplied, less entitled."""
         self.room: dict[str, Steps] = defaultdict(Steps)
         """The same, less sold for good."""
-        self.uses: dict[tuple[Ground, TenantId], dict[str, Steps]] = defaultdict(
-            lambda: defaultdict(Steps)
-        )
+        self.uses: dict[TenantId, dict[str, Steps]] = defaultdict(lambda: defaultdict(Steps))
+        """What each team uses in all, by site."""
+        self.marked_own: dict[TenantId, dict[str, Steps]] = defaultdict(lambda: defaultdict(Steps))
+        """What of it stands on leases that are marked as the team's own."""
         self.taken: dict[Ground, Steps] = defaultdict(Steps)
         """Accelerators by ground; what is sold for good in whole nodes."""
         self._whole_nodes = CATALOGUE[kind].tenancy is Tenancy.EXCLUSIVE_NODE
@@ -70,8 +90,8 @@ class KindBook:
         self._sold_to: Counter[TenantId] = Counter()
         self._sold_on: dict[NodeId, dict[AllocationId, _Filed]] = defaultdict(dict)
         self._set_aside: list[tuple[str, Span, int]] = []
-        self._lendings: dict[tuple[int, bool], Lending] = {}
-        """What was worked out since anything last changed, by instant."""
+        self._lendings: dict[tuple[Window, bool], Lending] = {}
+        """What was worked out since anything last changed, by window."""
 
     # What is asked.
 
@@ -88,8 +108,11 @@ class KindBook:
         return sorted(site for site in self.supplied if site != ANYWHERE)
 
     def fits_own(self, team: TenantId, accelerators: int, site: str, instant_ms: int) -> bool:
-        """Whether so many more, at a site, stand whole on a team's own entitlement."""
-        uses = self.used(Ground.OWN, team, instant_ms)
+        """Whether a team uses no more than its own entitlement with so many more, at a site.
+
+        All that it uses counts, whatever its leases are marked as.
+        """
+        uses = self.used(team, instant_ms)
         uses[site] = uses.get(site, 0) + accelerators
         mine = entitled(self.rows.values(), Holder(team), instant_ms)
         return own_part(mine, uses) == sum(uses.values())
@@ -98,49 +121,88 @@ class KindBook:
         """How much may still be sold for good over a window at a site, and when it is least."""
         return min(self.room[place].lowest(window) for place in {site, ANYWHERE})
 
-    def used(self, ground: Ground, team: TenantId, instant_ms: int) -> dict[str, int]:
-        """What a team uses on one ground at an instant, by site."""
-        sites = self.uses.get((ground, team), {})
-        return {site: steps.at(instant_ms) for site, steps in sites.items()}
+    def used(self, team: TenantId, instant_ms: int) -> dict[str, int]:
+        """What a team uses at an instant, by site."""
+        return _at(self.uses.get(team, {}), instant_ms)
 
     def lending(self, instant_ms: int, with_spot: bool = True) -> Lending:
         """Who uses, lends and could lend what at an instant, all that stands taken in.
 
         It is to be read only: whoever asks again before anything has changed gets the same.
         """
-        known = self._lendings.get((instant_ms, with_spot))
+        return self.lending_over(Window(instant_ms, instant_ms + 1), with_spot)
+
+    def lending_over(
+        self, window: Window, with_spot: bool = True, added: Added | None = None
+    ) -> Lending:
+        """As `lending`, of a window: as if the most of it were used and the least supplied.
+
+        No entitlement may begin or end within the window. With `added`, as if that stood too.
+        """
+        if added is not None:
+            return self._lending(window, with_spot, added)
+        known = self._lendings.get((window, with_spot))
         if known is None:
             if len(self._lendings) >= MOST_KEPT_LENDINGS:
                 self._lendings.clear()
-            known = self._lendings[instant_ms, with_spot] = self._lending(instant_ms, with_spot)
+            known = self._lendings[window, with_spot] = self._lending(window, with_spot, None)
         return known
 
-    def _lending(self, instant_ms: int, with_spot: bool) -> Lending:
-        rows = self.in_force(instant_ms)
-        uses: dict[TenantId, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-        for (_, team), sites in self.uses.items():
-            for site, steps in sites.items():
-                uses[team][site] += steps.at(instant_ms)
+    def _lending(self, window: Window, with_spot: bool, added: Added | None) -> Lending:
+        rows = self.in_force(window.start_ms)
+        uses = {
+            team: {site: steps.highest(window) for site, steps in sites.items()}
+            for team, sites in self.uses.items()
+        }
+        taken = {ground: self.taken[ground].highest(window) for ground in TURNS}
+        if added is not None and added.ground in TURNS:
+            taken[added.ground] += added.accelerators
+        elif added is not None:
+            sites = uses.setdefault(added.tenant_id, {})
+            sites[added.site] = sites.get(added.site, 0) + added.accelerators
+        if not with_spot:
+            taken[Ground.SPOT] = 0
         given = sum(row.accelerators for row in rows if not row.parent)
-        unentitled = self.supplied[ANYWHERE].at(instant_ms) - given
-        found = Lending(rows, uses, unentitled, instant_ms)
-        found.lend(Ground.SOLD, self.taken[Ground.SOLD].at(instant_ms))
-        for team in sorted(uses):
-            found.lend(team, found.borrowed(Holder(team)), Holder(team))
-        for ground in (Ground.LENT, Ground.RECALL, *([Ground.SPOT] if with_spot else [])):
-            found.lend(ground, self.taken[ground].at(instant_ms))
-        return found
+        unentitled = self.supplied[ANYWHERE].lowest(window)[0] - given
+        outside: list[Use] = [(TURNS[ground], ground, n) for ground, n in taken.items()]
+        return Lending(rows, uses, unentitled, window.start_ms).serve(outside)
+
+    def tighter_in(self, window: Window) -> list[int]:
+        """The instants within a window at which more is used or less supplied, in order."""
+        found = {at for at, by in self.supplied[ANYWHERE].within(window) if by < 0}
+        used = [self.taken[ground] for ground in TURNS]
+        used += [steps for sites in self.uses.values() for steps in sites.values()]
+        for steps in used:
+            found.update(at for at, by in steps.within(window) if by > 0)
+        return sorted(found)
+
+    def rows_change_ms(self, instant_ms: int) -> int | None:
+        """When, after an instant, an entitlement next begins or ends."""
+        return next((at for at in changes(self.rows.values(), instant_ms) if at > instant_ms), None)
+
+    @contextmanager
+    def without(self, gone: Sequence[tuple[Allocation, Lease, Node]]) -> Iterator[None]:
+        """As it would be if these did not stand; afterwards it is as it was."""
+        stood = [item for item in gone if item[0].id in self._filed]
+        for allocation, _, node in stood:
+            self.unfile(allocation.id, node)
+        try:
+            yield
+        finally:
+            for allocation, lease, node in stood:
+                self.file(allocation, lease, node)
 
     def teams(self) -> list[TenantId]:
         """The teams that have, use or used any of the kind."""
         entitled_teams = {row.tenant_id for row in self.rows.values() if row.tenant_id}
-        return sorted(entitled_teams | {team for _, team in self.uses})
+        return sorted(entitled_teams | set(self.uses))
 
     def outline(self, team: TenantId, instant_ms: int) -> tuple[object, ...]:
         """What decides whether leases of a team are its own: the same again, the same marks."""
         mine = entitled(self.rows.values(), Holder(team), instant_ms)
-        own = self.used(Ground.OWN, team, instant_ms)
-        return tuple(sorted(mine.items())), tuple(sorted(own.items()))
+        own = _at(self.marked_own.get(team, {}), instant_ms)
+        used = self.used(team, instant_ms)
+        return tuple(tuple(sorted(sums.items())) for sums in (mine, own, used))
 
     def limited(self, instant_ms: int) -> bool:
         """Whether anybody limits what it lends or borrows."""
@@ -168,9 +230,10 @@ class KindBook:
         for name in ("supplied", "unentitled", "room", "taken"):
             for key, steps in getattr(self, name).items():
                 found[f"{name} {key}"] = steps.changes()
-        for (ground, team), sites in self.uses.items():
-            for site, steps in sites.items():
-                found[f"{ground} {team} {site}"] = steps.changes()
+        for name, sums in (("used", self.uses), ("own", self.marked_own)):
+            for team, sites in sums.items():
+                for site, steps in sites.items():
+                    found[f"{name} {team} {site}"] = steps.changes()
         return {name: changes for name, changes in found.items() if changes}
 
     # What is fed.
@@ -246,7 +309,9 @@ class KindBook:
         self._lendings.clear()
         span, amount = (filed.starts_at_ms, filed.ends_at_ms), sign * filed.accelerators
         if filed.ground in (Ground.OWN, Ground.BORROWED):
-            self.uses[filed.ground, filed.tenant_id][node.site].add(*span, amount)
+            self.uses[filed.tenant_id][node.site].add(*span, amount)
+        if filed.ground is Ground.OWN:
+            self.marked_own[filed.tenant_id][node.site].add(*span, amount)
         if filed.ground is not Ground.SOLD:
             self.taken[filed.ground].add(*span, amount)
             return
@@ -284,6 +349,10 @@ def _counts_from(allocation: Allocation, lease: Lease) -> int:
     if ground_of(lease) is Ground.SOLD or lease.latest_start_ms is not None:
         return allocation.starts_at_ms
     return min(lease.starts_at_ms, allocation.starts_at_ms)
+
+
+def _at(sites: dict[str, Steps], instant_ms: int) -> dict[str, int]:
+    return {site: steps.at(instant_ms) for site, steps in sites.items()}
 
 
 def _union(spans: Iterable[_Filed]) -> list[Span]:

@@ -7,7 +7,7 @@ different times, is looked at by its masks (`passing.py`), and one with planned 
 Neighbours: `pools.py` owns the table, `plan.py` asks after the kernel has found nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -59,6 +59,24 @@ def available(pool: Pool, tenant: TenantId, window: Window, now_ms: int, free_on
             now_ms,
         )
     return counts
+
+
+def freest(pools: Sequence[Pool], window: Window, now_ms: int) -> Iterator[NodeId]:
+    """The nodes of some pools that have anything free over a window, the freest first.
+
+    They are read off the tables: no node's rows are looked at.
+    """
+    nobody = TenantId("")
+    if not pools:
+        return
+    counts = [available(pool, nobody, window, now_ms, lambda _: 0) for pool in pools]
+    free = np.concatenate(counts)
+    firsts = np.cumsum([0, *(len(count) for count in counts)])
+    for at in np.argsort(-free, kind="stable").tolist():
+        if free[at] <= 0:
+            return
+        number = int(np.searchsorted(firsts, at, side="right")) - 1
+        yield pools[number].ids[at - int(firsts[number])]
 
 
 def _gone(pool: Pool, window: Window, now_ms: int) -> tuple[Counts, np.ndarray[Any, Any]]:

@@ -14,6 +14,7 @@ from comptoir.desk.requests import LeaseRef, NodeRef, Observed, Turn
 from comptoir.fleet.states import NodeState
 from comptoir.leases.lease import LeaseState
 from comptoir.simulation.audit_entitled import entitled_waits
+from comptoir.simulation.audit_limits import LimitWatch
 from comptoir.simulation.auditor import Facts, audit
 from comptoir.simulation.clock import MONTH_END_MS, START_MS, SeededEntropy, VirtualClock
 from comptoir.simulation.faults import LEAST_KILLS, Faults, FaultyStore, Killed
@@ -107,6 +108,7 @@ class Schedule:
         self._asked: list[Asked] = []
         self._waiting: list[Asked] = []
         self._submitted: list[Observed] = []
+        self._limits = LimitWatch()
         self._skewed = self._rng.random() < 0.1
         self._start()
         self._workload = Workload(self._rng, self._clock, self._desk.book, self._machines)
@@ -276,15 +278,15 @@ class Schedule:
                 return
 
     def _look_at_entitled(self) -> None:
-        """After a whole turn: nobody waits for what it is entitled to and could have.
-
-        What the turn itself has handed over may be taken back from the next turn on.
+        """After a whole turn: limits hold, and nobody waits for what it is entitled to and could
+        have. What the turn itself has handed over may be taken back from the next turn on.
         """
         book = self._desk.book
-        if book.queue_tried_at != book.snapshot.version:
-            return
         rows = self._place.rows()
         try:
+            self.report.problems += self._limits.look(rows, self._desk.now_ms())
+            if book.queue_tried_at != book.snapshot.version:
+                return
             self.report.problems += entitled_waits(rows, self._desk.now_ms())
         finally:
             rows.close()

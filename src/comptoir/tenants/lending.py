@@ -2,19 +2,40 @@
 
 Whoever uses more than its own takes first what the house has given to nobody, then what is
 idle of others, nearest in the tree first; lenders equally near lend in proportion to what they
-can. Limits bound it. Invariants: loans add up to what was asked as far as anybody has it idle;
-nobody lends more than it has idle. `tests/tenants` compares it with a plain model.
+can. Limits bound it. **Who is served before whom is `Turn`, here and nowhere else**: the book's
+counts and the lender's statement both ask `serve`. Invariants: loans add up to what was asked as
+far as anybody has it idle; nobody lends more than it has idle. `tests/tenants` compares it with a
+plain model.
 """
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import IntEnum
 
 from comptoir.tenants.entitlements import ROOT, Entitlement, Holder, entitled, own_part
 from comptoir.units.ids import TenantId
 
 Uses = Mapping[TenantId, Mapping[str, int]]
 """What each team uses of the kind, by site."""
+
+
+class Turn(IntEnum):
+    """In which turn a use is served, out of what is nobody's first and then of what is idle.
+
+    What is sold for good stands on what is nobody's, so it comes first; of what may be taken
+    back the stronger claim does; spot takes what is left.
+    """
+
+    WINDOW = 0
+    ON_DEMAND = 1
+    TEAM = 2
+    RECALL = 3
+    SPOT = 4
+
+
+Use = tuple[Turn, Hashable, int]
+"""In which turn, by whom, how many accelerators; of teams it is worked out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +121,16 @@ class Lending:
         self, rows: Sequence[Entitlement], uses: Uses, unentitled: int, instant_ms: int
     ) -> None:
         self.loans: list[Loan] = []
+        self.beyond = 0
+        """What was lent though limits say no: it stands there all the same."""
+        self.unmet = 0
+        """What limits leave no place for, whether anybody has it idle or not."""
         self._root = _Branch(ROOT, ROOT, entitled=max(unentitled, 0))
         self._branches: dict[Holder, _Branch] = {ROOT: self._root}
         for row in sorted(rows, key=lambda row: (row.holder, row.id)):
             self._add(row)
-        for team in sorted(uses):
+        self._teams = sorted(uses)
+        for team in self._teams:
             self._branches.setdefault(Holder(team), _Branch(Holder(team), ROOT, is_team=True))
         for branch in list(self._branches.values())[1:]:
             above = self._branches.get(branch.parent, self._root)
@@ -185,7 +211,38 @@ class Lending:
         """Accelerators that must stay free, because their holders do not lend them."""
         return sum(branch.free for branch in self._branches.values()) - self._root.can_lend
 
+    def over_borrowed(self, holder: Holder) -> tuple[int, Position | None]:
+        """By how much it or a group that it is in passes its borrow limit, and whose is worst."""
+        worst, whose = 0, ROOT
+        if holder in self._branches:
+            for branch in self._path(holder):
+                if branch.borrow_limit is not None:
+                    over = branch.used - branch.entitled - branch.borrow_limit
+                    if over > worst:
+                        worst, whose = over, branch.holder
+        return worst, None if whose == ROOT else self.position(whose)
+
     # Lending.
+
+    def serve(
+        self, outside: Iterable[Use], named: Callable[[TenantId], Hashable] = lambda team: team
+    ) -> "Lending":
+        """Lend to everybody who stands on more than its own, each in its turn.
+
+        Args:
+            outside: Who is no team; of one turn in the order given.
+            named: As what a team's loans are booked.
+        """
+        uses = sorted(outside, key=lambda use: use[0])
+        for turn, borrower, accelerators in uses:
+            if turn < Turn.TEAM:
+                self.lend(borrower, accelerators)
+        for team in self._teams:
+            self.lend(named(team), self.borrowed(Holder(team)), Holder(team))
+        for turn, borrower, accelerators in uses:
+            if turn > Turn.TEAM:
+                self.lend(borrower, accelerators)
+        return self
 
     def lend(self, borrower: Hashable, accelerators: int, holder: Holder = ROOT) -> list[Loan]:
         """Find accelerators for a borrower: a team by its `holder`, else an outsider.
@@ -200,9 +257,11 @@ class Lending:
             amount = min(accelerators, sum(offers.values()))
             self._take(above, offers, amount, loans)
             accelerators -= amount
+        self.unmet += accelerators
         free = {branch.holder: branch.free for branch in self._branches.values()}
         for lender, part in share_out(min(accelerators, sum(free.values())), free).items():
             self._book(lender, part, loans)
+            self.beyond += part
         made = [Loan(lender, borrower, part) for lender, part in loans.items()]
         self.loans += made
         return made

@@ -22,8 +22,8 @@ class Steps:
         self._blocks: list[list[int]] = []
         """The instants of changes, in order; no block is empty."""
         self._firsts: list[int] = []
-        self._sums: list[tuple[int, int] | None] = []
-        """By block, what it adds up to, and the lowest on the way; None: to be worked out."""
+        self._sums: list[tuple[int, int, int] | None] = []
+        """By block: its sum, the lowest and the highest on the way; None: to be worked out."""
 
     def add(self, starts_at_ms: int, ends_at_ms: int | None, amount: int) -> None:
         """Add `amount` over [start, end); an end of None is none."""
@@ -42,19 +42,50 @@ class Steps:
         before = sum(self._sum(other)[0] for other in range(block))
         return before + sum(map(self._delta, times[: bisect_right(times, instant_ms)]))
 
-    def lowest(self, window: Window) -> tuple[int, int]:
-        """The lowest sum within a window, and the first instant of it."""
-        level = low = self.at(window.start_ms)
-        at_ms, end_ms = window.start_ms, window.end_ms
-        lowest_in: tuple[int, int] | None = None
+    def highest(self, window: Window) -> int:
+        """The highest sum within a window."""
+        level = high = self.at(window.start_ms)
         for block in range(self._block_of(window.start_ms), len(self._blocks)):
-            times = self._blocks[block]
-            first = bisect_right(times, window.start_ms)
-            last = len(times) if end_ms is None else bisect_left(times, end_ms)
+            times, first, last = self._part(block, window)
             if last == 0:
                 break
             if first == 0 and last == len(times):
-                total, lowest = self._sum(block)
+                total, _, highest = self._sum(block)
+                high = max(high, level + highest)
+                level += total
+                continue
+            for time in times[first:last]:
+                level += self._deltas[time]
+                high = max(high, level)
+        return high
+
+    def within(self, window: Window) -> list[tuple[int, int]]:
+        """When, after a window's start and before its end, the sum changes, and by how much."""
+        found: list[tuple[int, int]] = []
+        for block in range(self._block_of(window.start_ms), len(self._blocks)):
+            times, first, last = self._part(block, window)
+            found += [(time, self._deltas[time]) for time in times[first:last]]
+            if last < len(times):
+                break
+        return found
+
+    def _part(self, block: int, window: Window) -> tuple[list[int], int, int]:
+        """The instants of a block, and which of them lie within a window, its start left out."""
+        times, end_ms = self._blocks[block], window.end_ms
+        last = len(times) if end_ms is None else bisect_left(times, end_ms)
+        return times, bisect_right(times, window.start_ms), last
+
+    def lowest(self, window: Window) -> tuple[int, int]:
+        """The lowest sum within a window, and the first instant of it."""
+        level = low = self.at(window.start_ms)
+        at_ms = window.start_ms
+        lowest_in: tuple[int, int] | None = None
+        for block in range(self._block_of(window.start_ms), len(self._blocks)):
+            times, first, last = self._part(block, window)
+            if last == 0:
+                break
+            if first == 0 and last == len(times):
+                total, lowest, _ = self._sum(block)
                 if level + lowest < low:
                     low, lowest_in = level + lowest, (block, level)
                 level += total
@@ -84,11 +115,11 @@ class Steps:
         """The block in which an instant lies, or would."""
         return max(bisect_right(self._firsts, instant_ms) - 1, 0)
 
-    def _sum(self, block: int) -> tuple[int, int]:
+    def _sum(self, block: int) -> tuple[int, int, int]:
         known = self._sums[block]
         if known is None:
             levels = list(accumulate(map(self._delta, self._blocks[block])))
-            known = self._sums[block] = levels[-1], min(levels)
+            known = self._sums[block] = levels[-1], min(levels), max(levels)
         return known
 
     def _change(self, instant_ms: int, amount: int) -> None:

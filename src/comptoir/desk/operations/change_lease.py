@@ -70,7 +70,7 @@ def extend_lease(tx: Transaction, request: ExtendLease) -> Lease:
             waits for its start, and has no end before it.
         Invalid: `end_in_the_past`.
         Refused: `not_free`: somebody else is promised the accelerators before that end,
-            or the inbound lease ends first; `entitled_to_teams`.
+            or the inbound lease ends first; `entitled_to_teams`; `beyond_limits`.
     """
     lease = tx.lease(request.lease_id)
     _refuse_over(lease)

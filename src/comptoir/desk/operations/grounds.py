@@ -4,7 +4,8 @@ Planning is bounded by what may be stood on; the plan's nodes decide for good, a
 keeps the answer (`lent`, `borrowed`). What changes later: `restating.py`.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 
 from comptoir.desk.operations.share import plan_in_share
 from comptoir.desk.transaction import Transaction
@@ -12,10 +13,12 @@ from comptoir.fleet.nodes import Node
 from comptoir.leases.allocation import Allocation
 from comptoir.leases.claims import Ground, ground_of
 from comptoir.leases.grounds import Denied, confirm, judge, window_from
-from comptoir.leases.kind_book import KindBook
+from comptoir.leases.kind_book import Added, KindBook
 from comptoir.leases.lease import Lease, LeaseClass, LeaseRequest
+from comptoir.leases.limits import Passed, limit_passed, own_limit_passed
 from comptoir.placement.plan import Plan
 from comptoir.placement.pools import PoolKey
+from comptoir.placement.windows import freest
 from comptoir.tenants.entitlements import ANYWHERE
 from comptoir.units.errors import Refused
 from comptoir.units.ids import AllocationId, TenantId
@@ -51,12 +54,35 @@ def plan_on_ground(tx: Transaction, lease: Lease, request: LeaseRequest) -> Plan
     request, own = replace(request, borrowed=False), _own_pools(tx, book, lease)
     plan = plan_in_share(tx, lease, request, own)
     if plan is not None and _confirmed(tx, book, lease, plan, ground) is Ground.OWN:
-        return plan
+        return _within_limits(tx, book, lease, request, own, plan)
     if plan is None and own is None:
         return None
     # Entitled at some sites only, and these have no place, or no more by the time at which
     # others are gone: so it would borrow.
     return _plan_weaker(tx, book, lease, request, Ground.BORROWED)
+
+
+def _within_limits(
+    tx: Transaction,
+    book: KindBook,
+    lease: Lease,
+    request: LeaseRequest,
+    own: Collection[PoolKey] | None,
+    plan: Plan,
+) -> Plan:
+    """A plan on a team's own that leaves others what they keep, if there is one.
+
+    Whoever has what is its own lent takes that back, rather than the free accelerators of
+    somebody who does not lend. Where no other place will do, its own comes first.
+    """
+    passed = _limit_passed(tx, book, lease, plan)
+    if passed is None:
+        return plan
+    with _kept_idle(tx, book, lease, request.window, passed.keep):
+        other = plan_in_share(tx, lease, request, own)
+    if other is None or _confirmed(tx, book, lease, other, Ground.OWN) is not Ground.OWN:
+        return plan
+    return plan if _limit_passed(tx, book, lease, other) is not None else other
 
 
 def _plan_weaker(
@@ -70,29 +96,27 @@ def _plan_weaker(
     plan = plan_in_share(tx, lease, request)
     if plan is None or not isinstance(_confirmed(tx, book, lease, plan, ground), Denied):
         return plan
-    if plan.reclaims or not book.limited(request.window.start_ms):
+    if not book.limited(request.window.start_ms):
         return None
-    kept = _kept_idle(tx, book, lease, request.window)
-    tx.book.snapshot.keep(kept)
-    try:
+    keep = book.lending(request.window.start_ms).kept
+    with _kept_idle(tx, book, lease, request.window, keep):
         plan = plan_in_share(tx, lease, request)
-    finally:
-        tx.book.snapshot.give_up(kept)
     if plan is None or isinstance(_confirmed(tx, book, lease, plan, ground), Denied):
         return None
     return plan
 
 
-def _kept_idle(tx: Transaction, book: KindBook, lease: Lease, window: Window) -> list[Allocation]:
-    """So many free accelerators as teams keep idle, the freest nodes first, as if they stood."""
-    missing, kept = book.lending(window.start_ms).kept, list[Allocation]()
-    free = [
-        (node, tx.book.snapshot.free_over(node, window, tx.now_ms))
-        for node in tx.book.nodes
-        if node.kind == lease.kind and node.for_sale
-    ]
-    for node, indexes in sorted(free, key=lambda item: (-len(item[1]), item[0].id)):
-        part = tuple(indexes[: max(missing, 0)])
+@contextmanager
+def _kept_idle(
+    tx: Transaction, book: KindBook, lease: Lease, window: Window, missing: int
+) -> Iterator[None]:
+    """So many free accelerators are kept out of the way, the freest nodes first."""
+    snapshot, kept = tx.book.snapshot, list[Allocation]()
+    for node_id in freest(snapshot.pools_of(lease.kind), window, tx.now_ms):
+        if missing <= 0:
+            break
+        node = snapshot.nodes[node_id]
+        part = tuple(snapshot.free_over(node, window, tx.now_ms)[:missing])
         missing -= len(part)
         if part:
             kept.append(
@@ -101,7 +125,11 @@ def _kept_idle(tx: Transaction, book: KindBook, lease: Lease, window: Window) ->
                     node.inbound_lease_id, part, window.start_ms, window.end_ms,
                 )
             )  # fmt: skip
-    return kept
+    snapshot.keep(kept)
+    try:
+        yield
+    finally:
+        snapshot.give_up(kept)
 
 
 def marked(tx: Transaction, lease: Lease, plan: Plan) -> Lease:
@@ -123,8 +151,25 @@ def _confirmed(
 ) -> Ground | Denied:
     parts = [(tx.book.nodes[part.node_id], len(part.accelerators)) for part in plan.allocations]
     window = window_from(lease, plan.starts_at_ms)
-    freed = sum(tx.book.leases[reclaim.lease_id].accelerators for reclaim in plan.reclaims)
-    return confirm(book, lease, ground, parts, window, freed)
+    with book.without(_taken_back(tx, plan)):
+        return confirm(book, lease, ground, parts, window)
+
+
+def _limit_passed(tx: Transaction, book: KindBook, lease: Lease, plan: Plan) -> Passed | None:
+    """What limit a team's own use would pass by a plan, once those that it takes back are gone."""
+    site = tx.book.nodes[plan.allocations[0].node_id].site
+    added = Added(Ground.OWN, lease.tenant_id, lease.accelerators, site)
+    with book.without(_taken_back(tx, plan)):
+        return limit_passed(book, added, window_from(lease, plan.starts_at_ms))
+
+
+def _taken_back(tx: Transaction, plan: Plan) -> list[tuple[Allocation, Lease, Node]]:
+    """What a plan takes back, and on which nodes."""
+    return [
+        (allocation, tx.book.leases[reclaim.lease_id], tx.book.nodes[allocation.node_id])
+        for reclaim in plan.reclaims
+        for allocation in tx.book.allocations_of(reclaim.lease_id)
+    ]
 
 
 def _own_pools(tx: Transaction, book: KindBook, lease: Lease) -> Collection[PoolKey] | None:
@@ -166,20 +211,39 @@ def refuse_entitled(tx: Transaction, lease: Lease) -> None:
 
 
 def refuse_longer(tx: Transaction, lease: Lease, ends_at_ms: int) -> None:
-    """Let a lease that is sold for good last longer only where nobody is entitled to it then.
+    """Let a lease last longer only where nobody is entitled to it then, and within limits.
 
     Raises:
-        Refused: `entitled_to_teams`.
+        Refused: `entitled_to_teams`, of what is sold for good; `beyond_limits`.
     """
     book = tx.book.headroom.book(lease.kind, tx.now_ms)
-    parts = parts_of(tx, lease)
+    parts, ground = parts_of(tx, lease), ground_of(lease)
     since_ms = max(lease.ends_at_ms or 0, tx.now_ms)
-    sold = book is not None and parts and ground_of(lease) is Ground.SOLD
-    if book is None or not sold or ends_at_ms <= since_ms:
+    if book is None or not parts or ends_at_ms <= since_ms:
         return
     window = Window(since_ms, ends_at_ms)
-    extra = sum(book.extra(node, accelerators, window) for node, accelerators in parts)
-    room, at_ms = book.lowest_room(parts[0][0].site, window)
+    extra = sum(accelerators for _, accelerators in parts)
+    if ground is Ground.SOLD:
+        extra = sum(book.extra(node, accelerators, window) for node, accelerators in parts)
+        _refuse_sold_longer(book, lease, parts[0][0].site, window, extra)
+    added = Added(ground, lease.tenant_id, extra, parts[0][0].site)
+    is_own = ground is Ground.OWN and book.fits_own(
+        lease.tenant_id, extra, added.site, window.start_ms
+    )
+    passed = (own_limit_passed if is_own else limit_passed)(book, added, window)
+    if passed is not None:
+        raise Refused(
+            "beyond_limits",
+            passed.sentence,
+            f"choose an end before {format_instant(max(passed.at_ms, since_ms))}, or keep this one",
+            {"at": format_instant(passed.at_ms), "asked": extra},
+        )
+
+
+def _refuse_sold_longer(
+    book: KindBook, lease: Lease, site: str, window: Window, extra: int
+) -> None:
+    room, at_ms = book.lowest_room(site, window)
     if extra > room:
         raise Refused(
             "entitled_to_teams",

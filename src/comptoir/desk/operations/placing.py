@@ -7,6 +7,7 @@ keep. `placement` plans; every plan is checked here before anything is written.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from comptoir.desk.operations.giving_back import give_back
 from comptoir.desk.operations.grounds import marked, plan_on_ground
 from comptoir.desk.operations.quota import judge_quota
 from comptoir.desk.operations.taking_back import drop_promise
@@ -259,6 +260,8 @@ def _commit(tx: Transaction, lease: Lease, found: _Found, state: LeaseState) -> 
     )
     for part in plan.allocations:  # after the lease: what hears of them looks at it
         tx.book.allocations.put(_as_allocation(tx, promised, plan, part, tx.new_id("al")))
+    for reclaim in give_back(tx, promised):
+        _announce_reclaim(tx, promised.id, reclaim)
     tx.emit_lease(
         f"lease.{state}",
         promised,
