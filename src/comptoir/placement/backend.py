@@ -62,6 +62,7 @@ class Backend:
     promising_pods: Callable[..., list[tuple[int, int]]]
     promising_places: Callable[..., list[tuple[int, int]]]
     nodes_of_rack: Callable[..., list[tuple[int, int]]]
+    youngest_racks: Callable[..., list[int]]
     weak_leases: Callable[..., list[int]]
     gathered: Callable[..., tuple[int, list[int]]]
     cover: Callable[..., list[int]]

@@ -15,6 +15,7 @@ accelerator by accelerator (`reclaim.py`).
 
 from comptoir.placement.kernel import (
     ALL_ROOM,
+    CAPACITY,
     FIRST_POD,
     FREE,
     HEAD,
@@ -56,8 +57,17 @@ MOST_PODS = 16
 MOST_UNITS = 3
 """Places in which a cover was found, at most: the cheapest of them is taken."""
 
-MOST_SPARE = 2
-"""Of a large cluster, pods are read that may free so many times what is wanted."""
+MOST_RANKED = 16
+"""Of a large cluster, racks are ranked in the pods that may free so many times what is wanted."""
+
+MOST_SPARE_PERCENT = 150
+"""Of those, racks are read that may free so much of what is wanted."""
+
+DENSE = 4
+"""Racks of which weaker leases hold at least one in so many are read before all others."""
+
+_SPARSE = 1 << 40
+"""An age beyond all ages, in seconds."""
 
 MOST_TRIED = 64
 """Places that are read exactly, at most."""
@@ -323,25 +333,46 @@ def cost_by_age(pool: Ints, lease: int, now_s: int) -> int:
     return pool[lease + L_SIZE] * max(0, now_s - pool[lease + L_SINCE]) * MS_PER_S + 1
 
 
-def enough_pods(pool: Ints, pods: list[tuple[int, int]], wanted: int, rank: int) -> list[int]:
-    """Of pods ranked by the age of what is weak in them, the first that may free so much."""
+def youngest_racks(pool: Ints, wide: Ints, wanted: int, rank: int, now_s: int) -> list[int]:
+    """Of the pods with the youngest work, the racks with the youngest, that may free enough.
+
+    A rack costs as much to read whatever stands there: those with much to free come first.
+    """
+    by_age = [(0, 0) for _ in range(0)]
+    total = 0
+    for _, p in promising_pods(pool, wide, 1, rank, now_s):
+        if total >= MOST_RANKED * wanted:
+            break
+        total += pool[p + RFREE]
+        r = pool[p + NODES]
+        while r >= 0:
+            weak, worked = 0, 0
+            for weaker in range(rank):
+                weak += pool[r + WEAK + weaker]
+                worked += wide[pool[r + SUMS] + weaker]
+            if weak:
+                total += weak
+                sparse = 0 if weak * DENSE >= pool[r + CAPACITY] else _SPARSE
+                by_age.append((max(1, now_s - worked // weak) + sparse, r))
+            r = pool[r + RSIBLING]
+    by_age.sort()
     chosen = [0 for _ in range(0)]
     total = 0
-    for _, p in pods:
-        if total >= wanted:
+    for _, r in by_age:
+        if total * 100 >= MOST_SPARE_PERCENT * wanted:
             break
-        chosen.append(p)
-        total += pool[p + RFREE]
+        chosen.append(r)
+        total += pool[r + RFREE]
         for weaker in range(rank):
-            total += pool[p + WEAK + weaker]
+            total += pool[r + WEAK + weaker]
     return chosen
 
 
-def room_beside(pool: Ints, pods: list[int]) -> int:
-    """Accelerators of wholly free nodes that are in none of some pods."""
+def room_beside(pool: Ints, racks: list[int]) -> int:
+    """Accelerators of wholly free nodes that are in none of some racks."""
     room = pool[ALL_ROOM]
-    for p in pods:
-        room -= pool[p + ROOM]
+    for r in racks:
+        room -= pool[r + ROOM]
     return room
 
 
@@ -397,19 +428,19 @@ def reclaim(
 
     Bound: of so many of the most promising pods at a time, places are read in the order of
     their counters until a cover was found in MOST_UNITS of them, or MOST_TRIED were read. Of a
-    cluster, so many pods with the youngest work are read as may free MOST_SPARE times as much.
+    cluster, so many racks with the youngest work are read as may free half as much again.
     """
     best = [0 for _ in range(0)]
     best_cost, found, tried = -1, 0, 0
     claim = (owner, rank, now_ms, ENDLESS, now_ms)
     now_s = now_ms // MS_PER_S
-    pods = promising_pods(pool, wide, wanted if level != ON_CLUSTER else 1, rank, now_s)
+    if level == ON_CLUSTER:
+        some = youngest_racks(pool, wide, wanted, rank, now_s)
+        missing = wanted - room_beside(pool, some)
+        return cover_unit(node, held, pool, window, ON_RACK, some, missing, claim)[1]
+    pods = promising_pods(pool, wide, wanted, rank, now_s)
     if len(pods) == 0 or (level == ON_NODE and wanted >= pool[WIDTH]):
         return best
-    if level == ON_CLUSTER:
-        some = enough_pods(pool, pods, MOST_SPARE * wanted, rank)
-        missing = wanted - room_beside(pool, some)
-        return cover_unit(node, held, pool, window, ON_POD, some, missing, claim)[1]
     for first in range(0, len(pods), MOST_PODS):
         some = [pods[i][1] for i in range(first, min(first + MOST_PODS, len(pods)))]
         for _, place in promising_places(pool, wide, level, some, wanted, rank, now_s):

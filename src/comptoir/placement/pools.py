@@ -17,7 +17,7 @@ from comptoir.leases.claims import tier_of
 from comptoir.leases.lease import Lease, LeaseState
 from comptoir.placement import kernel as k
 from comptoir.placement.backend import Backend
-from comptoir.placement.kernel_reclaim import ENDLESS, enough_pods, room_beside
+from comptoir.placement.kernel_reclaim import ENDLESS, room_beside
 from comptoir.placement.passing import Passing
 from comptoir.placement.tables import Tables
 from comptoir.units.ids import AllocationId, LeaseId, NodeId, TenantId
@@ -224,15 +224,15 @@ class Pool:
         self.settle()
         return self.backend.promising_pods(*self.tables.memory[2:4], wanted, rank, _seconds(now_ms))
 
-    def enough_pods(self, wanted: int, rank: int, now_ms: int) -> list[int]:
-        """The pods with the youngest work that may free so much together."""
-        pods = self.promising_pods(1, rank, now_ms)
-        return enough_pods(self.tables.pool, pods, wanted, rank)
-
-    def room_beside(self, pods: list[int]) -> int:
-        """Accelerators of wholly free nodes that are in none of some pods."""
+    def youngest_racks(self, wanted: int, rank: int, now_ms: int) -> list[int]:
+        """The racks with the youngest work that may free so much together."""
         self.settle()
-        return room_beside(self.tables.pool, pods)
+        return self.backend.youngest_racks(*self.tables.memory[2:4], wanted, rank, _seconds(now_ms))
+
+    def room_beside(self, racks: list[int]) -> int:
+        """Accelerators of wholly free nodes that are in none of some racks."""
+        self.settle()
+        return room_beside(self.tables.pool, racks)
 
     def promising_places(
         self, level: int, pods: list[int], wanted: int, rank: int, now_ms: int

@@ -9,7 +9,7 @@ Places of the request's shape are ranked by counters, and the best are read exac
 (`kernel_reclaim.py`): in each, the soonest start at which enough can be free, then the
 cheapest victims for it (`kernel_cover.py`). Bound: MOST_UNITS places with a cover, MOST_TRIED
 in all. A place of more than MOST_NODES nodes is read pod by pod if the gang fits in one, then in
-the pods with the youngest work, and whole only if those do not suffice.
+the racks with the youngest work, and whole only if those do not suffice.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -23,7 +23,6 @@ from comptoir.placement.kernel_find import ON_CLUSTER, ON_NODE, ON_POD, ON_RACK
 from comptoir.placement.kernel_reclaim import (
     ENDLESS,
     MOST_PODS,
-    MOST_SPARE,
     MOST_TRIED,
     MOST_UNITS,
     RECORD,
@@ -137,7 +136,7 @@ def _searches(request: LeaseRequest, pools: list[Pool], now_ms: int) -> Iterator
     large = [group for group in groups if group not in small]
     in_large = [pool for group in large for pool in group]
     yield chain(_whole(request, small, now_ms), _within_pods(request, in_large, ON_POD, now_ms))
-    yield _some_pods(request, large, now_ms)
+    yield _some_racks(request, large, now_ms)
     yield _whole(request, large, now_ms)
 
 
@@ -149,17 +148,16 @@ def _whole(request: LeaseRequest, groups: list[list[Pool]], now_ms: int) -> Iter
             yield Place(parts, parts)
 
 
-def _some_pods(request: LeaseRequest, groups: list[list[Pool]], now_ms: int) -> Iterator[Place]:
-    """Of large clusters and sites, the pods that may free enough; the gang takes room beside."""
-    wanted, strength = MOST_SPARE * request.accelerators, request.strength
+def _some_racks(request: LeaseRequest, groups: list[list[Pool]], now_ms: int) -> Iterator[Place]:
+    """Of large clusters and sites, the racks that may free enough; the gang takes room beside."""
     for group in groups:
-        pods = [
-            Part(pool, ON_POD, pod)
+        racks = [
+            Part(pool, ON_RACK, rack)
             for pool in group
-            for pod in pool.enough_pods(wanted, strength, now_ms)
+            for rack in pool.youngest_racks(request.accelerators, request.strength, now_ms)
         ]
-        if pods:
-            yield Place(tuple(pods), tuple(Part(pool, ON_CLUSTER, 0) for pool in group))
+        if racks:
+            yield Place(tuple(racks), tuple(Part(pool, ON_CLUSTER, 0) for pool in group))
 
 
 def _within_pods(
@@ -312,11 +310,11 @@ class _Unit:
         return free + self._beside(window), records, list(numbers)
 
     def _beside(self, window: Window) -> int:
-        """Room in the rest of a large cluster, of which only some pods are read."""
+        """Room in the rest of a large cluster, of which only some racks are read."""
         if self._place.within == self._parts:
             return 0
         return sum(
-            part.pool.room_beside([pod.place for pod in self._parts if pod.pool is part.pool])
+            part.pool.room_beside([rack.place for rack in self._parts if rack.pool is part.pool])
             for part in self._place.within
             if promised_until(part.pool.key, self._request, window)[0]
         )

@@ -87,6 +87,7 @@ def _reclaimed(pool: Pool) -> Iterator[Any]:
     yield pods
     racks = [rack for _, rack in pool.promising_places(ON_RACK, pods, wanted, rank, _NOW_MS)]
     yield racks
+    yield pool.youngest_racks(wanted, rank, _NOW_MS)
     for rack in racks:
         yield pool.nodes_of_rack(rack, _SIZE, rank, _NOW_MS)
     for pod in pods:
