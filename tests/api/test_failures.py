@@ -72,6 +72,22 @@ def test_a_node_fails_is_replaced_checked_and_repaired(world: World, nodes: dict
         "GET", "/v1/nodes/{node}/checks", world.people["auditor"].get(f"{path}/checks").ok()
     )
     assert [(row["name"], row["evidence"]) for row in page["items"]] == [("ecc", '{"bits": 3}')]
+    name = next(name for name, id in nodes.items() if id == node)
+    assert world.operator.get(f"/v1/nodes/{name}/checks").ok() == page
+    lost = world.operator.get(f"/v1/breaches?node={node}").ok()
+    assert world.operator.get(f"/v1/breaches?node={name}").ok() == lost
+    for path in ("/v1/nodes/nowhere/checks", "/v1/breaches?node=nowhere"):
+        world.operator.get(path).refused(404, "not_found")
+
+
+def test_the_audit_of_something_unknown_is_not_found_rather_than_empty(
+    world: World, nodes: dict[str, str]
+) -> None:
+    lease = whole_node_lease(world)["id"]
+    assert world.people["member"].get(f"/v1/events?subject={lease}").ok()["items"]
+    for who, subject in (("member", "ls_0000"), ("stranger", lease)):
+        world.people[who].get(f"/v1/events?subject={subject}").refused(404, "not_found")
+    assert world.people["member"].get("/v1/events?subject=ls_0000&after=1").ok()["items"] == []
 
 
 def test_an_open_row_is_shown_as_it_has_grown(world: World, nodes: dict[str, str]) -> None:

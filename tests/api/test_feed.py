@@ -140,6 +140,10 @@ def test_the_whole_history_can_be_read_and_its_last_part(world: World) -> None:
         assert told.end is None
         newest = follow(world.people[who], "?last=3&follow=false").rest()
         assert newest.notices == told.notices[-3:]
+        since = told.ids[-5]
+        for last, wanted in ((3, told.ids[-3:]), (9, told.ids[-4:]), (0, [])):
+            part = follow(world.people[who], f"?after={since}&last={last}&follow=false").rest()
+            assert part.ids == wanted
     assert follow(world.people["stranger"], "?follow=false").rest().notices == []
     with follow(world.people["stranger"], "?last=2&type=quota.*") as reader:
         quotas(world, 1, "zenith", 7)

@@ -213,7 +213,9 @@ def test_work_that_is_put_off_takes_what_is_promised_into_its_new_window_with_it
     fleet.maintain("r0n0", fleet.hour(1), fleet.hour(2) + 1)
     assert fleet.now(after).state is LeaseState.WAITING
     assert [row.cause for row in fleet.breaches(after)] == [BreachCause.MAINTENANCE]
+    assert fleet.node("r0n0").because == "new firmware"
     fleet.maintain("r0n0", None)
+    assert fleet.node("r0n0").because == ""
     assert fleet.now(after).state is LeaseState.SCHEDULED
 
 

@@ -259,10 +259,18 @@ class TestAlternatives:
     ) -> None:
         possible = (Alternative("h100-sxm", 16, Shape.SITE),)
         assert two_kinds.lease(acme, ON_DEMAND, 99, alternatives=possible).kind == "h100-sxm"
-        with pytest.raises(Refused, match="fleet_too_small"):
+        with pytest.raises(Refused, match="fleet_too_small") as refused:
             two_kinds.lease(
-                acme, ON_DEMAND, 99, alternatives=(Alternative("h100-sxm", 99, Shape.SITE),)
+                acme, ON_DEMAND, 99, alternatives=(Alternative("h100-sxm", 9, Shape.NODE),)
             )
+        assert refused.value.message == (
+            "99 x cpu-core, one site: you asked for 99 x cpu-core; 8 are in service; "
+            "9 x h100-sxm, one node: the largest node of h100-sxm in service holds 8 "
+            "accelerators, you asked for 9 in one node"
+        )
+        codes = [way["code"] for way in refused.value.facts["ways"]]
+        assert codes == ["fleet_too_small", "shape_impossible"]
+        assert refused.value.next == "ask for at most 8"
 
     def test_the_same_way_twice_makes_no_sense(self, shop: Book, acme: Tenant) -> None:
         with pytest.raises(Invalid, match="alternative_twice"):

@@ -252,6 +252,13 @@ def test_counts_of_a_lease_are_checked_over_its_blocks() -> None:
         read_fleet_file("llama3.toml", text)
 
 
+@pytest.mark.parametrize("said", ['"3"', '"3-3"'])
+def test_one_of_the_numbered_is_that_one_and_no_new_place(said: str) -> None:
+    file = read_fleet_file("llama3.toml", LLAMA3.replace("pods = 8", f"pods = {said}").replace(
+        "24576", "3072"))  # fmt: skip
+    assert {node.pod for node in file.leases[0].blocks[0].expand()} == {"pod-3"}
+
+
 def test_node_names_follow_their_pattern() -> None:
     block = Block("s", "c", 8, Span(9, 10), Span(1, 0, ("blue",)), Span(1, 2))
     named = replace(block, node_name=check_node_name("node_name", "gpu{pod:3}{rack}-{node}"))

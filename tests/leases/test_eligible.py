@@ -86,6 +86,11 @@ def test_what_is_sold_stays_within_a_selling_window() -> None:
     early = refusal(nights, asks(LeaseClass.SPOT, NOON))
     assert early.facts["opens_at"] == "2026-11-26T19:00:00.000Z"
     assert "2026-11-26T19:00:00" in early.next
+    assert "closes" not in early.next
+    day_ms = 86_400_000
+    long = refusal(nights, asks(LeaseClass.RESERVED, NOON, NOON + day_ms))
+    assert "start at 2026-11-26T19:00:00.000Z" in long.next
+    assert "end by 2026-11-27T07:00:00.000Z, when it closes" in long.next
 
 
 def test_open_ended_spot_goes_to_the_windows_end_and_on_demand_does_not_stand_there() -> None:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +56,14 @@ class Session:
             print_table(rows, columns)
         else:
             note(f"no {of}")
+
+    def with_tenants(self, items: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+        """What has a `tenant_id`, with the tenant's slug beside it; read when it is needed."""
+        slugs: dict[str, str] | None = None
+        for item in items:
+            if slugs is None:
+                slugs = {} if self.ids else {t["id"]: t["slug"] for t in self.client.tenants.list()}
+            yield {**item, "tenant": slugs.get(item["tenant_id"])}
 
     def record(
         self, value: Mapping[str, Any], headline: str, fields: Iterable[tuple[str, str]] = ()

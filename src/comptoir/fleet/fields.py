@@ -12,7 +12,7 @@ from comptoir.units.reading import bad_value
 from comptoir.units.recurrence import Recurrence, parse_recurrence
 from comptoir.units.text import check_count, check_text
 
-_SPAN = re.compile(r"([0-9]{1,6})-([0-9]{1,6})")
+_SPAN = re.compile(r"([0-9]{1,6})(?:-([0-9]{1,6}))?")
 
 
 def kind(_: str, value: Any) -> str:
@@ -60,12 +60,12 @@ def node_name(field: str, value: Any) -> str:
 
 
 def span(field: str, value: Any) -> Span:
-    """A count (8), a range ("7-8"), a name ("blue"), or names (["a", "b"])."""
+    """A count (8), a range ("7-8"), one of them ("7"), a name ("blue"), or names (["a", "b"])."""
     if isinstance(value, int) and not isinstance(value, bool):
         return Span(1, check_count(field, value, 1, MOST_PLACES))
     found = _SPAN.fullmatch(value) if isinstance(value, str) else None
     if found:
-        first, last = int(found[1]), int(found[2])
+        first, last = int(found[1]), int(found[2] or found[1])
         if last < first:
             raise bad_value(value, "a range: it ends before it starts")
         check_count(field, last - first + 1, 1, MOST_PLACES)

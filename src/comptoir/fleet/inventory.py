@@ -186,7 +186,8 @@ class _Rows:
             cells[field] = (header[at], cell or DEFAULTS.get(field, ""))
         made = _Row(self._reading, line, cells)
         if len(row) != len(header):
-            said = f"the line has {len(row)} cells, the header {len(header)}"
+            has = "1 cell" if len(row) == 1 else f"{len(row):,} cells"
+            said = f"the line has {has}, the header {len(header):,}"
             made.wrong("", Invalid("file_bad_value", said, "mend the line"))
         return made
 

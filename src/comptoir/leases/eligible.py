@@ -210,6 +210,10 @@ def _outside_window(
     elif opening is not None:
         why = f"it is closed at {format_instant(window.start_ms)}"
         step = f"start at {format_instant(opening.start_ms)}, when it opens"
+        closes_ms = open_until(windows, opening.start_ms, opening.start_ms + MOST_STRETCH_MS)
+        lasts_ms = 0 if window.end_ms is None else window.end_ms - window.start_ms
+        if closes_ms is not None and opening.start_ms + lasts_ms > closes_ms:
+            step += f", and end by {format_instant(closes_ms)}, when it closes"
     else:
         why, step = "it never opens again", "ask for another kind"
     return Refused(

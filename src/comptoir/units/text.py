@@ -17,7 +17,7 @@ def check_text(field: str, value: str, shortest: int, longest: int) -> str:
         raise Invalid(
             "bad_text",
             f"{field} must be {shortest} to {longest} printable characters, it has {len(value)}",
-            f"give another {field}",
+            "write it within that",
             {"field": field},
         )
     return value
@@ -50,7 +50,7 @@ def check_count(field: str, value: int, smallest: int, largest: int) -> int:
         raise Invalid(
             "out_of_range",
             f"{field} must be {smallest:,} to {largest:,}, not {value:,}",
-            f"give another {field}",
+            "give a number within that",
             {"field": field, "smallest": smallest, "largest": largest},
         )
     return value

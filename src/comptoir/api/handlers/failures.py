@@ -5,12 +5,13 @@ from typing import Any
 
 from fastapi import Response
 
-from comptoir.api.door import Ask
+from comptoir.api.door import Ask, Asking
 from comptoir.api.handlers.leases import lease_named
 from comptoir.api.shapes import failures as shapes
 from comptoir.api.words import Id, Pages, Word
 from comptoir.desk import failure_requests, requests
 from comptoir.fleet.checks import CheckResult
+from comptoir.fleet.nodes import Node
 from comptoir.leases.breaches import Breach
 from comptoir.store.views import lists
 from comptoir.units.ids import LeaseId, NodeId
@@ -64,8 +65,8 @@ async def report_checks(ask: Ask, node: Id, body: shapes.ChecksBody) -> Response
 
 async def list_checks(ask: Ask, node: Id, pages: Pages) -> Response:
     """The checks of a node with their evidence, newest first."""
-    found = await ask.one("node", node, "node", lists.find)
-    return await ask.page("node_checks", pages, lists.node_checks, node_id=found.id)
+    node_id = await _node_named(ask, node)
+    return await ask.page("node_checks", pages, lists.node_checks, node_id=node_id)
 
 
 async def list_breaches(
@@ -89,9 +90,22 @@ async def list_breaches(
         said,
         tenant_id=ask.of_tenant(tenant),
         lease_id=await lease_named(ask, lease),
-        node_id=node,
+        node_id=None if node is None else await _node_named(ask, node),
         still_open=open,
     )
+
+
+async def _node_named(ask: Asking, named: str) -> NodeId:
+    """A node by its id, of any time, or by its name among those that there are.
+
+    Raises:
+        NotFound: there is none; an empty list would say that nothing happened on it.
+    """
+    known = ask.door.desk.book.nodes_by_name.first(named)
+    if known is not None:
+        return known.id
+    found: Node = await ask.one("node", named, "node", lists.find)
+    return found.id
 
 
 async def accept_delivery(ask: Ask, lease: Id, body: shapes.AcceptBody | None = None) -> Response:

@@ -18,7 +18,8 @@ from comptoir.metering.usage import Measure
 from comptoir.pricing.charges import Charge
 from comptoir.store.views import ledger, lists, totals
 from comptoir.store.views.ledger import Proof
-from comptoir.units.ids import LeaseId
+from comptoir.tenants.permissions import not_found
+from comptoir.units.ids import LeaseId, TenantId
 from comptoir.units.money import floor_micros
 
 MOST_SEQ = 2**53
@@ -98,6 +99,8 @@ async def list_events(
 ) -> Response:
     """The event table: the feed and the audit. Newest first, or oldest first with `after`."""
     follows = after is not None
+    if subject is not None and not follows:
+        await _check_known(ask, subject, ask.of_tenant(tenant))
     name = "events_after" if follows else "events"
     asked = ask_for(name, pages.limit, pages.cursor)
     if after is not None and asked.after is None:
@@ -114,6 +117,16 @@ async def list_events(
         tenant_id=ask.of_tenant(tenant),
         subject=subject,
     )
+
+
+async def _check_known(ask: Asking, subject: str, tenant_id: TenantId | None) -> None:
+    """Let a subject pass to which anything ever happened.
+
+    Raises:
+        NotFound: there is none; an empty list would say that nothing has happened to it yet.
+    """
+    if not await ask.read(lists.has_events, tenant_id, subject):
+        raise not_found(f"{subject[:64]} in the audit")
 
 
 def _charge(ask: Asking, charge: Charge) -> dict[str, Any]:

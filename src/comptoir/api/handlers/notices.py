@@ -32,7 +32,12 @@ Types = Annotated[
     Query(max_length=64, description="`lease.active`, `lease.*` or `*`; repeat for several."),
 ]
 Last = Annotated[
-    int | None, Query(ge=0, le=MOST_LAST, description="Begin with so many of the newest notices.")
+    int | None,
+    Query(
+        ge=0,
+        le=MOST_LAST,
+        description="Begin with so many of the newest notices, of those after `after`.",
+    ),
 ]
 
 
@@ -66,7 +71,9 @@ async def follow_feed(
             async for piece in feed.pieces(stream, read, check, follow):
                 yield piece
 
-    stream.position = await _begin(ask, stream, types, last_event_id or after, last)
+    # A reader that comes back goes on where it was, whatever its address says.
+    wanted = (last_event_id, None) if last_event_id else (after, last)
+    stream.position = await _begin(ask, stream, types, *wanted)
     return FeedResponse(stream, pieces(), {"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
 
 
@@ -86,12 +93,14 @@ async def _begin(
                 f"{after} has not happened here: the newest event is {notice_id(newest_seq)}",
                 "the book may have been restored from a backup: begin anew, with nt_0 or from now",
             )
-        return notice_seq(after)
+        if last is None:
+            return notice_seq(after)
+    least_seq = 0 if after is None else notice_seq(after)
     if last:
         wanted = types, stream.tenant_id, stream.subject
         newest = await ask.read(lists.last_told_events, *wanted, last)
         if newest:
-            return newest[0].seq - 1
+            return max(newest[0].seq - 1, least_seq)
     return newest_seq
 
 

@@ -62,9 +62,9 @@ def summary(cli: Session, tenant: str | None) -> None:
     """Add usage up by tenant, kind, class and measure."""
     from comptoir.cli.output import count, text, use
 
-    columns = [text("tenant", "tenant_id"), text("kind"), text("class", "lease_class")]
+    columns = [text("tenant"), text("kind"), text("class", "lease_class")]
     columns += [text("measure"), use(), count("events")]
-    cli.table(cli.client.usage.summary(tenant), columns, "usage yet")
+    cli.table(cli.with_tenants(cli.client.usage.summary(tenant)), columns, "usage yet")
 
 
 @leaf("list", "comptoir charge list --tenant acme", group=charge)

@@ -130,7 +130,7 @@ def list_admissions(cli: Session, state: str | None) -> None:
     from comptoir.cli.output import Column, instant, text
 
     columns = [
-        text("tenant", "tenant_id"),
+        text("tenant"),
         text("name", "legal_name"),
         text("country"),
         text("terms", "terms_version"),
@@ -138,7 +138,7 @@ def list_admissions(cli: Session, state: str | None) -> None:
         Column("limit", lambda row: _money(row, "credit_limit"), right=True),
         instant(cli.times, "invited", "invited_at"),
     ]
-    cli.table(cli.client.admissions.list(state), columns, "admissions")
+    cli.table(cli.with_tenants(cli.client.admissions.list(state)), columns, "admissions")
 
 
 def _limit(limit: str | None, no_limit: bool) -> str | None:

@@ -82,7 +82,7 @@ def list_blocks(cli: Session, tenant: str | None, limit: int) -> None:
 
     columns = [
         text("id"),
-        text("tenant", "tenant_id"),
+        text("tenant"),
         text("source"),
         text("state"),
         amount("granted", "granted"),
@@ -91,7 +91,8 @@ def list_blocks(cli: Session, tenant: str | None, limit: int) -> None:
         Column("until", lambda row: str(row["ends_at"] or "-")[:10]),
         count("priority"),
     ]
-    cli.table(islice(cli.client.credit.blocks(tenant), limit), columns, "credit blocks yet")
+    found = islice(cli.client.credit.blocks(tenant), limit)
+    cli.table(cli.with_tenants(found), columns, "credit blocks yet")
 
 
 @leaf("drawn", "comptoir credit drawn --tenant acme", group=credit)

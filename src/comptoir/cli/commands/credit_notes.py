@@ -52,13 +52,13 @@ def list_notes(cli: Session, tenant: str | None, invoice: str | None, limit: int
     columns = [
         text("number"),
         text("invoice", "invoice_number"),
-        text("tenant", "tenant_id"),
+        text("tenant"),
         instant(cli.times, "issued", "issued_at"),
         amount("total", "total"),
         text("reason", flexible=True),
     ]
     found = cli.client.credit_notes.list(tenant, invoice)
-    cli.table(islice(found, limit), columns, "credit notes yet")
+    cli.table(cli.with_tenants(islice(found, limit)), columns, "credit notes yet")
 
 
 @leaf("show", "comptoir credit-note show CN-ACME-2026-000001", group=credit_note)

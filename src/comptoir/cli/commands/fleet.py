@@ -49,7 +49,7 @@ def show(cli: Session, place: str, as_list: bool) -> None:
     if place and not any(_within(row["place"], place) for row in _places(found["sites"], "")):
         raise not_found(f"place {place}")
     if cli.json:
-        print_json(found)
+        print_json(_narrowed(found, place))
     elif as_list:
         columns = [text("place"), text("kind"), count("nodes"), count("accelerators")]
         columns += [count("leased", "allocated"), count("free"), count("out", "out_of_service")]
@@ -110,6 +110,30 @@ def _places(places: list[dict[str, Any]], above: str) -> Iterator[dict[str, Any]
         else:
             for held in place["kinds"]:
                 yield {"place": name, **held}
+
+
+def _narrowed(fleet: dict[str, Any], place: str) -> dict[str, Any]:
+    """The fleet as if there were nothing but one place, with the places that it lies in."""
+    if not place:
+        return fleet
+    names = place.split("/")
+    branch, (inmost, *_) = _branch(fleet["sites"], names)
+    clusters = [one for one in fleet["clusters"] if [one["site"], one["cluster"]][: len(names)]
+                == names[:2]]  # fmt: skip
+    return {
+        **fleet, "kinds": inmost["kinds"], "entitled": [], "sites": branch, "clusters": clusters
+    }  # fmt: skip
+
+
+def _branch(
+    places: list[dict[str, Any]], names: list[str]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """A place within those that it lies in, each with its counts alone; and the place itself."""
+    found = next(one for one in places if one["name"] == names[0])
+    if len(names) == 1:
+        return [found], [found]
+    below, inmost = _branch(found["places"], names[1:])
+    return [{**found, "kinds": inmost[0]["kinds"], "places": below}], inmost
 
 
 def _fact(value: Any, unit: int, suffix: str) -> str:

@@ -86,13 +86,13 @@ def list_invoices(
     columns = [
         text("draft", "id"),
         text("kind"),
-        text("tenant", "tenant_id"),
+        text("tenant"),
         instant(cli.times, "from", "starts_at"),
         instant(cli.times, "to", "ends_at"),
         amount("total", "total"),
     ]
     found = cli.client.invoices.drafts(tenant, period)
-    cli.table(islice(found, limit), columns, "drafts")
+    cli.table(cli.with_tenants(islice(found, limit)), columns, "drafts")
 
 
 @leaf("show", "comptoir invoice show ACME-2026-000001", group=invoice)
@@ -146,13 +146,13 @@ def _list(cli: Session, found: Iterator[Any], nothing: str) -> None:
     columns = [
         text("number"),
         text("kind"),
-        text("tenant", "tenant_id"),
+        text("tenant"),
         instant(cli.times, "issued", "issued_at"),
         text("state"),
         amount("total", "total"),
         amount("open", "open"),
     ]
-    cli.table(found, columns, nothing)
+    cli.table(cli.with_tenants(found), columns, nothing)
 
 
 def _show(cli: Session, found: InvoiceDetail) -> None:

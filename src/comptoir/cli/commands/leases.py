@@ -128,12 +128,12 @@ def list_leases(
         text("state"),
         Column("accelerators", _held, right=True),
         text("class", "lease_class"),
-        text("tenant", "tenant_id"),
+        text("tenant"),
         instant(cli.times, "ends", "ends_at", "open"),
         text("name", flexible=True),
     ]
     found = cli.client.leases.list(states=wanted, tenant=tenant, kind=kind, series=series)
-    cli.table(islice(found, limit), columns, "leases")
+    cli.table(cli.with_tenants(islice(found, limit)), columns, "leases")
 
 
 @leaf("show", "comptoir lease show ls_7Q4M", group=lease)
@@ -221,7 +221,7 @@ def breaches(cli: Session, lease_id: str | None, tenant: str | None, open_only: 
     from comptoir.cli.output import Column, count, instant, text, use
 
     columns = [
-        *([] if lease_id else [text("lease", "lease_id")]),
+        *([] if lease_id else [text("tenant"), text("lease", "lease_id")]),
         text("node", "node_id"),
         Column("cause", lambda row: str(row["cause"]).replace("_", " ")),
         count("acc", "accelerators"),
@@ -231,7 +231,7 @@ def breaches(cli: Session, lease_id: str | None, tenant: str | None, open_only: 
         text("replaced by", "replaced_by"),
     ]
     found = cli.client.leases.breaches(lease_id, tenant=tenant, open=open_only or None)
-    cli.table(found, columns, "broken guarantees")
+    cli.table(cli.with_tenants(found), columns, "broken guarantees")
 
 
 @leaf("accept", "comptoir lease accept ls_7Q4M", group=lease)

@@ -54,11 +54,11 @@ def list_users(cli: Session, tenant: str | None) -> None:
     columns = [
         text("id"),
         text("name", flexible=True),
-        text("tenant", "tenant_id"),
+        text("tenant"),
         text("roles", flexible=True),
         text("disabled"),
     ]
-    cli.table(cli.client.users.list(tenant), columns, "users")
+    cli.table(cli.with_tenants(cli.client.users.list(tenant)), columns, "users")
 
 
 @leaf("show", "comptoir user show us_4R2K", group=user)

@@ -93,7 +93,7 @@ def _lose(tx: Transaction, part: Allocation, node: Node) -> None:
 def _put_aside(tx: Transaction, node: Node, because: str) -> None:
     """Into quarantine. Without an engine the holder's word is that nothing of its runs there."""
     if node.state in (NodeState.IN_SERVICE, NodeState.DRAINING):
-        node = move_node(tx, node, NodeState.CHECKING, f"rejected by its holder: {because}")
+        node = move_node(tx, node, NodeState.CHECKING, f"sent back: {because}")
     tx.book.nodes.put(replace(node, fence_at_ms=None if node.engine else tx.now_ms))
 
 

@@ -187,6 +187,8 @@ def _call_off(tx: Transaction, node: Node) -> Node:
     node = end_maintenance(tx, node)
     if node.state is NodeState.DRAINING and not node.drained:
         return move_node(tx, node, NodeState.IN_SERVICE, "maintenance was called off")
+    if node.state is NodeState.IN_SERVICE:  # what is said of it was said of the work
+        return tx.book.nodes.put(replace(node, because=""))
     return node
 
 

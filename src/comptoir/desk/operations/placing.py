@@ -4,7 +4,7 @@ Neighbours: `request_lease.py` and the turn's queue ask for a place, `holds.py` 
 keep. `placement` plans; every plan is checked here before anything is written.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from comptoir.desk.operations.giving_back import give_back
@@ -49,25 +49,42 @@ def place(
         tries: How many later starts of a flexible lease are planned.
 
     Raises:
-        Refused: no way of it could ever be met; the first one's no.
+        Refused: no way of it could ever be met; see `no_way`.
     """
-    no: Refused | None = None
-    possible = False
+    refused: list[tuple[Alternative, Refused]] = []
     for choice in lease.choices:
         chosen = chosen_way(lease, choice)
         try:
             if choice.kind != lease.kind or choice.accelerators > lease.accelerators:
                 judge_quota(tx, chosen, tx.book.tenants[lease.tenant_id])
             found = _find(tx, chosen, tries)
-        except Refused as refused:
-            no = no or refused
+        except Refused as no:
+            refused.append((choice, no))
             continue
-        possible = True
         if found is not None:
             return _commit(tx, chosen, found, state)
-    if no is not None and not possible:
-        raise no
+    if len(refused) == len(lease.choices):
+        raise no_way(refused)
     return None
+
+
+def no_way(refused: Sequence[tuple[Alternative, Refused]]) -> Refused:
+    """The no to a request of which no way can be met: the first one's, and why not each other."""
+    first = refused[0][1]
+    if len(refused) == 1:
+        return first
+    said = [(f"{way.accelerators:,} x {way.kind}, one {way.shape}", no) for way, no in refused]
+    ways = [
+        {"kind": way.kind, "accelerators": way.accelerators, "shape": way.shape, "code": no.code,
+         "message": no.message, "next": no.next}
+        for way, no in refused
+    ]  # fmt: skip
+    return Refused(
+        first.code,
+        "; ".join(f"{what}: {no.message}" for what, no in said),
+        first.next,
+        {**first.facts, "ways": ways},
+    )
 
 
 def chosen_way(lease: Lease, choice: Alternative) -> Lease:

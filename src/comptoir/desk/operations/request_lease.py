@@ -1,7 +1,7 @@
 """A request for capacity: admitted or refused with the numbers, then placed or queued."""
 
 from comptoir.desk.operations.grounds import refuse_entitled, would_borrow
-from comptoir.desk.operations.placing import chosen_way, place
+from comptoir.desk.operations.placing import chosen_way, no_way, place
 from comptoir.desk.operations.quota import judge_quota
 from comptoir.desk.operations.wishes import wished_choices, wished_window
 from comptoir.desk.requests import RequestLease
@@ -9,7 +9,7 @@ from comptoir.desk.terms import price_of, terms_at
 from comptoir.desk.transaction import Transaction
 from comptoir.fleet.conditions import check_residency
 from comptoir.leases.eligible import eligible
-from comptoir.leases.lease import Lease, LeaseClass, LeaseState, request_of
+from comptoir.leases.lease import Alternative, Lease, LeaseClass, LeaseState, request_of
 from comptoir.leases.policy import MOST_NOTICE_S
 from comptoir.leases.term import term_of
 from comptoir.placement.plan import refuse_impossible
@@ -51,24 +51,23 @@ def judge_request(tx: Transaction, request: RequestLease) -> Lease:
     tenant = tx.acting_tenant(request.tenant_id)
     lease = _judge_words(tx, request, tenant)
     _judge_tenant(tx, lease, tenant)
-    ways = [chosen_way(lease, choice) for choice in lease.choices]
-    for chosen in ways:
+    ways = [(choice, chosen_way(lease, choice)) for choice in lease.choices]
+    for _, chosen in ways:
         judge_quota(tx, chosen, tenant)
         _judge_price(tx, chosen, tenant)
-    no: Refused | None = None
-    for chosen in ways:
+    refused: list[tuple[Alternative, Refused]] = []
+    for choice, chosen in ways:
         try:
             asked = request_of(chosen, tenant, tx.now_ms)
             supply = tx.book.inbound_by_kind.each(asked.kind)
             eligible(supply, asked, lease.latest_start_ms)
             refuse_impossible(tx.book.snapshot, asked)
             refuse_entitled(tx, chosen)
-        except Refused as refused:
-            no = no or refused
+        except Refused as no:
+            refused.append((choice, no))
         else:
             return lease
-    assert no is not None
-    raise no
+    raise no_way(refused)
 
 
 def _judge_words(tx: Transaction, request: RequestLease, tenant: Tenant) -> Lease:

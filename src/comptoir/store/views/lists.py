@@ -254,6 +254,13 @@ def events(
     return views.page("event", ask, *wanted, keys=("seq",), newest_first=newest_first)
 
 
+def has_events(views: Views, tenant_id: str | None, subject: str) -> bool:
+    """Whether anything ever happened to something, as a tenant may know."""
+    c = t.event.c
+    wanted = equal(c.tenant_id, tenant_id), c.subject == subject
+    return bool(views.all("event", *wanted, order=(c.seq,), most=1))
+
+
 def told_events(
     views: Views,
     types: Sequence[str],
