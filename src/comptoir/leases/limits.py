@@ -97,7 +97,8 @@ def beyond_limits(book: KindBook, instant_ms: int) -> int:
     """How many accelerators are lent or borrowed beyond limits at an instant."""
     lending = book.lending(instant_ms)
     over = sum(lending.over_borrowed(holder)[0] for holder in lending.holders())
-    return lending.beyond + over
+    unmet = lending.unmet if lending.kept + lending.beyond else 0
+    return unmet + over
 
 
 def _within_rows(book: KindBook, window: Window) -> Window:
@@ -118,14 +119,15 @@ def _passed(book: KindBook, added: Added, at_ms: int, with_spot: bool) -> Passed
     instant = Window(at_ms, at_ms + 1)
     before = book.lending_over(instant, with_spot)
     after = book.lending_over(instant, with_spot, added)
-    keep = after.kept + max(after.beyond - before.beyond, 0)
+    more = max(after.unmet - before.unmet, 0)
+    keep = after.kept + min(after.beyond, more)
     if added.ground in TEAMS:
         said = _over_borrowed(book, added, before, after)
         if said is not None:
             return Passed(at_ms, keep, "borrow_limit", said)
-    if after.beyond <= before.beyond:
+    if not more or not after.kept + after.beyond:  # nobody keeps anything: a place decides
         return None
-    return Passed(at_ms, keep, "not_lent", _kept(book, added, before, after))
+    return Passed(at_ms, keep, "not_lent", _kept(book, added, before, more))
 
 
 def _over_borrowed(book: KindBook, added: Added, before: Lending, after: Lending) -> str | None:
@@ -140,7 +142,7 @@ def _over_borrowed(book: KindBook, added: Added, before: Lending, after: Lending
     return _borrows(book.kind, whose, (place.used, place.entitled, limit), room)
 
 
-def _kept(book: KindBook, added: Added, before: Lending, after: Lending) -> str:
+def _kept(book: KindBook, added: Added, before: Lending, more: int) -> str:
     could = before.can_lend
     if added.ground in TEAMS:
         could = (
@@ -148,7 +150,6 @@ def _kept(book: KindBook, added: Added, before: Lending, after: Lending) -> str:
             + before.borrow_bound(Holder(added.tenant_id))[0]
         )
     if could >= added.accelerators:
-        more = after.beyond - before.beyond
         return f"with it, others would use {more:,} {book.kind} that teams keep for themselves"
     return (
         f"teams keep {before.kept:,} idle {book.kind} for themselves; {max(could, 0):,} more may "

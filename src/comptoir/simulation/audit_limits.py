@@ -112,21 +112,24 @@ def _passed_at(given: list[Row], supplied: int, there: list[Row]) -> dict[str, i
         else:
             outside += count
     over: dict[str, int] = {}
-    could = supplied
+    could = most = max(supplied - sum(r["accelerators"] for r in given if not r["parent"]), 0)
     for team in sorted(teams | set(used)):
         mine = [row for row in given if row["tenant_id"] == team]
         has, uses = sum(row["accelerators"] for row in mine), sum(used[team].values())
         own = _own(mine, used[team])
         outside += uses - own
-        could -= has - _at_most(has - own, mine, "lend_limit")
+        most += has - own
+        could += _at_most(has - own, mine, "lend_limit")
         if mine and (limit := _limit(mine, "borrow_limit")) is not None:
             over[f"the borrow limit of {team}"] = uses - has - limit
     for group in sorted({row["group"] for row in given if row["tenant_id"] is None}):
         mine = [row for row in given if row["tenant_id"] is None and row["group"] == group]
         inside = sum(row["accelerators"] for row in given if row["parent"] == group)
         has = sum(row["accelerators"] for row in mine)
-        could -= has - inside - _at_most(has - inside, mine, "lend_limit")
-    over["what is lent"] = outside - could
+        most += has - inside
+        could += _at_most(has - inside, mine, "lend_limit")
+    if could < most:  # somebody keeps something idle
+        over["what is lent"] = outside - could
     return over
 
 
