@@ -33,7 +33,7 @@ def at(text: str, zone: str = "UTC") -> int:
 
 def begin(name: str, made: int, now: int, *known: Period, zone: str = "UTC") -> Period:
     month, due = month_named(name, zone), next_to_close(known, made, zone)
-    return begin_close(PeriodId("pd_1"), HOUSE_ENTITY, month, due, (now, UserId("us_1")))
+    return begin_close(PeriodId("pd_1"), HOUSE_ENTITY, month, due, known, (now, UserId("us_1")))
 
 
 def test_the_last_minute_of_a_month_in_paris_is_not_of_the_next_one() -> None:
@@ -92,7 +92,10 @@ def test_months_close_in_order_from_the_one_in_which_the_entity_was_made() -> No
     with pytest.raises(Refused) as late:
         begin("2026-11", made, now)
     assert (late.value.code, late.value.facts["first_open"]) == ("earlier_period_open", "2026-09")
-    september = begin("2026-09", made, now)
+    closing = begin("2026-09", made, now)
+    with pytest.raises(Refused, match="2026-09 is not closed yet"):
+        begin("2026-10", made, now, closing)  # one of them would leave drafts of the other behind
+    september = closed(closing, now)
     with pytest.raises(Refused):
         begin("2026-11", made, now, september)
     assert begin("2026-10", made, now, september).starts_at_ms == september.ends_at_ms

@@ -118,6 +118,7 @@ def begin_close(
     entity_id: LegalEntityId,
     month: Month,
     due: Month,
+    known: Iterable[Period],
     now: tuple[int, UserId],
 ) -> Period:
     """Begin to close a month.
@@ -127,6 +128,7 @@ def begin_close(
         entity_id: Whose month it is.
         month: The one that was asked for, of which no close has begun.
         due: The one that is next.
+        known: The entity's periods so far.
         now: The instant, and who asks.
 
     Raises:
@@ -149,12 +151,15 @@ def begin_close(
             "close it when it is over",
             {"field": "period", "ends_at": format_instant(month.ends_at_ms)},
         )
+    still_open = [period.name for period in known if not period.closed]
     if month.starts_at_ms > due.starts_at_ms:
+        still_open.append(due.name)
+    if still_open:
         raise Refused(
             "earlier_period_open",
-            f"{due.name} is not closed, and comes before {month.name}",
-            f"close {due.name} first",
-            {"field": "period", "first_open": due.name},
+            f"{still_open[0]} is not closed yet, and comes before {month.name}",
+            f"close {still_open[0]} first, or wait for its end",
+            {"field": "period", "first_open": still_open[0]},
         )
     return Period(
         id, entity_id, month.name, month.starts_at_ms, month.ends_at_ms, PeriodState.CLOSING,

@@ -124,6 +124,8 @@ def _open_accrual(
             and found.correction is late
             and found.contract_version_id == version
             and found.row is row
+            and piece.segment.starts_at_ms <= found.first_at_ms
+            and found.last_at_ms <= piece.segment.ends_at_ms
         ):
             return found
     return Accrual(

@@ -46,6 +46,8 @@ class ClosingBook:
             accruals, lambda a: a.tenant_id if a.invoice_id is None else None, line_key
         )
         """Open accruals by tenant, on one shelf those that one line takes."""
+        self.billed = Index[InvoiceId, Accrual](accruals, lambda a: a.invoice_id)
+        """Accruals that this commit puts into a draft; afterwards the store has them."""
         self.latest_end_ms = 0
         """Where the last period ends that closes or is closed: what counts later is open."""
         self.periods.feed(self._note_end)

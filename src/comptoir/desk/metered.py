@@ -5,6 +5,7 @@ ledger can never tell two stories.
 """
 
 from comptoir.desk.charging import charge_usage
+from comptoir.desk.entities import entity_of
 from comptoir.desk.topping_up import settle_late
 from comptoir.desk.transaction import Transaction
 from comptoir.leases.allocation import Allocation
@@ -18,13 +19,30 @@ from comptoir.metering.usage import (
     delivered_usage,
     occupied_usage,
 )
+from comptoir.units.time import next_month_ms
 from comptoir.units.values import replace
 
 
 def meter_allocation(
     tx: Transaction, lease: Lease, allocation: Allocation, until_ms: int
 ) -> Allocation:
-    """Book the delivered time of an allocation up to `until_ms`."""
+    """Book the delivered time of an allocation up to `until_ms`, each month by itself.
+
+    So an entry of delivered time counts in the month that was used.
+    """
+    since_ms = allocation.metered_until_ms or allocation.delivered_from_ms
+    if since_ms is not None:
+        month_end_ms = next_month_ms(since_ms, entity_of(tx.book, lease.tenant_id).zone)
+        if month_end_ms < min(until_ms, tx.now_ms):
+            allocation = _meter_up_to(tx, lease, allocation, month_end_ms)
+            if allocation.metered_until_ms == month_end_ms:
+                return meter_allocation(tx, lease, allocation, until_ms)
+    return _meter_up_to(tx, lease, allocation, until_ms)
+
+
+def _meter_up_to(
+    tx: Transaction, lease: Lease, allocation: Allocation, until_ms: int
+) -> Allocation:
     seq = tx.book.last_seq.get("usage", 0) + 1
     site = site_of(tx, allocation)
     event = delivered_usage(seq, lease, allocation, until_ms, tx.now_ms, site)
@@ -85,7 +103,7 @@ def book_usage(tx: Transaction, event: UsageEvent) -> None:
         f"usage:{event.source}:{event.event_id}",
         "usage",
         f"{event.measure} {event.kind} for {event.lease_id}",
-        event.ends_at_ms,
+        event.ends_at_ms - 1,  # the last instant that was used: it is of the same month
         postings + charged,
     )
     if billed:

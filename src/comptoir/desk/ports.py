@@ -160,6 +160,10 @@ class Store(Protocol):
         """All that a lease has been billed, invoiced or not."""
         ...
 
+    def find_billed(self, invoice_id: InvoiceId) -> Sequence[Accrual]:
+        """The accruals that were put into an invoice or its draft."""
+        ...
+
     def find_drawdowns(self, invoice_id: InvoiceId) -> Sequence[Drawdown]:
         """What an invoice drew of credit, and what of it was given back, oldest first."""
         ...

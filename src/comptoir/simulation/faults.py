@@ -61,6 +61,11 @@ class Faults:
         """The schedule grows long and was killed too rarely: the next commit will do."""
         self._commit_kills.setdefault(self.commits + 1, "after")
 
+    def kill_within(self, commits: int) -> None:
+        """Once more: before or after one of the next commits."""
+        at = self.commits + self._rng.randint(1, commits)
+        self._commit_kills.setdefault(at, self._rng.choice(("before", "after")))
+
     def kill(self) -> None:
         """End the desk here."""
         self.counts["kill"] += 1
@@ -157,6 +162,10 @@ class FaultyStore:
     def find_accruals(self, lease_id: LeaseId) -> Sequence[Accrual]:
         """As the real one."""
         return self.real.find_accruals(lease_id)
+
+    def find_billed(self, invoice_id: InvoiceId) -> Sequence[Accrual]:
+        """As the real one."""
+        return self.real.find_billed(invoice_id)
 
     def find_drawdowns(self, invoice_id: InvoiceId) -> Sequence[Drawdown]:
         """As the real one."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from comptoir.desk.close_requests import CloseSlice, DraftRef
 from comptoir.desk.desk import Call, Desk
 from comptoir.desk.engine_loop import EngineLoop
 from comptoir.desk.notice_loop import NoticeLoop
@@ -98,7 +99,7 @@ class Schedule:
         self._place = place
         place.fresh()
         self._rng = random.Random(seed)
-        self._clock = VirtualClock(self._rng.choice((START_MS, MONTH_END_MS)))
+        self._clock = VirtualClock(self._rng.choice((START_MS, MONTH_END_MS, MONTH_END_MS)))
         self._entropy = SeededEntropy(seed)
         self._faults = Faults(random.Random(seed + 1))
         self._machines = Machines(random.Random(seed + 2), _rate(self._rng, failures))
@@ -121,6 +122,10 @@ class Schedule:
             if self.report.operations > ENOUGH_OPERATIONS:
                 self._faults.kill_soon()
             self._guarded(self._round)
+        if self._rng.random() < 0.3:
+            self._faults.kill_within(8)
+            self._faults.kill_within(16)
+            self._guarded(self._close_a_month)
         self._say_line("-- no more faults; winding down")
         self._faults.on, self._faults.down = False, 0
         self._machines.calm(self._clock.true_ms)
@@ -129,6 +134,7 @@ class Schedule:
         self._guarded(self._retry)
         if self._rng.random() < 0.5:
             self._guarded(self._settle_down)
+        self._guarded(self._close_the_rest)
         self._guarded(self._send_the_rest)
 
     def finish(self) -> Report:
@@ -203,12 +209,14 @@ class Schedule:
             self._turn()
         if self._rng.random() < 0.7:
             self._send()
+        self._close_on(self._rng.choice((0, 1, 3)))
         if self._submitted and self._rng.random() < 0.1:
             again = self._rng.choice(self._submitted[-20:])
             self._desk.execute([Call("observe", again)])
 
-    def _time_passes(self) -> None:
-        by = self._rng.choices(STEPS_MS, (3, 3, 5, 5, 5, 5, 5, 3, 3, 2, 1, 1))[0]
+    def _time_passes(self, by: int | None = None) -> None:
+        if by is None:
+            by = self._rng.choices(STEPS_MS, (3, 3, 5, 5, 5, 5, 5, 3, 3, 2, 1, 1))[0]
         before = self._clock.true_ms
         self._clock.advance(by)
         self._engine.fleet = dict(self._desk.book.nodes.rows)
@@ -291,6 +299,27 @@ class Schedule:
         finally:
             rows.close()
 
+    def _close_a_month(self) -> None:
+        """A month ends, is closed, billed and credited; the desk is killed meanwhile."""
+        ends_ms = self._workload.closing.due_ends_ms(self._desk.book)
+        if ends_ms > self._clock.now_ms():
+            self._time_passes(ends_ms - self._clock.now_ms() + self._rng.choice((0, 20_000)))
+        self._turn()
+        for maker in self._workload.closing.month():
+            asked = maker(self._desk.book)
+            if asked is not None:
+                self._asked.append(asked)
+                self._waiting.append(asked)
+                self._execute([asked])
+            self._close_on(self._rng.choice((1, 4)))
+
+    def _close_on(self, slices: int) -> None:
+        """Some slices of what closes, of some size; the desk may be killed in each."""
+        for _ in range(slices):
+            for period_id in self._desk.book.closing.committed_closing:
+                piece = CloseSlice(period_id, self._rng.choice((1, 7, 300)))
+                self._desk.execute([Call("close_slice", piece)])
+
     def _observe(self, observed: Observed) -> Any:
         self._submitted.append(observed)
         try:
@@ -321,6 +350,15 @@ class Schedule:
             raise
 
     # The end.
+
+    def _close_the_rest(self) -> None:
+        """What is closing comes to its end, and all drafts are final."""
+        for _ in range(MOST_WIND_DOWN_ROUNDS):
+            self._close_on(3)
+        if self._desk.book.closing.committed_closing:
+            self.report.problems.append("a close never comes to its end")
+        for draft in list(self._desk.book.closing.drafts):
+            self._desk.call("finalise_invoice", DraftRef(draft.id))
 
     def _send_the_rest(self) -> None:
         """Everybody is well again: what is still to be sent arrives. Nothing else moves."""

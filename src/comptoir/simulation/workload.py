@@ -43,6 +43,7 @@ from comptoir.metering.usage import Measure
 from comptoir.pricing.rates import RateState
 from comptoir.pricing.tiers import Tier
 from comptoir.simulation.clock import VirtualClock
+from comptoir.simulation.closing import Closing
 from comptoir.simulation.entitling import Entitling
 from comptoir.simulation.machines import Machines
 from comptoir.simulation.mishaps import Mishaps
@@ -98,6 +99,7 @@ class Workload:
         self._actors = {
             name: Actor(user.id, None, user.tenant_id, user.roles) for name, user in users.items()
         }
+        self.closing = Closing(rng, clock, self._ask)
         self._makers = (
             (self._request, 34), (self._submit, 20), (self._end, 9), (self._cancel, 5),
             (self._extend, 7), (self._cancel_job, 4), (self._usage, 10), (self._invoice, 5),
@@ -108,6 +110,7 @@ class Workload:
             (self._hold, 5), (self._answer_hold, 4), (self._series, 2), (self._cancel_series, 1),
             (self._shrink, 5), (self._grant, 1), (self._apply, 1),
             *Subscribers(rng, self._ask).makers(),
+            *self.closing.makers(),
         )  # fmt: skip
 
     def batch(self, book: Memory, most: int) -> list[Asked]:

@@ -26,6 +26,7 @@ from comptoir.store.room import Room
 from comptoir.store.statements import (
     ACCRUALS,
     ANSWERS,
+    BILLED,
     BOOK,
     DRAWDOWNS,
     LAST_AT,
@@ -130,6 +131,10 @@ class SqlStore:
     def find_accruals(self, lease_id: LeaseId) -> Sequence[Accrual]:
         """All that a lease has been billed, invoiced or not."""
         return self._many("accrual", ACCRUALS, {"lease_id": lease_id})
+
+    def find_billed(self, invoice_id: InvoiceId) -> Sequence[Accrual]:
+        """The accruals that were put into an invoice or its draft."""
+        return self._many("accrual", BILLED, {"invoice_id": invoice_id})
 
     def find_drawdowns(self, invoice_id: InvoiceId) -> Sequence[Drawdown]:
         """What an invoice drew of credit, and what of it was given back, oldest first."""

@@ -113,6 +113,7 @@ USAGE = select_rows("usage").where(
 )
 
 ACCRUALS = select_rows("accrual").where(tables.accrual.c.lease_id == bindparam("lease_id"))
+BILLED = select_rows("accrual").where(tables.accrual.c.invoice_id == bindparam("invoice_id"))
 DRAWDOWNS = (
     select_rows("drawdown")
     .where(tables.drawdown.c.invoice_id == bindparam("invoice_id"))

@@ -55,7 +55,7 @@ def close_period(tx: Transaction, request: ClosePeriod) -> Period:
             return asked_again(period)
     due = next_to_close(known, entity.created_at_ms, entity.zone)
     begun = begin_close(
-        PeriodId(tx.new_id("pd")), entity.id, month, due, (tx.now_ms, tx.actor.user_id)
+        PeriodId(tx.new_id("pd")), entity.id, month, due, known, (tx.now_ms, tx.actor.user_id)
     )
     tx.book.closing.periods.put(begun)
     tx.emit("period.closing", begun.id, None, entity=entity.slug, period=begun.name)

@@ -1,9 +1,9 @@
 """Drawing credit: what of a draft's usage is paid by what the tenant has in credit blocks.
 
-Usage draws by its own time, each line of the draft as one due, cut where a block begins or ends:
-so credit that was granted later never pays for earlier use. A line of the draft shows each block;
-together they are rounded so that a draft is never asked below zero, and asks nothing when all
-of it is covered.
+Usage draws by its own time, each accrual of the draft as one due; they are cut where a block
+begins or ends, so credit that was granted later never pays for earlier use. A line of the draft
+shows each block; together they are rounded so that a draft is never asked below zero, and asks
+nothing when all of it is covered.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from comptoir.sales.credit_blocks import CreditBlock, CreditSource, expire, expi
 from comptoir.sales.drawdown import Draw, Due, draw, record
 from comptoir.tenants.parties import Tenant
 from comptoir.units.ids import CreditBlockId
-from comptoir.units.money import NUMERATOR_PER_MICRO, floor_micros, round_to_minor_micros
+from comptoir.units.money import NUMERATOR_PER_MICRO, round_to_minor_micros
 from comptoir.units.values import replace
 
 
@@ -37,7 +37,8 @@ def draw_credit(tx: Transaction, draft: InvoiceDraft, effective_at_ms: int) -> l
     }
     if not blocks:
         return []
-    after, draws = draw(blocks.values(), _dues(tx, draft, list(blocks.values())))
+    dues = _dues(tx, draft)
+    after, draws = draw(blocks.values(), dues)
     for block in after:
         tx.book.contracts.credit_blocks.put(block)
     first = tx.book.last_seq.get("drawdown", 0) + 1
@@ -56,7 +57,7 @@ def draw_credit(tx: Transaction, draft: InvoiceDraft, effective_at_ms: int) -> l
     tx.post(
         f"drawdown:{draft.id}", "drawdown", f"credit drawn by {draft.id}", effective_at_ms, postings
     )
-    return _lines(draft, blocks, drawn, draws)
+    return _lines(draft, blocks, drawn, draws, sum(due.micros for due in dues))
 
 
 def source_of(block: CreditBlock) -> ledger.Account:
@@ -68,18 +69,18 @@ def source_of(block: CreditBlock) -> ledger.Account:
     return ledger.deferred_revenue(block.tenant_id)
 
 
-def _dues(tx: Transaction, draft: InvoiceDraft, blocks: list[CreditBlock]) -> list[Due]:
+def _dues(tx: Transaction, draft: InvoiceDraft) -> list[Due]:
+    """What the draft's accruals owe, each by itself: they lie on one side of every block's edge."""
+    accruals = {one.id: one for one in tx.store.find_billed(draft.id)}
+    accruals |= {one.id: one for one in tx.book.closing.billed.get(draft.id)}
     dues = []
-    for line in draft.lines:
-        if line.lease_class is None or line.numerator <= 0:
-            continue
-        rate = tx.book.money.rates.get(line.rate_id)
-        site = getattr(rate, "site", "")
+    for one in accruals.values():
+        rate = tx.book.money.rates.get(one.rate_id)
         dues.append(
             Due(
-                f"{draft.id}:{line.number}", draft.tenant_id, draft.currency, line.kind,
-                line.lease_class, site, line.starts_at_ms, line.ends_at_ms,
-                floor_micros(line.numerator),
+                one.id, one.tenant_id, one.currency, one.kind, one.lease_class,
+                "" if rate is None else rate.site, one.first_at_ms, one.last_at_ms,
+                one.posted_micros,
             )
         )  # fmt: skip
     return dues
@@ -90,18 +91,18 @@ def _lines(
     blocks: dict[CreditBlockId, CreditBlock],
     drawn: dict[CreditBlockId, int],
     draws: list[Draw],
+    owed: int,
 ) -> list[CreditLine]:
     """A line a block, rounded along the running sum: at most what usage asks."""
     usage = max(draft.net_micros, 0)
-    owed = sum(floor_micros(max(line.numerator, 0)) for line in draft.lines)
     summed = shown = 0
     found = []
     for block_id, micros in drawn.items():
         summed += micros
         exact = round_to_minor_micros(summed * NUMERATOR_PER_MICRO, draft.currency)
         target = usage if summed == owed else min(exact, usage)
-        dues = [one.due for one in draws if one.block_id == block_id]
-        window = min(due.starts_at_ms for due in dues), max(due.ends_at_ms for due in dues)
+        mine = [one.due for one in draws if one.block_id == block_id]
+        window = min(due.starts_at_ms for due in mine), max(due.ends_at_ms for due in mine)
         line = a_line(LineType.DRAWDOWN, _words(blocks[block_id]), shown - target, window, block_id)
         found.append(CreditLine(line, micros))
         shown = target
