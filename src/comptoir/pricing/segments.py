@@ -5,10 +5,10 @@ block does, and where a period does. Usage within one segment is priced by a mul
 so a segment is worked out once and kept by whoever prices much.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from comptoir.pricing.rates import Item, rate_in_force
+from comptoir.pricing.rates import Item, Rate, rate_in_force
 from comptoir.pricing.terms import Agreed, Priced, RatesOf, price_under
 from comptoir.pricing.tiers import Tiers, format_tiers
 from comptoir.units.time import month_start_ms, next_month_ms
@@ -78,3 +78,27 @@ def segments_over(
 
 def _word(prices: Tiers) -> str:
     return format_tiers(prices) if len(prices) > 1 else str(prices[0].price_nanos)
+
+
+def cuts_between(
+    agreed: Iterable[Agreed], rates: Iterable[Rate], starts_at_ms: int, ends_at_ms: int
+) -> list[int]:
+    """Every instant inside a window at which a price of anybody may change, in order.
+
+    Args:
+        agreed: What is agreed with every tenant of whom there is usage.
+        rates: All approved rates.
+        starts_at_ms: The window's start.
+        ends_at_ms: The window's end.
+    """
+    cuts = {rate.effective_from_ms for rate in rates}
+    zones = set()
+    for one in agreed:
+        cuts |= one.changes()
+        zones.add(one.zone)
+    for zone in zones:
+        month = next_month_ms(starts_at_ms, zone)
+        while month < ends_at_ms:
+            cuts.add(month)
+            month = next_month_ms(month, zone)
+    return sorted(cut for cut in cuts if starts_at_ms < cut < ends_at_ms)

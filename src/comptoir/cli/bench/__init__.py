@@ -17,7 +17,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from comptoir.cli.bench import calendar, desk, http, jobs, placement, start
+from comptoir.cli.bench import calendar, desk, http, jobs, placement, rating, start
 from comptoir.cli.bench.figures import Figure, Findings
 
 WIDTH_IN_A_FILE = 160
@@ -27,6 +27,7 @@ MEASURES: dict[str, Callable[..., Findings]] = {
     "http": http.measure,
     "jobs": jobs.measure,
     "placement": placement.measure,
+    "rating": rating.measure,
     "start": start.measure,
 }
 """Every measure by its command's name. Called without arguments it measures the usual size."""

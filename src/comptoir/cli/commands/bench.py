@@ -109,6 +109,26 @@ def placement(cli: Session, nodes: int, json_file: Path | None) -> int:
     return int(server_room(_ROOM).run_one("placement", json_file, nodes=nodes))
 
 
+@leaf(
+    "rating",
+    "comptoir bench rating --json rating.json",
+    "comptoir bench rating --rows 5000000",
+    group=bench,
+    online=False,
+)
+@click.option(
+    "--rows",
+    type=click.IntRange(100_000, 1_000_000_000),
+    default=50_000_000,
+    show_default=True,
+    help="Usage rows rated through DuckDB.",
+)
+@JSON_FILE
+def rating(cli: Session, rows: int, json_file: Path | None) -> int:
+    """Usage rows priced exactly, in plain Python and through DuckDB beside a bare GROUP BY."""
+    return int(server_room(_ROOM).run_one("rating", json_file, rows=rows))
+
+
 @leaf("start", "comptoir bench start --json start.json", group=bench, online=False)
 @click.option(
     "--leases",
