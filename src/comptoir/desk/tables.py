@@ -46,16 +46,17 @@ class Journal:
 
     def drain(self) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
         """The last value of every row put, and every row appended, by table."""
-        rows: dict[str, list[Any]] = {}
-        seen: set[tuple[str, Any]] = set()
+        last: dict[str, dict[Any, Any]] = {}
         for table, key, _ in self._puts:
-            if (table.name, key) not in seen:
-                seen.add((table.name, key))
-                rows.setdefault(table.name, []).append(table.rows[key])
+            of_table = last.get(table.name)
+            if of_table is None:
+                last[table.name] = {key: table.rows[key]}
+            elif key not in of_table:
+                of_table[key] = table.rows[key]
         appended: dict[str, list[Any]] = {}
         for name, value in self._appends:
             appended.setdefault(name, []).append(value)
-        return rows, appended
+        return {name: list(of_table.values()) for name, of_table in last.items()}, appended
 
     def clear(self) -> None:
         """Forget: the changes are committed."""
