@@ -84,6 +84,7 @@ def answers_fit(world: World) -> None:
         "entitlement": _entitled(world),
         "contract": _agreed(world),
         "entity": _admitted(world),
+        "budget": _budgeted(world),
     }
     queries = {"/v1/offers": f"?kind={KIND}&accelerators=1&duration_s=60&tenant=acme&explain=true"}
     for route in ROUTES:
@@ -201,6 +202,20 @@ def _credited(world: World, invoice: str) -> str:
     note = world.people["finance"].post(path.format(invoice=invoice), {"reason": "to see it"})
     fits("POST", path, note.ok())
     return str(note.json["number"])
+
+
+def _budgeted(world: World) -> str:
+    """The id of acme's budget; it has a grant too."""
+    body = {"amount": "1000000.00", "project": "llm", "thresholds": [90], "when_spent": "warn"}
+    made = world.people["admin"].post("/v1/budgets", body)
+    fits("POST", "/v1/budgets", made.ok())
+    other = world.people["finance"].post("/v1/budgets", {"amount": "1.00", "tenant": "zenith"})
+    ended = world.people["finance"].post(f"/v1/budgets/{other.ok()['id']}/end")
+    fits("POST", "/v1/budgets/{budget}/end", ended.ok())
+    grant = {"amount": "5.00", "until": "2099-01-01T00:00:00Z", "conditions": ["publish"]}
+    given = world.people["finance"].post("/v1/tenants/acme/grants", grant)
+    fits("POST", "/v1/tenants/{tenant}/grants", given.ok())
+    return str(made.json["id"])
 
 
 def _entitled(world: World) -> str:

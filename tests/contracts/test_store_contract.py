@@ -61,6 +61,7 @@ MAKERS: dict[str, Any] = {
     "covers": Covers(("h100-sxm",), (LeaseClass.RESERVED, LeaseClass.SPOT), ("paris-1",)),
     "body": read_contract_file("x", CONTRACT).body,
     "conditions": ("published within a year", ODD_TEXT),
+    "thresholds": (50, 80),
     "address": ("1 rue de Rivoli", ODD_TEXT),
     "tax_ids": (("DE", "DE136695976"), ("FR", ODD_TEXT)),
     "alternatives": (Alternative("h100-sxm", 8, Shape.POD), Alternative("mi300x", 9, Shape.SITE)),
@@ -191,6 +192,10 @@ def test_a_row_put_again_is_replaced_and_loaded(store: SqlStore, name: str) -> N
         second = replace(second, state=type(second.state)("in_service"))
     if name == "breach":
         second = replace(second, broken_until_ms=None)
+    if name == "credit_hold":
+        second = replace(second, released=False)
+    if name == "budget":
+        second = replace(second, ended_at_ms=None)
     if name == "accrual":
         second = replace(second, invoice_id=None)
     store.commit(changes(1, rows={name: [second]}))

@@ -1,12 +1,14 @@
-"""The routes of who sells and who buys: legal entities, taxes, rates of exchange, admissions."""
+"""The routes of who sells and who buys: legal entities, taxes, rates of exchange, admissions;
+and of credit, grants and budgets."""
 
-from comptoir.api.handlers import entities
+from comptoir.api.handlers import credit, entities
 from comptoir.api.route import Route
+from comptoir.api.shapes import credit as credit_shapes
 from comptoir.api.shapes import entities as shapes
 from comptoir.api.shapes.common import ListOf
 from comptoir.tenants.permissions import Permission
 
-_E = shapes
+_E, _C = shapes, credit_shapes
 _ONE = "/v1/tenants/{tenant}/admission"
 _FINANCE, _SALES = Permission.ENTITIES_WRITE, Permission.ADMISSIONS_WRITE
 _APPROVER, _HOUSE = Permission.ADMISSIONS_APPROVE, Permission.READ_HOUSE
@@ -26,5 +28,20 @@ ENTITY_ROUTES: tuple[Route, ...] = (
     Route("POST", f"{_ONE}/screen", entities.screen_customer, _SALES, _E.Admission),
     Route("POST", f"{_ONE}/admit", entities.admit_customer, _APPROVER, _E.Admission),
     Route("POST", f"{_ONE}/refuse", entities.refuse_customer, _APPROVER, _E.Admission),
+    Route(
+        "POST",
+        "/v1/tenants/{tenant}/grants",
+        credit.give_grant,
+        Permission.GRANTS_WRITE,
+        _C.CreditOf,
+        201,
+    ),
+    Route("GET", "/v1/tenants/{tenant}/credit", credit.show_credit, Permission.READ, _C.Credit),
+    Route("POST", "/v1/budgets", credit.set_budget, Permission.BUDGETS_WRITE, _C.Budget),
+    Route("GET", "/v1/budgets", credit.list_budgets, Permission.READ, ListOf[_C.Budget]),
+    Route("GET", "/v1/budgets/{budget}", credit.get_budget, Permission.READ, _C.Budget),
+    Route(
+        "POST", "/v1/budgets/{budget}/end", credit.end_budget, Permission.BUDGETS_WRITE, _C.Budget
+    ),
     Route("GET", "/v1/admissions", entities.list_admissions, Permission.READ, ListOf[_E.Admission]),
 )

@@ -19,7 +19,7 @@ from comptoir.client.account_records import Event
 from comptoir.client.accounts import Ledger, RateCards, Usage
 from comptoir.client.capacity import Fleet, Runtimes, Supply
 from comptoir.client.contracts import Contracts, Credit
-from comptoir.client.entities import Admissions, Entities
+from comptoir.client.entities import Admissions, Budgets, Entities
 from comptoir.client.entitlements import Entitlements, Policy
 from comptoir.client.feed import Feed
 from comptoir.client.following import Place, Step, follow
@@ -88,6 +88,7 @@ class Client:
         self.entities = Entities(self._transport)
         self.admissions = Admissions(self._transport)
         self.credit_notes = CreditNotes(self._transport)
+        self.budgets = Budgets(self._transport)
         self.feed = Feed(self._transport)
         self.subscriptions = Subscriptions(self._transport)
         self.settings = Settings(self._transport)

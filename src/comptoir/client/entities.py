@@ -3,7 +3,16 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
-from comptoir.client.entity_records import Admission, Entity, FxRate, TableImported, TaxRule
+from comptoir.client.entity_records import (
+    Admission,
+    Budget,
+    Credit,
+    CreditOf,
+    Entity,
+    FxRate,
+    TableImported,
+    TaxRule,
+)
 from comptoir.client.parties import PAGE
 from comptoir.client.transport import Transport, path_of
 
@@ -173,6 +182,76 @@ class Admissions:
         """Every admission that you may see."""
         return self._transport.pages(path_of("admissions"), PAGE, state=state)
 
+    def credit(self, tenant: str) -> Credit:
+        """What a tenant owes and may come to owe, and the credit that it has."""
+        return cast(Credit, self._transport.get(path_of("tenants", tenant, "credit")))
+
+    def grant(
+        self,
+        tenant: str,
+        amount: str,
+        until: str,
+        *,
+        conditions: Sequence[str] = (),
+        kinds: Sequence[str] = (),
+    ) -> CreditOf:
+        """Give a customer credit that costs it nothing, until it expires."""
+        body = {
+            "amount": amount, "until": until, "conditions": [*conditions], "kinds": [*kinds],
+        }  # fmt: skip
+        path = path_of("tenants", tenant, "grants")
+        return cast(CreditOf, self._transport.write("POST", path, body))
+
     def _write(self, tenant: str, step: str | None, body: Mapping[str, Any]) -> Admission:
         path = path_of("tenants", tenant, "admission", *([step] if step else []))
         return cast(Admission, self._transport.write("POST", path, body))
+
+
+class Budgets:
+    """What tenants and their projects mean to spend."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def set(
+        self,
+        amount: str,
+        *,
+        tenant: str | None = None,
+        project: str | None = None,
+        period: str | None = None,
+        thresholds: Sequence[int] | None = None,
+        when_spent: str | None = None,
+    ) -> Budget:
+        """Set a budget; the one that the tenant or project has is changed.
+
+        Args:
+            amount: A decimal string in the tenant's currency, without tax.
+            tenant: For house users: whose.
+            project: Only of this project's work.
+            period: `month` (the default), or `once`.
+            thresholds: Percent at which it is told; 50 and 80 if not said.
+            when_spent: `warn`, `stop` (the default) or `take_back`.
+        """
+        body = {
+            "amount": amount,
+            "tenant": tenant,
+            "project": project,
+            "period": period,
+            "thresholds": None if thresholds is None else [*thresholds],
+            "when_spent": when_spent,
+        }
+        return cast(Budget, self._transport.write("POST", path_of("budgets"), body))
+
+    def list(self, tenant: str | None = None, project: str | None = None) -> Iterator[Budget]:
+        """Every budget that you may see and that counts."""
+        return self._transport.pages(path_of("budgets"), PAGE, tenant=tenant, project=project)
+
+    def get(self, budget_id: str) -> Budget:
+        """One budget."""
+        return cast(Budget, self._transport.get(path_of("budgets", budget_id)))
+
+    def end(self, budget_id: str) -> Budget:
+        """End it."""
+        path = path_of("budgets", budget_id, "end")
+        return cast(Budget, self._transport.write("POST", path))

@@ -83,3 +83,59 @@ class Admission(TypedDict):
     decided_by: str | None
     because: str
     low_at: str | None
+
+
+class Budget(TypedDict):
+    """What is meant to be spent, and what is spent in this period."""
+
+    id: str
+    tenant_id: str
+    project: str
+    currency: str
+    amount: str
+    period: str
+    thresholds: list[int]
+    when_spent: str
+    by_house: bool
+    set_by: str
+    created_at: str
+    period_start: str
+    spent: str
+    warned_percent: int
+    ended_at: str | None
+
+
+class CreditOf(TypedDict):
+    """Credit that may still be drawn."""
+
+    id: str
+    source: str
+    currency: str
+    granted: str
+    left: str
+    starts_at: str
+    ends_at: str | None
+    kinds: list[str]
+    lease_classes: list[str]
+    sites: list[str]
+    conditions: list[str]
+    state: str
+
+
+class Credit(TypedDict):
+    """What a tenant owes and may come to owe, as decimal strings."""
+
+    tenant_id: str
+    currency: str
+    receivable: str
+    unbilled: str
+    held: str
+    covered: str
+    prepaid: str
+    granted: str
+    tax_percent: str
+    owed: str
+    limit: str | None
+    left: str | None
+    leases: int
+    blocks: list[CreditOf]

@@ -208,6 +208,7 @@ class Lease(TypedDict):
     lost: list[int]
     rejections: int
     term: str
+    project: str
 
 
 class Allocation(TypedDict):

@@ -48,6 +48,7 @@ class Leases:
         duration_s: int | None = None,
         preferred_shape: str | None = None,
         alternatives: Sequence[Mapping[str, Any]] = (),
+        project: str | None = None,
     ) -> Lease:
         """Ask for accelerators; the answer is `scheduled` or `waiting`.
 
@@ -68,9 +69,10 @@ class Leases:
             duration_s: How long, instead of `ends_at`.
             preferred_shape: A narrower shape, tried before `shape`.
             alternatives: Other complete ways, in order: `kind`, `accelerators`, maybe `shape`.
+            project: Whose budget it counts against.
 
         Raises:
-            Refused: quota, shape, class, price, a condition of the supply.
+            Refused: quota, shape, class, price, credit, a condition of the supply.
         """
         body = {
             "kind": kind, "accelerators": accelerators, "lease_class": lease_class,
@@ -78,6 +80,7 @@ class Leases:
             "on_reclaim": on_reclaim, "name": name, "tenant": tenant, "residency": residency,
             "recall": recall, "latest_start": latest_start, "duration_s": duration_s,
             "preferred_shape": preferred_shape, "alternatives": [*alternatives],
+            "project": project,
         }  # fmt: skip
         return cast(Lease, self._transport.write("POST", path_of("leases"), body))
 

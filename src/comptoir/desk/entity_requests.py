@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 
+from comptoir.billing.credit import Exposure
+from comptoir.sales.credit_blocks import EVERYTHING, Covers, CreditBlock
+from comptoir.tenants.budgets import BudgetPeriod, WhenSpent
 from comptoir.tenants.entities import TaxIds
-from comptoir.units.ids import LegalEntityId, TenantId
+from comptoir.units.ids import BudgetId, LegalEntityId, TenantId
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,3 +104,49 @@ class RefuseCustomer:
 
     tenant_id: TenantId
     because: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetBudget:
+    """So much for a tenant (None: one's own) or one of its projects; what there is, is changed."""
+
+    amount: str
+    tenant_id: TenantId | None = None
+    project: str = ""
+    period: BudgetPeriod = BudgetPeriod.MONTH
+    thresholds: tuple[int, ...] = (50, 80)
+    when_spent: WhenSpent = WhenSpent.STOP
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetRef:
+    """End this budget."""
+
+    budget_id: BudgetId
+
+
+@dataclass(frozen=True, slots=True)
+class GiveGrant:
+    """Credit that costs the tenant nothing, until an instant, under conditions."""
+
+    tenant_id: TenantId
+    amount: str
+    until_ms: int
+    conditions: tuple[str, ...] = ()
+    covers: Covers = EVERYTHING
+
+
+@dataclass(frozen=True, slots=True)
+class ShowCredit:
+    """What a tenant owes and may come to owe, and the credit that it has."""
+
+    tenant_id: TenantId
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """The answer to `ShowCredit`."""
+
+    exposure: Exposure
+    blocks: tuple[CreditBlock, ...]
+    leases: int

@@ -394,6 +394,7 @@ class Memory:
         self.money.evict_ended(rows)
         self.contracts.evict_ended(rows)
         self.closing.evict_ended(rows)
+        self.credit.evict_ended(rows)
         for attempt in rows.get("attempt", ()):
             assert isinstance(attempt, Attempt)
             if attempt.forgotten:

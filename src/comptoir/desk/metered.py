@@ -5,6 +5,7 @@ ledger can never tell two stories.
 """
 
 from comptoir.desk.charging import charge_usage
+from comptoir.desk.credit import after_usage
 from comptoir.desk.entities import entity_of
 from comptoir.desk.topping_up import settle_late
 from comptoir.desk.transaction import Transaction
@@ -106,5 +107,6 @@ def book_usage(tx: Transaction, event: UsageEvent) -> None:
         event.ends_at_ms - 1,  # the last instant that was used: it is of the same month
         postings + charged,
     )
+    after_usage(tx, event, charged)
     if billed:
         settle_late(tx, event, billed)

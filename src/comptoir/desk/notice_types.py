@@ -57,6 +57,14 @@ _SHOW = "comptoir lease show {subject}"
 _WHY = "comptoir lease why {subject}"
 _JOB: Fields = {"lease": WORD, "exit_code": maybe(COUNT), "attempts": COUNT, "detail": WORD}
 _RECLAIM: Fields = {"reclaimed_for": maybe(WORD), "why": WORD, "cost_accelerator_ms": LONG}
+_BUDGET: Fields = {
+    "project": WORD,
+    "currency": WORD,
+    "amount_micros": MONEY,
+    "spent_micros": MONEY,
+    "percent": COUNT,
+    "when_spent": WORD,
+}
 _PLACES: Fields = {"nodes": WORDS, "ends_at_ms": maybe(INSTANT)}
 _GROUND: Fields = {"lent": FLAG, "borrowed": FLAG}
 
@@ -300,6 +308,27 @@ NOTICE_TYPES: dict[str, NoticeType] = {
         "{subject} is not admitted: {because}",
         "comptoir admission show {subject}",
         {"because": WORD},
+    ),
+    "credit.low": NoticeType(
+        "{left} {currency} of the credit limit of {limit} is left beside {prepaid} prepaid",
+        "pay, top up, or ask for a higher limit: comptoir admission credit {subject}",
+        {
+            "currency": WORD,
+            "limit_micros": MONEY,
+            "owed_micros": MONEY,
+            "left_micros": MONEY,
+            "prepaid_micros": MONEY,
+        },
+    ),
+    "budget.warned": NoticeType(
+        "{percent} % of the budget {subject} is spent: {spent} of {amount} {currency}",
+        "comptoir budget show {subject}",
+        _BUDGET,
+    ),
+    "budget.exhausted": NoticeType(
+        "the budget {subject} is spent: {spent} of {amount} {currency} ({when_spent})",
+        "raise it, or end work: comptoir budget show {subject}",
+        _BUDGET,
     ),
     "invoice.issued": NoticeType(
         "invoice {number} of {total} {currency} was issued",

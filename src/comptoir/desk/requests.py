@@ -323,6 +323,7 @@ class RequestLease:
     duration_s: int | None = None
     preferred_shape: Shape | None = None
     alternatives: tuple[Alternative, ...] = ()
+    project: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,8 @@ class Reason(StrEnum):
     HOLD_GAVE_WAY = "hold_gave_way"
     NODE_LOST = "node_lost"
     NODE_MAINTENANCE = "node_maintenance"
+    CREDIT_EXHAUSTED = "credit_exhausted"
+    BUDGET_EXHAUSTED = "budget_exhausted"
 
 
 _S = LeaseState
@@ -136,7 +138,7 @@ class Lease:
 
     While active, `lost` has the size of each allocation whose node was lost and is not replaced
     yet; `rejections` counts the nodes its holder sent back. `term` is for how long it was asked
-    for, by which it is priced.
+    for, by which it is priced; `project` is whose budget it counts against.
     """
 
     id: LeaseId
@@ -177,6 +179,7 @@ class Lease:
     lost: tuple[int, ...] = ()
     rejections: int = 0
     term: LeaseTerm = LeaseTerm.HOUR
+    project: str = ""
 
     @property
     def window(self) -> Window:

@@ -1,11 +1,14 @@
-"""The tables of legal entities, admissions, taxes and rates of exchange, and their values;
+"""The tables of legal entities, admissions, credit, taxes and rates of exchange, and their values;
 `tables.py` takes them in."""
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Table, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Table, UniqueConstraint
 
+from comptoir.billing.credit import CreditHold
 from comptoir.billing.fx import FxRate
 from comptoir.billing.tax import Buyer, TaxRule, Treatment
+from comptoir.leases.lease import LeaseClass
 from comptoir.store.schema import (
+    Exact,
     Mapped,
     Word,
     _flag,
@@ -18,6 +21,7 @@ from comptoir.store.schema import (
     metadata,
 )
 from comptoir.tenants.admissions import Admission, AdmissionState
+from comptoir.tenants.budgets import Budget, BudgetPeriod, WhenSpent
 from comptoir.tenants.entities import LegalEntity
 
 legal_entity = Table(
@@ -99,10 +103,50 @@ fx_rate = Table(
     _text("imported_by"),
     CheckConstraint("rate_nanos > 0", name="fx_rate_positive"),
 )
+credit_hold = Table(
+    "credit_hold",
+    metadata,
+    _id("lease_id"),
+    _text("tenant_id"),
+    _text("project"),
+    _text("kind"),
+    _word("lease_class", LeaseClass),
+    _text("currency"),
+    _ms("price_nanos"),
+    Column("accelerator_ms", Exact, nullable=False),
+    _ms("starts_at_ms"),
+    _ms("ends_at_ms"),
+    _ms("until_ms", null=True),
+    _flag("released"),
+    Index("credit_hold_by_release", "released"),
+)
+budget = Table(
+    "budget",
+    metadata,
+    _id(),
+    _text("tenant_id"),
+    _text("project"),
+    _text("currency"),
+    _ms("amount_micros"),
+    _word("period", BudgetPeriod),
+    _json("thresholds"),
+    _word("when_spent", WhenSpent),
+    _flag("by_house"),
+    _text("set_by"),
+    _ms("created_at_ms"),
+    _ms("period_start_ms"),
+    _ms("spent_micros"),
+    _int("warned_percent"),
+    _ms("ended_at_ms", null=True),
+    CheckConstraint("amount_micros > 0", name="budget_positive"),
+    Index("budget_by_creation", "created_at_ms", "id"),
+)
 
 CREDIT: dict[str, Mapped] = {
     "legal_entity": Mapped(legal_entity, LegalEntity, {}),
     "admission": Mapped(admission, Admission, {}),
+    "credit_hold": Mapped(credit_hold, CreditHold, {}),
+    "budget": Mapped(budget, Budget, {}),
     "tax_rule": Mapped(tax_rule, TaxRule, {}),
     "fx_rate": Mapped(fx_rate, FxRate, {}),
 }

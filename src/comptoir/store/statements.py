@@ -179,6 +179,8 @@ def _live() -> dict[str, Any]:
         "tier_use": None,
         "legal_entity": None,
         "admission": None,
+        "credit_hold": tables.credit_hold.c.released.is_(False),
+        "budget": tables.budget.c.ended_at_ms.is_(None),
         "tax_rule": None,
         "fx_rate": None,
         "lending_mark": None,

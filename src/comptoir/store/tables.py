@@ -42,6 +42,8 @@ from comptoir.store.close_tables import period as period
 from comptoir.store.entitlement_tables import class_policy, entitlement, lending_mark
 from comptoir.store.entity_tables import CREDIT
 from comptoir.store.entity_tables import admission as admission
+from comptoir.store.entity_tables import budget as budget
+from comptoir.store.entity_tables import credit_hold as credit_hold
 from comptoir.store.entity_tables import fx_rate as fx_rate
 from comptoir.store.entity_tables import legal_entity as legal_entity
 from comptoir.store.entity_tables import tax_rule as tax_rule
@@ -186,6 +188,7 @@ lease = Table(
     _json("lost"),
     _int("rejections"),
     _word("term", LeaseTerm),
+    _text("project"),
     CheckConstraint("accelerators > 0", name="lease_has_accelerators"),
     CheckConstraint("ends_at_ms IS NULL OR ends_at_ms > starts_at_ms", name="lease_window"),
     Index("lease_by_request", "requested_at_ms", "id"),

@@ -134,6 +134,7 @@ def wanted(body: shapes.LeaseBody) -> requests.RequestLease:
         alternatives=tuple(
             Alternative(other.kind, other.accelerators, other.shape) for other in body.alternatives
         ),
+        project=body.project,
     )
 
 

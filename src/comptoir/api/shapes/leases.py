@@ -56,6 +56,7 @@ class LeaseBody(Body):
     alternatives: Annotated[list[AlternativeBody], Field(max_length=8)] = Field(
         default_factory=list
     )
+    project: Line = Field(default="", examples=["llm-7b"])
 
 
 class ExtendBody(Body):
@@ -117,6 +118,7 @@ class Lease(Answer):
     lost: list[int]
     rejections: int
     term: LeaseTerm
+    project: str
 
 
 class Allocation(Answer):

@@ -141,6 +141,65 @@ def list_admissions(cli: Session, state: str | None) -> None:
     cli.table(cli.with_tenants(cli.client.admissions.list(state)), columns, "admissions")
 
 
+@leaf("credit", "comptoir admission credit acme", group=admission)
+@click.argument("tenant_named", metavar="TENANT")
+def credit(cli: Session, tenant_named: str) -> None:
+    """Show what a customer owes and may come to owe, its limit, and the credit that it has."""
+    found = cli.client.admissions.credit(tenant_named)
+
+    def said(field: str) -> str:
+        return money(found[field], found["currency"])  # type: ignore[literal-required]
+
+    limit = "no limit" if found["limit"] is None else f"{said('limit')}, {said('left')} left"
+    fields = [
+        ("invoiced", said("receivable")),
+        ("unbilled", said("unbilled")),
+        ("held", f"{said('held')} for {found['leases']:,} leases"),
+        ("covered", f"{said('covered')} by credit, {said('prepaid')} of it left"),
+        ("tax", f"{found['tax_percent']} %"),
+        ("limit", limit),
+        *(
+            (block["source"], f"{money(block['left'], block['currency'])} left of {block['id']}")
+            for block in found["blocks"]
+        ),
+    ]
+    cli.record(found, f"{tenant_named} owes or may come to owe {said('owed')}", fields)
+
+
+@leaf(
+    "grant",
+    "comptoir admission grant uni-lab 5000.00 --until 2027-06-30T00:00:00Z "
+    "--condition 'published within a year' --kind h100-sxm",
+    group=admission,
+)
+@click.argument("tenant_named", metavar="TENANT")
+@click.argument("amount")
+@click.option("--until", type=Instant(), required=True, help="When what is left of it expires.")
+@click.option("--condition", "conditions", multiple=True, help="What was agreed; repeat.")
+@click.option("--kind", "kinds", multiple=True, help="Only for these kinds; repeat.")
+def grant(
+    cli: Session,
+    tenant_named: str,
+    amount: str,
+    until: str,
+    conditions: tuple[str, ...],
+    kinds: tuple[str, ...],
+) -> None:
+    """Give a customer credit that costs it nothing, until it expires."""
+    made = cli.client.admissions.grant(
+        tenant_named, amount, until, conditions=conditions, kinds=kinds
+    )
+    fields = [
+        ("id", made["id"]),
+        ("until", cli.times.when(made["ends_at"])),
+        ("for", ", ".join(made["kinds"]) or "everything"),
+        *(("condition", words) for words in made["conditions"]),
+    ]
+    cli.record(
+        made, f"granted {money(made['granted'], made['currency'])} to {tenant_named}", fields
+    )
+
+
 def _limit(limit: str | None, no_limit: bool) -> str | None:
     if (limit is None) is not no_limit:
         raise Invalid(

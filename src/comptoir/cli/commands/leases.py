@@ -63,6 +63,7 @@ def lease() -> None:
 @click.option("--tenant", metavar="TENANT", help="For house users: whose lease.")
 @click.option("--recall", is_flag=True, default=None, help="For house users: it may be recalled.")
 @click.option("--residency", metavar="CODE", help="Where its data must stay: FR, US-VA, EU.")
+@click.option("--project", help="Whose budget it counts against.")
 @click.option("--latest-start", type=Instant(), help="Any start up to then will do; needs --for.")
 @click.option("--prefer", "preferred_shape", type=SHAPES, help="A narrower shape, tried first.")
 @click.option(
@@ -325,6 +326,8 @@ def _fields(cli: Session, found: Lease) -> list[tuple[str, str]]:
         fields.append(("stands on", ground))
     if found["residency"]:
         fields.append(("stays in", found["residency"]))
+    if found["project"]:
+        fields.append(("project", found["project"]))
     if found["state"] == "waiting":
         fields.append(("next", f"comptoir lease why {found['id']}"))
     if found["kill_at"] and found["state"] == "reclaiming":

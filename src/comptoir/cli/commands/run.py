@@ -37,6 +37,7 @@ from comptoir.units.errors import ComptoirError
 @click.option("--runtime", help="A declared runtime, by name or id.")
 @click.option("--env", "variables", multiple=True, metavar="NAME=VALUE", help="Repeatable.")
 @click.option("--tenant", metavar="TENANT", help="For house users: whose lease.")
+@click.option("--project", help="Whose budget it counts against.")
 @click.option(
     "--directory",
     type=click.Path(path_type=Path, exists=True, file_okay=False),

@@ -1,5 +1,6 @@
 """A lease cancelled before it starts, ended while it runs, or given another end."""
 
+from comptoir.desk.credit import change_hold
 from comptoir.desk.operations.breaking import bound_breaches
 from comptoir.desk.operations.grounds import refuse_longer
 from comptoir.desk.operations.quota import judge_quota
@@ -93,13 +94,12 @@ def extend_lease(tx: Transaction, request: ExtendLease) -> Lease:
         )
     longer_lease = replace(lease, ends_at_ms=request.ends_at_ms)
     judge_quota(tx, longer_lease, tx.book.tenants[lease.tenant_id])
-    window = longer_lease.window
     refuse_longer(tx, lease, request.ends_at_ms)
     asked = request_of(longer_lease, tx.book.tenants[lease.tenant_id], tx.now_ms)
     for allocation in tx.book.allocations_of(lease.id):
         if allocation.fenced_at_ms is not None or allocation.lost:
             continue
-        longer = Window(allocation.starts_at_ms, window.end_ms)
+        longer = Window(allocation.starts_at_ms, longer_lease.ends_at_ms)
         node = tx.book.nodes[allocation.node_id]
         if request.ends_at_ms <= lease.ends_at_ms:
             sooner = min(request.ends_at_ms, allocation.ends_at_ms or request.ends_at_ms)
@@ -115,6 +115,7 @@ def extend_lease(tx: Transaction, request: ExtendLease) -> Lease:
                 "choose an earlier end, or request another lease",
             )
         tx.book.allocations.put(replace(allocation, ends_at_ms=request.ends_at_ms))
+    change_hold(tx, longer_lease)
     bound_breaches(tx, lease, request.ends_at_ms)
     tx.emit_lease("lease.extended", lease, ends_at_ms=request.ends_at_ms)
     extended = replace(lease, ends_at_ms=request.ends_at_ms)

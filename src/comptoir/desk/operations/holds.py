@@ -6,6 +6,7 @@ No hold makes anybody who runs give way before its own time is over. Expiry canc
 turn.
 """
 
+from comptoir.desk.credit import take_hold
 from comptoir.desk.operations.looking import Look
 from comptoir.desk.operations.placing import place
 from comptoir.desk.operations.request_lease import judge_request
@@ -42,6 +43,7 @@ def hold_capacity(tx: Transaction, request: Hold) -> Lease:
         )
     _refuse_too_many(tx, lease)
     lease = replace(lease, hold_until_ms=tx.now_ms + seconds * MS_PER_S, hold_firm=request.firm)
+    take_hold(tx, lease)
     tx.book.leases.put(lease)
     tx.emit_lease("lease.requested", lease, shape=lease.shape)
     held = place(tx, lease, LeaseState.HELD, MOST_TRIES)

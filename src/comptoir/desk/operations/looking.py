@@ -72,6 +72,9 @@ def _next_look_ms(tx: Transaction, lease: Lease, request: Turn) -> int | None:
             warning_ms = lease.warning_due_ms(tx.book.setting("ending_lead_s"))
             if warning_ms is not None and (lease.ends_at_ms or 0) > tx.now_ms:
                 times.append(max(warning_ms, tx.now_ms))
+            hold = tx.book.credit.holds.get(lease.id)
+            if hold is not None and hold.until_ms is not None:
+                times.append(max(hold.until_ms - notice_ms, tx.now_ms))
         case LeaseState.RECLAIMING:
             over = (lease.kill_at_ms or 0) <= tx.now_ms
             waits_for_engine = over and tx.book.live_attempts.count(lease.id) > 0

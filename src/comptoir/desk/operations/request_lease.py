@@ -1,5 +1,7 @@
 """A request for capacity: admitted or refused with the numbers, then placed or queued."""
 
+from comptoir.desk.credit import take_hold
+from comptoir.desk.entities import entity_of
 from comptoir.desk.operations.grounds import refuse_entitled, would_borrow
 from comptoir.desk.operations.placing import chosen_way, no_way, place
 from comptoir.desk.operations.quota import judge_quota
@@ -17,7 +19,7 @@ from comptoir.placement.starts import MOST_TRIES
 from comptoir.tenants.parties import Tenant, TenantState
 from comptoir.units.errors import Forbidden, Invalid, Refused
 from comptoir.units.ids import LeaseId
-from comptoir.units.text import check_count, check_text
+from comptoir.units.text import check_count, check_slug, check_text
 from comptoir.units.time import MS_PER_S, Window, format_instant
 from comptoir.units.values import replace
 
@@ -30,12 +32,13 @@ def request_lease(tx: Transaction, request: RequestLease) -> Lease:
     Raises:
         Invalid: those of `wishes.py`, `window_missing`, `notice_too_long` or `recall_of_what`.
         Forbidden: `recall_by_house`.
-        Refused: `tenant_suspended`, `class_not_allowed`, `quota_exceeded`, `no_rate`,
-            `too_many_leases`, and those of `leases.eligible` and of
-            `placement.plan.refuse_impossible`.
+        Refused: `tenant_suspended`, `not_admitted`, `class_not_allowed`, `quota_exceeded`,
+            `no_rate`, `too_many_leases`, those of `credit.take_hold`, and those of
+            `leases.eligible` and of `placement.plan.refuse_impossible`.
     """
     lease = judge_request(tx, request)
     lease = replace(lease, borrowed=would_borrow(tx, lease))
+    take_hold(tx, lease)
     tx.emit_lease("lease.requested", lease, shape=lease.shape)
     ahead = tx.book.waiting.ahead_of(lease)
     placed = None if ahead else place(tx, lease, tries=MOST_TRIES)
@@ -99,6 +102,7 @@ def _judge_words(tx: Transaction, request: RequestLease, tenant: Tenant) -> Leas
         duration_s=wish.duration_s,
         preferred_shape=request.preferred_shape,
         alternatives=choices if len(choices) > 1 else (),
+        project=check_slug("project", request.project) if request.project else "",
         term=term_of(None if shortest.end_ms is None else shortest.end_ms - shortest.start_ms),
     )
 
@@ -145,6 +149,7 @@ def _judge_tenant(tx: Transaction, lease: Lease, tenant: Tenant) -> None:
         raise Refused(
             "tenant_suspended", f"{tenant.slug} is suspended", "ask the operator to resume it"
         )
+    _refuse_unadmitted(tx, tenant)
     if tenant.is_internal is not (lease.lease_class is LeaseClass.INTERNAL):
         allowed = "internal" if tenant.is_internal else "reserved, on_demand and spot"
         raise Refused(
@@ -162,6 +167,21 @@ def _judge_tenant(tx: Transaction, lease: Lease, tenant: Tenant) -> None:
             "too_many_leases",
             f"{tenant.slug} has {MOST_LIVE_LEASES_A_TENANT:,} live leases, the most there may be",
             "end or cancel some",
+        )
+
+
+def _refuse_unadmitted(tx: Transaction, tenant: Tenant) -> None:
+    """Where its seller asks for it, a customer is admitted before it asks for anything."""
+    if tenant.is_internal or not entity_of(tx.book, tenant.id).admission_required:
+        return
+    admission = tx.book.credit.admissions.get(tenant.id)
+    if admission is None or not admission.admitted:
+        how = "was not invited" if admission is None else f"is {admission.state}"
+        raise Refused(
+            "not_admitted",
+            f"{tenant.slug} {how}, and is not admitted as a customer yet",
+            f"see comptoir admission show {tenant.slug}",
+            {"state": None if admission is None else admission.state},
         )
 
 

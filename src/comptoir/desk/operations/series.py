@@ -4,6 +4,7 @@ Each occurrence is a lease like any other; they share a `series`. What the zone'
 the nights on which it changes is the recurrence's own business (`units/recurrence.py`).
 """
 
+from comptoir.desk.credit import take_hold
 from comptoir.desk.operations.placing import place
 from comptoir.desk.operations.request_lease import judge_request
 from comptoir.desk.operations.taking_back import drop_promise
@@ -38,6 +39,7 @@ def request_series(tx: Transaction, request: RequestSeries) -> SeriesMade:
     for window in windows:
         each = replace(request.each, starts_at_ms=window.start_ms, ends_at_ms=window.end_ms)
         lease = replace(judge_request(tx, each), series=series)
+        take_hold(tx, lease)
         tx.book.leases.put(lease)
         tx.emit_lease("lease.requested", lease, shape=lease.shape, series=series)
         promised = place(tx, lease)

@@ -1,5 +1,6 @@
 """Accelerators given back early: whole nodes, or some of one. What is left runs on."""
 
+from comptoir.desk.credit import change_hold
 from comptoir.desk.metered import meter_allocation
 from comptoir.desk.operations.taking_back import spare_victims
 from comptoir.desk.requests import ShrinkLease
@@ -51,6 +52,7 @@ def shrink_lease(tx: Transaction, request: ShrinkLease) -> Lease:
         nodes=list(dict.fromkeys(part.node_id for part, _ in given)),
     )
     shrunk = tx.book.leases.put(replace(lease, accelerators=left, alternatives=()))
+    change_hold(tx, shrunk)
     spare_victims(tx, shrunk)
     return shrunk
 

@@ -6,6 +6,7 @@ fence             nothing of it runs any more: delivered time is metered to its 
                   and only now are the accelerators free
 """
 
+from comptoir.desk.credit import let_go
 from comptoir.desk.memory import ReclaimCount
 from comptoir.desk.metered import meter_allocation, meter_attempt
 from comptoir.desk.operations.breaking import bound_breaches, close_breaches
@@ -56,6 +57,7 @@ def drop_promise(tx: Transaction, lease: Lease, state: LeaseState, reason: Reaso
     moved = tx.book.leases.put(lease.moved(state, tx.now_ms, reason=reason, **changes))
     spare_victims(tx, moved)
     if state is not LeaseState.WAITING:
+        let_go(tx, lease.id)
         close_breaches(tx, moved, tx.now_ms)
         _cancel_queued_jobs(tx, moved)
     tx.emit_lease(f"lease.{state}", lease, reason=reason)
@@ -192,6 +194,7 @@ def fence(tx: Transaction, lease: Lease) -> Lease:
     if lease.reason is Reason.STRONGER_REQUEST:
         _count_reclaim(tx, lease)
     if not back:
+        let_go(tx, lease.id)
         _cancel_queued_jobs(tx, moved)
     tx.emit_lease(f"lease.{state}", lease, reason=lease.reason)
     return moved

@@ -2,7 +2,8 @@
 
 In this order, so that what one step frees the next can use: nodes are tended; supply that is
 over is closed; contracts move (what was not spoken of is accepted, the cost of days that are
-over is booked); lost nodes are replaced; holds expire; ends that come near are warned of; ends
+over is booked); lost nodes are replaced; holds expire; ends that come near are warned of;
+work that runs on credit is held for anew; ends
 that are due are announced; work that is confirmed over is fenced; what stands on others'
 entitlements is restated; the queue is tried; promises that can be kept are delivered; queued
 jobs get an attempt; running time is metered.
@@ -14,6 +15,7 @@ is run again.
 
 from comptoir.desk.metered import meter_allocation
 from comptoir.desk.operations.breaking import break_start, close_breaches
+from comptoir.desk.operations.crediting import may_start, renew_holds
 from comptoir.desk.operations.endings import warn_endings
 from comptoir.desk.operations.holds import expire_holds
 from comptoir.desk.operations.looking import MOST_LOOKED_AT, Look, billable_ms, metered_ms
@@ -57,6 +59,7 @@ def turn(tx: Transaction, request: Turn) -> bool:
         look.again()
         expire_holds(look)
         warn_endings(look)
+        renew_holds(look)
         _announce_due_ends(look)
         _fence_finished(look)
         wake_entitlements(tx)
@@ -217,7 +220,8 @@ def _deliver(look: Look) -> None:
             continue
         blocked = next((a for a in promised if not _free_now(tx, a)), None)
         if blocked is None:
-            _activate(tx, lease, promised)
+            if may_start(tx, lease):
+                _activate(tx, lease, promised)
             done += 1
         else:
             break_start(tx, lease, blocked.node_id)

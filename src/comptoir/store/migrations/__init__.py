@@ -18,6 +18,7 @@ REVISIONS = (
     "0013",
     "0014",
     "0010",
+    "0015",
 )
 """Oldest first. Kept here so that a start need not load Alembic to know them."""
 

@@ -5,6 +5,7 @@ One a file, as everywhere under `operations`; each has its line in `MONEY_OPERAT
 
 from comptoir.desk.operations.money import (
     admissions,
+    budgets,
     close_period,
     contract_acts,
     contracts,
@@ -13,6 +14,7 @@ from comptoir.desk.operations.money import (
     entities,
     explain_contract,
     finalising,
+    grants,
     issue_invoice,
     preview_invoice,
     rates,
@@ -50,4 +52,8 @@ MONEY_OPERATIONS: tuple[Operation, ...] = (
     Operation("screen_customer", Permission.ADMISSIONS_WRITE, admissions.screen_customer),
     Operation("admit_customer", Permission.ADMISSIONS_APPROVE, admissions.admit_customer),
     Operation("refuse_customer", Permission.ADMISSIONS_APPROVE, admissions.refuse_customer),
+    Operation("set_budget", Permission.BUDGETS_WRITE, budgets.set_budget),
+    Operation("end_budget", Permission.BUDGETS_WRITE, budgets.end_budget),
+    Operation("give_grant", Permission.GRANTS_WRITE, grants.give_grant),
+    Operation("show_credit", Permission.READ, grants.show_credit),
 )

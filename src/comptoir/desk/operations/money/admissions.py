@@ -2,6 +2,7 @@
 approver who wrote neither."""
 
 from comptoir.billing.tax import tax_for
+from comptoir.desk.credit import hold_all
 from comptoir.desk.entity_requests import (
     AcceptTerms,
     AdmitCustomer,
@@ -164,6 +165,7 @@ def admit_customer(tx: Transaction, request: AdmitCustomer) -> Admission:
         low_at_ms=None,
     )
     tx.book.credit.admissions.put(admitted)
+    hold_all(tx, tenant.id)
     tx.emit(
         "admission.admitted", tenant.id, tenant.id, limit_micros=limit,
         currency=admission.currency, terms_version=admission.terms_version,

@@ -1,0 +1,109 @@
+"""Budgets in the desk: counted as usage is booked, told at their thresholds, asked before work.
+
+Neighbours: `tenants/budgets.py` is the arithmetic, `credit.py` the holds that are asked about.
+"""
+
+from collections.abc import Mapping
+
+from comptoir.billing.credit import CreditHold
+from comptoir.desk.entities import entity_of
+from comptoir.desk.transaction import Transaction
+from comptoir.leases.lease import Lease
+from comptoir.ledger import entries as ledger
+from comptoir.metering.usage import UsageEvent
+from comptoir.tenants.budgets import WHOLE, Budget, WhenSpent, begun, spend
+from comptoir.units.errors import Refused
+from comptoir.units.ids import TenantId
+from comptoir.units.time import month_start_ms
+from comptoir.units.wire import money
+
+
+def count_spending(tx: Transaction, event: UsageEvent, booked: Mapping[ledger.Unit, int]) -> None:
+    """Count what an event added to a tenant's bill against its budgets, and tell thresholds."""
+    project = _project_of(tx, event)
+    for budget in tx.book.credit.budgets_of.get(event.tenant_id):
+        micros = booked.get(ledger.currency(budget.currency), 0)
+        if micros and budget.covers(project):
+            changed, reached = spend(current(tx, budget), micros)
+            tx.book.credit.budgets.put(changed)
+            if reached is not None:
+                _tell(tx, changed, reached)
+
+
+def refuse_beyond_budget(tx: Transaction, hold: CreditHold, running: bool = False) -> None:
+    """Let a hold pass that every budget which stops has room for.
+
+    Work that runs is asked only by budgets that take back.
+
+    Raises:
+        Refused: `budget_exhausted`.
+    """
+    for budget in tx.book.credit.stopping.get(hold.tenant_id):
+        if budget.currency != hold.currency or not budget.covers(hold.project):
+            continue
+        if running and budget.when_spent is not WhenSpent.TAKE_BACK:
+            continue
+        now = current(tx, budget)
+        # All that the tenant holds is an upper bound: most requests need no closer look.
+        most = tx.book.credit.held.of((hold.tenant_id, hold.currency)) + hold.micros
+        if now.spent_micros + most <= now.amount_micros:
+            continue
+        held = held_for(tx, budget, hold)
+        missing = now.spent_micros + held + hold.micros - now.amount_micros
+        if missing > 0:
+            raise _no(tx, now, held, hold.micros, missing)
+
+
+def held_for(tx: Transaction, budget: Budget, but: CreditHold | None = None) -> int:
+    """What the work that a budget counts holds, that of one lease left out."""
+    return sum(
+        hold.micros
+        for hold in tx.book.credit.holds_of.each(budget.tenant_id)
+        if hold.currency == budget.currency
+        and budget.covers(hold.project)
+        and (but is None or hold.lease_id != but.lease_id)
+    )
+
+
+def current(tx: Transaction, budget: Budget) -> Budget:
+    """A budget as it stands in the period that runs now."""
+    return begun(budget, period_start(tx, budget.tenant_id))
+
+
+def period_start(tx: Transaction, tenant_id: TenantId) -> int:
+    """When the month of a tenant's seller began."""
+    return month_start_ms(tx.now_ms, entity_of(tx.book, tenant_id).zone)
+
+
+def _project_of(tx: Transaction, event: UsageEvent) -> str:
+    lease = tx.book.leases.get(event.lease_id) or tx.store.find("lease", (event.lease_id,))
+    return lease.project if isinstance(lease, Lease) else ""
+
+
+def _tell(tx: Transaction, budget: Budget, reached: int) -> None:
+    tx.emit(
+        "budget.exhausted" if reached == WHOLE else "budget.warned", budget.id, budget.tenant_id,
+        project=budget.project, currency=budget.currency, amount_micros=budget.amount_micros,
+        spent_micros=budget.spent_micros, percent=reached, when_spent=budget.when_spent,
+    )  # fmt: skip
+
+
+def _no(tx: Transaction, budget: Budget, held: int, asked: int, missing: int) -> Refused:
+    slug = tx.book.tenants[budget.tenant_id].slug
+    whose = f"project {budget.project} of {slug}" if budget.project else slug
+    return Refused(
+        "budget_exhausted",
+        f"{whose} has spent {money(budget.spent_micros)} and holds {money(held)} of its budget of "
+        f"{money(budget.amount_micros)} {budget.currency}, and this may cost {money(asked)} more",
+        f"end something, or raise the budget: comptoir budget set {slug}",
+        {
+            "budget": budget.id,
+            "project": budget.project,
+            "currency": budget.currency,
+            "amount": money(budget.amount_micros),
+            "spent": money(budget.spent_micros),
+            "held": money(held),
+            "asked": money(asked),
+            "missing": money(missing),
+        },
+    )
