@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from comptoir.desk.operations import queueing
 from comptoir.desk.requests import DeclareSupply, LeaseRef, NewNode, SetEntitlement, SetPolicy, Turn
 from comptoir.leases.lease import LeaseClass, LeaseState, Shape
 from comptoir.tenants.parties import TenantKind
@@ -116,6 +117,27 @@ def test_what_is_kept_leaves_no_trace_in_the_book(shop: Book) -> None:
     shop.desk.reload()
     shop.desk.book.snapshot.advance(shop.clock.instant_ms)
     assert shop.desk.book.snapshot.contents() == before
+
+
+def test_a_turn_tries_fewer_the_more_is_promised_ahead_and_the_next_goes_on(
+    shop: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acme, now = shop.tenant("acme"), shop.clock.instant_ms
+    for n in range(1, 9):
+        window = {"starts_at_ms": now + n * HOUR_MS, "ends_at_ms": now + (n + 1) * HOUR_MS}
+        assert shop.lease(acme, RESERVED, 1, **window).state is LeaseState.SCHEDULED
+    shop.turn()
+    whole = shop.lease(acme, ON_DEMAND, 8)
+    assert whole.state is LeaseState.WAITING
+    short = [shop.lease(acme, SPOT, 1, ends_at_ms=now + HOUR_MS // 2) for _ in range(6)]
+    monkeypatch.setattr(queueing, "ROWS_OF_A_PLAN", 1)
+    monkeypatch.setattr(queueing, "MOST_PLANS_A_TURN", 20)
+    monkeypatch.setattr(queueing, "PLANS_OF_A_SHADOW", 1)
+    turns = 1
+    while shop.desk.call("turn", Turn()):
+        turns += 1
+    assert turns > 2
+    assert [shop.now(lease).state for lease in short] == [LeaseState.ACTIVE] * 6
 
 
 def test_three_thousand_wait_on_a_full_fleet_and_no_turn_is_long(book: Book) -> None:

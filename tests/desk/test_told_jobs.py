@@ -7,6 +7,7 @@ import pytest
 
 from comptoir.desk.engine_loop import EngineLoop
 from comptoir.desk.engine_port import StopKind, StopNotice
+from comptoir.desk.failure_requests import PlanMaintenance
 from comptoir.desk.requests import JobRef, LeaseRef, TenantRef
 from comptoir.leases.lease import LeaseClass
 from comptoir.tenants.parties import TenantKind
@@ -85,6 +86,21 @@ def test_a_reclaimed_job_is_told_that_it_will_resume(world: World) -> None:
     assert (notice.told_at_ms, notice.kill_at_ms, notice.notice_s) == (now, now + 30_000, 30)
     assert notice.resumes
     assert world.step() == []
+
+
+def test_a_job_whose_node_is_taken_for_planned_work_is_told_so_and_resumes(world: World) -> None:
+    book = world.book
+    book.supply(4, engine="fake")
+    now = book.clock.instant_ms
+    (node_id,) = {part.node_id for part in book.desk.book.allocations_of(world.lease.id)}
+    work = PlanMaintenance(node_id, now + 60_000, now + 120_000, "new firmware")
+    book.desk.call("plan_maintenance", work, book.operator)
+    book.pass_s(30)  # its notice before the work
+    calls = world.step()
+    assert [what for what, _ in calls] == ["tell", "stop"]
+    notice = calls[0][1]
+    assert (notice.kind, notice.reason) == (StopKind.RECLAIM, "node_maintenance")
+    assert (notice.kill_at_ms, notice.resumes) == (now + 60_000, True)
 
 
 def test_the_end_of_a_window_is_told_as_an_ending(world: World) -> None:

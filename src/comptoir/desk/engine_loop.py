@@ -23,6 +23,7 @@ from comptoir.desk.engine_port import (
 from comptoir.desk.memory import Memory
 from comptoir.desk.operations.taking_back import COMES_BACK, comes_back
 from comptoir.desk.requests import Observed
+from comptoir.fleet.states import NodeState
 from comptoir.leases.jobs import Attempt, AttemptState, Job
 from comptoir.leases.lease import FINAL, Lease, LeaseState, Reason
 from comptoir.units.errors import ComptoirError, Unavailable
@@ -102,8 +103,8 @@ class EngineLoop:
         """
         lease = self._book().leases.get(attempt.lease_id)
         allocation = self._book().allocations.get(attempt.allocation_id)
-        moves = allocation is not None and allocation.lost
-        notice = None if lease is None else stop_notice(attempt, lease, moves)
+        gone = self._why_gone(attempt) if allocation is not None and allocation.lost else None
+        notice = None if lease is None else stop_notice(attempt, lease, gone)
         if notice is None or self._told_jobs.get(attempt.id) == notice:
             return
         try:
@@ -113,6 +114,13 @@ class EngineLoop:
             return
         if attempt.state is AttemptState.RUNNING:
             self._told_jobs[attempt.id] = notice
+
+    def _why_gone(self, attempt: Attempt) -> Reason:
+        """Why the node of an attempt is taken from its lease: planned work, or a loss."""
+        node = self._book().nodes.get(attempt.node_id)
+        states = (NodeState.DRAINING, NodeState.MAINTENANCE)
+        works = node is not None and node.maintenance is not None and node.state in states
+        return Reason.NODE_MAINTENANCE if works else Reason.NODE_LOST
 
     def _stop(self, attempt: Attempt) -> None:
         """One SIGTERM is enough, unless the call failed or this side has been restarted."""
@@ -182,16 +190,17 @@ class EngineLoop:
         return done
 
 
-def stop_notice(attempt: Attempt, lease: Lease, moves: bool = False) -> StopNotice | None:
+def stop_notice(attempt: Attempt, lease: Lease, gone: Reason | None = None) -> StopNotice | None:
     """What the job of an attempt that is to stop is told; None while it is not.
 
-    `moves`: its node is lost or about to be, and its lease goes on elsewhere.
+    `gone`: why its node is lost, or about to be; its lease goes on elsewhere.
     """
     if attempt.stop_at_ms is None or attempt.kill_at_ms is None:
         return None
-    moves = moves and lease.state not in FINAL and lease.state is not LeaseState.RECLAIMING
-    if moves:
-        kind, reason = StopKind.RECLAIM, str(Reason.NODE_LOST)
+    stays = lease.state not in FINAL and lease.state is not LeaseState.RECLAIMING
+    moves = gone is not None and stays
+    if gone is not None and stays:
+        kind, reason = StopKind.RECLAIM, str(gone)
     elif lease.state is not LeaseState.RECLAIMING:
         kind, reason = StopKind.CANCEL, "job_cancelled"
     elif lease.reason in COMES_BACK:

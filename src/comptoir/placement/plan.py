@@ -214,7 +214,7 @@ def plan_reclaim(
         return None
     cover, second = found
     window = Window(cover.start_ms, request.window.end_ms)
-    why = f"no {request.accelerators} free: the cheapest reclaimable leases give way"
+    why = f"no {request.accelerators:,} free: the cheapest reclaimable leases give way"
     if reach > 1:
         why = f"{why}; {EARLIER[reach - 1]} alone would not free enough"
     if second is not None:

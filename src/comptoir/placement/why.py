@@ -176,16 +176,17 @@ def _sentence(lease: Lease, place: BestPlace, queue: Queue, victims: int) -> str
         case LeaseState.WAITING if queue.held_up:
             return queue.held_up
         case LeaseState.WAITING:
-            line = f"{queue.ahead} ahead of it" if queue.ahead else "nobody ahead of it"
+            line = f"{queue.ahead:,} ahead of it" if queue.ahead else "nobody ahead of it"
             when = "" if queue.expected_start_ms is None else "; more is promised back"
-            return f"needs {lease.accelerators}, {place.free} free in the best place, {line}{when}"
+            best = f"{place.free:,} free in the best place"
+            return f"needs {lease.accelerators:,}, {best}, {line}{when}"
         case LeaseState.HELD:
             firm = "firmly" if lease.hold_firm else "softly: a firm request may have them"
-            return f"holds {lease.accelerators} {firm}, and waits for a yes"
+            return f"holds {lease.accelerators:,} {firm}, and waits for a yes"
         case LeaseState.SCHEDULED:
             give = "give" if victims > 1 else "gives"
             told = f"; {victims} {give} way to it" if victims else ""
-            return f"promised {lease.accelerators}; it starts when they are handed over{told}"
+            return f"promised {lease.accelerators:,}; it starts when they are handed over{told}"
         case LeaseState.ACTIVE:
             return _has(lease)
         case LeaseState.RECLAIMING:
@@ -198,12 +199,12 @@ def _sentence(lease: Lease, place: BestPlace, queue: Queue, victims: int) -> str
 
 def _has(lease: Lease) -> str:
     if not lease.lost:
-        return f"has its {lease.accelerators}" + _ground(lease)
+        return f"has its {lease.accelerators:,}" + _ground(lease)
     lost = sum(lease.lost)
     where = "" if lease.shape is Shape.NODE else f" in their {lease.shape}"
     return (
-        f"has {lease.accelerators - lost} of its {lease.accelerators}; {lost} are lost with their "
-        f"node and wait for another{where}"
+        f"has {lease.accelerators - lost:,} of its {lease.accelerators:,}; {lost:,} are lost with "
+        f"their node and wait for another{where}"
     )
 
 

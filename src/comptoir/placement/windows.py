@@ -89,6 +89,11 @@ def _gone(pool: Pool, window: Window, now_ms: int) -> tuple[Counts, np.ndarray[A
     return rows, over | (rows[:, k.W_START] >= end_ms)
 
 
+def passing_rows(pool: Pool) -> int:
+    """How many rows are compared for a window: what a plan over one costs grows with them."""
+    return len(_passing(pool))
+
+
 def places_of(pool: Pool, shape: Shape) -> Counts:
     """By row number, the place of each node at a shape, counted from 0."""
     node = np.frombuffer(pool.tables.node, np.int32).reshape(-1, k.NODE_ROW)

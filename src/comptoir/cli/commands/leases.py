@@ -146,7 +146,7 @@ def show(cli: Session, lease_id: str) -> None:
     for held in found["allocations"]:
         until = cli.times.when(held["delivered_until"] or held["ends_at"], "open")
         start = cli.times.when(held["delivered_from"] or held["starts_at"])
-        cores = f"{len(held['accelerators'])} on {held['node_id']}"
+        cores = f"{len(held['accelerators']):,} on {held['node_id']}"
         over = "fenced" if held["fenced_at"] else "lost"
         word = over if held["delivered_until"] or held["fenced_at"] else "holds"
         fields.append((word, f"{cores}, {start} to {until}"))

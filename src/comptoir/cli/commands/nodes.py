@@ -122,7 +122,7 @@ def checks(cli: Session, node_id: str) -> None:
 def show_node(cli: Session, node: Node) -> None:
     """A node, and what is special about it."""
     place = "/".join((node["site"], node["cluster"], node["pod"], node["rack"]))
-    fields = [("place", place), ("holds", f"{node['accelerators']} x {node['kind']}")]
+    fields = [("place", place), ("holds", f"{node['accelerators']:,} x {node['kind']}")]
     if node["because"]:
         fields.append(("because", node["because"]))
     if node["maintenance_from"]:

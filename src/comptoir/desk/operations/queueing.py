@@ -15,6 +15,7 @@ from comptoir.leases.allocation import Allocation
 from comptoir.leases.grounds import Denied
 from comptoir.leases.lease import Lease, LeaseState, Reason, request_of
 from comptoir.placement.queue import QueueKey, Shadow, shadow_of
+from comptoir.placement.windows import passing_rows
 from comptoir.units.errors import Refused
 from comptoir.units.ids import AllocationId, LeaseId
 from comptoir.units.time import MS_PER_S
@@ -23,6 +24,8 @@ MOST_PLANS_A_TURN = 200
 MOST_LOOKED_AT_A_TURN = 2_000
 PLANS_OF_A_SHADOW = 20
 """What finding a shadow promise counts for: it asks for a plan at many starts."""
+ROWS_OF_A_PLAN = 5_000
+"""So many promises that come and go, in the pools of a kind, make a plan of it cost one more."""
 
 
 @dataclass(slots=True)
@@ -95,7 +98,7 @@ def _try_line(going: _Pass, kind: str, resumed: QueueKey | None) -> bool:
                     continue
             if not shadowed and (shadow := _shadow(tx, lease)) is not None:
                 shadowed = True
-                going.plans += PLANS_OF_A_SHADOW
+                going.plans += PLANS_OF_A_SHADOW * _weight(tx, kind)
                 book.shadows[kind] = shadow
                 kept = _as_allocations(tx, lease, shadow)
                 book.snapshot.keep(kept)
@@ -114,7 +117,7 @@ def _try_one(going: _Pass, lease: Lease) -> bool:
     tx = going.tx
     if isinstance(judged(tx, lease), Denied):
         return False
-    going.plans += 1
+    going.plans += _weight(tx, lease.kind)
     try:
         placed = place(tx, lease)
     except Refused:
@@ -123,6 +126,12 @@ def _try_one(going: _Pass, lease: Lease) -> bool:
         return False
     going.freed |= bool(tx.book.victims_of.count(lease.id))
     return True
+
+
+def _weight(tx: Transaction, kind: str) -> int:
+    """What a plan of a kind counts for: the more is promised ahead, the longer it takes."""
+    pools = tx.book.snapshot.pools_of(kind)
+    return 1 + sum(passing_rows(pool) for pool in pools) // ROWS_OF_A_PLAN
 
 
 def _shadow(tx: Transaction, lease: Lease) -> Shadow | None:

@@ -126,7 +126,7 @@ def _refuse_running(tx: Transaction, lease: Lease, parts: list[Allocation]) -> N
             raise Conflict(
                 "attempt_running",
                 f"attempt {attempt.number} of {attempt.job_id} runs on the "
-                f"{len(part.accelerators)} accelerators of {part.node_id}",
+                f"{len(part.accelerators):,} accelerators of {part.node_id}",
                 f"cancel it first: comptoir job cancel {attempt.job_id}",
                 {"job": attempt.job_id, "node": part.node_id},
             )
