@@ -4,8 +4,20 @@ They are of the whole lease, never of a piece of its usage, so that it does not 
 it was metered. What the house took back, or what broke, is billed as it was used.
 """
 
+from dataclasses import dataclass
+
 from comptoir.leases.lease import Lease, LeaseState, Reason
 from comptoir.pricing.rates import Rate
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseEnd:
+    """A lease that was added to: how many accelerators it had, when and where it ended."""
+
+    accelerators: int
+    ends_at_ms: int
+    site: str
+
 
 BY_ITS_HOLDER = frozenset(
     {

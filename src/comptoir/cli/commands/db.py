@@ -1,10 +1,12 @@
-"""`db`: upgrade, back up and restore a book, on the machine that has its data directory."""
+"""`db`: upgrade, back up, restore and check a book, on the machine that has its data directory."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from comptoir.cli.commands.serving import DATA
+from comptoir.cli.formats import counted
 from comptoir.cli.lazy import Group, Session, leaf
 from comptoir.cli.server_extra import server_room
 
@@ -23,7 +25,7 @@ _DATABASE = click.option(
 
 @click.group("db", cls=Group)
 def db() -> None:
-    """Upgrade, back up and restore a book. Only a backup may be taken while a server runs."""
+    """Upgrade, back up, restore and check a book. Backup and rerate may run beside a server."""
 
 
 @leaf("upgrade", "comptoir db upgrade --data ./post", group=db, online=False)
@@ -66,3 +68,43 @@ def restore(cli: Session, data: Path, database_url: str | None, from_: Path, yes
     done = server_room(_ROOM).restore(data, from_, database_url)
     found = {"data": str(data), "from": str(from_), "result": str(done)}
     cli.record(found, f"{data}: {done}")
+
+
+@leaf("rerate", "comptoir db rerate --data ./post", group=db, online=False)
+@_DATA
+@_DATABASE
+def rerate(cli: Session, data: Path, database_url: str | None) -> int:
+    """Price all stored usage again and compare every charge, bit by bit. Exit 1 if one differs."""
+    done = server_room("comptoir.store.rerate").rerate(data, database_url)
+    found = {
+        "data": str(data),
+        "usage": done.usage,
+        "charges": done.charges,
+        "numerator": str(done.numerator),
+        "different": done.different,
+        "differences": [
+            {
+                "usage_seq": one.usage_seq,
+                "lease_id": one.lease_id,
+                "booked": [list(map(str, facts)) for facts in one.booked],
+                "expected": [list(map(str, facts)) for facts in one.expected],
+            }
+            for one in done.differences
+        ],
+    }
+    fields = [
+        ("usage", counted(done.usage, "event")),
+        ("charges", f"{counted(done.charges, 'charge')}, {done.different:,} differ"),
+        *((f"usage {one.usage_seq} of {one.lease_id}", _differs(one)) for one in done.differences),
+    ]
+    word = "every charge is what its usage, rate and contract version give"
+    if done.different:
+        word = f"{done.different:,} of what was booked came out otherwise"
+    cli.record(found, f"{data}: {word}", fields)
+    return 1 if done.different else 0
+
+
+def _differs(one: Any) -> str:
+    booked = "; ".join(" ".join(map(str, facts)) for facts in one.booked) or "nothing"
+    expected = "; ".join(" ".join(map(str, facts)) for facts in one.expected) or "nothing"
+    return f"booked {booked}, expected {expected}"

@@ -1,0 +1,81 @@
+"""All stored usage priced again, and every charge compared with what was booked.
+
+Reads one snapshot, from a book that may be served meanwhile, and writes nothing.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, select
+
+from comptoir.desk.memory import Memory
+from comptoir.desk.terms import agreed_with
+from comptoir.pricing.rates import RateState
+from comptoir.pricing.replay import Replay, Replayed
+from comptoir.pricing.steps import LeaseEnd
+from comptoir.store import tables
+from comptoir.store.mapping import from_row
+from comptoir.store.migrations import HEAD
+from comptoir.store.money_tables import top_up
+from comptoir.store.opening import BOOK_FILE, book_engine, schema_revision
+from comptoir.store.sql_store import SqlStore
+from comptoir.store.statements import select_rows
+from comptoir.store.tables import MAPPED
+from comptoir.store.views.reading import Views
+from comptoir.units.errors import Conflict, Invalid
+from comptoir.units.ids import LeaseId
+
+_AT_ONCE = 5_000
+
+
+def rerate(data: Path, database_url: str | None = None) -> Replayed:
+    """Price a book's usage again.
+
+    Raises:
+        Invalid: `no_book`.
+        Conflict: `schema_too_new`, `schema_too_old`, `not_a_book`.
+    """
+    if database_url is None and not (data / BOOK_FILE).exists():
+        raise Invalid("no_book", f"there is no book in {data}", "give its --data directory")
+    engine = book_engine(data, database_url)
+    try:
+        found = schema_revision(engine)
+        if found != HEAD:
+            raise Conflict(
+                "schema_too_old",
+                f"the book is at schema {found or 'none'}, this version needs {HEAD}",
+                "stop its server, then: comptoir db upgrade",
+                {"schema": found, "needed": HEAD},
+            )
+        return rerate_book(engine)
+    finally:
+        engine.dispose()
+
+
+def rerate_book(engine: Engine) -> Replayed:
+    """As `rerate`, of a book that is open."""
+    with Views(engine).reading() as connection:
+        c = top_up.c
+        added = select(c.lease_id, c.accelerators, c.ends_at_ms, c.site)
+        ends = {LeaseId(row[0]): LeaseEnd(*row[1:]) for row in connection.execute(added)}
+        book = Memory()  # read after the snapshot was taken: it knows every rate in it
+        book.load(SqlStore(engine).load())
+        rates = [rate for rate in book.money.rates if rate.state is RateState.APPROVED]
+        replay = Replay(partial(agreed_with, book), rates, ends.get)
+        return replay.run(_rows(connection, "usage"), _rows(connection, "charge"))
+
+
+def _rows(connection: Connection, name: str) -> Iterator[Any]:
+    """The rows of an append-only table, oldest first, a part at a time."""
+    table, after = getattr(tables, name), 0
+    while True:
+        wanted = select_rows(name).where(table.c.seq > after).order_by(table.c.seq)
+        found = connection.execute(wanted.limit(_AT_ONCE)).all()
+        for row in found:
+            value = from_row(MAPPED[name], row)
+            after = value.seq
+            yield value
+        if len(found) < _AT_ONCE:
+            return
