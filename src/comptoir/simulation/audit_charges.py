@@ -1,4 +1,4 @@
-"""The audit of charges: what the rates say, to the last numerator, and what they add at an end.
+"""The audit of charges: what rates and contracts say, exactly, and what they add at an end.
 
 It prices everything again from the rows alone, in the order in which it was booked, with
 nothing of `pricing`.
@@ -10,10 +10,16 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import pairwise
+from typing import Any
+
+from comptoir.simulation.audit_contracts import agreed, agreements
 
 TERMS = ["hour", "day", "month", "one_year", "three_years"]
 BY_ITS_HOLDER = ("ended_by_holder", "job_finished", "window_end", "tenant_suspended")
-Piece = tuple[int, int, int, int, int]
+Charged = dict[tuple[str, int, int], int]
+"""Accelerator-milliseconds by contract version, month and price: credit may cut them further."""
+Steps = list[tuple[int, int]]
+"""Where prices begin, and what they are."""
 Line = list[sqlite3.Row]
 
 
@@ -28,15 +34,18 @@ def month_of(at_ms: int) -> tuple[int, int]:
 def charge_problems(
     rows: sqlite3.Connection, usage: list[sqlite3.Row], charges: list[sqlite3.Row]
 ) -> Iterator[str]:
-    """Each usage event has exactly the charges that the rates say; so has each lease's end."""
+    """Each usage event is charged exactly what was agreed; so is what a lease's end adds."""
     audit = _Audit(rows)
-    found: dict[int, list[Piece]] = defaultdict(list)
+    found: dict[int, Charged] = defaultdict(lambda: defaultdict(int))
     added: dict[int, Line] = defaultdict(list)
     last = 0
     for row in charges:
         if row["row"] == "usage":
             last = row["usage_seq"]
-            found[last].append(_piece(row))
+            key = row["contract_version_id"], month_of(row["starts_at_ms"])[0], row["price_nanos"]
+            found[last][key] += row["accelerator_ms"]
+            if int(row["numerator"]) != row["accelerator_ms"] * row["price_nanos"]:
+                yield f"charge {row['seq']} is not its time at its price"
             audit.billed[row["lease_id"]] += row["accelerator_ms"]
         else:
             added[last].append(row)
@@ -44,20 +53,13 @@ def charge_problems(
         yield f"charge {row['seq']} adds to nothing"
     for event in usage:
         expected = audit.expected(event)
-        if found.pop(event["seq"], []) != expected:
-            yield f"usage {event['seq']} should be charged {expected}"
+        if found.pop(event["seq"], {}) != expected:
+            yield f"usage {event['seq']} should be charged {dict(expected)}"
         for row in added.pop(event["seq"], []):
             yield from audit.top_up(row)
     if found or added:
         yield f"charges without usage: {sorted(found)}, {sorted(added)}"
     yield from audit.ends()
-
-
-def _piece(row: sqlite3.Row) -> Piece:
-    return (
-        row["starts_at_ms"], row["ends_at_ms"], row["accelerator_ms"], row["price_nanos"],
-        int(row["numerator"]),
-    )  # fmt: skip
 
 
 class _Audit:
@@ -74,7 +76,8 @@ class _Audit:
             if rate["state"] == "approved":
                 line = rate["rate_card_id"], rate["kind"], rate["lease_class"]
                 self.lines[line].append(rate)
-        self.used: dict[tuple[str, str, int], int] = defaultdict(int)
+        self.used: dict[tuple[object, ...], int] = defaultdict(int)
+        self.said = agreements(rows)
         self.billed: dict[str, int] = defaultdict(int)
         self.added: dict[str, int] = defaultdict(int)
 
@@ -87,37 +90,43 @@ class _Audit:
             key=lambda r: (TERMS.index(r["term"]), r["site"] != "", r["effective_from_ms"]),
         )
 
-    def expected(self, event: sqlite3.Row) -> list[Piece]:
+    def expected(self, event: sqlite3.Row) -> Charged:
         """The charges that an event should have."""
         start, end, whole = event["starts_at_ms"], event["ends_at_ms"], event["accelerator_ms"]
         line = self.lines[self.cards[event["tenant_id"]], event["kind"], event["lease_class"]]
-        cuts = {start, end} | {
-            r["effective_from_ms"] for r in line if start < r["effective_from_ms"] < end
-        }
+        changes = {r["effective_from_ms"] for r in line} | self.said.cuts(event["tenant_id"])
+        cuts = {start, end} | {at for at in changes if start < at < end}
         month = month_of(start)[1]
         while month < end:
             cuts.add(month)
             month = month_of(month)[1]
-        pieces, before = [], 0
+        found: Charged = defaultdict(int)
+        before = 0
         for low, high in pairwise(sorted(cuts)):
             so_far = whole * (high - start) // (end - start)
             share, before = so_far - before, so_far
             rate = self.closest(event, event["site"], low)
             if rate["measure"] == event["measure"] and share:
-                key = event["tenant_id"], rate["id"], month_of(low)[0]
-                for price, part in _by_tier(rate, self.used[key], share):
-                    pieces.append((low, high, part, price, part * price))
+                version, price = self.said.at(event, low)
+                steps = _steps(rate, price)
+                key = event["tenant_id"], rate["id"], month_of(low)[0], *steps
+                for paid, part in _by_tier(steps, self.used[key], share):
+                    found[version, month_of(low)[0], paid] += part
                 self.used[key] += share
-        return pieces
+        return found
 
     def top_up(self, row: sqlite3.Row) -> Iterator[str]:
         """One charge of what was added to a lease: at the price of the tier it falls in."""
-        key = row["tenant_id"], row["rate_id"], month_of(row["starts_at_ms"])[0]
+        version, price = self.said.at(row, row["ends_at_ms"] - 1)
+        steps = _steps(self.rates[row["rate_id"]], price)
+        key = row["tenant_id"], row["rate_id"], month_of(row["starts_at_ms"])[0], *steps
+        if row["contract_version_id"] != version:
+            yield f"charge {row['seq']} is under {row['contract_version_id']}, not {version}"
         amount = row["accelerator_ms"]
         low = self.used[key] + min(amount, 0)
         self.used[key] += amount
         self.added[row["lease_id"]] += amount
-        prices = list(_by_tier(self.rates[row["rate_id"]], low, abs(amount)))
+        prices = list(_by_tier(steps, low, abs(amount)))
         if [price for price, _ in prices] != [row["price_nanos"]]:
             yield f"charge {row['seq']} is at {row['price_nanos']}, its tiers say {prices}"
         if int(row["numerator"]) != amount * row["price_nanos"]:
@@ -156,9 +165,14 @@ def _prices(rate: sqlite3.Row, term: str, site: str, at_ms: int) -> bool:
     )
 
 
-def _by_tier(rate: sqlite3.Row, used: int, share: int) -> Iterator[tuple[int, int]]:
+def _steps(rate: sqlite3.Row, price: dict[str, Any] | None) -> Steps:
+    """Where the agreed prices of a rate begin, and what they are."""
+    listed = [(0, rate["price_nanos"]), *map(tuple, json.loads(rate["tiers"]))]
+    return [(begins, agreed(price, asked)) for begins, asked in listed]
+
+
+def _by_tier(steps: Steps, used: int, share: int) -> Iterator[tuple[int, int]]:
     """The prices of what follows `used`, and how much falls under each."""
-    steps = [(0, rate["price_nanos"]), *map(tuple, json.loads(rate["tiers"]))]
     for at, (begins, price) in enumerate(steps):
         ends = steps[at + 1][0] if at + 1 < len(steps) else used + share
         part = min(used + share, ends) - max(used, begins)

@@ -159,7 +159,7 @@ def _periods(rows: sqlite3.Connection) -> Iterator[str]:
 def billed(rows: sqlite3.Connection) -> Iterator[Leg]:
     """What drafts, invoices and credit notes should have posted, by account and unit."""
     blocks = {row["id"]: row for row in rows.execute("SELECT * FROM credit_block")}
-    for row in rows.execute("SELECT * FROM drawdown"):
+    for row in rows.execute("SELECT * FROM drawdown WHERE tenant_id <> ''"):
         source = blocks[row["block_id"]]["source"]
         account = {"grant": "grants", "sla_credit": "sla_credit"}.get(
             source, f"deferred_revenue:{row['tenant_id']}"

@@ -3,7 +3,8 @@
 It shares no code with what it audits: no metering, no pricing, no placement, no desk; plain
 SQL, integers and its own tables of what is allowed. Each broken rule is one sentence.
 `audit_space` holds accelerators and states, `audit_windows` what was promised when,
-`audit_money` usage to invoices, `audit_notices` what arrived where it was to be sent,
+`audit_money` usage to invoices, `audit_contracts` what is agreed, drawn and bought,
+`audit_notices` what arrived where it was to be sent,
 `audit_memory` the desk's memory against its store.
 """
 
@@ -16,6 +17,7 @@ from itertools import pairwise
 
 from comptoir.desk.desk import Desk
 from comptoir.desk.engine_port import StopNotice
+from comptoir.simulation.audit_contracts import contract_problems
 from comptoir.simulation.audit_entitled import entitled_problems
 from comptoir.simulation.audit_failures import failure_problems
 from comptoir.simulation.audit_memory import memory_problems
@@ -61,6 +63,7 @@ def audit(place: BookPlace, desk: Desk, facts: Facts) -> list[str]:
             *window_problems(rows),
             *entitled_problems(rows),
             *money_problems(rows),
+            *contract_problems(rows),
             *_event_problems(rows),
             *_promise_problems(rows, facts),
             *_engine_problems(rows, facts),
@@ -75,7 +78,7 @@ def audit(place: BookPlace, desk: Desk, facts: Facts) -> list[str]:
 
 def _event_problems(rows: sqlite3.Connection) -> Iterator[str]:
     """Append-only tables are numbered without a gap, and time does not run back in them."""
-    for table in ("event", "usage", "charge", "entry", "node_check"):
+    for table in ("event", "usage", "charge", "entry", "node_check", "drawdown"):
         count, low, high = rows.execute(
             f"SELECT count(*), min(seq), max(seq) FROM {table}"
         ).fetchone()

@@ -1,7 +1,8 @@
 """Books that start cheaply: one template a process, copied for each schedule.
 
 The template is a real book, opened through the desk: a card in dollars and one in euros with
-odd prices, two teams, three customers, a small fleet of three kinds. One SQLAlchemy engine a
+odd prices, two teams, three customers, a small fleet of three kinds, a contract with a customer and
+one with a partner. One SQLAlchemy engine a
 process serves all schedules in turn, so that statements are compiled once.
 """
 
@@ -12,11 +13,13 @@ import sqlite3
 import tempfile
 from dataclasses import replace
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine
 
+from comptoir.desk.contract_requests import ContractVersionRef, ProposeContract
 from comptoir.desk.desk import Desk
 from comptoir.desk.notice_requests import CreateSubscription
 from comptoir.desk.requests import (
@@ -34,6 +37,15 @@ from comptoir.leases.lease import LeaseClass
 from comptoir.leases.term import LeaseTerm
 from comptoir.metering.usage import Measure
 from comptoir.pricing.tiers import Tier
+from comptoir.sales.commitments import (
+    AccessStep,
+    Commitment,
+    CommitmentType,
+    CommitmentUnit,
+    Instalment,
+)
+from comptoir.sales.contracts import AgreedPrice, ContractBody, ContractFile, Direction
+from comptoir.sales.tranches import Tranche
 from comptoir.simulation.clock import START_MS, SeededEntropy, VirtualClock
 from comptoir.store.opening import create_tables, sqlite_engine
 from comptoir.store.sql_store import SqlStore
@@ -154,14 +166,53 @@ def _open_book(desk: Desk) -> None:
         ("pods", "h100-sxm", _nodes("g", (4, 4), ""), Conditions(residency="FR")),
         ("amd", "mi300x", _nodes("m", (4, 4), "sim"), OPEN),
     ):
-        supply = DeclareSupply(name, kind, nodes, conditions=conditions)
+        partner, cost = ("partner", 1_111_111_111) if name == "amd" else ("owned", 0)
+        supply = DeclareSupply(name, kind, nodes, partner, cost_nanos=cost, conditions=conditions)
         desk.call("declare_supply", supply)
+    for file in (_sold(), _bought()):
+        made = desk.call("propose_contract", ProposeContract(file))
+        ref = ContractVersionRef(made.contract.id, 1)
+        desk.call("approve_contract", ref, replace(SYSTEM, user_id=people["approver"].id))
     acme = desk.book.tenant_by_slug.first("acme")
     for target, owner in (("https://house.example.org/", None), ("ada@acme.example.org", acme)):
         kind_of = SubscriptionKind.MAIL if "@" in target else SubscriptionKind.WEBHOOK
         owner_id = None if owner is None else owner.id
         request = CreateSubscription(kind_of, target, ("*",), "", owner_id, "simulated")
         desk.call("create_subscription", request)
+
+
+def _sold() -> ContractFile:
+    """What acme has agreed: a ramp of two phases, credit, and a tranche that is not delivered."""
+    starts, ends = START_MS + 3_000, START_MS + 10**9
+    prices = tuple(
+        AgreedPrice(None, None, None, None, since, until, price, factor)
+        for since, until, price, factor in (
+            (starts, starts + 20_000, 1_234_567_891, None), (starts + 20_000, ends, None, 750_001),
+        )
+    )  # fmt: skip
+    body = ContractBody(
+        prices, (_commitment("a", starts, CommitmentType.PREPAID),),
+        (Tranche("t", "cpu-core", 8, "", starts, 30, 60, 0),),
+    )  # fmt: skip
+    return ContractFile("acme-1", Direction.SOLD, "acme", "house", "USD", starts, ends, body, "")
+
+
+def _bought() -> ContractFile:
+    """What a partner supplies: little paid ahead, more owed after."""
+    commitments = tuple(_commitment(type_, START_MS, type_) for type_ in CommitmentType)
+    body = ContractBody((), commitments, inbound=("amd",))
+    return ContractFile(
+        "partner-1", Direction.BOUGHT, "partner", "house", "USD", START_MS, START_MS + 10**9, body,
+        "",
+    )  # fmt: skip
+
+
+def _commitment(name: str, starts: int, type_: CommitmentType) -> Commitment:
+    cuts = (starts, starts + 15_000, starts + 3_600_000)
+    access = tuple(AccessStep(*window, 50_000) for window in pairwise(cuts))
+    return Commitment(
+        name, type_, CommitmentUnit.SPEND, access, (Instalment(starts + 5_000, 100_000),)
+    )
 
 
 def _nodes(prefix: str, sizes: tuple[int, ...], engine: str) -> tuple[NewNode, ...]:

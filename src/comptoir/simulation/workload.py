@@ -44,6 +44,7 @@ from comptoir.pricing.rates import RateState
 from comptoir.pricing.tiers import Tier
 from comptoir.simulation.clock import VirtualClock
 from comptoir.simulation.closing import Closing
+from comptoir.simulation.contracting import Contracting
 from comptoir.simulation.entitling import Entitling
 from comptoir.simulation.machines import Machines
 from comptoir.simulation.mishaps import Mishaps
@@ -106,6 +107,7 @@ class Workload:
             (self._propose, 3), (self._approve, 4), (self._drain, 3), (self._declare, 2),
             (self._end_supply, 2), (self._suspend, 2), (self._resume, 3), (self._quota, 1),
             *Entitling(rng, clock, self._ask).makers(),
+            *Contracting(rng, clock, self._ask).makers(),
             *Mishaps(rng, clock, machines, self._ask).makers(),
             (self._hold, 5), (self._answer_hold, 4), (self._series, 2), (self._cancel_series, 1),
             (self._shrink, 5), (self._grant, 1), (self._apply, 1),
