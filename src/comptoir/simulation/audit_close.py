@@ -167,6 +167,15 @@ def billed(rows: sqlite3.Connection) -> Iterator[Leg]:
         if row["micros"] > 0:  # what is given back stands in the credit note's entry
             yield account, row["currency"], row["micros"]
             yield f"unbilled:{row['tenant_id']}", row["currency"], -row["micros"]
+    for block in blocks.values():
+        kept = block["source"] not in ("grant", "sla_credit") and block["tenant_id"]
+        if block["state"] == "expired" and kept:
+            yield (
+                f"deferred_revenue:{block['tenant_id']}",
+                block["currency"],
+                block["expired_micros"],
+            )
+            yield "breakage", block["currency"], -block["expired_micros"]
     unbilled: dict[str, int] = defaultdict(int)
     for row in rows.execute("SELECT invoice_id, posted_micros FROM accrual"):
         unbilled[row["invoice_id"]] += row["posted_micros"]
