@@ -188,6 +188,7 @@ def billed(rows: sqlite3.Connection) -> Iterator[Leg]:
         " JOIN invoice i ON i.id = n.invoice_id"
     ):
         yield from _reversed(note)
+        yield from _given_back(rows, note)
 
 
 def _settled(invoice: sqlite3.Row, unbilled: int) -> Iterator[Leg]:
@@ -216,16 +217,45 @@ def _against(line: dict[str, str], tenant: str) -> str:
 
 
 def _reversed(note: sqlite3.Row) -> Iterator[Leg]:
-    """A note without drawn credit: the reverse of its lines, and what had been paid is credit."""
+    """The reverse of a note's lines, and what had been paid is credit; drawn credit apart."""
     tenant, unit = note["tenant_id"], note["currency"]
     side = "internal_transfer" if note["kind"] == "chargeback" else "receivable"
     of = {line["number"]: line for line in json.loads(note["invoice_lines"])}
     yield f"{side}:{tenant}", unit, note["returned_micros"] - note["total_micros"]
     yield f"customer_credit:{tenant}", unit, -note["returned_micros"]
     for line in json.loads(note["lines"]):
+        if of[line["line"]].get("type") == "drawdown":
+            continue
         account = _against(of[line["line"]], tenant)
         if account.startswith("unbilled"):
             account = f"revenue:{of[line['line']]['lease_class']}"
         yield account, unit, line["amount_micros"]
     for tax in json.loads(note["taxes"]):
         yield f"tax_payable:{note['entity_id']}", unit, tax["amount_micros"]
+
+
+def _given_back(rows: sqlite3.Connection, note: sqlite3.Row) -> Iterator[Leg]:
+    """Drawn credit goes back where it came from; what was paid for and is over is owed instead."""
+    of = {line["number"]: line for line in json.loads(note["invoice_lines"])}
+    lines = [x for x in json.loads(note["lines"]) if of[x["line"]].get("type") == "drawdown"]
+    if not lines:
+        return
+    unit, paid_for, back = note["currency"], 0, 0
+    for row in rows.execute(
+        "SELECT d.*, b.source FROM drawdown d JOIN credit_block b ON b.id = d.block_id"
+        " WHERE d.invoice_id = ?",
+        (note["invoice_id"],),
+    ):
+        given = row["source"] in ("grant", "sla_credit")
+        paid_for += 0 if given else row["micros"]  # what is left of it was not given back
+        account = {"grant": "grants", "sla_credit": "sla_credit"}.get(
+            row["source"], f"deferred_revenue:{row['tenant_id']}"
+        )
+        # A gift is taken back whole; what was paid for, as far as it can be drawn again.
+        micros = max(row["micros"], 0) if given else max(-row["micros"], 0)
+        back += micros
+        yield account, unit, -micros
+    lost = (2 * paid_for + MINOR[unit]) // (2 * MINOR[unit]) * MINOR[unit]
+    drawn = -sum(line["amount_micros"] for line in lines)
+    yield f"customer_credit:{note['tenant_id']}", unit, -lost
+    yield "rounding", unit, -(drawn - lost - back)
