@@ -31,6 +31,7 @@ from comptoir.desk.notice_requests import SettleDeliveries
 from comptoir.desk.notice_threads import NoticeThreads
 from comptoir.desk.ports import Checker
 from comptoir.desk.queue import DeskQueue
+from comptoir.desk.receipt_requests import Dun
 from comptoir.desk.requests import DeclareSupply, IssuedKey, IssueKey, NewNode, Observed, Opening
 from comptoir.engines.local.checks import LocalChecker
 from comptoir.engines.local.engine import LocalEngine, memory_total_bytes
@@ -335,10 +336,11 @@ class _Loops:
         self._queue.call(Call("observe", observed)).unwrap()
 
     def _keep_house(self) -> None:
-        """Once an hour: forget old answers and files, probe the engines, collect garbage."""
+        """Once an hour: forget old answers and files, dun, probe the engines, collect garbage."""
         while not self._stop.wait(HOUSE_EVERY_S):
             for duty in (
                 self._forget,
+                self._dun,
                 self._clear,
                 self._probe,
                 self._notices.look_again,
@@ -352,6 +354,10 @@ class _Loops:
     def _forget(self) -> None:
         self._queue.call(Call("forget_answers", ANSWERS_KEPT_MS)).unwrap()
         self._queue.call(Call("forget_deliveries", DELIVERIES_KEPT_MS)).unwrap()
+
+    def _dun(self) -> None:
+        while self._queue.call(Call("dun", Dun())).unwrap():
+            pass
 
     def _clear(self) -> None:
         desk = self._queue.desk

@@ -80,6 +80,7 @@ def answers_fit(world: World) -> None:
         "card": world.rate_card,
         "invoice": invoice.json["number"],
         "note": _credited(world, invoice.json["number"]),
+        "payment": _paid(world, invoice.json["number"]),
         "subscription": subscribed(world),
         "entitlement": _entitled(world),
         "contract": _agreed(world),
@@ -98,6 +99,27 @@ def answers_fit(world: World) -> None:
     proof = world.people["auditor"].get("/v1/ledger/proof").ok()
     assert proof["balanced"]
     assert proof["accelerator_ms_observed"] == proof["accelerator_ms_posted"] != "0"
+
+
+def _paid(world: World, number: str) -> str:
+    """A payment with something left, of an invoice with a dispute."""
+    finance = world.people["finance"]
+    text = f"date,amount,currency,reference\n2026-01-05,900.00,USD,{number}\n"
+    booked = finance.post("/v1/bank-files", {"name": "b.csv", "text": text}).ok()
+    fits("POST", "/v1/bank-files", booked)
+    [payment] = booked["payments"]
+    fits("GET", "/v1/payments/{payment}", payment)
+    path = f"/v1/payments/{payment['id']}"
+    refunded = finance.post(f"{path}/refund", {"reason": "r", "amount": "0.50"}).ok()
+    fits("POST", "/v1/payments/{payment}/refund", refunded)
+    fits(
+        "POST",
+        "/v1/payments/{payment}/top-up",
+        finance.post(f"{path}/top-up", {"amount": "1.00"}).ok(),
+    )
+    steps = finance.ask("PUT", "/v1/dunning", {"steps": {"reminder": 3}}).ok()
+    fits("PUT", "/v1/dunning", steps)
+    return str(payment["id"])
 
 
 def _admitted(world: World) -> str:

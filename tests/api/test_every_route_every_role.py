@@ -41,6 +41,8 @@ def concrete(path: str, **ids: str) -> str:
         "entity",
         "contract",
         "budget",
+        "payment",
+        "dispute",
     )
     given = {**dict.fromkeys(names, UNKNOWN), "kind": KIND, "path": "a", "number": "1", **ids}
     ends = "?follow=false" if path == "/v1/feed" else ""  # else it goes on for ever

@@ -19,6 +19,7 @@ from tests.api.world import CORES, KIND, World, open_world
 OPENAPI = Path(__file__).parents[2] / "openapi" / "openapi.json"
 ELSEWHERE = ("run", "follow", "pull", "read_file", "logs", "log", "read")
 SPECIAL: dict[tuple[str, str], list[Any]] = {
+    ("DunningSteps", "set"): [{"reminder": 3}],
     ("Usage", "record"): ["X", []],
     ("Supply", "declare"): [{}],
     ("Leases", "upload"): ["X", [__file__]],

@@ -13,7 +13,10 @@ from sqlalchemy import BigInteger, Boolean, Integer, LargeBinary, text
 from sqlalchemy.exc import DBAPIError
 
 from comptoir.billing.credit_notes import CreditLine
+from comptoir.billing.dunning import DunningStep
+from comptoir.billing.invoice_status import InvoiceState
 from comptoir.billing.invoices import Invoice, InvoiceLine, LineType, Party, TaxLine
+from comptoir.billing.receipts import Part
 from comptoir.desk.desk import Desk
 from comptoir.desk.ports import Changes, CommitUnknown, Event, StaleBook, StoredAnswer
 from comptoir.desk.requests import CreateTenant, Opening
@@ -32,7 +35,7 @@ from comptoir.store.views import Views, lists
 from comptoir.store.views.reading import Ask
 from comptoir.tenants.parties import Role, TenantKind
 from comptoir.units.errors import Unavailable
-from comptoir.units.ids import LeaseId, RateId
+from comptoir.units.ids import InvoiceId, LeaseId, RateId
 from comptoir.units.recurrence import parse_recurrence
 from tests.builders import SeededEntropy, ToldClock
 from tests.servers.postgres import PostgresServer
@@ -53,6 +56,8 @@ MAKERS: dict[str, Any] = {
     "buyer": PARTY,
     "credited_by_line": (0, 2**62),
     "lost": (8, 1024),
+    "parts": (Part(InvoiceId("iv_1"), 2**62, 2**62),),
+    "steps": (DunningStep(ODD_TEXT, 30),),
     "data": {"numbers": [1, 2], "word": ODD_TEXT, "none": None},
     "starts_at_ms": 1,
     "types": ("lease.*", ODD_TEXT),
@@ -179,6 +184,7 @@ def test_a_row_put_again_is_replaced_and_loaded(store: SqlStore, name: str) -> N
     live = {"lease": LeaseState.ACTIVE, "job": "queued"}
     live |= dict.fromkeys(("inbound_lease", "subscription"), "active")
     live |= {"credit_block": "open", "invoice_draft": "draft", "invoice_status": "finalised"}
+    live["dispute"] = "open"
     for word in ("state",):
         if name in live and hasattr(second, word):
             kind = type(getattr(second, word))
@@ -198,7 +204,11 @@ def test_a_row_put_again_is_replaced_and_loaded(store: SqlStore, name: str) -> N
         second = replace(second, ended_at_ms=None)
     if name == "accrual":
         second = replace(second, invoice_id=None)
-    store.commit(changes(1, rows={name: [second]}))
+    rows = {name: [second]}
+    if name == "dunned":  # live as long as its invoice asks for something
+        asking = replace(extreme("invoice_status", False), invoice_id=second.invoice_id)
+        rows["invoice_status"] = [replace(asking, state=InvoiceState.FINALISED)]
+    store.commit(changes(1, rows=rows))
     assert list(store.load().rows[name]) == [second]
 
 

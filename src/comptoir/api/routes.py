@@ -21,6 +21,7 @@ from comptoir.api.handlers import (
     windows,
 )
 from comptoir.api.money_routes import MONEY_ROUTES
+from comptoir.api.receipt_routes import RECEIPT_ROUTES
 from comptoir.api.route import Route
 from comptoir.api.shapes import entitlements as entitlement_shapes
 from comptoir.api.shapes import failures as failure_shapes
@@ -324,5 +325,6 @@ ROUTES: tuple[Route, ...] = (
     *ENTITY_ROUTES,
     *CONTRACT_ROUTES,
     *CLOSE_ROUTES,
+    *RECEIPT_ROUTES,
     *_NOTICES,
 )

@@ -36,13 +36,17 @@ class DisputeState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Dispute:
-    """A line of an invoice, or a part of one, that its customer says it does not owe."""
+    """A line of an invoice, or a part of one, that its customer says it does not owe.
+
+    `micros` are of the line, `gross_micros` with the taxes that the invoice asks on it.
+    """
 
     id: DisputeId
     invoice_id: InvoiceId
     tenant_id: TenantId
     line: int
     micros: int
+    gross_micros: int
     reason: str
     opened_by: UserId
     opened_at_ms: int
@@ -50,6 +54,13 @@ class Dispute:
     resolved_by: UserId | None = None
     resolved_at_ms: int | None = None
     resolution: str = ""
+
+
+def with_taxes(micros: int, net_micros: int, taxes_micros: int) -> int:
+    """What an amount of an invoice is with its share of the taxes, rounded up to whole micros."""
+    if not net_micros:
+        return micros
+    return micros - (-micros * taxes_micros // net_micros)
 
 
 def check_steps(steps: Sequence[DunningStep]) -> tuple[DunningStep, ...]:

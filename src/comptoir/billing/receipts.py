@@ -9,7 +9,7 @@ it, and no invoice is given more than it asks. Neighbours: `bank_files` reads wh
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from comptoir.ledger import entries as ledger
@@ -36,6 +36,10 @@ class PaymentState(StrEnum):
     """It is not known what it pays."""
     REFUNDED = "refunded"
     """What was left of it has been sent back."""
+    TOPPED_UP = "topped_up"
+    """What was left of it is prepaid credit."""
+    SENT = "sent"
+    """It went out: to a supplier, or back because a payment had bounced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,8 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """An amount that came in, once. `left_micros` pays nothing yet.
+    """An amount that came in, once, or went out (`micros` below zero). `left_micros` pays
+    nothing yet.
 
     `parts` grow as what is left is allocated by hand; `refunded_micros` was sent back. The
     tenant is known from the first invoice that was named.
@@ -82,6 +87,9 @@ class Payment:
     parts: tuple[Part, ...]
     left_micros: int
     refunded_micros: int = 0
+    topped_up_micros: int = 0
+    about: str = ""
+    """What an amount that went out is about: a contract's number, an invoice's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +114,17 @@ class Receivables:
             self._by_digits[plain[-SEQUENCE_DIGITS:]].append((plain, each))
             if each.open_micros:
                 self._by_amount[each.currency, each.open_micros].append(each)
+
+    def with_known(self, asked: Iterable[Asked]) -> "Receivables":
+        """These and a few more, which ask nothing any more: who pays them again is known."""
+        more = list(asked)
+        if not more:
+            return self
+        both = Receivables(more)
+        for digits, numbers in self._by_digits.items():
+            both._by_digits[digits].extend(numbers)
+        both._by_amount = self._by_amount
+        return both
 
     def named_in(self, reference: str) -> list[Asked]:
         """The invoices whose numbers stand in a reference, however they are spaced, oldest due."""
@@ -278,6 +297,33 @@ def refunded(payment: Payment, micros: int) -> tuple[Posting, ...]:
     return ledger.transfer(_left_on(payment), ledger.cash(payment.entity_id), unit, micros)
 
 
+def topped_up(payment: Payment, micros: int) -> tuple[Posting, ...]:
+    """The postings that turn what is left into prepaid credit of the payment's tenant."""
+    invariant(payment.tenant_id is not None, f"{payment.id} tops up nobody")
+    assert payment.tenant_id is not None
+    unit = ledger.currency(payment.currency)
+    deferred = ledger.deferred_revenue(payment.tenant_id)
+    return ledger.transfer(_left_on(payment), deferred, unit, micros)
+
+
+def named(payment: Payment, tenant_id: TenantId) -> tuple[Payment, tuple[Posting, ...]]:
+    """A payment that was nobody's is a tenant's: what is left of it becomes its credit."""
+    unit = ledger.currency(payment.currency)
+    owned = replace(payment, tenant_id=tenant_id, state=PaymentState.EXCESS)
+    return owned, ledger.transfer(_left_on(payment), _left_on(owned), unit, payment.left_micros)
+
+
+def state_after(payment: Payment, short: bool) -> PaymentState:
+    """How far a payment is accounted for once what is left of it has changed."""
+    if payment.left_micros:
+        return PaymentState.EXCESS if payment.tenant_id else PaymentState.UNIDENTIFIED
+    if payment.refunded_micros:
+        return PaymentState.REFUNDED
+    if payment.topped_up_micros:
+        return PaymentState.TOPPED_UP
+    return PaymentState.PARTIAL if short else PaymentState.MATCHED
+
+
 def _left_on(payment: Payment) -> ledger.Account:
     """Where what is left stands: the tenant's credit, or nobody's yet."""
     if payment.tenant_id is None:
@@ -296,6 +342,12 @@ def _paid(source: ledger.Account, part: Part, currency: str, asked: Asked) -> tu
         *ledger.transfer(source, ledger.BROKERAGE, mine, part.paid_micros),
         *ledger.transfer(ledger.BROKERAGE, receivable, theirs, part.micros),
     )
+
+
+def words_of(reference: str) -> list[str]:
+    """The words of a reference that could be a number of ours, as they are written."""
+    words = re.split(r"[\s,;/]+", reference.upper())
+    return list(dict.fromkeys(w for w in words if len(w) > 3 and any(c.isdigit() for c in w)))
 
 
 def _plain(text: str) -> str:

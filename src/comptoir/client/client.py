@@ -26,6 +26,7 @@ from comptoir.client.following import Place, Step, follow
 from comptoir.client.invoices import CreditNotes, Invoices, Periods
 from comptoir.client.parties import PAGE, Keys, Tenants, Users
 from comptoir.client.profiles import resolve
+from comptoir.client.receipts import Disputes, DunningSteps, Payments
 from comptoir.client.records import Job
 from comptoir.client.retry import Patience
 from comptoir.client.running import start
@@ -89,6 +90,9 @@ class Client:
         self.admissions = Admissions(self._transport)
         self.credit_notes = CreditNotes(self._transport)
         self.budgets = Budgets(self._transport)
+        self.payments = Payments(self._transport)
+        self.disputes = Disputes(self._transport)
+        self.dunning = DunningSteps(self._transport)
         self.feed = Feed(self._transport)
         self.subscriptions = Subscriptions(self._transport)
         self.settings = Settings(self._transport)

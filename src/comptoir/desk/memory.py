@@ -12,6 +12,7 @@ from comptoir.desk.contract_memory import ContractBook
 from comptoir.desk.credit_memory import CreditBook
 from comptoir.desk.money_memory import MoneyBook
 from comptoir.desk.ports import Loaded
+from comptoir.desk.receipt_memory import ReceiptBook
 from comptoir.desk.settings import SETTINGS, Setting
 from comptoir.desk.tables import Index, Journal, Sums, Table
 from comptoir.fleet.nodes import Node, NodeState
@@ -103,6 +104,8 @@ class Memory:
         self.contracts = ContractBook(journal)
         self.credit = CreditBook(journal)
         self.closing = ClosingBook(journal, self.money.accruals)
+        self.receipts = ReceiptBook(journal)
+        self.receipts = ReceiptBook(journal)
         self._make_entitlement_tables(journal)
         self._make_operating_tables(journal)
         self._make_subscriptions(journal)
@@ -112,7 +115,7 @@ class Memory:
             self.attempts, self.entitlements, self.policies, self.lending_marks, self.settings,
             self.reclaim_counts, self.subscriptions, *self.money.tables, *self.contracts.tables,
             *self.credit.tables,
-            *self.closing.tables,
+            *self.closing.tables, *self.receipts.tables,
         )  # fmt: skip
         self._index()
         self._index_losses()
@@ -395,6 +398,7 @@ class Memory:
         self.contracts.evict_ended(rows)
         self.closing.evict_ended(rows)
         self.credit.evict_ended(rows)
+        self.receipts.evict_ended(rows)
         for attempt in rows.get("attempt", ()):
             assert isinstance(attempt, Attempt)
             if attempt.forgotten:

@@ -340,6 +340,48 @@ NOTICE_TYPES: dict[str, NoticeType] = {
         "comptoir invoice show {number}",
         {"number": WORD, "total_micros": MONEY, "currency": WORD},
     ),
+    "invoice.paid": NoticeType(
+        "invoice {number} is paid: {amount} {currency} came in",
+        "comptoir invoice show {number}",
+        {"number": WORD, "micros": MONEY, "open_micros": MONEY, "currency": WORD},
+    ),
+    "invoice.part_paid": NoticeType(
+        "{amount} {currency} of invoice {number} came in; {open} are still asked",
+        "comptoir invoice show {number}",
+        {"number": WORD, "micros": MONEY, "open_micros": MONEY, "currency": WORD},
+    ),
+    "invoice.overdue": NoticeType(
+        "{step}: {amount} {currency} of invoice {number} were due on {due_at}",
+        "pay it, or say which line is not owed: comptoir dispute open {number}",
+        {
+            "number": WORD,
+            "step": WORD,
+            "due_at_ms": INSTANT,
+            "micros": MONEY,
+            "disputed_micros": MONEY,
+            "currency": WORD,
+        },
+    ),
+    "dispute.opened": NoticeType(
+        "line {line} of invoice {number} is disputed: {amount} {currency}, {reason}",
+        "comptoir dispute list",
+        {"number": WORD, "line": COUNT, "micros": MONEY, "currency": WORD, "reason": WORD},
+    ),
+    "dispute.upheld": NoticeType(
+        "{subject} is upheld: {amount} {currency} of invoice {number} are credited",
+        "comptoir credit-note list --invoice {number}",
+        {"number": WORD, "line": COUNT, "micros": MONEY, "currency": WORD, "resolution": WORD},
+    ),
+    "dispute.rejected": NoticeType(
+        "{subject} is rejected: {resolution}",
+        "comptoir invoice show {number}",
+        {"number": WORD, "line": COUNT, "micros": MONEY, "currency": WORD, "resolution": WORD},
+    ),
+    "credit.topped_up": NoticeType(
+        "{amount} {currency} of prepaid credit, from {from} on",
+        "comptoir invoice list",
+        {"micros": MONEY, "currency": WORD, "payment": WORD, "from_ms": INSTANT},
+    ),
     "credit_note.issued": NoticeType(
         "credit note {number} gives back {total} {currency} of {invoice}: {reason}",
         "comptoir credit-note show {number}",

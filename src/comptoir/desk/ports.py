@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from comptoir.billing.accruals import Accrual
+from comptoir.billing.invoice_status import InvoiceStatus
 from comptoir.desk.engine_port import Engine as Engine
 from comptoir.fleet.checks import CheckResult
 from comptoir.fleet.nodes import Node
 from comptoir.leases.allocation import Allocation
 from comptoir.metering.usage import UsageEvent
 from comptoir.sales.drawdown import Drawdown
-from comptoir.units.ids import InvoiceId, LeaseId
+from comptoir.units.ids import InvoiceId, LeaseId, LegalEntityId
 from comptoir.units.values import quick
 
 
@@ -162,6 +163,14 @@ class Store(Protocol):
 
     def find_billed(self, invoice_id: InvoiceId) -> Sequence[Accrual]:
         """The accruals that were put into an invoice or its draft."""
+        ...
+
+    def find_statuses(self, numbers: Sequence[str]) -> Sequence[InvoiceStatus]:
+        """What became of the committed invoices with one of these numbers."""
+        ...
+
+    def find_payments(self, entity_id: LegalEntityId, entry_ids: Sequence[str]) -> Sequence[str]:
+        """Which of these entries of bank statements are booked by an entity already."""
         ...
 
     def find_drawdowns(self, invoice_id: InvoiceId) -> Sequence[Drawdown]:

@@ -11,13 +11,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from comptoir.billing.accruals import Accrual
+from comptoir.billing.invoice_status import InvoiceStatus
 from comptoir.desk.ports import Changes, CommitUnknown, Event, Loaded, StoredAnswer
 from comptoir.leases.allocation import Allocation
 from comptoir.metering.usage import UsageEvent
 from comptoir.sales.drawdown import Drawdown
 from comptoir.store.sql_store import SqlStore
 from comptoir.units.errors import Unavailable
-from comptoir.units.ids import InvoiceId, LeaseId
+from comptoir.units.ids import InvoiceId, LeaseId, LegalEntityId
 
 LEAST_KILLS = 2
 _COMMITS_EXPECTED = 60
@@ -166,6 +167,14 @@ class FaultyStore:
     def find_billed(self, invoice_id: InvoiceId) -> Sequence[Accrual]:
         """As the real one."""
         return self.real.find_billed(invoice_id)
+
+    def find_statuses(self, numbers: Sequence[str]) -> Sequence[InvoiceStatus]:
+        """As the real one."""
+        return self.real.find_statuses(numbers)
+
+    def find_payments(self, entity_id: LegalEntityId, entry_ids: Sequence[str]) -> Sequence[str]:
+        """As the real one."""
+        return self.real.find_payments(entity_id, entry_ids)
 
     def find_drawdowns(self, invoice_id: InvoiceId) -> Sequence[Drawdown]:
         """As the real one."""

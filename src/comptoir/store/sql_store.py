@@ -16,6 +16,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from comptoir.billing.accruals import Accrual
+from comptoir.billing.invoice_status import InvoiceStatus
 from comptoir.desk.ports import Changes, CommitUnknown, Event, Loaded, StaleBook, StoredAnswer
 from comptoir.leases.allocation import Allocation
 from comptoir.metering.usage import UsageEvent
@@ -32,6 +33,8 @@ from comptoir.store.statements import (
     LAST_AT,
     LAST_SEQ,
     MOVE,
+    PAYMENTS,
+    STATUSES,
     TOLD,
     TOLD_TO_TENANT,
     USAGE,
@@ -41,7 +44,7 @@ from comptoir.store.statements import (
 )
 from comptoir.store.tables import MAPPED
 from comptoir.units.errors import Unavailable
-from comptoir.units.ids import InvoiceId, LeaseId
+from comptoir.units.ids import InvoiceId, LeaseId, LegalEntityId
 
 _LOOKUP_CHUNK = 400
 _ROWS_AT_ONCE = 1_000
@@ -135,6 +138,20 @@ class SqlStore:
     def find_billed(self, invoice_id: InvoiceId) -> Sequence[Accrual]:
         """The accruals that were put into an invoice or its draft."""
         return self._many("accrual", BILLED, {"invoice_id": invoice_id})
+
+    def find_statuses(self, numbers: Sequence[str]) -> Sequence[InvoiceStatus]:
+        """What became of the invoices with one of these numbers."""
+        wanted = [number for number in numbers if number.isprintable()][:_LOOKUP_CHUNK]
+        return self._many("invoice_status", STATUSES, {"numbers": wanted}) if wanted else []
+
+    def find_payments(self, entity_id: LegalEntityId, entry_ids: Sequence[str]) -> Sequence[str]:
+        """Which of these entries of bank statements an entity has booked."""
+        found: list[str] = []
+        with self._reading() as connection:
+            for chunk in _chunks(sorted(set(entry_ids))):
+                given = {"entity_id": entity_id, "entries": chunk}
+                found += connection.execute(PAYMENTS, given).scalars()
+        return found
 
     def find_drawdowns(self, invoice_id: InvoiceId) -> Sequence[Drawdown]:
         """What an invoice drew of credit, and what of it was given back, oldest first."""

@@ -20,6 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from comptoir.billing.drafts import DraftState
+from comptoir.billing.dunning import DisputeState
 from comptoir.billing.invoice_status import InvoiceState
 from comptoir.fleet.nodes import NodeState
 from comptoir.leases.inbound import InboundState
@@ -114,6 +115,13 @@ USAGE = select_rows("usage").where(
 
 ACCRUALS = select_rows("accrual").where(tables.accrual.c.lease_id == bindparam("lease_id"))
 BILLED = select_rows("accrual").where(tables.accrual.c.invoice_id == bindparam("invoice_id"))
+STATUSES = select_rows("invoice_status").where(
+    tables.invoice_status.c.number.in_(bindparam("numbers", expanding=True))
+)
+PAYMENTS = select(tables.payment.c.entry_id).where(
+    tables.payment.c.entity_id == bindparam("entity_id"),
+    tables.payment.c.entry_id.in_(bindparam("entries", expanding=True)),
+)
 DRAWDOWNS = (
     select_rows("drawdown")
     .where(tables.drawdown.c.invoice_id == bindparam("invoice_id"))
@@ -175,6 +183,7 @@ def _live() -> dict[str, Any]:
         "balance": None,
         **_live_sales(),
         **_live_bills(),
+        **_live_receipts(),
         "billing_mark": None,
         "tier_use": None,
         "legal_entity": None,
@@ -208,4 +217,16 @@ def _live_bills() -> dict[str, Any]:
         "period": None,
         "invoice_draft": tables.invoice_draft.c.state != DraftState.FINALISED,
         "invoice_status": or_(status.state == InvoiceState.FINALISED, status.revalued_micros != 0),
+    }
+
+
+def _live_receipts() -> dict[str, Any]:
+    """Payments with something left, open disputes, and how often open invoices were asked for."""
+    status = tables.invoice_status.c
+    asking = select(status.invoice_id).where(status.state == InvoiceState.FINALISED)
+    return {
+        "payment": tables.payment.c.left_micros > 0,
+        "dispute": tables.dispute.c.state == DisputeState.OPEN,
+        "dunned": tables.dunned.c.invoice_id.in_(asking),
+        "dunning_policy": None,
     }

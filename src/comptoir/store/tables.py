@@ -60,6 +60,10 @@ from comptoir.store.money_tables import rate_card as rate_card
 from comptoir.store.money_tables import usage as usage
 from comptoir.store.notice_tables import delivery as delivery
 from comptoir.store.notice_tables import subscription as subscription
+from comptoir.store.receipt_tables import RECEIPTS
+from comptoir.store.receipt_tables import dispute as dispute
+from comptoir.store.receipt_tables import dunned as dunned
+from comptoir.store.receipt_tables import payment as payment
 from comptoir.store.sales_tables import SALES
 from comptoir.store.sales_tables import contract as contract
 from comptoir.store.sales_tables import contract_act as contract_act
@@ -328,6 +332,7 @@ MAPPED: dict[str, Mapped] = {
     **SALES,
     **CREDIT,
     **CLOSE,
+    **RECEIPTS,
     "tenant": Mapped(tenant, Tenant, {}),
     "quota": Mapped(quota, Quota, {}),
     "user": Mapped(user, User, {"roles": _roles}),

@@ -26,6 +26,8 @@ class Permission(Term):
     CONTRACTS_APPROVE = "contracts_approve"
     CONTRACTS_ACT = "contracts_act"
     PERIODS_CLOSE = "periods_close"
+    PAYMENTS_WRITE = "payments_write"
+    DISPUTES_WRITE = "disputes_write"
     SUBSCRIPTIONS_WRITE = "subscriptions_write"
     ENTITIES_WRITE = "entities_write"
     ADMISSIONS_WRITE = "admissions_write"
@@ -62,6 +64,8 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.READ,
             _P.READ_HOUSE,
             _P.INVOICES_WRITE,
+            _P.PAYMENTS_WRITE,
+            _P.DISPUTES_WRITE,
             _P.RATES_PROPOSE,
             _P.KEYS_ISSUE,
             _P.ENTITIES_WRITE,
@@ -103,6 +107,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.CONTRACTS_ACT,
             _P.TERMS_ACCEPT,
             _P.BUDGETS_WRITE,
+            _P.DISPUTES_WRITE,
         }
     ),
     Role.TENANT_MEMBER: frozenset({_P.READ, _P.LEASES_WRITE, _P.KEYS_ISSUE}),

@@ -57,7 +57,17 @@ def _tier(tier: tuple[int, int]) -> dict[str, Any]:
     }
 
 
+def _part(part: Any) -> dict[str, Any]:
+    return {
+        "invoice_id": part.invoice_id,
+        "amount": money(part.micros),
+        "paid": money(part.paid_micros),
+    }
+
+
 _EXACT: dict[str, Rule] = {
+    "parts": ("parts", lambda parts: [*map(_part, parts)]),
+    "micros": ("amount", money),
     "accelerator_ms": ("accelerator_ms", str),
     "busy_ms": ("busy_accelerator_ms", str),
     "memory_bytes": ("memory_bytes", _maybe(str)),

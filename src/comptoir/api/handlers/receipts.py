@@ -1,0 +1,162 @@
+"""Bank files, payments, disputes, dunning, receivables by age."""
+
+from itertools import islice
+from typing import Any
+
+from fastapi import Response
+
+from comptoir.api.door import Ask, Asking, said
+from comptoir.api.encoding import money
+from comptoir.api.shapes import receipts as shapes
+from comptoir.api.words import Id, Pages, Word
+from comptoir.billing.ageing import Aged
+from comptoir.billing.bank_files import BankEntry, Statement, read_csv
+from comptoir.billing.camt import read_camt
+from comptoir.billing.dunning import DisputeState, DunningStep
+from comptoir.billing.receipts import PaymentState
+from comptoir.desk import receipt_requests as requests
+from comptoir.desk.operations.money.receipts import ReceiptsRecorded
+from comptoir.desk.receipt_memory import DunningPolicy
+from comptoir.sales.credit_blocks import CreditBlock
+from comptoir.store.views import close as bills
+from comptoir.store.views import lists
+from comptoir.store.views import receipts as views
+from comptoir.tenants.permissions import not_found
+from comptoir.units.ids import DisputeId, InvoiceId, LegalEntityId, PaymentId
+
+
+async def book_bank_file(ask: Ask, body: shapes.BankFileBody) -> Response:
+    """Read a bank's file, check its controls, and book what came in; again, it changes nothing."""
+    statements = await ask.work(_read, body.name, body.text, body.columns)
+    booked: list[ReceiptsRecorded] = []
+    for statement in statements:
+        for entries in _parts(statement):
+            request = requests.RecordReceipts(
+                LegalEntityId(body.entity), statement.id[:100], statement.account, entries
+            )
+            booked.append(await ask.value("record_receipts", request))
+    suggestions = {id: list(found) for one in booked for id, found in one.suggestions}
+    return said(
+        {
+            "payments": [ask.encode(p) for one in booked for p in one.payments],
+            "repeated": sum(one.repeated for one in booked),
+            "outgoing": sum(one.outgoing for one in booked),
+            "suggestions": suggestions,
+        }
+    )
+
+
+def _read(name: str, text: str, columns: dict[str, str]) -> list[Statement]:
+    if text.lstrip("\ufeff \r\n\t").startswith("<"):
+        return read_camt(name, text.encode())
+    return read_csv(name, text, columns)
+
+
+def _parts(statement: Statement) -> list[tuple[BankEntry, ...]]:
+    """A statement in parts, so that nobody waits for a long one."""
+    entries = iter(statement.entries)
+    parts = []
+    while part := tuple(islice(entries, requests.MOST_ENTRIES_A_CALL)):
+        parts.append(part)
+    return parts
+
+
+async def list_payments(
+    ask: Ask, pages: Pages, tenant: Word = None, state: PaymentState | None = None
+) -> Response:
+    """Payments, last booked first; to a customer, its own."""
+    return await ask.page(
+        "payments", pages, views.payments, tenant_id=ask.of_tenant(tenant), state=state
+    )
+
+
+async def get_payment(ask: Ask, payment: Id) -> Response:
+    """One payment, and what it pays."""
+    return said(ask.encode(await ask.one("payment", payment, "payment", lists.find)))
+
+
+async def allocate_payment(ask: Ask, payment: Id, body: shapes.AllocateBody) -> Response:
+    """Give what is left of a payment to an invoice."""
+    request = requests.AllocatePayment(PaymentId(payment), body.invoice, body.amount)
+    return await ask.do("allocate_payment", request)
+
+
+async def refund_payment(ask: Ask, payment: Id, body: shapes.RefundBody) -> Response:
+    """Send back what is left of a payment; the bank does the sending."""
+    request = requests.RefundPayment(PaymentId(payment), body.reason, body.amount)
+    return await ask.do("refund_payment", request)
+
+
+async def top_up(ask: Ask, payment: Id, body: shapes.TopUpBody) -> Response:
+    """Make prepaid credit of what is left of a payment, from its value date on."""
+    request = requests.TopUp(PaymentId(payment), body.amount, body.tenant)
+    return await ask.do("top_up", request, lambda made: _topped_up(ask, made))
+
+
+def _topped_up(ask: Asking, block: CreditBlock) -> dict[str, Any]:
+    made = ask.encode(block)
+    return {
+        "id": block.id,
+        "tenant_id": block.tenant_id,
+        "amount": money(block.granted_micros),
+        "currency": block.currency,
+        "counts_from": made["from"],
+    }
+
+
+async def open_dispute(ask: Ask, invoice: Id, body: shapes.DisputeBody) -> Response:
+    """Dispute a line of an invoice; only that is not asked for again."""
+    found = await ask.read(bills.invoice, invoice)
+    if found is None or not ask.sees(found.invoice.tenant_id):
+        raise not_found(f"invoice {invoice}")
+    request = requests.OpenDispute(InvoiceId(found.invoice.id), body.line, body.reason, body.amount)
+    return await ask.do("open_dispute", request, status=201)
+
+
+async def resolve_dispute(ask: Ask, dispute: Id, body: shapes.ResolveBody) -> Response:
+    """Uphold a dispute, which credits it, or reject it."""
+    request = requests.ResolveDispute(DisputeId(dispute), body.uphold, body.resolution)
+    return await ask.do("resolve_dispute", request)
+
+
+async def list_disputes(
+    ask: Ask, pages: Pages, tenant: Word = None, state: DisputeState | None = None
+) -> Response:
+    """Disputes, newest first; to a customer, its own."""
+    return await ask.page(
+        "disputes", pages, views.disputes, tenant_id=ask.of_tenant(tenant), state=state
+    )
+
+
+async def get_dunning(ask: Ask) -> Response:
+    """When unpaid invoices are asked for again."""
+    steps = await ask.read(views.dunning_steps)
+    return said({"steps": {step.name: step.after_days for step in steps}})
+
+
+async def set_dunning(ask: Ask, body: shapes.DunningBody) -> Response:
+    """Settle when unpaid invoices are asked for again."""
+    steps = tuple(DunningStep(name, days) for name, days in body.steps.items())
+    return await ask.do("set_dunning", requests.SetDunning(steps), _policy)
+
+
+def _policy(policy: DunningPolicy) -> dict[str, Any]:
+    return {"steps": {step.name: step.after_days for step in policy.steps}}
+
+
+async def age_receivables(ask: Ask, tenant: Word = None) -> Response:
+    """What customers still owe, by days since it was due; to a customer, its own."""
+    now_ms = ask.door.desk.clock.now_ms()
+    found = await ask.read(views.ageing, now_ms, ask.of_tenant(tenant))
+    return said({"items": [_aged(one) for one in found], "next_cursor": None})
+
+
+def _aged(aged: Aged) -> dict[str, Any]:
+    names = ("not_due", "days_1_30", "days_31_60", "days_61_90", "over_90")
+    return {
+        "tenant_id": aged.tenant_id,
+        "currency": aged.currency,
+        **{name: money(micros) for name, micros in zip(names, aged.buckets, strict=True)},
+        "disputed": money(aged.disputed_micros),
+        "total": money(aged.total_micros),
+    }

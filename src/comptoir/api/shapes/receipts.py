@@ -1,0 +1,167 @@
+"""Payments, disputes, dunning, receivables by age."""
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from comptoir.api.shapes.common import (
+    Answer,
+    Body,
+    Count,
+    Currency,
+    Decimal,
+    Flag,
+    Instant,
+    Line,
+    Named,
+    Positive,
+)
+from comptoir.billing.dunning import DisputeState
+from comptoir.billing.receipts import PaymentState
+
+AmountIn = Annotated[str, StringConstraints(max_length=32), Field(examples=["1250.00"])]
+Words = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+
+
+class BankFileBody(Body):
+    """A bank's file as text: camt.053, or CSV, its columns named if they are called otherwise."""
+
+    name: Line = Field(examples=["2027-02-28.xml"])
+    entity: Named = Field(default="house", description="Whose account it is of, by id or slug.")
+    text: Annotated[str, StringConstraints(min_length=1, max_length=1_000_000)]
+    columns: Annotated[dict[Line, Line], Field(max_length=7)] = Field(
+        default_factory=dict, description="CSV: field -> the file's own word for it."
+    )
+
+
+class AllocateBody(Body):
+    """An invoice by its number or id, and how much of it; left out, all that fits."""
+
+    invoice: Named
+    amount: AmountIn | None = None
+
+
+class RefundBody(Body):
+    """How much is sent back, all that is left if not said, and why."""
+
+    reason: Words
+    amount: AmountIn | None = None
+
+
+class TopUpBody(Body):
+    """How much becomes prepaid credit; whose, where the payment is nobody's yet."""
+
+    amount: AmountIn | None = None
+    tenant: Named | None = None
+
+
+class DisputeBody(Body):
+    """A line of an invoice, how much of it (all of it if not said), and why it is not owed."""
+
+    line: Positive
+    reason: Words
+    amount: AmountIn | None = None
+
+
+class ResolveBody(Body):
+    """Upheld, it is credited in the same act; rejected, it is asked for again."""
+
+    uphold: Flag
+    resolution: Words
+
+
+class DunningBody(Body):
+    """Name -> days after the invoice was due."""
+
+    steps: Annotated[dict[Line, Count], Field(min_length=1, max_length=10)] = Field(
+        examples=[{"reminder": 3, "second": 14, "final": 30}]
+    )
+
+
+class PaymentPart(Answer):
+    """What of a payment pays an invoice, in the invoice's currency and in its own."""
+
+    invoice_id: str
+    amount: Decimal
+    paid: Decimal
+
+
+class Payment(Answer):
+    """An amount that came in, or went out (below zero)."""
+
+    id: str
+    entity_id: str
+    entry_id: str
+    statement: str
+    value_at: Instant
+    booked_at: Instant
+    amount: Decimal
+    currency: Currency
+    reference: str
+    payer: str
+    tenant_id: str | None
+    state: PaymentState
+    parts: list[PaymentPart]
+    left: Decimal
+    refunded: Decimal
+    topped_up: Decimal
+    about: str
+
+
+class BankFileBooked(Answer):
+    """What came of a file: payments made, entries that were booked before, entries passed over."""
+
+    payments: list[Payment]
+    repeated: int
+    outgoing: int
+    suggestions: dict[str, list[str]] = Field(
+        description="Payment -> open invoices of exactly its amount."
+    )
+
+
+class ToppedUp(Answer):
+    """Prepaid credit made of a payment."""
+
+    id: str
+    tenant_id: str
+    amount: Decimal
+    currency: Currency
+    counts_from: Instant
+
+
+class Dispute(Answer):
+    """A line that its customer says it does not owe; `gross` is with its taxes."""
+
+    id: str
+    invoice_id: str
+    tenant_id: str
+    line: int
+    amount: Decimal
+    gross: Decimal
+    reason: str
+    opened_by: str
+    opened_at: Instant
+    state: DisputeState
+    resolved_by: str | None
+    resolved_at: Instant | None
+    resolution: str
+
+
+class Dunning(Answer):
+    """Name -> days after the invoice was due."""
+
+    steps: dict[str, int]
+
+
+class AgedAmounts(Answer):
+    """What a customer still owes in a currency, by days since it was due."""
+
+    tenant_id: str
+    currency: Currency
+    not_due: Decimal
+    days_1_30: Decimal
+    days_31_60: Decimal
+    days_61_90: Decimal
+    over_90: Decimal
+    disputed: Decimal
+    total: Decimal

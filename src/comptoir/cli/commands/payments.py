@@ -1,0 +1,177 @@
+"""`payment`: bank files booked, what came in given to invoices, sent back or kept as credit."""
+
+from itertools import islice
+from pathlib import Path
+
+import click
+
+from comptoir.cli.commands.accounts import LIMIT, TENANT
+from comptoir.cli.formats import counted, money
+from comptoir.cli.lazy import Group, Session, leaf
+from comptoir.client.receipt_records import BankFileBooked, Payment
+from comptoir.units.errors import Invalid
+
+STATES = click.Choice(
+    ["matched", "partial", "excess", "unidentified", "refunded", "topped_up", "sent"]
+)
+AMOUNT = click.option("--amount", metavar="DECIMAL", help="A part; all of it if not said.")
+
+
+@click.group("payment", cls=Group)
+def payment() -> None:
+    """What came in, and which invoices it pays."""
+
+
+@leaf(
+    "import",
+    "comptoir payment import 2027-02-28.xml --entity paris",
+    "comptoir payment import bank.csv --column date=Valuta --column amount=Betrag",
+    group=payment,
+)
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--entity", default="house", show_default=True, help="Whose account it is of.")
+@click.option(
+    "--column", "columns", multiple=True, metavar="FIELD=COLUMN", help="CSV: where a field is."
+)
+def import_file(cli: Session, file: Path, entity: str, columns: tuple[str, ...]) -> None:
+    """Book a bank's file: camt.053, or CSV. Booked again, it changes nothing.
+
+    CSV has the columns date, amount, currency and reference, and payer, account and id if
+    there are; a last row whose date is `total` is checked against the others.
+    """
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Invalid("bad_bank_file", f"{file.name} is not UTF-8", "convert it first") from error
+    except OSError as error:
+        said = f"{file} cannot be read: {error.strerror}"
+        raise Invalid("bad_bank_file", said, "name a file that is there") from error
+    words = dict(_pair(column) for column in columns)
+    done = cli.client.payments.book_file(file.name, text, entity, words)
+    if cli.json:
+        cli.record(done, "")
+        return
+    _show_booked(cli, done)
+
+
+def _show_booked(cli: Session, done: BankFileBooked) -> None:
+    made = counted(len(done["payments"]), "payment")
+    click.echo(
+        f"booked {made}; {done['repeated']:,} were booked before, {done['outgoing']:,} passed over"
+    )
+    if done["payments"]:
+        cli.table(done["payments"], _columns(cli), "payments")
+    for id, numbers in done["suggestions"].items():
+        click.echo(f"{id} names no invoice; of its amount: {', '.join(numbers)}")
+        click.echo(f"    comptoir payment allocate {id} {numbers[0]}")
+
+
+@leaf("list", "comptoir payment list --state unidentified", group=payment)
+@TENANT
+@click.option("--state", type=STATES, help="Only these.")
+@LIMIT
+def list_payments(cli: Session, tenant: str | None, state: str | None, limit: int) -> None:
+    """List them, last booked first."""
+    found = islice(cli.client.payments.list(tenant, state), limit)
+    cli.table(found, _columns(cli), "payments yet")
+
+
+@leaf("show", "comptoir payment show py_7Q4M", group=payment)
+@click.argument("payment_id", metavar="PAYMENT")
+def show(cli: Session, payment_id: str) -> None:
+    """Show one, and what it pays."""
+    _show(cli, cli.client.payments.get(payment_id))
+
+
+@leaf("allocate", "comptoir payment allocate py_7Q4M ACME-2027-000003", group=payment)
+@click.argument("payment_id", metavar="PAYMENT")
+@click.argument("invoice", metavar="INVOICE")
+@AMOUNT
+def allocate(cli: Session, payment_id: str, invoice: str, amount: str | None) -> None:
+    """Give what is left of a payment to an invoice."""
+    _show(cli, cli.client.payments.allocate(payment_id, invoice, amount))
+
+
+@leaf("refund", 'comptoir payment refund py_7Q4M --reason "paid twice" --yes', group=payment)
+@click.argument("payment_id", metavar="PAYMENT")
+@click.option("--reason", required=True, help="Why.")
+@AMOUNT
+@click.option("--yes", is_flag=True, help="Go ahead without asking.")
+def refund(cli: Session, payment_id: str, reason: str, amount: str | None, yes: bool) -> None:
+    """Book that what is left of a payment is sent back; your bank does the sending."""
+    cli.confirm(f"book a refund of {amount or 'all that is left'} of {payment_id}", yes)
+    _show(cli, cli.client.payments.refund(payment_id, reason, amount))
+
+
+@leaf("top-up", "comptoir payment top-up py_7Q4M", group=payment)
+@click.argument("payment_id", metavar="PAYMENT")
+@AMOUNT
+@click.option("--tenant", help="Whose, where the payment is nobody's yet.")
+def top_up(cli: Session, payment_id: str, amount: str | None, tenant: str | None) -> None:
+    """Make prepaid credit of what is left of a payment; it counts from the value date."""
+    made = cli.client.payments.top_up(payment_id, amount, tenant)
+    said = f"{made['id']}: {money(made['amount'], made['currency'])} of credit"
+    cli.record(
+        made, said, [("of", made["tenant_id"]), ("from", cli.times.when(made["counts_from"]))]
+    )
+
+
+@leaf("ageing", "comptoir payment ageing", group=payment)
+@TENANT
+def ageing(cli: Session, tenant: str | None) -> None:
+    """What customers still owe, by days since it was due."""
+    from comptoir.cli.output import amount, text
+
+    columns = [
+        text("tenant", "tenant_id"),
+        text("currency"),
+        *(
+            amount(word, name)
+            for word, name in (
+                ("not due", "not_due"),
+                ("1-30", "days_1_30"),
+                ("31-60", "days_31_60"),
+                ("61-90", "days_61_90"),
+                ("over 90", "over_90"),
+                ("disputed", "disputed"),
+                ("total", "total"),
+            )
+        ),
+    ]
+    cli.table(cli.client.payments.ageing(tenant), columns, "open invoices")
+
+
+def _columns(cli: Session) -> list:  # type: ignore[type-arg]
+    from comptoir.cli.output import amount, instant, text
+
+    return [
+        text("id"),
+        instant(cli.times, "value", "value_at"),
+        amount("amount", "amount"),
+        text("state"),
+        amount("left", "left"),
+        text("reference", flexible=True),
+        text("tenant", "tenant_id"),
+    ]
+
+
+def _show(cli: Session, found: Payment) -> None:
+    code = found["currency"]
+    pays = ", ".join(f"{part['invoice_id']} {money(part['paid'], code)}" for part in found["parts"])
+    fields = [
+        ("state", found["state"].replace("_", " ")),
+        ("from", found["payer"] or "not named"),
+        ("reference", found["reference"] or "none"),
+        ("value date", cli.times.when(found["value_at"])),
+        ("tenant", found["tenant_id"] or "not known yet"),
+        ("pays", pays or found["about"] or "nothing yet"),
+        ("left", money(found["left"], code)),
+    ]
+    cli.record(found, f"{found['id']}   {money(found['amount'], code)}", fields)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    field, mark, column = text.partition("=")
+    if not mark or not field or not column:
+        raise Invalid("bad_column", f"{text!r} is not FIELD=COLUMN", "for example date=Valuta")
+    return field, column

@@ -1,0 +1,90 @@
+"""What the API says of payments, disputes, dunning and receivables; money as decimal strings."""
+
+from typing import TypedDict
+
+
+class PaymentPart(TypedDict):
+    """What of a payment pays an invoice."""
+
+    invoice_id: str
+    amount: str
+    paid: str
+
+
+class Payment(TypedDict):
+    """An amount that came in, or went out (below zero)."""
+
+    id: str
+    entity_id: str
+    entry_id: str
+    statement: str
+    value_at: str
+    booked_at: str
+    amount: str
+    currency: str
+    reference: str
+    payer: str
+    tenant_id: str | None
+    state: str
+    parts: list[PaymentPart]
+    left: str
+    refunded: str
+    topped_up: str
+    about: str
+
+
+class BankFileBooked(TypedDict):
+    """What came of a bank's file."""
+
+    payments: list[Payment]
+    repeated: int
+    outgoing: int
+    suggestions: dict[str, list[str]]
+
+
+class ToppedUp(TypedDict):
+    """Prepaid credit made of a payment, from its value date on."""
+
+    id: str
+    tenant_id: str
+    amount: str
+    currency: str
+    counts_from: str
+
+
+class Dispute(TypedDict):
+    """A line that its customer says it does not owe."""
+
+    id: str
+    invoice_id: str
+    tenant_id: str
+    line: int
+    amount: str
+    gross: str
+    reason: str
+    opened_by: str
+    opened_at: str
+    state: str
+    resolved_by: str | None
+    resolved_at: str | None
+    resolution: str
+
+
+class Dunning(TypedDict):
+    """Name -> days after the invoice was due."""
+
+    steps: dict[str, int]
+
+
+class AgedAmounts(TypedDict):
+    """What a customer still owes in a currency, by days since it was due."""
+
+    tenant_id: str
+    currency: str
+    not_due: str
+    days_1_30: str
+    days_31_60: str
+    days_61_90: str
+    over_90: str
+    disputed: str
+    total: str

@@ -1,0 +1,69 @@
+"""The live rows of receipts in memory: payments with something left, disputes, dunning.
+
+A part of the book (`book.receipts`), with the same journal. A payment that is accounted for, a
+dispute that is settled and the dunning of an invoice that asks nothing more are evicted after the
+commit that made them so; the store keeps them.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from comptoir.billing.dunning import STEPS, Dispute, DisputeState, DunningStep
+from comptoir.billing.invoice_status import InvoiceState, InvoiceStatus
+from comptoir.billing.receipts import Payment
+from comptoir.desk.tables import Index, Journal, Table
+from comptoir.units.ids import DisputeId, InvoiceId, PaymentId
+
+
+@dataclass(frozen=True, slots=True)
+class Dunned:
+    """How often an invoice was asked for again, and when last."""
+
+    invoice_id: InvoiceId
+    steps: int
+    last_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class DunningPolicy:
+    """The steps in force; there is one row."""
+
+    id: str
+    steps: tuple[DunningStep, ...]
+
+
+class ReceiptBook:
+    """The tables of receipts and their indexes."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.payments = Table[PaymentId, Payment]("payment", lambda r: r.id, journal)
+        self.disputes = Table[DisputeId, Dispute]("dispute", lambda r: r.id, journal)
+        self.dunned = Table[InvoiceId, Dunned]("dunned", lambda r: r.invoice_id, journal)
+        self.policies = Table[str, DunningPolicy]("dunning_policy", lambda r: r.id, journal)
+        self.tables: tuple[Table[Any, Any], ...] = (
+            self.payments, self.disputes, self.dunned, self.policies,
+        )  # fmt: skip
+        self.disputes_of = Index[InvoiceId, Dispute](
+            self.disputes, lambda d: d.invoice_id if d.state is DisputeState.OPEN else None
+        )
+
+    @property
+    def steps(self) -> tuple[DunningStep, ...]:
+        """The dunning steps in force."""
+        found = self.policies.get("house")
+        return STEPS if found is None else found.steps
+
+    def evict_ended(self, rows: dict[str, list[object]]) -> None:
+        """Drop what the commit of `rows` has settled for good."""
+        for payment in rows.get("payment", ()):
+            assert isinstance(payment, Payment)
+            if not payment.left_micros:
+                self.payments.evict(payment.id)
+        for dispute in rows.get("dispute", ()):
+            assert isinstance(dispute, Dispute)
+            if dispute.state is not DisputeState.OPEN:
+                self.disputes.evict(dispute.id)
+        for status in rows.get("invoice_status", ()):
+            assert isinstance(status, InvoiceStatus)
+            if status.state is not InvoiceState.FINALISED:
+                self.dunned.evict(status.invoice_id)

@@ -1,0 +1,69 @@
+"""The tables of receipts: payments, disputes, dunning; `tables.py` takes them in."""
+
+from sqlalchemy import CheckConstraint, Column, Index, Table, UniqueConstraint
+
+from comptoir.billing.dunning import Dispute, DisputeState, DunningStep
+from comptoir.billing.receipts import Part, Payment, PaymentState
+from comptoir.desk.receipt_memory import Dunned, DunningPolicy
+from comptoir.store.nested import Nested
+from comptoir.store.schema import Mapped, _id, _int, _ms, _text, _word, metadata
+
+payment = Table(
+    "payment",
+    metadata,
+    _id(),
+    _text("entity_id"),
+    _text("entry_id"),
+    _text("statement"),
+    _ms("value_at_ms"),
+    _ms("booked_at_ms"),
+    _ms("micros"),
+    _text("currency"),
+    _text("reference"),
+    _text("payer"),
+    _text("tenant_id", null=True),
+    _word("state", PaymentState),
+    Column("parts", Nested(tuple[Part, ...]), nullable=False),
+    _ms("left_micros"),
+    _ms("refunded_micros"),
+    _ms("topped_up_micros"),
+    _text("about"),
+    UniqueConstraint("entity_id", "entry_id"),
+    CheckConstraint("left_micros >= 0", name="payment_left_not_negative"),
+    Index("payment_by_booking", "booked_at_ms", "id"),
+    Index("payment_by_left", "left_micros"),
+)
+dispute = Table(
+    "dispute",
+    metadata,
+    _id(),
+    _text("invoice_id"),
+    _text("tenant_id"),
+    _int("line"),
+    _ms("micros"),
+    _ms("gross_micros"),
+    _text("reason"),
+    _text("opened_by"),
+    _ms("opened_at_ms"),
+    _word("state", DisputeState),
+    _text("resolved_by", null=True),
+    _ms("resolved_at_ms", null=True),
+    _text("resolution"),
+    CheckConstraint("micros > 0", name="dispute_positive"),
+    Index("dispute_by_opening", "opened_at_ms", "id"),
+    Index("dispute_by_state", "state"),
+)
+dunned = Table("dunned", metadata, _id("invoice_id"), _int("steps"), _ms("last_at_ms"))
+dunning_policy = Table(
+    "dunning_policy",
+    metadata,
+    _id(),
+    Column("steps", Nested(tuple[DunningStep, ...]), nullable=False),
+)
+
+RECEIPTS: dict[str, Mapped] = {
+    "payment": Mapped(payment, Payment, {}),
+    "dispute": Mapped(dispute, Dispute, {}),
+    "dunned": Mapped(dunned, Dunned, {}),
+    "dunning_policy": Mapped(dunning_policy, DunningPolicy, {}),
+}
