@@ -110,7 +110,7 @@ def encode_data(data: Mapping[str, Any], house: bool) -> dict[str, Any]:
         if not house and name in HOUSE_ONLY_DATA:
             continue
         key, convert = rule(name)
-        if value is not None and name.endswith("_micros"):
+        if value is not None and (name == "micros" or name.endswith("_micros")):
             value = money(int(value))
         elif value is not None and convert is not None:
             value = convert(value)
