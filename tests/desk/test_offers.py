@@ -113,11 +113,13 @@ def test_a_total_follows_rates_that_change_within_the_window(post: Book, acme: T
 
 
 def test_spot_says_its_notice_and_how_often_it_was_taken_back(post: Book, acme: Tenant) -> None:
-    post.lease(acme, SPOT, 64, KIND, notice_s=60)
+    spot = post.lease(acme, SPOT, 64, KIND, notice_s=60)
     post.turn()
     post.lease(acme, RESERVED, 64, KIND, ends_at_ms=START_MS + HOUR_MS)
     post.pass_s(1_000)
     post.pass_s(60)
+    assert SPOT not in {o.lease_class for o in ask(post, acme, 8).offers}  # it waits again, ahead
+    post.desk.call("cancel_lease", LeaseRef(spot.id), post.operator)
     offer = next(o for o in ask(post, acme, 8).offers if o.lease_class is SPOT)
     assert (offer.reclaimable, offer.notice_s, offer.reclaims_30d) == (True, 30, 1)
     post.clock.instant_ms += 31 * 24 * HOUR_MS

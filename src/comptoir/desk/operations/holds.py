@@ -2,11 +2,12 @@
 
 A hold is a lease in the state `held` with its pinned promise. A firm one blocks others as any
 promise does; a soft one gives way to a firm request (`placing.py`), and its holder is told.
-No hold makes anybody who runs give way before its own time is over. Expiry cancels it in the
-turn.
+No hold makes anybody who runs give way before its own time is over, and none takes what is kept
+for who waits ahead of it (`ahead.py`). Expiry cancels it in the turn.
 """
 
 from comptoir.desk.credit import take_hold
+from comptoir.desk.operations.ahead import Ahead, behind_those_ahead, no_place
 from comptoir.desk.operations.looking import Look
 from comptoir.desk.operations.placing import place
 from comptoir.desk.operations.request_lease import judge_request
@@ -31,7 +32,7 @@ def hold_capacity(tx: Transaction, request: Hold) -> Lease:
     Raises:
         Invalid: as `request_lease`, or `hold_without_end`.
         Refused: as `request_lease`, `too_many_holds`, or `hold_not_free`: not to be had in
-            that window.
+            that window, with how many wait first, and when it could be.
     """
     seconds = check_count("hold_s", request.hold_s, 1, MOST_HOLD_S[request.firm])
     lease = judge_request(tx, request.wanted)
@@ -46,15 +47,10 @@ def hold_capacity(tx: Transaction, request: Hold) -> Lease:
     take_hold(tx, lease)
     tx.book.leases.put(lease)
     tx.emit_lease("lease.requested", lease, shape=lease.shape)
-    held = place(tx, lease, LeaseState.HELD, MOST_TRIES)
-    if held is None:
-        raise Refused(
-            "hold_not_free",
-            f"{lease.accelerators:,} x {lease.kind} in one {lease.shape} are not free from "
-            f"{format_instant(lease.start_ms)} on",
-            "look again: comptoir offers",
-            {"kind": lease.kind, "accelerators": lease.accelerators},
-        )
+    with behind_those_ahead(tx, lease) as ahead:
+        held = place(tx, lease, LeaseState.HELD, MOST_TRIES)
+        if held is None:
+            raise _not_free(tx, lease, ahead)
     return held
 
 
@@ -112,6 +108,17 @@ def expire_holds(look: Look) -> None:
             continue
         done += 1
         drop_promise(tx, lease, LeaseState.CANCELLED, Reason.HOLD_EXPIRED)
+
+
+def _not_free(tx: Transaction, lease: Lease, ahead: Ahead) -> Refused:
+    said, facts = no_place(tx, lease, ahead)
+    return Refused(
+        "hold_not_free",
+        f"{lease.accelerators:,} x {lease.kind} in one {lease.shape} are not free from "
+        f"{format_instant(lease.start_ms)} on{said}",
+        "look again: comptoir offers",
+        {"kind": lease.kind, "accelerators": lease.accelerators, **facts},
+    )
 
 
 def _refuse_not_held(lease: Lease) -> None:

@@ -1,11 +1,13 @@
 """Offers: when, where and at what price capacity could be had, for each class that is open.
 
-A look and no promise: nothing is written. `holds.py` keeps an offer, by its own words.
+A look and no promise: nothing is written. `holds.py` keeps an offer, by its own words: so what is
+kept for who waits ahead (`ahead.py`) is not offered.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from comptoir.desk.operations.ahead import behind_those_ahead
 from comptoir.desk.operations.placing import chosen_way, feasible_plans
 from comptoir.desk.operations.request_lease import judge_request
 from comptoir.desk.operations.wishes import is_narrower
@@ -110,7 +112,8 @@ def list_offers(tx: Transaction, request: AskOffers) -> Offers:
         for choice in lease.choices:
             way = chosen_way(lease, choice)
             try:
-                found = _offers(tx, way)
+                with behind_those_ahead(tx, way):
+                    found = _offers(tx, way)
             except Refused as no:
                 refused.append((_not_offered(lease_class, choice.kind, no), no))
                 continue

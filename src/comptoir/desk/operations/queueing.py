@@ -1,7 +1,8 @@
 """The queue tried: the desk's side of `placement/queue.py`, bounded a turn.
 
 While capacity is as it was when all were tried, only what is new is tried, behind what is kept
-for the first of its kind. The same question is not asked twice in vain.
+for the first of its kind. The same question is not asked twice in vain. `ahead.py` asks who comes
+first on behalf of what does not wait.
 """
 
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from comptoir.desk.transaction import Transaction
 from comptoir.leases.allocation import Allocation
 from comptoir.leases.grounds import Denied
 from comptoir.leases.lease import Lease, LeaseState, Reason, request_of
-from comptoir.placement.queue import QueueKey, Shadow, shadow_of
+from comptoir.placement.queue import QueueKey, Shadow, queue_key, shadow_of
 from comptoir.placement.windows import passing_rows
 from comptoir.units.errors import Refused
 from comptoir.units.ids import AllocationId, LeaseId
@@ -100,7 +101,7 @@ def _try_line(going: _Pass, kind: str, resumed: QueueKey | None) -> bool:
                 shadowed = True
                 going.plans += PLANS_OF_A_SHADOW * _weight(tx, kind)
                 book.shadows[kind] = shadow
-                kept = _as_allocations(tx, lease, shadow)
+                kept = kept_for(tx, lease, shadow)
                 book.snapshot.keep(kept)
                 if tried or going.only is not None:
                     after = key if resumed is None else max(key, resumed)
@@ -145,11 +146,25 @@ def _shadow(tx: Transaction, lease: Lease) -> Shadow | None:
     return shadow_of(tx.book.snapshot, request, tx.now_ms, aged, latest_ms)
 
 
-def _as_allocations(tx: Transaction, lease: Lease, shadow: Shadow) -> list[Allocation]:
+def first_ahead(tx: Transaction, lease: Lease) -> tuple[Lease, Shadow] | None:
+    """The first ahead of a lease, of its kind, that accelerators are kept for; and which."""
+    walk, mine = tx.book.waiting.walk(lease.kind), queue_key(lease)
+    while (place := walk.next()) is not None and place[0] < mine:
+        other = tx.book.leases[place[1]]
+        if _in_vain(other, tx.now_ms):
+            walk.passed()
+        elif (shadow := _shadow(tx, other)) is not None:
+            return other, shadow
+        else:
+            walk.in_vain()
+    return None
+
+
+def kept_for(tx: Transaction, lease: Lease, shadow: Shadow) -> list[Allocation]:
     """What is kept, as the snapshot takes it; it is never written."""
     return [
         Allocation(
-            AllocationId(f"kept-{number}"), lease.id, lease.tenant_id, kept.node_id,
+            AllocationId(f"kept-{lease.kind}-{number}"), lease.id, lease.tenant_id, kept.node_id,
             tx.book.nodes[kept.node_id].inbound_lease_id, kept.accelerators,
             kept.window.start_ms, kept.window.end_ms,
         )

@@ -1,10 +1,14 @@
 """Recurring requests: one bounded lease for every window, all promised or none.
 
-Each occurrence is a lease like any other; they share a `series`. What the zone's clock does on
+Each occurrence is a lease like any other; they share a `series`. None takes what is kept for who
+waits ahead of it (`ahead.py`). What the zone's clock does on
 the nights on which it changes is the recurrence's own business (`units/recurrence.py`).
 """
 
+from contextlib import ExitStack
+
 from comptoir.desk.credit import take_hold
+from comptoir.desk.operations.ahead import Ahead, behind_those_ahead, waits_first
 from comptoir.desk.operations.placing import place
 from comptoir.desk.operations.request_lease import judge_request
 from comptoir.desk.operations.taking_back import drop_promise
@@ -36,16 +40,20 @@ def request_series(tx: Transaction, request: RequestSeries) -> SeriesMade:
     windows = _windows(tx, request)
     series = SeriesId(tx.new_id("se"))
     made: list[Lease] = []
-    for window in windows:
-        each = replace(request.each, starts_at_ms=window.start_ms, ends_at_ms=window.end_ms)
-        lease = replace(judge_request(tx, each), series=series)
-        take_hold(tx, lease)
-        tx.book.leases.put(lease)
-        tx.emit_lease("lease.requested", lease, shape=lease.shape, series=series)
-        promised = place(tx, lease)
-        if promised is None:
-            raise _not_free(request.each, window, len(made), len(windows))
-        made.append(promised)
+    with ExitStack() as stack:
+        ahead = Ahead()
+        for window in windows:
+            each = replace(request.each, starts_at_ms=window.start_ms, ends_at_ms=window.end_ms)
+            lease = replace(judge_request(tx, each), series=series)
+            if not made:
+                ahead = stack.enter_context(behind_those_ahead(tx, lease))
+            take_hold(tx, lease)
+            tx.book.leases.put(lease)
+            tx.emit_lease("lease.requested", lease, shape=lease.shape, series=series)
+            promised = place(tx, lease)
+            if promised is None:
+                raise _not_free(request.each, window, len(made), len(windows), ahead)
+            made.append(promised)
     return SeriesMade(series, tuple(made))
 
 
@@ -101,12 +109,18 @@ def _windows(tx: Transaction, request: RequestSeries) -> list[Window]:
     return windows
 
 
-def _not_free(each: RequestLease, window: Window, fit: int, of: int) -> Refused:
+def _not_free(each: RequestLease, window: Window, fit: int, of: int, ahead: Ahead) -> Refused:
     end = "" if window.end_ms is None else f" to {format_instant(window.end_ms)}"
     return Refused(
         "series_not_free",
         f"{each.accelerators:,} x {each.kind} are not to be had from "
-        f"{format_instant(window.start_ms)}{end}; {fit} of {of} windows before it are free",
+        f"{format_instant(window.start_ms)}{end}; {fit} of {of} windows before it are free"
+        f"{waits_first(ahead)}",
         "ask for fewer, for another time of day, or up to an earlier instant",
-        {"starts_at": format_instant(window.start_ms), "free_before": fit, "windows": of},
+        {
+            "starts_at": format_instant(window.start_ms),
+            "free_before": fit,
+            "windows": of,
+            "ahead": ahead.count,
+        },
     )
