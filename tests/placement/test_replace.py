@@ -194,3 +194,24 @@ def test_the_check_finds_each_unsound_replacement(
     wrong = PlannedAllocation(rack.nodes[node].id, tuple(accelerators), None)
     with pytest.raises(InvariantBroken, match=says):
         check_replacements(rack.snapshot, loss, [wrong], NOW_MS)
+
+
+@pytest.mark.parametrize(
+    ("accelerators", "ends_at_ms", "says"),
+    [
+        ([0, 1, 2, 2], NOW_MS + 60_000, "twice"),
+        ([0, 1, 2], NOW_MS + 59_000, "ends at 1059000, promised 1060000"),
+    ],
+)
+def test_a_replacement_is_all_that_was_promised(
+    accelerators: list[int], ends_at_ms: int, says: str
+) -> None:
+    rack = rack_of([(0, 8, "free", 0), (0, 8, "free", 0)])
+    loss = loss_of(rack, Shape.RACK, [3], 0, spares=False)
+    request = replace(loss.request, window=Window(NOW_MS, NOW_MS + 60_000))
+    bounded = replace(loss, request=request)
+    found = find_replacements(rack.snapshot, bounded, NOW_MS)
+    check_replacements(rack.snapshot, bounded, found, NOW_MS)
+    wrong = PlannedAllocation(rack.nodes[1].id, tuple(accelerators), ends_at_ms)
+    with pytest.raises(InvariantBroken, match=says):
+        check_replacements(rack.snapshot, bounded, [wrong], NOW_MS)

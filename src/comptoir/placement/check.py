@@ -25,6 +25,7 @@ def check_plan(snapshot: Snapshot, request: LeaseRequest, plan: Plan, now_ms: in
         InvariantBroken: naming the rule and the numbers.
     """
     _check_gang(snapshot, request, plan)
+    _check_promise(snapshot, request, plan, now_ms)
     check_supply(snapshot, plan)
     check_conditions(snapshot, request, plan)
     _check_victims(snapshot, request, plan, now_ms)
@@ -32,6 +33,8 @@ def check_plan(snapshot: Snapshot, request: LeaseRequest, plan: Plan, now_ms: in
 
 
 def _check_gang(snapshot: Snapshot, request: LeaseRequest, plan: Plan) -> None:
+    if plan.lease_id != request.lease_id:
+        broken(f"plan of {plan.lease_id} where {request.lease_id} asked")
     slots = [(p.node_id, index) for p in plan.allocations for index in p.accelerators]
     if len(slots) != len(set(slots)):
         broken(f"plan of {plan.lease_id} names a slot twice")
@@ -40,6 +43,9 @@ def _check_gang(snapshot: Snapshot, request: LeaseRequest, plan: Plan) -> None:
             f"plan of {plan.lease_id} has {len(slots)} accelerators, asked {request.accelerators}"
         )
     invariant(plan.starts_at_ms >= request.window.start_ms, "plan starts before it was asked to")
+    nodes = {part.node_id for part in plan.allocations if part.accelerators}
+    if len(nodes) != len(plan.allocations):
+        broken(f"plan of {plan.lease_id} names a node twice, or for nothing")
     places = set()
     depth = _LEVELS[request.shape._value_]
     for part in plan.allocations:
@@ -65,6 +71,44 @@ def _check_node(
         broken(f"promised into the planned work on {node.id}")
     if [index for index in part.accelerators if not 0 <= index < node.accelerators]:
         broken(f"plan of {request.lease_id} names accelerators that {node.id} does not have")
+
+
+def _check_promise(snapshot: Snapshot, request: LeaseRequest, plan: Plan, now_ms: int) -> None:
+    """The whole gang from now or later on, up to the end that was asked for."""
+    if plan.starts_at_ms < now_ms:
+        broken(f"plan of {plan.lease_id} starts {now_ms - plan.starts_at_ms} ms ago")
+    ends = {part.ends_at_ms for part in plan.allocations}
+    if len(ends) != 1:
+        broken(f"parts of {plan.lease_id} end at {len(ends)} instants")
+    end, asked = ends.pop(), request.window.end_ms
+    if plan.fills_gap:
+        _check_gap(request, plan, end)
+    elif asked is not None and end != asked:
+        broken(f"plan of {plan.lease_id} ends at {end}, asked {asked}")
+    elif asked is None and end is not None and not _ends_there(snapshot, request, plan, end):
+        broken(f"plan of {plan.lease_id} ends at {end} and nothing else does")
+
+
+def _check_gap(request: LeaseRequest, plan: Plan, end: int | None) -> None:
+    least = request.least_gap_ms
+    spot = request.lease_class._value_ == "spot" and request.window.end_ms is None
+    if not spot or least is None or end is None:
+        broken(f"{request.lease_id} may fill no gap")
+    elif end - plan.starts_at_ms < least:
+        broken(f"{request.lease_id} would get {end - plan.starts_at_ms} of at least {least} ms")
+
+
+def _ends_there(snapshot: Snapshot, request: LeaseRequest, plan: Plan, end: int) -> bool:
+    """Whether the supply of some part ends at an instant: itself, its sale, or by planned work."""
+    for part in plan.allocations:
+        node = snapshot.nodes[part.node_id]
+        inbound = snapshot.inbound[node.inbound_lease_id]
+        if end in (inbound.ends_at_ms, node.maintenance_from_ms):
+            return True
+        sales = inbound.selling_windows if request.lease_class._value_ != "internal" else ()
+        if sales and not any(recurring.holding(end) for recurring in sales):
+            return True
+    return False
 
 
 def check_supply(snapshot: Snapshot, plan: Plan) -> None:
@@ -113,11 +157,17 @@ def _check_victims(snapshot: Snapshot, request: LeaseRequest, plan: Plan, now_ms
         lease = snapshot.leases[reclaim.lease_id]
         entitled = request.lease_class.value == "internal" and not request.borrowed
         spot = lease.lease_class.value == "spot"
+        gives_way = {
+            "spot": True,
+            "internal": lease.borrowed,
+            "on_demand": lease.lent,
+            "reserved": lease.recall,
+        }
         invariant(
             request.lease_class.value != "spot" and (spot or entitled),
             f"{lease.id} does not give way to {request.lease_id}",
         )
-        invariant(spot or lease.lent or lease.borrowed or lease.recall, f"{lease.id} is guaranteed")
+        invariant(gives_way[lease.lease_class.value], f"{lease.id} is guaranteed")
         invariant(lease.state is LeaseState.ACTIVE, f"{lease.id} is {lease.state}, not active")
         invariant(
             reclaim.until_ms - now_ms >= lease.notice_s * 1000,
@@ -136,6 +186,7 @@ def check_nobody_displaced(
 ) -> None:
     """Nobody else stands there meanwhile, and no second tenant on a node of one."""
     until = {reclaim.lease_id: reclaim.until_ms for reclaim in plan.reclaims}
+    spared = set(until)
     for part in plan.allocations:
         node = snapshot.nodes[part.node_id]
         wanted = set(part.accelerators)
@@ -146,11 +197,12 @@ def check_nobody_displaced(
             if not stranger and not wanted & set(other.accelerators):
                 continue
             end = _ENDLESS if other.ends_at_ms is None else other.ends_at_ms
-            if other.lease_id in until:
-                end = min(end, until[other.lease_id])
-            elif other.delivered_from_ms is not None:
+            if other.delivered_from_ms is not None:
                 end = max(end, now_ms + 1)
             if end <= plan.starts_at_ms or other.starts_at_ms >= my_end:
+                continue
+            if until.get(other.lease_id, _ENDLESS) <= plan.starts_at_ms:
+                spared.discard(other.lease_id)
                 continue
             if stranger:
                 broken(
@@ -158,3 +210,5 @@ def check_nobody_displaced(
                     f"and {plan.lease_id}"
                 )
             broken(f"{node.id}: {other.lease_id} stands where {plan.lease_id} would")
+    if spared:
+        broken(f"{', '.join(sorted(spared))} would be reclaimed and stands in nobody's way")

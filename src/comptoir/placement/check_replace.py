@@ -58,6 +58,15 @@ def _check_node(snapshot: Snapshot, loss: Loss, new: PlannedAllocation) -> None:
     invariant(node.state is NodeState.IN_SERVICE, f"{node.id} is {node.state}")
     invariant(not node.spare or node.id in loss.spares, f"{node.id} is a spare of others")
     invariant(
+        len(new.accelerators) == len(set(new.accelerators)),
+        f"a replacement names an accelerator of {node.id} twice",
+    )
+    asked = loss.request.window.end_ms
+    invariant(
+        asked is None or new.ends_at_ms == asked,
+        f"a replacement on {node.id} ends at {new.ends_at_ms}, promised {asked}",
+    )
+    invariant(
         all(0 <= index < node.accelerators for index in new.accelerators),
         f"a replacement names accelerators that {node.id} does not have",
     )

@@ -30,6 +30,7 @@ from comptoir.placement.reclaim import (
     cheapest_cover,
     free_without,
     lost_accelerator_ms,
+    spared,
 )
 from comptoir.placement.snapshot import Snapshot, promised_until
 from comptoir.units.errors import Refused, invariant
@@ -214,6 +215,8 @@ def plan_reclaim(
         return None
     cover, second = found
     window = Window(cover.start_ms, request.window.end_ms)
+    parts = _freed(snapshot, request, cover, window, now_ms)
+    cover = spared(snapshot, request, cover, parts, window, now_ms)
     why = f"no {request.accelerators:,} free: the cheapest reclaimable leases give way"
     if reach > 1:
         why = f"{why}; {EARLIER[reach - 1]} alone would not free enough"
@@ -224,7 +227,7 @@ def plan_reclaim(
     return Plan(
         request.lease_id,
         cover.start_ms,
-        _promised(request, window, _freed(snapshot, request, cover, window, now_ms)),
+        _promised(request, window, parts),
         tuple(_reclaim(snapshot, cover, victim, now_ms) for victim in cover.victims),
         why,
     )

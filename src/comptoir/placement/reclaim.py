@@ -414,3 +414,29 @@ def free_without(
             return []
         taken |= mask_of(other.accelerators)
     return [index for index in range(node.accelerators) if not taken >> index & 1]
+
+
+def spared(
+    snapshot: Snapshot,
+    request: LeaseRequest,
+    cover: Cover,
+    parts: Iterable[tuple[Pool, NodeId, list[int]]],
+    window: Window,
+    now_ms: int,
+) -> Cover:
+    """The cover without victims that are in nobody's way: past its bounds it may have some."""
+    used = {node_id: (pool.shared, mask_of(indexes)) for pool, node_id, indexes in parts}
+
+    def in_the_way(victim: LeaseId) -> bool:
+        return any(
+            (not shared and other.tenant_id != request.tenant_id)
+            or mask_of(other.accelerators) & mask
+            for other in snapshot.allocations_of[victim].values()
+            if other.fenced_at_ms is None and standing_window(other, now_ms).overlaps(window)
+            for shared, mask in [used.get(other.node_id, (True, 0))]
+        )
+
+    victims = tuple(victim for victim in cover.victims if in_the_way(victim))
+    if len(victims) == len(cover.victims):
+        return cover
+    return replace(cover, victims=victims, cost=sum(cover.costs[victim] for victim in victims))
