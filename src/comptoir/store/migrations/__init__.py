@@ -19,6 +19,7 @@ REVISIONS = (
     "0014",
     "0010",
     "0015",
+    "0016",
 )
 """Oldest first. Kept here so that a start need not load Alembic to know them."""
 

@@ -1,14 +1,14 @@
 """Receipts: payments with what they pay, disputes, and how often invoices were asked for again.
 
-Revision: 0015
-Revises: 0010
+Revision: 0016
+Revises: 0015
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0015"
-down_revision = "0010"
+revision = "0016"
+down_revision = "0015"
 branch_labels = None
 depends_on = None
 
