@@ -12,9 +12,10 @@ from comptoir.sales.contracts import (
     end_of,
 )
 from comptoir.sales.credit_blocks import CreditBlock, CreditSource, withdraw
+from comptoir.sales.tranches import ActType, ContractAct
 from comptoir.tenants.permissions import not_found, require_tenant
 from comptoir.units.errors import Invalid
-from comptoir.units.ids import ContractId, CreditBlockId, LegalEntityId, TenantId
+from comptoir.units.ids import ContractActId, ContractId, CreditBlockId, LegalEntityId, TenantId
 
 NO_TENANT = TenantId("")
 """Whose the credit blocks of a bought contract are: the house's own, and no tenant's."""
@@ -103,3 +104,30 @@ def grant_credit(tx: Transaction, contract: Contract) -> list[CreditBlock]:
         )  # fmt: skip
         made.append(tx.book.contracts.credit_blocks.put(block))
     return made
+
+
+def note_act(
+    tx: Transaction,
+    contract: Contract,
+    type_: ActType,
+    subject: str,
+    effective_at_ms: int,
+    note: str,
+) -> ContractAct:
+    """Keep an act, and tell both sides of it."""
+    act = ContractAct(
+        ContractActId(tx.new_id("ca")), contract.id, type_, subject, effective_at_ms, tx.now_ms,
+        tx.actor.user_id, note,
+    )  # fmt: skip
+    tx.book.contracts.acts.put(act)
+    tx.emit(
+        "contract.acted",
+        contract.id,
+        contract.tenant_id,
+        number=contract.number,
+        act=type_,
+        about=subject,
+        effective_at_ms=effective_at_ms,
+        note=note,
+    )
+    return act

@@ -8,6 +8,7 @@ from typing import Any
 
 from comptoir.leases.breaches import BreachCause
 from comptoir.leases.lease import LeaseClass
+from comptoir.leases.policy import MOST_NOTICE_S
 from comptoir.leases.term import LeaseTerm
 from comptoir.sales import contract_fields as own
 from comptoir.sales.commitments import (
@@ -152,7 +153,7 @@ def recall_clause(root: Table, direction: Direction) -> RecallClause | None:
     if table is None:
         return None
     clause = RecallClause(
-        table.take("notice", fields.duration(366 * 86_400)),
+        table.take("notice", fields.duration(MOST_NOTICE_S[LeaseClass.RESERVED])),
         table.take("fee", own.share(MOST_FACTOR), 0),
         table.take("times_a_year", fields.whole(0, 1_000)),
     )

@@ -5,6 +5,7 @@ from comptoir.desk.entities import entity_of
 from comptoir.desk.operations.grounds import refuse_entitled, would_borrow
 from comptoir.desk.operations.placing import chosen_way, no_way, place
 from comptoir.desk.operations.quota import judge_quota
+from comptoir.desk.operations.recalling import recall_clause
 from comptoir.desk.operations.wishes import wished_choices, wished_window
 from comptoir.desk.requests import RequestLease
 from comptoir.desk.terms import price_of, terms_at
@@ -79,6 +80,7 @@ def _judge_words(tx: Transaction, request: RequestLease, tenant: Tenant) -> Leas
     shortest = window
     if wish.duration_s is not None:
         shortest = Window(window.start_ms, window.start_ms + wish.duration_s * MS_PER_S)
+    recall, notice_s = _recallable(tx, request, tenant, shortest)
     return Lease(
         id=LeaseId(tx.new_id("ls")),
         tenant_id=tenant.id,
@@ -90,13 +92,13 @@ def _judge_words(tx: Transaction, request: RequestLease, tenant: Tenant) -> Leas
         shape=request.shape,
         starts_at_ms=window.start_ms,
         ends_at_ms=window.end_ms,
-        notice_s=_notice_s(tx, request, shortest),
+        notice_s=notice_s,
         on_reclaim=request.on_reclaim,
         requested_at_ms=tx.now_ms,
         state=LeaseState.WAITING,
         state_since_ms=tx.now_ms,
         residency=check_residency("residency", request.residency),
-        recall=_recall(tx, request),
+        recall=recall,
         minimum_runtime_s=tx.book.policy(request.lease_class).minimum_runtime_s,
         latest_start_ms=wish.latest_start_ms,
         duration_s=wish.duration_s,
@@ -105,6 +107,19 @@ def _judge_words(tx: Transaction, request: RequestLease, tenant: Tenant) -> Leas
         project=check_slug("project", request.project) if request.project else "",
         term=term_of(None if shortest.end_ms is None else shortest.end_ms - shortest.start_ms),
     )
+
+
+def _recallable(
+    tx: Transaction, request: RequestLease, tenant: Tenant, window: Window
+) -> tuple[bool, int]:
+    """Whether a lease may be recalled, as is asked or as its contract says; and its notice."""
+    asked, notice_s = _recall(tx, request), _notice_s(tx, request, window)
+    clause = recall_clause(tx, tenant.id, request.lease_class)
+    if clause is None or window.end_ms is None:
+        return asked, notice_s
+    if clause.notice_s * MS_PER_S >= window.end_ms - window.start_ms:
+        return asked, notice_s  # its notice would leave nothing of it
+    return True, max(notice_s, clause.notice_s)
 
 
 def _recall(tx: Transaction, request: RequestLease) -> bool:

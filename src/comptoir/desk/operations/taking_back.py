@@ -12,6 +12,7 @@ from comptoir.desk.metered import meter_allocation, meter_attempt
 from comptoir.desk.operations.breaking import bound_breaches, close_breaches
 from comptoir.desk.operations.gating import gate_between_tenants
 from comptoir.desk.operations.lost import lose_allocation
+from comptoir.desk.operations.recalling import note_recall
 from comptoir.desk.topping_up import top_up_lease
 from comptoir.desk.transaction import Transaction
 from comptoir.fleet.states import NodeState
@@ -193,6 +194,8 @@ def fence(tx: Transaction, lease: Lease) -> Lease:
     close_breaches(tx, moved, tx.now_ms)
     if lease.reason is Reason.STRONGER_REQUEST:
         _count_reclaim(tx, lease)
+        if lease.recall:
+            note_recall(tx, lease)
     if not back:
         let_go(tx, lease.id)
         _cancel_queued_jobs(tx, moved)

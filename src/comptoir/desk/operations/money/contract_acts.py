@@ -6,7 +6,7 @@ agreement does not allow yet, or no more, is refused with the dates.
 """
 
 from comptoir.desk.contract_requests import ContractDeed
-from comptoir.desk.contracts import contract_named, grant_credit
+from comptoir.desk.contracts import contract_named, grant_credit, note_act
 from comptoir.desk.transaction import Transaction
 from comptoir.sales.contracts import Contract, ContractVersion, Direction
 from comptoir.sales.tranches import (
@@ -19,7 +19,6 @@ from comptoir.sales.tranches import (
     standing,
 )
 from comptoir.units.errors import Conflict, Forbidden, Invalid
-from comptoir.units.ids import ContractActId
 from comptoir.units.text import check_text
 from comptoir.units.time import MS_PER_S, check_instant, format_instant
 
@@ -66,33 +65,6 @@ def act_on_contract(tx: Transaction, request: ContractDeed) -> ContractAct:
     )  # fmt: skip
     if request.act in (ActType.ACCEPT, ActType.CANCEL, ActType.EXIT):
         grant_credit(tx, contract)
-    return act
-
-
-def note_act(
-    tx: Transaction,
-    contract: Contract,
-    type_: ActType,
-    subject: str,
-    effective_at_ms: int,
-    note: str,
-) -> ContractAct:
-    """Keep an act, and tell both sides of it."""
-    act = ContractAct(
-        ContractActId(tx.new_id("ca")), contract.id, type_, subject, effective_at_ms, tx.now_ms,
-        tx.actor.user_id, note,
-    )  # fmt: skip
-    tx.book.contracts.acts.put(act)
-    tx.emit(
-        "contract.acted",
-        contract.id,
-        contract.tenant_id,
-        number=contract.number,
-        act=type_,
-        about=subject,
-        effective_at_ms=effective_at_ms,
-        note=note,
-    )
     return act
 
 
