@@ -133,7 +133,8 @@ def _branch(
     if len(names) == 1:
         return [found], [found]
     below, inmost = _branch(found["places"], names[1:])
-    return [{**found, "kinds": inmost[0]["kinds"], "places": below}], inmost
+    counts = {"nodes": inmost[0]["nodes"], "kinds": inmost[0]["kinds"]}
+    return [{**found, **counts, "places": below}], inmost
 
 
 def _fact(value: Any, unit: int, suffix: str) -> str:

@@ -222,7 +222,7 @@ def breaches(cli: Session, lease_id: str | None, tenant: str | None, open_only: 
     from comptoir.cli.output import Column, count, instant, text, use
 
     columns = [
-        *([] if lease_id else [text("tenant"), text("lease", "lease_id")]),
+        *([] if lease_id else [text("lease", "lease_id"), text("tenant")]),
         text("node", "node_id"),
         Column("cause", lambda row: str(row["cause"]).replace("_", " ")),
         count("acc", "accelerators"),
