@@ -61,6 +61,17 @@ def test_thresholds_are_told_as_use_is_booked(book: Book, teams: Teams) -> None:
     assert teams.spent(budget) == 120
 
 
+def test_all_that_one_event_books_is_counted(book: Book, teams: Teams) -> None:
+    change_ms = book.clock.instant_ms + HOUR_MS
+    price = {"price_nanos": 20 * 10**9, "effective_from_ms": change_ms}
+    book.price(LeaseClass.INTERNAL, **price)
+    budget = teams.budget("1000.00")
+    teams.lease(1, hours=2)
+    book.turn()
+    book.pass_s(2 * 3_600)  # one event: an hour at 10, an hour at 20
+    assert teams.spent(budget) == 30
+
+
 def test_a_budget_that_only_warns_stops_nothing(book: Book, teams: Teams) -> None:
     teams.budget("1.00", when_spent=WhenSpent.WARN)
     assert teams.lease(8, hours=5).state is LeaseState.SCHEDULED

@@ -221,8 +221,8 @@ def after_usage(tx: Transaction, event: UsageEvent, postings: Sequence[ledger.Po
         credit.holds.put(hold.used(event.accelerator_ms))
     if credit.budgets_of.count(event.tenant_id):
         account = ledger.unbilled(event.tenant_id)
-        booked = {p.unit: p.amount for p in postings if p.account == account}
-        count_spending(tx, event, booked)
+        mine = [posting for posting in postings if posting.account == account]
+        count_spending(tx, event, ledger.sums_by_unit(mine))
 
 
 def tell_if_low(tx: Transaction, tenant_id: TenantId) -> None:

@@ -4,8 +4,8 @@ It shares no code with what it audits: no metering, no pricing, no placement, no
 SQL, integers and its own tables of what is allowed. Each broken rule is one sentence.
 `audit_space` holds accelerators and states, `audit_windows` what was promised when,
 `audit_money` usage to invoices, `audit_contracts` what is agreed, drawn and bought,
-`audit_notices` what arrived where it was to be sent,
-`audit_memory` the desk's memory against its store.
+`audit_credit` what is held and who is told, `audit_notices` what arrived where it was to be
+sent, `audit_memory` the desk's memory against its store.
 """
 
 import json
@@ -18,6 +18,7 @@ from itertools import pairwise
 from comptoir.desk.desk import Desk
 from comptoir.desk.engine_port import StopNotice
 from comptoir.simulation.audit_contracts import contract_problems
+from comptoir.simulation.audit_credit import credit_problems
 from comptoir.simulation.audit_entitled import entitled_problems
 from comptoir.simulation.audit_failures import failure_problems
 from comptoir.simulation.audit_memory import memory_problems
@@ -64,6 +65,7 @@ def audit(place: BookPlace, desk: Desk, facts: Facts) -> list[str]:
             *entitled_problems(rows),
             *money_problems(rows),
             *contract_problems(rows),
+            *credit_problems(rows),
             *_event_problems(rows),
             *_promise_problems(rows, facts),
             *_engine_problems(rows, facts),

@@ -45,6 +45,8 @@ def wanted(rng: random.Random, clock: VirtualClock, tenant: Tenant, name: str) -
             duration_s=seconds,
             latest_start_ms=latest if flexible else None,
         )
+    if rng.random() < 0.3:
+        request = replace(request, project=rng.choice(("llm", "vision")))
     if rng.random() < 0.2:
         request = replace(
             request,

@@ -45,6 +45,7 @@ from comptoir.pricing.tiers import Tier
 from comptoir.simulation.clock import VirtualClock
 from comptoir.simulation.closing import Closing
 from comptoir.simulation.contracting import Contracting
+from comptoir.simulation.crediting import Crediting
 from comptoir.simulation.entitling import Entitling
 from comptoir.simulation.machines import Machines
 from comptoir.simulation.mishaps import Mishaps
@@ -113,6 +114,7 @@ class Workload:
             (self._shrink, 5), (self._grant, 1), (self._apply, 1),
             *Subscribers(rng, self._ask).makers(),
             *self.closing.makers(),
+            *Crediting(rng, clock, self._ask).makers(),
         )  # fmt: skip
 
     def batch(self, book: Memory, most: int) -> list[Asked]:
