@@ -25,10 +25,26 @@ from comptoir.units.ids import AccrualId, TenantId
 
 
 def charge_usage(tx: Transaction, event: UsageEvent) -> tuple[int, tuple[Posting, ...]]:
-    """Price and accrue a usage event: how much of it is billed, and the postings."""
+    """Price and accrue a usage event: how much of it is billed, and the postings.
+
+    Nearly all usage lies in a segment that is known and has one price: that way is short.
+    """
+    start, end = event.starts_at_ms, event.ends_at_ms
+    key = event.tenant_id, event.kind, event.lease_class, event.site, event.term
+    known = tx.book.money.segments.get(key)
+    if known is not None and known.starts_at_ms <= start and end <= known.ends_at_ms:
+        if known.priced is not None and known.priced.rate.measure is not event.measure:
+            return 0, ()
+        if known.priced is not None and not known.tiered:
+            (piece,) = price_amount(known, start, end, event.accelerator_ms, _no_use)
+            return event.accelerator_ms, _charge(tx, event, piece, ChargeRow.USAGE)
     used = partial(_used_before, tx, event.tenant_id)
     pieces = price_usage(event, partial(segment_of, tx.book), used)
     return _charge_all(tx, event, pieces, ChargeRow.USAGE)
+
+
+def _no_use(_: Segment) -> int:
+    return 0
 
 
 def charge_amount(

@@ -106,8 +106,8 @@ class MoneyBook:
             self.accruals, lambda a: a.tenant_id if a.invoice_id is None else None
         )
 
-        self.segments: dict[tuple[TenantId, Item], Segment] = {}
-        """Prices worked out before: `desk/terms.py`."""
+        self.segments: dict[tuple[str, ...], Segment] = {}
+        """Prices worked out before, by tenant and item: `desk/terms.py`."""
         self.rates.feed(self.forget_prices)
 
     def rates_of(self, card: RateCardId, item: Item) -> Iterable[Rate]:

@@ -48,7 +48,7 @@ def terms_at(tx: Transaction, tenant_id: TenantId, instant_ms: int) -> Terms:
 def segment_of(book: Memory, tenant_id: TenantId, item: Item, instant_ms: int) -> Segment:
     """The segment of a tenant's item that holds an instant."""
     kept = book.money.segments
-    key = tenant_id, item
+    key = tenant_id, item.kind, item.lease_class, item.site, item.term
     found = kept.get(key)
     if found is None or not found.starts_at_ms <= instant_ms < found.ends_at_ms:
         if len(kept) >= MOST_SEGMENTS:
