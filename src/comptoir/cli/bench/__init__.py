@@ -17,12 +17,13 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from comptoir.cli.bench import calendar, desk, http, jobs, placement, rating, start
+from comptoir.cli.bench import calendar, close, desk, http, jobs, placement, rating, start
 from comptoir.cli.bench.figures import Figure, Findings
 
 WIDTH_IN_A_FILE = 160
 MEASURES: dict[str, Callable[..., Findings]] = {
     "calendar": calendar.measure,
+    "close": close.measure,
     "desk": desk.measure,
     "http": http.measure,
     "jobs": jobs.measure,

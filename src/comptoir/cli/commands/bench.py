@@ -81,6 +81,29 @@ def calendar(cli: Session, nodes: int, reservations: int, json_file: Path | None
     return int(server_room(_ROOM).run_one("calendar", json_file, **sizes))
 
 
+@leaf(
+    "close",
+    "comptoir bench close --json close.json",
+    group=bench,
+    online=False,
+)
+@click.option(
+    "--tenants", type=click.IntRange(1, 10_000), default=1_000, show_default=True, help="Tenants."
+)
+@click.option(
+    "--charges",
+    type=click.IntRange(1_000, 10_000_000),
+    default=1_000_000,
+    show_default=True,
+    help="Charges of all of them.",
+)
+@JSON_FILE
+def close(cli: Session, tenants: int, charges: int, json_file: Path | None) -> int:
+    """A month of many tenants closed while leases are asked for, and the desk's longest pause."""
+    room = server_room(_ROOM)
+    return int(room.run_one("close", json_file, tenants=tenants, charges=charges))
+
+
 @leaf("http", "comptoir bench http --json http.json", group=bench, online=False)
 @JSON_FILE
 def http(cli: Session, json_file: Path | None) -> int:
