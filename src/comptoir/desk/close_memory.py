@@ -5,6 +5,7 @@ that is settled are evicted after the commit that made them so. The names of the
 of the store.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 from comptoir.billing.accruals import Accrual
@@ -14,6 +15,14 @@ from comptoir.billing.invoices import NumberSeries
 from comptoir.billing.periods import Period, PeriodState
 from comptoir.desk.tables import Index, Journal, Shelves, Table
 from comptoir.units.ids import InvoiceId, LegalEntityId, PeriodId, TenantId
+
+
+@dataclass(frozen=True, slots=True)
+class BilledKey:
+    """An instalment or a shortfall that an invoice, or its draft, asks: none is asked twice."""
+
+    key: str
+    invoice_id: InvoiceId
 
 
 class ClosingBook:
@@ -28,7 +37,9 @@ class ClosingBook:
         self.number_series = Table[tuple[LegalEntityId, str], NumberSeries](
             "number_series", lambda r: (r.entity_id, r.name), journal
         )
+        self.billed_keys = Table[str, BilledKey]("billed_key", lambda r: r.key, journal)
         self.tables: tuple[Table[Any, Any], ...] = (
+            self.billed_keys,
             self.periods, self.drafts, self.statuses, self.number_series,
         )  # fmt: skip
         self.periods_of = Index[LegalEntityId, Period](self.periods, lambda p: p.entity_id)
@@ -41,6 +52,9 @@ class ClosingBook:
         )
         self.open_invoices = Index[TenantId, InvoiceStatus](
             self.statuses, lambda s: s.tenant_id if s.state is InvoiceState.FINALISED else None
+        )
+        self.foreign_invoices = Index[TenantId, InvoiceStatus](
+            self.statuses, lambda s: s.tenant_id if s.rate_nanos and not s.settled else None
         )
         self.unbilled = Shelves[TenantId, LineKey, Accrual](
             accruals, lambda a: a.tenant_id if a.invoice_id is None else None, line_key

@@ -14,11 +14,12 @@ from comptoir.billing.accruals import Accrual
 from comptoir.billing.invoice_status import InvoiceStatus
 from comptoir.desk.ports import Changes, CommitUnknown, Event, Loaded, StoredAnswer
 from comptoir.leases.allocation import Allocation
+from comptoir.leases.lease import LeaseClass
 from comptoir.metering.usage import UsageEvent
 from comptoir.sales.drawdown import Drawdown
 from comptoir.store.sql_store import SqlStore
 from comptoir.units.errors import Unavailable
-from comptoir.units.ids import InvoiceId, LeaseId, LegalEntityId
+from comptoir.units.ids import InvoiceId, LeaseId, LegalEntityId, RateId, TenantId
 
 LEAST_KILLS = 2
 _COMMITS_EXPECTED = 60
@@ -175,6 +176,12 @@ class FaultyStore:
     def find_payments(self, entity_id: LegalEntityId, entry_ids: Sequence[str]) -> Sequence[str]:
         """As the real one."""
         return self.real.find_payments(entity_id, entry_ids)
+
+    def find_spent(
+        self, tenant_id: TenantId, from_ms: int, until_ms: int
+    ) -> Sequence[tuple[str, LeaseClass, RateId, int]]:
+        """As the real one."""
+        return self.real.find_spent(tenant_id, from_ms, until_ms)
 
     def find_drawdowns(self, invoice_id: InvoiceId) -> Sequence[Drawdown]:
         """As the real one."""

@@ -17,6 +17,7 @@ from comptoir.billing.invoices import (
     TaxLine,
 )
 from comptoir.billing.periods import Period, PeriodState
+from comptoir.desk.close_memory import BilledKey
 from comptoir.store.nested import Nested
 from comptoir.store.schema import Mapped, _id, _int, _json, _ms, _text, _word, metadata
 
@@ -135,8 +136,10 @@ credit_note = Table(
     Index("credit_note_by_invoice", "invoice_id"),
 )
 number_series = Table("number_series", metadata, _id("entity_id"), _id("name"), _int("last"))
+billed_key = Table("billed_key", metadata, _id("key"), _text("invoice_id"))
 
 CLOSE: dict[str, Mapped] = {
+    "billed_key": Mapped(billed_key, BilledKey, {}),
     "period": Mapped(period, Period, {}),
     "invoice_draft": Mapped(invoice_draft, InvoiceDraft, {}),
     "invoice": Mapped(invoice, Invoice, {}),

@@ -87,6 +87,7 @@ accrual = Table(
     _word("row", ChargeRow),
     Index("accrual_by_invoice", "invoice_id", "invoice_line"),
     Index("accrual_by_lease", "lease_id"),
+    Index("accrual_by_tenant", "tenant_id", "service_month_ms"),
 )
 tier_use = Table(
     "tier_use",

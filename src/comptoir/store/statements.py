@@ -122,6 +122,20 @@ PAYMENTS = select(tables.payment.c.entry_id).where(
     tables.payment.c.entity_id == bindparam("entity_id"),
     tables.payment.c.entry_id.in_(bindparam("entries", expanding=True)),
 )
+SPENT = (
+    select(
+        tables.accrual.c.kind,
+        tables.accrual.c.lease_class,
+        tables.accrual.c.rate_id,
+        func.sum(tables.accrual.c.posted_micros),
+    )
+    .where(
+        tables.accrual.c.tenant_id == bindparam("tenant_id"),
+        tables.accrual.c.first_at_ms >= bindparam("from_ms"),
+        tables.accrual.c.first_at_ms < bindparam("until_ms"),
+    )
+    .group_by(tables.accrual.c.kind, tables.accrual.c.lease_class, tables.accrual.c.rate_id)
+)
 DRAWDOWNS = (
     select_rows("drawdown")
     .where(tables.drawdown.c.invoice_id == bindparam("invoice_id"))
@@ -213,6 +227,7 @@ def _live_bills() -> dict[str, Any]:
     """Drafts until they are final, invoices until nothing more is expected of them."""
     status = tables.invoice_status.c
     return {
+        "billed_key": None,
         "number_series": None,
         "period": None,
         "invoice_draft": tables.invoice_draft.c.state != DraftState.FINALISED,

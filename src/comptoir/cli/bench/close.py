@@ -77,11 +77,13 @@ def measure(tenants: int = TENANTS, charges: int = CHARGES) -> Findings:
         desk.store.close()  # type: ignore[attr-defined]
     waits = sorted(found.waits_ms)
     p50, p99 = percentile(waits, 500), percentile(waits, 990)
-    period = found.period
+    period, slices = found.period, sorted(found.slices_ms)
+    asked = f"p50 {percentile(slices, 500):.1f} ms, p99 {percentile(slices, 990):.1f} ms each"
     close = figure(
         f"a month of {tenants:,} tenants with {charges:,} charges closed", "s", [found.close_s],
         MOST_CLOSE_S, True,
-        f"{period.slices:,} slices, {period.accruals:,} accruals, {period.drafts:,} drafts",
+        f"{period.slices:,} slices, {asked}; {period.accruals:,} accruals, "
+        f"{period.drafts:,} drafts",
     )  # fmt: skip
     pause = figure(
         "the desk's longest pause meanwhile", "ms", [found.pause_ms], MOST_PAUSE_MS, True,
@@ -95,6 +97,8 @@ def measure(tenants: int = TENANTS, charges: int = CHARGES) -> Findings:
             "close_s": found.close_s,
             "longest_pause_ms": found.pause_ms,
             "request_p99_ms": p99,
+            "slice_p99_ms": percentile(slices, 990),
+            "longest_slice_ms": slices[-1],
             "quiet_pause_ms": found.quiet_ms,
         },
     )
@@ -108,6 +112,7 @@ class _Close:
         self._queue = DeskQueue(desk)
         self._over = threading.Event()
         self.waits_ms: list[float] = []
+        self.slices_ms: list[float] = []
         self.close_s = self.pause_ms = self.quiet_ms = self.final_s = 0.0
 
     def run(self) -> None:
@@ -140,7 +145,9 @@ class _Close:
         self._queue.stop()
 
     def _slice(self, piece: CloseSlice) -> None:
+        began = time.perf_counter()
         self._do("close_slice", piece)
+        self.slices_ms.append(1_000 * (time.perf_counter() - began))
 
     def _do(self, operation: str, request: object) -> object:
         return self._queue.call(Call(operation, request), timeout_s=120).unwrap()

@@ -5,6 +5,7 @@ One a file, as everywhere under `operations`; each has its line in `MONEY_OPERAT
 
 from comptoir.desk.operations.money import (
     admissions,
+    agreed_lines,
     budgets,
     close_period,
     contract_acts,
@@ -41,6 +42,7 @@ MONEY_OPERATIONS: tuple[Operation, ...] = (
     Operation("record_usage", Permission.USAGE_WRITE, record_usage.record_usage),
     Operation("close_period", Permission.PERIODS_CLOSE, close_period.close_period),
     Operation("close_slice", Permission.SYSTEM, close_period.close_slice),
+    Operation("draw_up_prepayments", Permission.INVOICES_WRITE, agreed_lines.draw_up_prepayments),
     Operation("finalise_invoice", Permission.INVOICES_WRITE, finalising.finalise_invoice),
     Operation("record_receipts", Permission.PAYMENTS_WRITE, receipts.record_receipts),
     Operation("allocate_payment", Permission.PAYMENTS_WRITE, receipts.allocate_payment),

@@ -20,6 +20,11 @@ from comptoir.billing.periods import (
 )
 from comptoir.desk.close_requests import ClosePeriod, CloseSlice
 from comptoir.desk.entities import entity_of
+from comptoir.desk.operations.money.agreed_lines import (
+    add_true_ups,
+    prepayment_drafts,
+    shortfalls,
+)
 from comptoir.desk.operations.money.drawing_credit import expire_credit
 from comptoir.desk.operations.money.drawing_up import (
     finish_drafts,
@@ -27,6 +32,7 @@ from comptoir.desk.operations.money.drawing_up import (
     put_into_drafts,
 )
 from comptoir.desk.operations.money.issue_invoice import move_mark
+from comptoir.desk.operations.money.revaluing import revalue
 from comptoir.desk.transaction import Transaction
 from comptoir.tenants.entities import LegalEntity
 from comptoir.tenants.parties import Tenant
@@ -119,8 +125,14 @@ def _close_tenant(tx: Transaction, period: Period, tenant: Tenant, work: _Work) 
     work.accruals += taken
     if taken == most:
         return False
+    if (metered or taken) and shortfalls(tx, tenant, end_ms):
+        return False  # what was spent is read from the store: first it has to be there
+    add_true_ups(tx, tenant, period.id, end_ms)
     drafts = finish_drafts(tx, tenant, period.id, counts_at_ms)
+    drafts += prepayment_drafts(tx, tenant, period.id, end_ms)
     expire_credit(tx, tenant, end_ms, counts_at_ms)
+    entity = tx.book.credit.entities[period.entity_id]
+    revalue(tx, entity, tenant, counts_at_ms, counts_at_ms)
     move_mark(tx, tenant, end_ms, closed=True)
     work.left -= 1 + FINISHING_COSTS * len(drafts)
     work.drafts += len(drafts)

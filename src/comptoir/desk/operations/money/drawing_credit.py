@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 from comptoir.billing.drafts import InvoiceDraft, a_line
 from comptoir.billing.invoices import InvoiceLine, LineType
+from comptoir.desk.contracts import newest_approved
 from comptoir.desk.transaction import Transaction
 from comptoir.ledger import entries as ledger
+from comptoir.sales.commitments import commitment_id, rolled_over
 from comptoir.sales.credit_blocks import CreditBlock, CreditSource, expire, expired_at
 from comptoir.sales.drawdown import Draw, Due, draw, record
 from comptoir.tenants.parties import Tenant
@@ -123,16 +125,31 @@ def expire_credit(tx: Transaction, tenant: Tenant, at_ms: int, effective_at_ms: 
     """What is left of blocks whose window is over is gone: paid and never used, it is income."""
     for block, left in expired_at(tx.book.contracts.credit_of.get(tenant.id), at_ms):
         tx.book.contracts.credit_blocks.put(expire(block))
+        kept = _roll_over(tx, block, at_ms)
         postings: tuple[ledger.Posting, ...] = ()
         source = source_of(block)
         if source == ledger.deferred_revenue(tenant.id):
             unit = ledger.currency(block.currency)
-            postings = ledger.transfer(source, ledger.BREAKAGE, unit, left)
+            postings = ledger.transfer(source, ledger.BREAKAGE, unit, left - kept)
         tx.post(
             f"breakage:{block.id}:{at_ms}", "breakage",
             f"{block.id} of {tenant.slug} expired", effective_at_ms, postings,
         )  # fmt: skip
         tx.emit(
-            "credit.expired", block.id, tenant.id, amount_micros=str(left), currency=block.currency,
-            source=block.source,
+            "credit.expired", block.id, tenant.id, amount_micros=str(left - kept),
+            currency=block.currency, source=block.source,
         )  # fmt: skip
+
+
+def _roll_over(tx: Transaction, block: CreditBlock, at_ms: int) -> int:
+    """What of an expiring block lives on in a new one, as its commitment says; micros."""
+    contract = None if block.contract_id is None else tx.book.contracts.contracts[block.contract_id]
+    if contract is None:
+        return 0
+    version = tx.book.contracts.in_force(contract, at_ms - 1) or newest_approved(tx.book, contract)
+    for commitment in version.body.commitments if version else ():
+        if commitment_id(contract.id, commitment.name) == block.commitment_id:
+            made = rolled_over(CreditBlockId(tx.new_id("cb")), block, commitment, tx.now_ms)
+            if made is not None:
+                return tx.book.contracts.credit_blocks.put(made).granted_micros
+    return 0

@@ -10,6 +10,7 @@ from comptoir.billing.invoices import PAYMENT_DAYS, Invoice, NumberSeries, settl
 from comptoir.billing.periods import year_at
 from comptoir.desk.close_requests import DraftRef
 from comptoir.desk.operations.money.drawing_up import parties_of, tax_of, taxes_on
+from comptoir.desk.operations.money.revaluing import rate_nanos_at
 from comptoir.desk.transaction import Transaction
 from comptoir.tenants.entities import LegalEntity, series_name
 from comptoir.tenants.parties import Tenant
@@ -62,7 +63,9 @@ def make_final(tx: Transaction, tenant: Tenant, draft: InvoiceDraft) -> Invoice:
     tx.book.closing.number_series.put(series)
     tx.book.closing.drafts.put(replace(draft, state=DraftState.FINALISED, lines=(), taxes=()))
     tx.append("invoice", invoice)
-    tx.book.closing.statuses.put(opened(invoice, 0))
+    tx.book.closing.statuses.put(
+        opened(invoice, rate_nanos_at(tx, entity, invoice.currency, tx.now_ms))
+    )
     tx.post(
         f"invoice:{invoice.id}", invoice.kind, invoice.number, tx.now_ms,
         settlement(invoice, draft.unbilled_micros),

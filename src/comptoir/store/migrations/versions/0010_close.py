@@ -35,6 +35,10 @@ def upgrade() -> None:
     _credit_notes()
     _invoices()
     _series()
+    op.create_table(
+        "billed_key", sa.Column("key", sa.String, primary_key=True), *_text("invoice_id")
+    )
+    op.create_index("accrual_by_tenant", "accrual", ["tenant_id", "service_month_ms"])
 
 
 def downgrade() -> None:
