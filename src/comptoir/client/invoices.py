@@ -66,6 +66,11 @@ class Invoices:
         found = self._transport.get(path_of("tenants", tenant, "invoice-preview"))
         return cast("Sequence[InvoiceDraft]", found["items"])
 
+    def prepay(self, tenant: str) -> Sequence[InvoiceDraft]:
+        """Draw up the instalments of commitments whose day has come."""
+        path = path_of("tenants", tenant, "prepayments")
+        return cast("Sequence[InvoiceDraft]", self._transport.write("POST", path, {})["items"])
+
     def statement(
         self, tenant: str, since: str | None = None, until: str | None = None
     ) -> Statements:

@@ -54,7 +54,13 @@ async def preview_invoice(ask: Ask, tenant: Id) -> Response:
     """What the current invoice would ask if its period ended now."""
     request = requests.PreviewInvoice(ask.tenant(tenant).id)
     found = await ask.value("preview_invoice", request)
-    return said({"items": [_draft(draft) for draft in found]})
+    return said(_drafts(found))
+
+
+async def draw_up_prepayments(ask: Ask, tenant: Id) -> Response:
+    """Draw up the instalments of commitments whose day has come, as drafts of prepayments."""
+    request = requests.PreviewInvoice(TenantId(tenant))
+    return await ask.do("draw_up_prepayments", request, _drafts, 201)
 
 
 async def issue_invoice(ask: Ask, body: shapes.InvoiceBody) -> Response:
@@ -165,6 +171,10 @@ def _billed(billed: Billed, lines: bool = False) -> dict[str, Any]:
 def _draft(draft: InvoiceDraft) -> dict[str, Any]:
     sums = {"net": money(draft.net_micros), "total": money(draft.total_micros)}
     return {**encode(draft, house=True), **sums, **_parts(draft)}
+
+
+def _drafts(drafts: tuple[InvoiceDraft, ...]) -> dict[str, Any]:
+    return {"items": [_draft(draft) for draft in drafts]}
 
 
 def _note(note: CreditNote) -> dict[str, Any]:

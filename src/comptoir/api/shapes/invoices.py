@@ -122,7 +122,7 @@ class InvoiceDraft(Answer):
 
 
 class InvoicePreview(Answer):
-    """What the current invoice would ask if its period ended now, one item a currency."""
+    """Drafts, one a currency: of what would be asked now, or of instalments that are due."""
 
     items: list[InvoiceDraft]
 

@@ -30,6 +30,18 @@ def preview(cli: Session, tenant: str) -> None:
         _show_draft(cli, draft, "if it ended now")
 
 
+@leaf("prepay", "comptoir invoice prepay acme", group=invoice)
+@click.argument("tenant")
+def prepay(cli: Session, tenant: str) -> None:
+    """Draw up the instalments of commitments whose day has come; a close does it, too."""
+    found = cli.client.invoices.prepay(tenant)
+    if cli.json:
+        cli.table(found, [], "instalments due")
+        return
+    for draft in found:
+        _show_draft(cli, draft, f"draft {draft['id']}")
+
+
 @leaf("issue", "comptoir invoice issue acme --yes", group=invoice)
 @click.argument("tenant")
 @click.option(
