@@ -222,6 +222,24 @@ NOTICE_TYPES: dict[str, NoticeType] = {
         "it is credited without your asking; request another",
         {**_LEASE, "reason": WORD},
     ),
+    # Contracts.
+    "contract.approved": NoticeType(
+        "{number} version {version} with {party} is approved, in force from {effective_from} on",
+        "comptoir contract show {number}",
+        {
+            "number": WORD,
+            "version": COUNT,
+            "direction": WORD,
+            "party": WORD,
+            "effective_from_ms": INSTANT,
+            "until_ms": INSTANT,
+        },
+    ),
+    "contract.acted": NoticeType(
+        "{number}: {act} {about}, effective {effective_at}",
+        "comptoir contract show {number}",
+        {"number": WORD, "act": WORD, "about": WORD, "effective_at_ms": INSTANT, "note": WORD},
+    ),
     # Jobs.
     "job.succeeded": NoticeType(
         "{subject} succeeded on {lease}", "comptoir job pull {subject}", _JOB
