@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from comptoir.billing import lending
 from comptoir.billing.lending import (
     Facts,
     LenderStatement,
@@ -19,6 +20,7 @@ from comptoir.billing.lending import (
 from comptoir.leases.lease import LeaseClass
 from comptoir.ledger.entries import sums_by_unit
 from comptoir.tenants.entitlements import Entitlement
+from comptoir.tenants.lending import Lending
 from comptoir.units.ids import TenantId
 from comptoir.units.money import NUMERATOR_PER_MICRO
 from comptoir.units.steps import Steps
@@ -207,3 +209,20 @@ def counted(rows: list[Entitlement], made: list[Use], supply: int, at: int) -> d
 def test_the_lenders_share_is_its_entitlements(share: int) -> None:
     said = drawn([replace(row(A, 16), lender_share_bps=share)], [use(ACME, SPOT, 2, 0, 5 * HOUR)])
     assert said.credits == ({"USD": 10_000_000} if share else {})
+
+
+def test_a_statement_works_out_anew_only_what_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tree of entitlements is made once for as long as the same ones are in force."""
+    made: list[int] = []
+
+    class Counted(Lending):
+        def __init__(self, rows: Any, uses: Any, unentitled: int, instant_ms: int) -> None:
+            made.append(instant_ms)
+            super().__init__(rows, uses, unentitled, instant_ms)
+
+    monkeypatch.setattr(lending, "Lending", Counted)
+    rows = [row(A, 8), row(B, 4, starts_at_ms=500)]
+    many = [use(who, INTERNAL, 3, at, at + 40) for at in range(0, 900, 3) for who in (A, B)]
+    said = drawn(rows, many, until=1_000)
+    assert made == [0, 500]
+    assert said.used_accelerator_ms > 0

@@ -16,6 +16,7 @@ from comptoir.desk.requests import (
     SetEntitlement,
 )
 from comptoir.leases.lease import Lease, LeaseClass, LeaseState, Reason, Shape
+from comptoir.placement.snapshot import Snapshot
 from comptoir.store.views import Views, lists
 from comptoir.store.views.reading import Ask
 from comptoir.tenants.entitlements import Entitlement
@@ -496,3 +497,24 @@ def test_where_its_own_has_no_other_place_others_give_way_until_limits_hold_agai
     assert shop.stands(theirs, lent, mine) == ["active", "waiting", "active"]
     rest = shop.lease(shop.b, INTERNAL, 4)
     assert rest.scheduled_start_ms == shop.clock.instant_ms
+
+
+def test_only_nodes_that_are_kept_are_looked_at_and_not_the_whole_fleet(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.supply(*[8] * 30, engine="")
+    shop.entitle(shop.a, 256, lend_limit=232)
+    shop.lease(shop.acme, SPOT, 228)
+    shop.turn()
+    looked: list[str] = []
+    free_over = Snapshot.free_over
+
+    def counting(self: Snapshot, node: Any, *rest: Any) -> list[int]:
+        looked.append(node.id)
+        return free_over(self, node, *rest)
+
+    monkeypatch.setattr(Snapshot, "free_over", counting)
+    # It would use some of the 24 that are kept: so it takes the place of spot.
+    assert shop.lease(shop.acme, ON_DEMAND, 8).lent
+    kept = {id for id in looked if shop.desk.book.snapshot.nodes[id].kind == "cpu-core"}
+    assert len(kept) <= 8

@@ -252,3 +252,31 @@ def test_what_stands_beyond_limits_is_counted_and_so_is_what_nobody_has() -> Non
     assert place is not None
     assert (over, place.holder, place.used) == (2, B, 5)
     assert tree.over_borrowed(Holder(C)) == (0, None)
+
+
+@settings(max_examples=200)
+@given(
+    trees(),
+    st.lists(st.tuples(st.integers(0, 6), st.integers(0, 8)), max_size=6),
+    st.integers(0, 5),
+    st.integers(0, 9),
+)
+def test_going_on_from_one_instant_to_the_next_is_what_making_it_anew_gives(
+    drawn: Drawn, moves: list[tuple[int, int]], unentitled: int, spot: int
+) -> None:
+    going = Lending(drawn.rows, drawn.uses, drawn.unentitled, 0)
+    going.serve([(Turn.SPOT, "spot", 3)])
+    uses = dict(drawn.uses)
+    for number, used in moves:
+        uses[TenantId(f"tn_{number}")] = {"p": used}
+        going.use(TenantId(f"tn_{number}"), {"p": used})
+    going.start_again(unentitled)
+    anew = Lending(drawn.rows, uses, unentitled, 0)
+    for tree in (going, anew):
+        tree.serve([(Turn.SPOT, "spot", spot), (Turn.WINDOW, "sold", 2)])
+    assert going.loans == anew.loans
+    assert sorted(going.holders()) == sorted(anew.holders())
+    assert [going.position(h) for h in sorted(going.holders())] == [
+        anew.position(h) for h in sorted(anew.holders())
+    ]
+    assert (going.beyond, going.unmet, going.kept) == (anew.beyond, anew.unmet, anew.kept)

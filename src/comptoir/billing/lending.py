@@ -108,11 +108,14 @@ class _State:
     teams: dict[TenantId, Counter[str]]
     prices: dict[TenantId, tuple[int, str]]
     sold: Counter[Group]
+    changed: set[TenantId]
+    """The teams whose use has changed since somebody last took this."""
 
     def move(self, use: Use, sign: int) -> None:
         if use.is_team:
             self.teams.setdefault(use.tenant_id, Counter())[use.site] += sign * use.accelerators
             self.prices[use.tenant_id] = (use.price_nanos, use.currency)
+            self.changed.add(use.tenant_id)
         else:
             self.sold[_group(use)] += sign * use.accelerators
 
@@ -137,10 +140,10 @@ def draw_up_lending(
     totals: Counter[str] = Counter()
     lent: dict[tuple[LeaseClass, int, str], list[int]] = defaultdict(lambda: [0, 0])
     idle_numerator = 0
+    tree = _Tree(facts)
     for start_ms, end_ms, state in _states(facts, window, own):
-        rows = in_force(facts.rows, start_ms)
-        lending = _lend(rows, state, facts.supplied.at(start_ms), start_ms)
-        if Holder(team) not in lending.holders():
+        rows, lending = tree.lend(state, start_ms)
+        if not lending.knows(Holder(team)):
             continue
         lasted, place = end_ms - start_ms, lending.position(Holder(team))
         idle = place.entitled - place.own - place.lent
@@ -186,10 +189,33 @@ def credit_postings(team: TenantId, credits: dict[str, int]) -> tuple[Posting, .
     return postings
 
 
-def _lend(rows: Sequence[Entitlement], state: _State, supplied: int, at_ms: int) -> Lending:
-    given = sum(row.accelerators for row in rows if not row.parent)
-    outside = [(group[0], group, n) for group, n in sorted(state.sold.items()) if n]
-    return Lending(rows, state.teams, supplied - given, at_ms).serve(outside, state.team_group)
+class _Tree:
+    """Who lends to whom, from one instant to the next: only what has changed is worked out anew."""
+
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
+        self._rows: list[Entitlement] = []
+        self._given = 0
+        self._until_ms: int | None = 0
+        self._lending: Lending | None = None
+
+    def lend(self, state: _State, at_ms: int) -> tuple[list[Entitlement], Lending]:
+        """The entitlements in force at an instant, not before the last, and all loans."""
+        known, supplied = self._lending, self._facts.supplied.at(at_ms)
+        if known is None or (self._until_ms is not None and at_ms >= self._until_ms):
+            self._rows = in_force(self._facts.rows, at_ms)
+            later = (change for change in changes(self._facts.rows, at_ms) if change > at_ms)
+            self._until_ms = next(later, None)
+            self._given = sum(row.accelerators for row in self._rows if not row.parent)
+            known = Lending(self._rows, state.teams, supplied - self._given, at_ms)
+            self._lending = known
+        else:
+            known.start_again(supplied - self._given)
+            for team in state.changed:
+                known.use(team, state.teams[team])
+        state.changed.clear()
+        outside = [(group[0], group, n) for group, n in sorted(state.sold.items()) if n]
+        return self._rows, known.serve(outside, state.team_group)
 
 
 _TURN = {
@@ -219,7 +245,7 @@ def _states(
         for at in _instants(facts, own, moves, window.start_ms)
         if window.start_ms < at < window.end_ms
     }
-    state = _State({}, {}, Counter())
+    state = _State({}, {}, Counter(), set())
     for start_ms, end_ms in pairwise(sorted(inside | {window.start_ms, window.end_ms})):
         # Who leaves at an instant leaves before others come.
         for use, sign in sorted(moves.get(start_ms, ()), key=lambda move: move[1]):

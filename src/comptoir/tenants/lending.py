@@ -8,6 +8,7 @@ far as anybody has it idle; nobody lends more than it has idle. `tests/tenants` 
 plain model.
 """
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -86,7 +87,8 @@ class _Branch:
     @property
     def idle(self) -> int:
         """Its entitlement without what its members have and what it uses itself."""
-        return max(self.entitled - self.shared_out - (self.own if self.is_team else 0), 0)
+        idle = self.entitled - self.shared_out - (self.own if self.is_team else 0)
+        return idle if idle > 0 else 0
 
     @property
     def free(self) -> int:
@@ -96,7 +98,7 @@ class _Branch:
     @property
     def can_lend(self) -> int:
         """What it and its members could still lend to the world outside it."""
-        amount = sum(self.offers.values())
+        amount = sum(self.offers.values()) if self.members else self.idle - self.lent
         if self.lend_limit is not None:
             amount = min(amount, self.lend_limit - self.lent_outside)
         return max(amount, 0)
@@ -109,6 +111,9 @@ class _Branch:
 
 class Lending:
     """The tree of one kind at one instant; `lend` serves one borrower after the other.
+
+    From one instant to the next, while the same entitlements are in force, it need not be made
+    anew: `use` says what has changed, `start_again` clears the loans.
 
     Args:
         rows: The kind's entitlements in force.
@@ -125,27 +130,49 @@ class Lending:
         """What was lent though limits say no: it stands there all the same."""
         self.unmet = 0
         """What limits leave no place for, whether anybody has it idle or not."""
+        self._left: int | None = None
+        """What is idle and not lent of all; None: to be worked out."""
         self._root = _Branch(ROOT, ROOT, entitled=max(unentitled, 0))
         self._branches: dict[Holder, _Branch] = {ROOT: self._root}
+        self._teams: list[TenantId] = []
+        self._has: dict[Holder, dict[str, int]] = {}
+        rows_of: dict[Holder, list[Entitlement]] = defaultdict(list)
         for row in sorted(rows, key=lambda row: (row.holder, row.id)):
             self._add(row)
-        self._teams = sorted(uses)
-        for team in self._teams:
-            self._branches.setdefault(Holder(team), _Branch(Holder(team), ROOT, is_team=True))
+            rows_of[row.holder].append(row)
+        for holder, mine in rows_of.items():
+            self._has[holder] = entitled(mine, holder, instant_ms)
         for branch in list(self._branches.values())[1:]:
             above = self._branches.get(branch.parent, self._root)
             above.members.append(branch)
             if above is not self._root:
                 above.shared_out += branch.entitled
-        rows_of: dict[Holder, list[Entitlement]] = defaultdict(list)
-        for row in rows:
-            rows_of[row.holder].append(row)
-        for team, by_site in uses.items():
-            holder = Holder(team)
-            own = own_part(entitled(rows_of[holder], holder, instant_ms), by_site)
-            for branch in self._path(Holder(team)):
-                branch.used += sum(by_site.values())
-                branch.own += own
+        for team in sorted(uses):
+            self.use(team, uses[team])
+
+    def use(self, team: TenantId, by_site: Mapping[str, int]) -> None:
+        """A team uses this now, by site. Loans are as they were until all are served again."""
+        holder = Holder(team)
+        branch = self._branches.get(holder)
+        if branch is None:
+            branch = self._branches[holder] = _Branch(holder, ROOT, is_team=True)
+            self._root.members.append(branch)
+        at = bisect_left(self._teams, team)
+        if at == len(self._teams) or self._teams[at] != team:
+            self._teams.insert(at, team)
+        self._left = None
+        own, used = own_part(self._has.get(holder, {}), by_site), sum(by_site.values())
+        more_own, more_used = own - branch.own, used - branch.used
+        for above in self._path(holder):
+            above.own += more_own
+            above.used += more_used
+
+    def start_again(self, unentitled: int) -> None:
+        """Nothing is lent: as if it had been made anew, of the same entitlements."""
+        self.loans, self.beyond, self.unmet, self._left = [], 0, 0, None
+        self._root.entitled = max(unentitled, 0)
+        for branch in self._branches.values():
+            branch.lent = branch.lent_outside = 0
 
     def _add(self, row: Entitlement) -> None:
         known = self._branches.get(row.holder)
@@ -162,6 +189,10 @@ class Lending:
     def holders(self) -> list[Holder]:
         """Every team and group."""
         return [holder for holder in self._branches if holder != ROOT]
+
+    def knows(self, holder: Holder) -> bool:
+        """Whether a holder has, or uses, any of the kind."""
+        return holder in self._branches
 
     def position(self, holder: Holder) -> Position:
         """A holder's numbers, after the loans so far."""
@@ -252,19 +283,31 @@ class Lending:
         """
         if accelerators <= 0:
             return []
+        if self._left is None:
+            self._left = sum(branch.free for branch in self._branches.values())
+        if not self._left:
+            self.unmet += accelerators
+            return []
         loans: dict[Holder, int] = {}
         for above, offers in self._steps(holder):
             amount = min(accelerators, sum(offers.values()))
             self._take(above, offers, amount, loans)
             accelerators -= amount
+            if not accelerators:
+                break
+        else:
+            self._lend_beyond(accelerators, loans)
+        made = [Loan(lender, borrower, part) for lender, part in loans.items()]
+        self.loans += made
+        return made
+
+    def _lend_beyond(self, accelerators: int, loans: dict[Holder, int]) -> None:
+        """What limits leave no place for stands on what anybody has idle, if anybody has."""
         self.unmet += accelerators
         free = {branch.holder: branch.free for branch in self._branches.values()}
         for lender, part in share_out(min(accelerators, sum(free.values())), free).items():
             self._book(lender, part, loans)
             self.beyond += part
-        made = [Loan(lender, borrower, part) for lender, part in loans.items()]
-        self.loans += made
-        return made
 
     def _steps(self, holder: Holder) -> Iterator[tuple[_Branch, dict[Holder, int]]]:
         """Whom to ask, nearest first: the house for what is nobody's, then up the tree."""
@@ -281,18 +324,24 @@ class Lending:
     def _take(
         self, above: _Branch, offers: dict[Holder, int], amount: int, loans: dict[Holder, int]
     ) -> None:
+        if not amount:
+            return
         for lender, part in share_out(amount, offers).items():
             if lender == above.holder:
                 self._book(lender, part, loans)
             elif part:
                 member = self._branches[lender]
-                inside = member.offers
+                inside = member.offers if member.members else None
                 member.lent_outside += part
-                self._take(member, inside, part, loans)
+                if inside is None:
+                    self._book(lender, part, loans)
+                else:
+                    self._take(member, inside, part, loans)
 
     def _book(self, lender: Holder, part: int, loans: dict[Holder, int]) -> None:
         if part:
             self._branches[lender].lent += part
+            self._left = (self._left or 0) - part
             loans[lender] = loans.get(lender, 0) + part
 
     def _path(self, holder: Holder) -> list[_Branch]:
@@ -311,8 +360,12 @@ def share_out(amount: int, most: Mapping[Holder, int]) -> dict[Holder, int]:
     total = sum(most.values())
     if amount <= 0 or total <= 0:
         return {}
+    if amount == total:
+        return dict(most)
     parts = {holder: amount * part // total for holder, part in most.items()}
     left = amount - sum(parts.values())
+    if not left:
+        return parts
     order = sorted(most, key=lambda holder: (-(amount * most[holder] % total), holder))
     for holder in order[:left]:
         parts[holder] += 1
