@@ -395,6 +395,21 @@ NOTICE_TYPES: dict[str, NoticeType] = {
         "comptoir invoice show {number}",
         {"number": WORD, "line": COUNT, "micros": MONEY, "currency": WORD, "resolution": WORD},
     ),
+    "credit.sla": NoticeType(
+        "{amount} {currency} are credited for broken guarantees in {period}",
+        "nothing: the invoice of {period} has it",
+        {
+            "period": WORD,
+            "contract": WORD,
+            "micros": MONEY,
+            "currency": WORD,
+            "promised_accelerator_ms": LONG,
+            "broken_accelerator_ms": LONG,
+            "down_accelerator_ms": LONG,
+            "breaches": WORDS,
+            "because": WORDS,
+        },
+    ),
     "credit.topped_up": NoticeType(
         "{amount} {currency} of prepaid credit, from {from} on",
         "comptoir invoice list",

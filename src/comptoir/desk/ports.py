@@ -14,6 +14,7 @@ from comptoir.desk.engine_port import Engine as Engine
 from comptoir.fleet.checks import CheckResult
 from comptoir.fleet.nodes import Node
 from comptoir.leases.allocation import Allocation
+from comptoir.leases.breaches import Breach
 from comptoir.leases.lease import LeaseClass
 from comptoir.metering.usage import UsageEvent
 from comptoir.sales.drawdown import Drawdown
@@ -164,6 +165,10 @@ class Store(Protocol):
 
     def find_billed(self, invoice_id: InvoiceId) -> Sequence[Accrual]:
         """The accruals that were put into an invoice or its draft."""
+        ...
+
+    def find_breaches(self, tenant_id: TenantId, from_ms: int, until_ms: int) -> Sequence[Breach]:
+        """A tenant's closed breaches that reach into [`from_ms`, `until_ms`)."""
         ...
 
     def find_statuses(self, numbers: Sequence[str]) -> Sequence[InvoiceStatus]:

@@ -14,6 +14,7 @@ from comptoir.billing.accruals import Accrual
 from comptoir.billing.invoice_status import InvoiceStatus
 from comptoir.desk.ports import Changes, CommitUnknown, Event, Loaded, StoredAnswer
 from comptoir.leases.allocation import Allocation
+from comptoir.leases.breaches import Breach
 from comptoir.leases.lease import LeaseClass
 from comptoir.metering.usage import UsageEvent
 from comptoir.sales.drawdown import Drawdown
@@ -168,6 +169,10 @@ class FaultyStore:
     def find_billed(self, invoice_id: InvoiceId) -> Sequence[Accrual]:
         """As the real one."""
         return self.real.find_billed(invoice_id)
+
+    def find_breaches(self, tenant_id: TenantId, from_ms: int, until_ms: int) -> Sequence[Breach]:
+        """As the real one."""
+        return self.real.find_breaches(tenant_id, from_ms, until_ms)
 
     def find_statuses(self, numbers: Sequence[str]) -> Sequence[InvoiceStatus]:
         """As the real one."""

@@ -19,6 +19,7 @@ from comptoir.billing.accruals import Accrual
 from comptoir.billing.invoice_status import InvoiceStatus
 from comptoir.desk.ports import Changes, CommitUnknown, Event, Loaded, StaleBook, StoredAnswer
 from comptoir.leases.allocation import Allocation
+from comptoir.leases.breaches import Breach
 from comptoir.leases.lease import LeaseClass
 from comptoir.metering.usage import UsageEvent
 from comptoir.sales.drawdown import Drawdown
@@ -30,6 +31,7 @@ from comptoir.store.statements import (
     ANSWERS,
     BILLED,
     BOOK,
+    BREACHES,
     DRAWDOWNS,
     LAST_AT,
     LAST_SEQ,
@@ -140,6 +142,11 @@ class SqlStore:
     def find_billed(self, invoice_id: InvoiceId) -> Sequence[Accrual]:
         """The accruals that were put into an invoice or its draft."""
         return self._many("accrual", BILLED, {"invoice_id": invoice_id})
+
+    def find_breaches(self, tenant_id: TenantId, from_ms: int, until_ms: int) -> Sequence[Breach]:
+        """A tenant's closed breaches that reach into a time."""
+        given = {"tenant_id": tenant_id, "from_ms": from_ms, "until_ms": until_ms}
+        return self._many("breach", BREACHES, given)
 
     def find_statuses(self, numbers: Sequence[str]) -> Sequence[InvoiceStatus]:
         """What became of the invoices with one of these numbers."""

@@ -115,6 +115,11 @@ USAGE = select_rows("usage").where(
 
 ACCRUALS = select_rows("accrual").where(tables.accrual.c.lease_id == bindparam("lease_id"))
 BILLED = select_rows("accrual").where(tables.accrual.c.invoice_id == bindparam("invoice_id"))
+BREACHES = select_rows("breach").where(
+    tables.breach.c.tenant_id == bindparam("tenant_id"),
+    tables.breach.c.broken_until_ms > bindparam("from_ms"),
+    tables.breach.c.broken_from_ms < bindparam("until_ms"),
+)
 STATUSES = select_rows("invoice_status").where(
     tables.invoice_status.c.number.in_(bindparam("numbers", expanding=True))
 )

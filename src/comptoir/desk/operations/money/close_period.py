@@ -25,6 +25,7 @@ from comptoir.desk.operations.money.agreed_lines import (
     prepayment_drafts,
     shortfalls,
 )
+from comptoir.desk.operations.money.crediting_breaches import credit_breaches
 from comptoir.desk.operations.money.drawing_credit import expire_credit
 from comptoir.desk.operations.money.drawing_up import (
     finish_drafts,
@@ -128,6 +129,7 @@ def _close_tenant(tx: Transaction, period: Period, tenant: Tenant, work: _Work) 
     if (metered or taken) and shortfalls(tx, tenant, end_ms):
         return False  # what was spent is read from the store: first it has to be there
     add_true_ups(tx, tenant, period.id, end_ms)
+    credit_breaches(tx, tenant, period)
     drafts = finish_drafts(tx, tenant, period.id, counts_at_ms)
     drafts += prepayment_drafts(tx, tenant, period.id, end_ms)
     expire_credit(tx, tenant, end_ms, counts_at_ms)
