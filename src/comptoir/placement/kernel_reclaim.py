@@ -54,7 +54,7 @@ ENDLESS = 1 << 60
 MOST_PODS = 16
 """Pods whose places are ranked at a time: the next only if nothing was found in these."""
 
-MOST_UNITS = 3
+MOST_UNITS = 2
 """Places in which a cover was found, at most: the cheapest of them is taken."""
 
 MOST_RANKED = 16

@@ -7,7 +7,7 @@ it loses, its whole gang's, wherever it stands; a later tier is dearer than all 
 
 Places of the request's shape are ranked by counters, and the best are read exactly
 (`kernel_reclaim.py`): in each, the soonest start at which enough can be free, then the
-cheapest victims for it (`kernel_cover.py`). Bound: MOST_UNITS places with a cover, MOST_TRIED
+cheapest victims for it (`kernel_cover.py`). Bound: MOST_PLACES places with a cover, MOST_TRIED
 in all. A place of more than MOST_NODES nodes is read pod by pod if the gang fits in one, then in
 the racks with the youngest work, and whole only if those do not suffice.
 """
@@ -24,7 +24,6 @@ from comptoir.placement.kernel_reclaim import (
     ENDLESS,
     MOST_PODS,
     MOST_TRIED,
-    MOST_UNITS,
     RECORD,
 )
 from comptoir.placement.pools import Pool, mask_of, rank_of
@@ -35,6 +34,9 @@ from comptoir.units.time import Window
 from comptoir.units.values import replace
 
 MOST_NODES = 4_096
+MOST_PLACES = 3
+"""Places in which a cover was found, at most: a plan can wait for one more than a replay does."""
+
 MOST_SECOND_BEST = 4
 """For so many victims, the dearest first, it is worked out what their place costs without them."""
 
@@ -108,7 +110,7 @@ def cheapest_cover(
             cover = unit.cover()
             if cover is not None:
                 found.append((cover, unit))
-            if len(found) >= MOST_UNITS or tried >= MOST_TRIED:
+            if len(found) >= MOST_PLACES or tried >= MOST_TRIED:
                 break
         if found:
             found.sort(key=lambda item: item[0].order)
@@ -185,7 +187,7 @@ def _within_pods(
                 yield _one(Part(pool, level, place))
                 continue
             nodes = pool.nodes_of_rack(place, wanted, strength, now_ms)
-            yield from (_one(Part(pool, ON_NODE, node)) for _, node in nodes[:MOST_UNITS])
+            yield from (_one(Part(pool, ON_NODE, node)) for _, node in nodes[:MOST_PLACES])
 
 
 def _one(part: Part) -> Place:
