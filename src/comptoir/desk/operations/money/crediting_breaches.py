@@ -112,8 +112,16 @@ def _grant(
         )
     )  # fmt: skip
     tx.emit(
-        "credit.sla", block.id, tenant.id, period=period.name, contract=version.contract_id,
-        micros=str(credit.micros), currency=draft.currency, promised_accelerator_ms=credit.promised_ms,
-        broken_accelerator_ms=credit.broken_ms, down_accelerator_ms=credit.down_ms,
-        breaches=sorted({id for down in credit.downs for id in down.breaches}), because=list(words),
-    )  # fmt: skip
+        "credit.sla",
+        block.id,
+        tenant.id,
+        period=period.name,
+        contract=version.contract_id,
+        micros=str(credit.micros),
+        currency=draft.currency,
+        promised_accelerator_ms=credit.promised_ms,
+        broken_accelerator_ms=credit.broken_ms,
+        down_accelerator_ms=credit.down_ms,
+        breaches=sorted({id for down in credit.downs for id in down.breaches}),
+        because=list(words),
+    )
