@@ -17,6 +17,7 @@ from comptoir.desk.requests import IssueInvoice, LeaseRef
 from comptoir.leases.lease import LeaseClass
 from comptoir.ledger import entries as ledger
 from comptoir.sales.credit_blocks import CreditSource
+from comptoir.sales.tranches import ActType
 from comptoir.tenants.entities import HOUSE_ENTITY
 from comptoir.tenants.parties import Role, Tenant
 from comptoir.units.errors import Refused
@@ -146,6 +147,27 @@ def test_what_was_committed_and_not_spent_is_owed_at_the_end_of_its_step_once(de
     assert balance(book, ledger.BREAKAGE) == -18_000 * CENT
     deal.at("2026-12-01")
     close(book, "2026-11")
+    assert drafts(book) == []
+
+
+def test_leaving_early_costs_its_fee_in_the_period_in_which_it_takes_effect(deal: Deal) -> None:
+    book = deal.book
+    close_september(deal)
+    leave = '[exit]\nnotice = "20d"\nfee = "50.00"\n'
+    deal.agree(HALF_PRICE.replace("2026-10-11", "2026-10-01") + leave)
+    deal.at("2026-10-15")
+    deal.act(ActType.EXIT, by=deal.buyer)  # takes effect on 4 November
+    deal.at("2026-11-06")
+    close(book, "2026-10")
+    assert drafts(book) == []
+    deal.at("2026-12-01")
+    close(book, "2026-11")
+    (draft,) = drafts(book)
+    assert [(x.type, x.amount_micros) for x in draft.lines] == [("true_up", 5_000 * CENT)]
+    final(book, draft)
+    assert balance(book, ledger.BREAKAGE) == -5_000 * CENT
+    deal.at("2027-01-01")
+    close(book, "2026-12")
     assert drafts(book) == []
 
 

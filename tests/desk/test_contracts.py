@@ -313,6 +313,24 @@ def test_an_exit_needs_its_notice_and_ends_the_contract(deal: Deal) -> None:
         deal.act(ActType.EXERCISE, "grow")
 
 
+def test_leaving_a_partner_early_costs_its_fee_once(deal: Deal) -> None:
+    deal.agree(
+        BOUGHT.replace(
+            "[[commitment]]", '[exit]\nnotice = "48h"\nfee = "70.00"\n\n[[commitment]]', 1
+        )
+    )
+    rent(deal)
+    deal.at("2026-10-02")
+    deal.act(ActType.EXIT)  # takes effect on 4 October
+    deal.at("2026-10-04")
+    assert balances(deal)["cost_of_capacity"] == 3 * 120
+    for day in ("2026-10-05", "2026-10-12", "2026-11-01"):
+        deal.at(day)
+        # three days of $120, the fee of $70, and what was prepaid and is lost
+        lost = 1_000 - 3 * 120 if day > "2026-10-11" else 0
+        assert balances(deal)["cost_of_capacity"] == 3 * 120 + 70 + lost
+
+
 def test_another_tenants_contract_is_not_there(deal: Deal) -> None:
     contract = deal.agree(SOLD).contract
     other = deal.book.user(Role.TENANT_ADMIN, tenant=deal.book.tenant("other"))

@@ -225,6 +225,37 @@ def state_of(
     return ContractState.IN_FORCE
 
 
+@dataclass(frozen=True, slots=True)
+class ExitFee:
+    """What an exit costs, with a key that is its own for ever."""
+
+    key: str
+    at_ms: int
+    micros: int
+
+
+def exit_fee_due(
+    contract_id: ContractId,
+    versions: Iterable[ContractVersion],
+    acts: Sequence[ContractAct],
+    until_ms: int,
+) -> ExitFee | None:
+    """The fee of an exit that has taken effect by an instant, if there is one.
+
+    It is that of the version under which the notice was given. Who closes a period puts a line
+    on the invoice for it: Dr receivable Cr breakage. The key tells that it was asked.
+    """
+    for act in acts:
+        if act.type is not ActType.EXIT or act.effective_at_ms > until_ms:
+            continue
+        before = [one for one in acts if one.type is not ActType.EXIT]
+        version = in_force(versions, before, act.noted_at_ms)
+        right = None if version is None else version.body.exit
+        if right is not None and right.fee_micros:
+            return ExitFee(f"{contract_id}/exit", act.effective_at_ms, right.fee_micros)
+    return None
+
+
 def commitments_alive(
     body: ContractBody, acts: Sequence[ContractAct], instant_ms: int
 ) -> list[Commitment]:

@@ -21,7 +21,7 @@ from comptoir.sales.commitments import (
     instalments_due,
     true_up_due,
 )
-from comptoir.sales.contracts import Contract, commitments_alive, end_of
+from comptoir.sales.contracts import Contract, commitments_alive, end_of, exit_fee_due
 from comptoir.tenants.parties import Tenant
 from comptoir.units.errors import Refused
 from comptoir.units.ids import InvoiceId, PeriodId
@@ -75,8 +75,12 @@ def _instalments(
 
 
 def add_true_ups(tx: Transaction, tenant: Tenant, period_id: PeriodId, until_ms: int) -> None:
-    """Put what was committed and not spent into the drafts that are being filled."""
-    for contract, due in shortfalls(tx, tenant, until_ms):
+    """Put what was committed and not spent, and fees of exits, into the drafts being filled."""
+    lines = [
+        (contract, due.key, _true_up_line(contract, due))
+        for contract, due in shortfalls(tx, tenant, until_ms)
+    ]
+    for contract, key, line in [*lines, *_exit_fees(tx, tenant, until_ms)]:
         draft = next(
             (
                 one
@@ -85,8 +89,22 @@ def add_true_ups(tx: Transaction, tenant: Tenant, period_id: PeriodId, until_ms:
             ),
             None,
         ) or empty_draft(tx, tenant, period_id, contract.currency)
-        tx.book.closing.drafts.put(add_line(draft, _true_up_line(contract, due)))
-        _keep(tx, due.key, draft.id)
+        tx.book.closing.drafts.put(add_line(draft, line))
+        _keep(tx, key, draft.id)
+
+
+def _exit_fees(
+    tx: Transaction, tenant: Tenant, until_ms: int
+) -> Iterator[tuple[Contract, str, InvoiceLine]]:
+    """What leaving early costs, once each exit has taken effect."""
+    for contract in tx.book.contracts.sold_to.get(tenant.id):
+        versions = tx.book.contracts.versions_of.get(contract.id)
+        acts = tx.book.contracts.acts_of.get(contract.id)
+        fee = exit_fee_due(contract.id, versions, acts, until_ms)
+        if fee is not None and fee.key not in tx.book.closing.billed_keys:
+            words = f"{contract.number}: ended early, {_day(fee.at_ms)}"
+            window = fee.at_ms, fee.at_ms + 1
+            yield contract, fee.key, a_line(LineType.TRUE_UP, words, fee.micros, window, fee.key)
 
 
 def shortfalls(tx: Transaction, tenant: Tenant, until_ms: int) -> list[tuple[Contract, TrueUp]]:

@@ -13,7 +13,13 @@ from comptoir.desk.transaction import Transaction
 from comptoir.leases.inbound import InboundLease
 from comptoir.ledger import entries as ledger
 from comptoir.sales.commitments import CommitmentType, instalments_due
-from comptoir.sales.contracts import Contract, ContractVersion, commitments_alive, end_of
+from comptoir.sales.contracts import (
+    Contract,
+    ContractVersion,
+    commitments_alive,
+    end_of,
+    exit_fee_due,
+)
 from comptoir.sales.credit_blocks import CreditBlock, expire, expired_at
 from comptoir.sales.drawdown import Draw, Due, draw, edges, record
 from comptoir.sales.supply_cost import Supplied, cost_dues
@@ -72,6 +78,7 @@ def settle_contract(tx: Transaction, contract: Contract, until_ms: int) -> None:
     if until_ms <= since:
         return
     postings = _instalments(tx, contract, version, since, until_ms)
+    postings += _exit_fee(tx, contract, since, until_ms)
     postings += _use(tx, contract, version, until_ms)
     postings += _over(tx, contract, version, until_ms)
     tx.book.contracts.supply_marks.put(SupplyMark(contract.id, WHOLE, until_ms, 0, 0))
@@ -105,6 +112,19 @@ def _instalments(
         ledger.supplier_payable(contract.partner),
         ledger.currency(contract.currency),
         sum(one.micros for one in due if one.at_ms < end_of(version, acts)),
+    )
+
+
+def _exit_fee(
+    tx: Transaction, contract: Contract, since: int, until: int
+) -> tuple[ledger.Posting, ...]:
+    versions = tx.book.contracts.versions_of.get(contract.id)
+    fee = exit_fee_due(contract.id, versions, tx.book.contracts.acts_of.get(contract.id), until - 1)
+    return ledger.transfer(
+        ledger.cost_of_capacity(contract.id),
+        ledger.supplier_payable(contract.partner),
+        ledger.currency(contract.currency),
+        fee.micros if fee is not None and fee.at_ms >= since else 0,
     )
 
 
