@@ -114,7 +114,10 @@ def entitled_waits(rows: sqlite3.Connection, now_ms: int) -> Iterator[str]:
 
 
 def _has_right(rows: sqlite3.Connection, lease: sqlite3.Row, now_ms: int) -> bool:
-    """Whether a team has so much left of its own; entitlements at one site are left out."""
+    """Whether a team has so much left of its own, of all that it uses or is promised.
+
+    Entitlements at one site are left out.
+    """
     in_force = [
         row
         for row in rows.execute("SELECT * FROM entitlement WHERE kind = ?", (lease["kind"],))
@@ -126,7 +129,7 @@ def _has_right(rows: sqlite3.Connection, lease: sqlite3.Row, now_ms: int) -> boo
     has = sum(row["accelerators"] for row in mine if not row["site"])
     used = rows.execute(
         "SELECT coalesce(sum(accelerators), 0) FROM lease WHERE kind = ? AND tenant_id = ?"
-        f" AND NOT borrowed AND state IN {STANDING}",
+        f" AND state IN {STANDING}",
         (lease["kind"], lease["tenant_id"]),
     ).fetchone()[0]
     return bool(used + lease["accelerators"] <= has)
