@@ -24,5 +24,13 @@ def test_the_walk_to_a_bill_works_as_written(tmp_path: Path) -> None:
 
 def test_the_document_shows_what_a_biller_comes_for() -> None:
     commands = " ".join(step.command for step in steps_of(DOCUMENT.read_text()))
-    for shown in ("contract check", "contract propose", "contract approve", "commitment show"):
+    for shown in (
+        "admission admit",
+        "admission credit",
+        "budget set",
+        "contract check",
+        "contract propose",
+        "contract approve",
+        "commitment show",
+    ):
         assert f"comptoir {shown}" in commands, shown
