@@ -31,6 +31,7 @@ from comptoir.simulation.sim_engine import Run
 from comptoir.simulation.sim_post import Arrived
 from comptoir.simulation.template import BookPlace
 from comptoir.simulation.workload import Asked
+from comptoir.store.rerate import rerate_book
 from comptoir.units.ids import AttemptId
 
 NAMED = {
@@ -73,9 +74,16 @@ def audit(place: BookPlace, desk: Desk, facts: Facts) -> list[str]:
             *failure_problems(rows, facts.troubles if facts.clocks_agree else [], facts.now_ms),
             *notice_problems(rows, facts.arrived),
             *memory_problems(desk),
+            *_replay_problems(place),
         ]
     finally:
         rows.close()
+
+
+def _replay_problems(place: BookPlace) -> Iterator[str]:
+    """`comptoir db rerate` finds nothing: the one rule that is asked of the code itself."""
+    for one in rerate_book(place.engine).differences:
+        yield f"usage {one.usage_seq} of {one.lease_id} is {one.booked}, again {one.expected}"
 
 
 def _event_problems(rows: sqlite3.Connection) -> Iterator[str]:
