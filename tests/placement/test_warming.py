@@ -7,8 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from comptoir.placement import calendar
 from comptoir.placement.backend import PLAIN, Backend, compiled, desk_functions
+from comptoir.placement.calendar import fastest_search
 from comptoir.placement.kernel import add_holding
+from comptoir.placement.runs import first_run_in_chunks
 from comptoir.placement.warming import prove, warmed
 from comptoir.units.errors import InvariantBroken
 from tests.placement.test_plans import lived, nodes, steps
@@ -63,3 +66,17 @@ def test_kernels_that_answer_otherwise_are_not_taken(name: str) -> None:
 
     with pytest.raises(InvariantBroken, match="answer"):
         prove(replace(PLAIN, **{name: idle}))
+
+
+def test_a_calendar_is_searched_plainly_where_compiled_code_can_be_kept_nowhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def nowhere(_: Any) -> Any:
+        raise RuntimeError("no locator available")
+
+    monkeypatch.setattr(calendar, "compiled", nowhere)
+    fastest_search.cache_clear()
+    assert fastest_search() is first_run_in_chunks
+    monkeypatch.undo()
+    fastest_search.cache_clear()
+    assert fastest_search() is not first_run_in_chunks

@@ -36,10 +36,13 @@ Search = Callable[[Any, int, int, int, int], int]
 
 @cache
 def fastest_search() -> Search:
-    """The search for this installation: the compiled one if there is a compiler."""
+    """The search for this installation: the compiled one if there is a compiler, and its cache."""
     if not can_compile():
         return first_run_in_chunks
-    search = compiled(first_run)
+    try:
+        search = compiled(first_run)
+    except RuntimeError:  # Numba may write its cache nowhere: `comptoir doctor` says so
+        return first_run_in_chunks
     search(np.zeros(1, np.int32), 0, 0, 1, 0)  # compiled now, not at the first question
     return search
 
