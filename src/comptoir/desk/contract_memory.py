@@ -55,6 +55,10 @@ class ContractBook:
         self.tables: tuple[Table[Any, Any], ...] = (
             self.contracts, self.versions, self.acts, self.credit_blocks, self.supply_marks,
         )  # fmt: skip
+        self.silence_due_ms = 0
+        """When the next tranche is accepted by silence, as last looked up; 0: look again."""
+        self.acts.feed(self._look_again)
+        self.versions.feed(self._look_again)
         self._index()
 
     def _index(self) -> None:
@@ -74,6 +78,9 @@ class ContractBook:
             self.credit_blocks, lambda b: b.tenant_id if b.state is BlockState.OPEN else None
         )
         self.blocks_of = Index[ContractId, CreditBlock](self.credit_blocks, lambda b: b.contract_id)
+
+    def _look_again(self, _old: object, _new: object) -> None:
+        self.silence_due_ms = 0
 
     def in_force(self, contract: Contract, instant_ms: int) -> ContractVersion | None:
         """The version of a contract that is in force at an instant."""

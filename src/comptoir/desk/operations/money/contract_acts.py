@@ -15,12 +15,13 @@ from comptoir.sales.tranches import (
     ActType,
     ContractAct,
     ExitRight,
+    TrancheState,
     check_act,
     standing,
 )
 from comptoir.units.errors import Conflict, Forbidden, Invalid
 from comptoir.units.text import check_text
-from comptoir.units.time import MS_PER_S, check_instant, format_instant
+from comptoir.units.time import LATEST_MS, MS_PER_S, check_instant, format_instant
 
 TRANCHE_ACTS = frozenset({ActType.DELIVER, ActType.ACCEPT, ActType.REJECT, ActType.CANCEL})
 
@@ -70,6 +71,9 @@ def act_on_contract(tx: Transaction, request: ContractDeed) -> ContractAct:
 
 def accept_in_silence(tx: Transaction) -> None:
     """Accept the tranches whose time for a word has passed: a step of the turn."""
+    if tx.now_ms < tx.book.contracts.silence_due_ms:
+        return
+    due_ms = [LATEST_MS]
     for delivery in tx.book.contracts.deliveries.get(True):
         contract = tx.book.contracts.contracts[delivery.contract_id]
         version = tx.book.contracts.in_force(contract, tx.now_ms)
@@ -82,6 +86,9 @@ def accept_in_silence(tx: Transaction) -> None:
             note = "deemed: nobody said otherwise in time"
             note_act(tx, contract, ActType.ACCEPT, tranche.name, found.accepted_at_ms, note)
             grant_credit(tx, contract)
+        elif found.state is TrancheState.DELIVERED and found.accept_by_ms is not None:
+            due_ms.append(found.accept_by_ms)
+    tx.book.contracts.silence_due_ms = min(due_ms)
 
 
 def _check_side(tx: Transaction, contract: Contract, act: ActType) -> None:
