@@ -6,6 +6,7 @@ entitled. So a team can always get what it is entitled to, by taking back what m
 back. `headroom.py` feeds it; the arithmetic of lending is `tenants.lending`'s.
 """
 
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -92,6 +93,9 @@ class KindBook:
         self._set_aside: list[tuple[str, Span, int]] = []
         self._lendings: dict[tuple[Window, bool], Lending] = {}
         """What was worked out since anything last changed, by window."""
+        self._tighter: dict[Window, list[int]] = {}
+        self._row_instants: list[int] = []
+        """When entitlements begin or end, in order."""
 
     # What is asked.
 
@@ -169,6 +173,14 @@ class KindBook:
 
     def tighter_in(self, window: Window) -> list[int]:
         """The instants within a window at which more is used or less supplied, in order."""
+        known = self._tighter.get(window)
+        if known is None:
+            if len(self._tighter) >= MOST_KEPT_LENDINGS:
+                self._tighter.clear()
+            known = self._tighter[window] = self._find_tighter(window)
+        return known
+
+    def _find_tighter(self, window: Window) -> list[int]:
         found = {at for at, by in self.supplied[ANYWHERE].within(window) if by < 0}
         used = [self.taken[ground] for ground in TURNS]
         used += [steps for sites in self.uses.values() for steps in sites.values()]
@@ -178,7 +190,8 @@ class KindBook:
 
     def rows_change_ms(self, instant_ms: int) -> int | None:
         """When, after an instant, an entitlement next begins or ends."""
-        return next((at for at in changes(self.rows.values(), instant_ms) if at > instant_ms), None)
+        at = bisect_right(self._row_instants, instant_ms)
+        return self._row_instants[at] if at < len(self._row_instants) else None
 
     @contextmanager
     def without(self, gone: Sequence[tuple[Allocation, Lease, Node]]) -> Iterator[None]:
@@ -238,6 +251,11 @@ class KindBook:
 
     # What is fed.
 
+    def _forget(self) -> None:
+        """Something has changed: what was worked out is no longer so."""
+        self._lendings.clear()
+        self._tighter.clear()
+
     def put_row(self, row: Entitlement) -> None:
         """An entitlement is put in, or given another end."""
         self.rows[row.id] = row
@@ -250,11 +268,12 @@ class KindBook:
 
     def _set_entitled_aside(self) -> None:
         """Work out again what is entitled over time, at each site and in all."""
-        self._lendings.clear()
+        self._forget()
         for site, span, amount in self._set_aside:
             self._add_room(site, span, amount)
         rows = list(self.rows.values())
-        instants = [*changes(rows, 0), None]
+        self._row_instants = changes(rows, 0)
+        instants = [*self._row_instants, None]
         self._set_aside = [
             (site, (start, end), amount)
             for start, end in pairwise(instants)
@@ -282,7 +301,7 @@ class KindBook:
                     self._supply(inbound, site, sign * accelerators)
 
     def _supply(self, inbound: InboundLease, site: str, accelerators: int) -> None:
-        self._lendings.clear()
+        self._forget()
         if inbound.state is InboundState.ACTIVE:
             span = inbound.starts_at_ms, inbound.ends_at_ms
             for place in (site, ANYWHERE):
@@ -306,7 +325,7 @@ class KindBook:
             self._count(allocation_id, filed, node, -1)
 
     def _count(self, id: AllocationId, filed: _Filed, node: Node, sign: int) -> None:
-        self._lendings.clear()
+        self._forget()
         span, amount = (filed.starts_at_ms, filed.ends_at_ms), sign * filed.accelerators
         if filed.ground in (Ground.OWN, Ground.BORROWED):
             self.uses[filed.tenant_id][node.site].add(*span, amount)

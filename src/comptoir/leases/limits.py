@@ -47,10 +47,13 @@ def limit_passed(
     if not book.limited(window.start_ms):
         return None
     inside = _within_rows(book, window)
+    found = _passed(book, added, inside.start_ms, with_spot)
+    if found is not None:
+        return found
     later = book.tighter_in(inside)
     if later and _fits_at_worst(book, added, inside, with_spot):
         return None
-    for at_ms in [inside.start_ms, *later[:MOST_INSTANTS]]:
+    for at_ms in later[:MOST_INSTANTS]:
         found = _passed(book, added, at_ms, with_spot)
         if found is not None:
             return _said_when(found, window)
@@ -73,6 +76,10 @@ def own_limit_passed(book: KindBook, added: Added, window: Window) -> Passed | N
         return None
     entitled, limit = sum(row.accelerators for row in mine), sum(limits)
     inside, sites = _within_rows(book, window), book.uses.get(team, {})
+    if sum(steps.highest(inside) for steps in sites.values()) + added.accelerators <= (
+        entitled + limit
+    ):
+        return None
     instants = {at for steps in sites.values() for at, by in steps.within(inside) if by > 0}
     for at_ms in sorted(instants | {window.start_ms}):
         used = sum(steps.at(at_ms) for steps in sites.values())
