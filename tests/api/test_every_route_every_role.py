@@ -105,7 +105,7 @@ def test_another_tenants_things_look_like_things_that_are_not(world: World) -> N
         "tenant": "acme",
         "user": member.user_id,
         "key": key,
-        "budget": admin.post("/v1/budgets", {"amount": "5.00"}).ok()["id"],
+        "budget": admin.post("/v1/budgets", {"amount": "90000000.00"}).ok()["id"],
         "subscription": admin.post("/v1/subscriptions", {"target": "http://[::1]:9/"}).ok()["id"],
     }
     world.people["sales"].post("/v1/tenants/acme/admission", INVITATION).ok()
