@@ -129,7 +129,8 @@ def _pending(tx: Transaction, contract: Contract) -> dict[str, int]:
     dues = [
         Due(
             accrual.id, accrual.tenant_id, accrual.currency, accrual.kind, accrual.lease_class,
-            tx.book.money.rates[accrual.rate_id].site, accrual.first_at_ms, accrual.last_at_ms, accrual.posted_micros,
+            tx.book.money.rates[accrual.rate_id].site, accrual.first_at_ms, accrual.last_at_ms,
+            accrual.posted_micros,
         )
         for accrual in tx.book.money.open_accruals_by_tenant.get(contract.tenant_id)
     ]  # fmt: skip
