@@ -26,7 +26,7 @@ from comptoir.metering.usage import Measure
 from comptoir.sales.credit_blocks import EVERYTHING, BlockState, CreditBlock, CreditSource
 from comptoir.tenants.entities import HOUSE_ENTITY
 from comptoir.tenants.parties import Tenant, TenantKind
-from comptoir.units.errors import ComptoirError, Conflict, Invalid, Refused
+from comptoir.units.errors import ComptoirError, Conflict, Invalid, Refused, Unavailable
 from comptoir.units.ids import CreditBlockId, LegalEntityId
 from tests.builders import HOUR_MS, START_MS, Book
 
@@ -388,3 +388,26 @@ def test_nothing_counts_in_a_month_after_it_was_closed(shop: Book, tmp_path: Pat
         if entry.booked_at_ms > (period.closed_at_ms or 0):
             assert entry.effective_at_ms >= OCTOBER_MS
     assert shop.desk.book.money.billing_marks[acme.id].closed_until_ms == OCTOBER_MS
+
+
+def test_a_number_whose_commit_failed_is_given_to_the_next_invoice(
+    shop: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Numbering gaps are what others had: the counter is put in the invoice's own commit."""
+    acme, _ = spot_in_september(shop)
+    numbers = []
+    for fails in (False, True, True, False):
+        shop.pass_s(60)
+        with monkeypatch.context() as patch:
+            if fails:
+                patch.setattr(shop.store, "commit", _full)
+                with pytest.raises(Unavailable, match="disk_full"):
+                    shop.desk.call("issue_invoice", IssueInvoice(acme.id), shop.finance)
+                continue
+        made = shop.desk.call("issue_invoice", IssueInvoice(acme.id), shop.finance)
+        numbers.append(made.number)
+    assert numbers == ["ACME-2026-000001", "ACME-2026-000002"]
+
+
+def _full(changes: object) -> None:
+    raise Unavailable("disk_full", "the disk of the book is full: nothing was written")
