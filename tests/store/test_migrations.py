@@ -1,5 +1,6 @@
 """The migrations make exactly the schema that the code describes, triggers and checks included."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from comptoir.store.opening import (
     sqlite_engine,
 )
 from comptoir.store.tables import APPEND_ONLY
+from comptoir.store.views import Views, close
 from comptoir.units.errors import Conflict
 from tests.servers.postgres import PostgresServer
 
@@ -146,3 +148,41 @@ def test_opening_again_changes_nothing(tmp_path: Path) -> None:
     with store.engine.connect() as connection:
         assert connection.execute(text("SELECT instance FROM book")).scalar_one() == "first"
     store.close()
+
+
+def test_invoices_from_before_the_close_keep_their_numbers_and_get_a_status(
+    two_databases: tuple[Engine, Engine],
+) -> None:
+    engine, _ = two_databases
+    run_steps(engine, "0014")
+    line = {
+        "number": 1, "description": "d", "kind": "k", "lease_class": "spot",
+        "measure": "delivered", "rate_id": "ra", "price_nanos": 1, "starts_at_ms": 0,
+        "ends_at_ms": 1, "leases": 1, "accelerator_ms": 1, "numerator": 1,
+        "amount_micros": 10_000, "correction": False,
+    }  # fmt: skip
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO tenant (id, slug, name, kind, state, rate_card_id, created_at_ms,"
+                " grants, residency) VALUES ('tn', 'acme', 'Acme', 'enterprise', 'active', 'rc', 0,"
+                " '[]', '')"
+            )
+        )
+        connection.execute(
+            text(
+                "INSERT INTO invoice VALUES ('iv', 'ACME-2026-000001', 'ACME-2026', 1, 'invoice',"
+                " 'tn', 'USD', 0, 1, 5, 10000, :lines)"
+            ),
+            {"lines": json.dumps([line])},
+        )
+        connection.execute(text("INSERT INTO series VALUES ('ACME-2026', 1)"))
+    run_steps(engine)
+    billed = close.invoice(Views(engine), "ACME-2026-000001")
+    assert billed is not None
+    assert (billed.invoice.entity_id, billed.invoice.buyer.name) == ("le_house", "Acme")
+    assert billed.invoice.lines[0].amount_micros == 10_000
+    assert (billed.status.state, billed.status.open_micros) == ("finalised", 10_000)
+    with engine.connect() as connection:
+        series = connection.execute(text("SELECT entity_id, name, last FROM number_series")).all()
+    assert [tuple(row) for row in series] == [("le_house", "ACME-2026", 1)]
