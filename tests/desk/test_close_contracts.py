@@ -150,6 +150,22 @@ def test_what_was_committed_and_not_spent_is_owed_at_the_end_of_its_step_once(de
     assert drafts(book) == []
 
 
+def test_a_true_up_is_rounded_to_the_minor_unit_once(deal: Deal) -> None:
+    close_september(deal)
+    deal.agree(POSTPAID)
+    deal.at("2026-10-03")
+    lease = deal.book.lease(deal.acme, ON_DEMAND, 1)
+    deal.book.turn()
+    deal.book.pass_s(3_601)  # an hour and a second at $1: 1.000277
+    deal.book.desk.call("end_lease", LeaseRef(lease.id), deal.book.operator)
+    deal.book.turn()
+    deal.at("2026-11-01")
+    close(deal.book, "2026-10")
+    (draft,) = drafts(deal.book)
+    assert [x.amount_micros for x in draft.lines] == [100 * CENT, 29_900 * CENT]
+    assert final(deal.book, draft).total_micros == 30_000 * CENT
+
+
 def test_leaving_early_costs_its_fee_in_the_period_in_which_it_takes_effect(deal: Deal) -> None:
     book = deal.book
     close_september(deal)

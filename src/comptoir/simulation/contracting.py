@@ -111,7 +111,7 @@ class Contracting:
         rng = self._rng
         cuts = [starts, starts + 20_000, starts + rng.choice((60_000, 90_000_000))]
         access = tuple(
-            AccessStep(cuts[at], cuts[at + 1], rng.choice((1, 10**4, 10**6, 10**12)))
+            AccessStep(cuts[at], cuts[at + 1], rng.choice((10**4, 10**6, 10**12)))
             for at in range(rng.choice((1, 2)))
         )
         due = sum(step.micros for step in access)

@@ -25,6 +25,7 @@ from comptoir.sales.contracts import Contract, commitments_alive, end_of, exit_f
 from comptoir.tenants.parties import Tenant
 from comptoir.units.errors import Refused
 from comptoir.units.ids import InvoiceId, PeriodId
+from comptoir.units.money import NUMERATOR_PER_MICRO, round_to_minor_micros
 from comptoir.units.time import format_instant
 
 
@@ -154,7 +155,8 @@ def _spent(
 
 def _true_up_line(contract: Contract, due: TrueUp) -> InvoiceLine:
     words = f"{contract.number}, {due.commitment}: committed and not spent by {_day(due.until_ms)}"
-    return a_line(LineType.TRUE_UP, words, due.micros, (due.from_ms, due.until_ms), due.key)
+    owed = round_to_minor_micros(due.micros * NUMERATOR_PER_MICRO, contract.currency)
+    return a_line(LineType.TRUE_UP, words, owed, (due.from_ms, due.until_ms), due.key)
 
 
 def _keep(tx: Transaction, key: str, invoice_id: InvoiceId) -> None:
