@@ -105,8 +105,8 @@ class Changes:
 class Loaded:
     """The live part of the book, as the store holds it at `version`.
 
-    `last_seq` is the highest number of each append-only table, `last_at_ms` the instant of
-    the last event: the desk's time never lies before it.
+    `last_seq` is the highest number of each append-only table, `last_at_ms` the instant
+    of the last event, usage or entry: the desk's time never lies before it.
     """
 
     version: int

@@ -96,7 +96,7 @@ class SqlStore:
                 name: connection.execute(statement).scalar() or 0
                 for name, statement in LAST_SEQ.items()
             }
-            last_at_ms = connection.execute(LAST_AT).scalar() or 0
+            last_at_ms = max(connection.execute(one).scalar() or 0 for one in LAST_AT)
         return Loaded(version, counter, rows, last_seq, last_at_ms)
 
     def find(self, table: str, key: tuple[Any, ...]) -> Any | None:

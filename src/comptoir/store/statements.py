@@ -48,7 +48,15 @@ _APPENDED = {
     "drawdown": tables.drawdown,
 }
 LAST_SEQ = {name: select(func.max(table.c.seq)) for name, table in _APPENDED.items()}
-LAST_AT = select(tables.event.c.at_ms).order_by(tables.event.c.seq.desc()).limit(1)
+LAST_AT = tuple(
+    select(instant).order_by(seq.desc()).limit(1)
+    for instant, seq in (
+        (tables.event.c.at_ms, tables.event.c.seq),
+        (tables.usage.c.received_at_ms, tables.usage.c.seq),
+        (tables.entry.c.booked_at_ms, tables.entry.c.seq),
+    )
+)
+"""When the book was last written: metering makes usage and entries, and no event."""
 
 _ENTRY = ("seq", "key", "kind", "description", "effective_at_ms", "booked_at_ms")
 _POSTING = ("entry_seq", "leg", "account", "unit", "amount")
