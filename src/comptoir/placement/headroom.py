@@ -63,8 +63,13 @@ class Headroom:
         book = None if new is None else self._books.get(new.kind)
         if book is None or old is None or new is None or ground_of(old) is ground_of(new):
             return
+        kept = self._snapshot.kept  # for it, while others are placed: it does not stand there
         for allocation in self._snapshot.allocations_of.get(new.id, {}).values():
-            if allocation.fenced_at_ms is None and not allocation.lost:
+            if (
+                allocation.fenced_at_ms is None
+                and not allocation.lost
+                and allocation.id not in kept
+            ):
                 book.file(allocation, new, self._snapshot.nodes[allocation.node_id])
         self.touched.add(new.kind)
 

@@ -15,7 +15,7 @@ from comptoir.desk.operations.queueing import first_ahead, kept_for
 from comptoir.desk.transaction import Transaction
 from comptoir.leases.allocation import Allocation
 from comptoir.leases.lease import Lease, request_of
-from comptoir.placement.queue import earliest
+from comptoir.placement.queue import earliest, queue_key
 from comptoir.units.recurrence import DAY_MS
 from comptoir.units.time import format_instant
 from comptoir.units.values import replace
@@ -39,7 +39,9 @@ def behind_those_ahead(tx: Transaction, lease: Lease) -> Iterator[Ahead]:
     lease = replace(lease, borrowed=would_borrow(tx, lease))
     for kind in sorted({choice.kind for choice in lease.choices}):
         asked = replace(lease, kind=kind)
+        own = book.leases.get(lease.id)
         count += book.waiting.ahead_of(asked)
+        count -= own is not None and own.kind == kind and queue_key(own) < queue_key(asked)
         found = first_ahead(tx, asked)
         if found is not None:
             kept += kept_for(tx, *found)

@@ -151,7 +151,7 @@ def first_ahead(tx: Transaction, lease: Lease) -> tuple[Lease, Shadow] | None:
     walk, mine = tx.book.waiting.walk(lease.kind), queue_key(lease)
     while (place := walk.next()) is not None and place[0] < mine:
         other = tx.book.leases[place[1]]
-        if _in_vain(other, tx.now_ms):
+        if other.id == lease.id or _in_vain(other, tx.now_ms):  # nobody is ahead of itself
             walk.passed()
         elif (shadow := _shadow(tx, other)) is not None:
             return other, shadow
