@@ -65,8 +65,7 @@ def renew_hold(tx: Transaction, lease: Lease) -> Refused | None:
     Returns:
         None where that is done, or nothing had to be held; else the refusal: nothing changed.
     """
-    known = tx.book.credit.holds.get(lease.id)
-    if known is None:
+    if _held(tx, lease.id) is None:
         return None
     hold = hold_for(tx, lease)
     if lease.ends_at_ms is None:
@@ -87,7 +86,7 @@ def change_hold(tx: Transaction, lease: Lease) -> None:
     Raises:
         Refused: as `take_hold`, where it would hold more.
     """
-    known = tx.book.credit.holds.get(lease.id)
+    known = _held(tx, lease.id)
     if known is None:
         return
     hold = replace(hold_for(tx, lease), until_ms=known.until_ms)
@@ -99,8 +98,8 @@ def change_hold(tx: Transaction, lease: Lease) -> None:
 
 def let_go(tx: Transaction, lease_id: LeaseId) -> None:
     """A lease is over: nothing is held for it any more."""
-    hold = tx.book.credit.holds.get(lease_id)
-    if hold is not None and not hold.released:
+    hold = _held(tx, lease_id)
+    if hold is not None:
         tx.book.credit.holds.put(replace(hold, released=True, accelerator_ms=0))
 
 
@@ -108,7 +107,7 @@ def hold_all(tx: Transaction, tenant_id: TenantId) -> None:
     """A limit or a budget came, changed or went: hold for what lives, or let it all go."""
     wanted = is_held(tx.book, tenant_id)
     for lease in tx.book.leases_by_tenant.get(tenant_id):
-        known = tx.book.credit.holds.get(lease.id)
+        known = _held(tx, lease.id)
         if not wanted:
             let_go(tx, lease.id)
         elif known is None and lease.state not in FINAL:
@@ -118,6 +117,12 @@ def hold_all(tx: Transaction, tenant_id: TenantId) -> None:
                 hold = replace(hold, until_ms=tx.now_ms + hold_length_ms(lease.notice_s))
             tx.book.credit.holds.put(hold)
             tx.book.agenda.touch(lease.id)
+
+
+def _held(tx: Transaction, lease_id: LeaseId) -> CreditHold | None:
+    """What is held for a lease; one that was let go stays in memory until its commit."""
+    hold = tx.book.credit.holds.get(lease_id)
+    return None if hold is None or hold.released else hold
 
 
 def hold_for(tx: Transaction, lease: Lease) -> CreditHold:

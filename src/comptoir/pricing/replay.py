@@ -106,8 +106,9 @@ class Replay:
         )  # fmt: skip
 
     def _usage(self, event: UsageEvent, booked: Sequence[Charge]) -> None:
-        ends = {charge.ends_at_ms for charge in booked}
-        cuts = [charge.starts_at_ms for charge in booked if charge.starts_at_ms in ends]
+        # A piece so short that nothing fell into it left no charge, but cut the one beside it.
+        edges = {edge for charge in booked for edge in (charge.starts_at_ms, charge.ends_at_ms)}
+        cuts = sorted(edge for edge in edges if event.starts_at_ms < edge < event.ends_at_ms)
         self._seen[event.lease_id] = event
         said = [_said(charge) for charge in booked]
         pieces = self._priced(event, cuts, self._segment_now)
