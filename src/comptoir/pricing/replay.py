@@ -7,7 +7,7 @@ cut for another reason than a price (a credit block began) the cut itself is tak
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -59,6 +59,7 @@ class Replay:
         agreed_of: What is agreed with a tenant, as known now.
         rates: Every approved rate.
         end_of: How a lease ended that was added to; None: it was not.
+        edges_of: Where credit of a tenant has ever begun or ended: usage is cut there.
     """
 
     def __init__(
@@ -66,8 +67,9 @@ class Replay:
         agreed_of: Callable[[TenantId], Agreed],
         rates: Iterable[Rate],
         end_of: Callable[[LeaseId], LeaseEnd | None],
+        edges_of: Callable[[TenantId], Set[int]],
     ) -> None:
-        self._agreed_of, self._end_of = agreed_of, end_of
+        self._agreed_of, self._end_of, self._edges_of = agreed_of, end_of, edges_of
         self._rates = {rate.id: rate for rate in rates}
         self._lines: dict[tuple[RateCardId, Item], list[Rate]] = {}
         self._agreed: dict[TenantId, Agreed] = {}
@@ -106,9 +108,10 @@ class Replay:
         )  # fmt: skip
 
     def _usage(self, event: UsageEvent, booked: Sequence[Charge]) -> None:
-        # A piece so short that nothing fell into it left no charge, but cut the one beside it.
-        edges = {edge for charge in booked for edge in (charge.starts_at_ms, charge.ends_at_ms)}
-        cuts = sorted(edge for edge in edges if event.starts_at_ms < edge < event.ends_at_ms)
+        ends = {charge.ends_at_ms for charge in booked}
+        # Up to the first edge of credit there may be so little that no charge came of it.
+        ends |= self._edges_of(event.tenant_id)
+        cuts = [charge.starts_at_ms for charge in booked if charge.starts_at_ms in ends]
         self._seen[event.lease_id] = event
         said = [_said(charge) for charge in booked]
         pieces = self._priced(event, cuts, self._segment_now)

@@ -3,7 +3,8 @@
 Reads one snapshot, from a book that may be served meanwhile, and writes nothing.
 """
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from comptoir.store.statements import select_rows
 from comptoir.store.tables import MAPPED
 from comptoir.store.views.reading import Views
 from comptoir.units.errors import Conflict, Invalid
-from comptoir.units.ids import LeaseId
+from comptoir.units.ids import LeaseId, TenantId
 
 _AT_ONCE = 5_000
 
@@ -63,8 +64,19 @@ def rerate_book(engine: Engine) -> Replayed:
         book = Memory()  # read after the snapshot was taken: it knows every rate in it
         book.load(SqlStore(engine).load())
         rates = [rate for rate in book.money.rates if rate.state is RateState.APPROVED]
-        replay = Replay(partial(agreed_with, book), rates, ends.get)
+        replay = Replay(partial(agreed_with, book), rates, ends.get, _edges(connection))
         return replay.run(_rows(connection, "usage"), _rows(connection, "charge"))
+
+
+def _edges(connection: Connection) -> Callable[[TenantId], frozenset[int]]:
+    """Where a tenant's credit has begun or ended, that which is spent included."""
+    c = tables.credit_block.c
+    found: dict[str, set[int]] = defaultdict(set)
+    for tenant_id, from_ms, until_ms in connection.execute(
+        select(c.tenant_id, c.from_ms, c.until_ms)
+    ):
+        found[tenant_id] |= {from_ms, until_ms} - {None}
+    return lambda tenant_id: frozenset(found.get(tenant_id, ()))
 
 
 def _rows(connection: Connection, name: str) -> Iterator[Any]:
