@@ -152,3 +152,17 @@ def test_a_banks_own_words_for_columns_are_taken() -> None:
     text = "Valuta;no\n".replace(";no", ",Betrag,Whg,Zweck") + "2027-01-30,2.00,EUR,x\n"
     words = {"date": "Valuta", "amount": "Betrag", "currency": "Whg", "reference": "Zweck"}
     assert read_csv("b.csv", text, words)[0].entries[0].micros == 2_000_000
+
+
+def test_counts_of_what_came_and_went_are_checked_and_one_id_for_two_amounts_is_two() -> None:
+    summary = "<TxsSummry><TtlCdtNtries><NbOfNtries>7</NbOfNtries></TtlCdtNtries></TxsSummry>"
+    with pytest.raises(Invalid, match=r"bank_file_checksum.*TtlCdtNtries/NbOfNtries"):
+        read_camt("j", statement(entry("50.00", "x"), summary=summary))
+    given = "<AcctSvcrRef>A</AcctSvcrRef>"
+    two = statement(entry("20.00", "x", more=given), entry("30.00", "y", more=given))
+    assert [e.id for e in read_camt("j", two)[0].entries] == ["A", "A#2"]
+
+
+def test_an_amount_that_no_bank_moves_is_refused() -> None:
+    with pytest.raises(Invalid, match=r"b.csv:2: amount: 900000000000.00 is more than any bank"):
+        read_csv("b.csv", HEADER + "2027-01-30,900000000000.00,EUR,x,\n")

@@ -20,6 +20,7 @@ from comptoir.units.time import MS_PER_S
 MOST_BYTES = 20_000_000
 MOST_ENTRIES = 100_000
 MOST_TEXT = 500
+MOST_MICROS = 10**17
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,7 @@ class Place:
         if "." in plain:
             plain = plain.rstrip("0").removesuffix(".")
         try:
-            return parse_amount(plain, currency, least=-LEDGER_LIMIT)
+            return _bounded(parse_amount(plain, currency, least=-LEDGER_LIMIT), text)
         except Invalid as error:
             raise self.bad(field, error.message.removeprefix("amount: ")) from error
 
@@ -166,6 +167,17 @@ class Place:
         return ": ".join(part for part in (place, self._field(field)) if part)
 
 
+def _bounded(micros: int, text: str) -> int:
+    """An amount that a sum of many still fits the ledger with.
+
+    Raises:
+        Invalid: `bad_amount`.
+    """
+    if abs(micros) > MOST_MICROS:
+        raise Invalid("bad_amount", f"{text} is more than any bank moves at once")
+    return micros
+
+
 def total_micros(entries: Iterable[BankEntry]) -> int:
     """What a list of entries adds up to."""
     return sum(entry.micros for entry in entries)
@@ -176,6 +188,15 @@ class EntryIds:
 
     def __init__(self) -> None:
         self._seen: dict[tuple[object, ...], int] = {}
+        self._given: dict[str, list[tuple[object, ...]]] = {}
+
+    def own(self, given: str, *said: object) -> str:
+        """The bank's own id; with a number where it has given it to something else before."""
+        facts = self._given.setdefault(given, [])
+        if said not in facts:
+            facts.append(said)
+        place = facts.index(said)
+        return given if not place else f"{given}#{place + 1}"
 
     def of(self, *said: object) -> str:
         place = self._seen[said] = self._seen.get(said, 0) + 1
@@ -227,7 +248,9 @@ def _csv_entry(at: Place, cells: Mapping[str, str], ids: EntryIds) -> BankEntry:
     micros = at.micros("amount", cells["amount"], currency)
     day = at.day("date", cells["date"])
     reference, payer = cells["reference"][:MOST_TEXT], cells.get("payer", "")[:MOST_TEXT]
-    own = cells.get("id", "") or ids.of(day, micros, currency, reference, payer)
+    said = (day, micros, currency, reference, payer)
+    given = cells.get("id", "")
+    own = ids.own(given, *said) if given else ids.of(*said)
     return BankEntry(own, day, micros, currency, reference, payer, cells.get("account", ""))
 
 

@@ -7,6 +7,7 @@ with a document type is refused before it is parsed: no entity is ever expanded.
 Source: ISO 20022, BankToCustomerStatement (camt.053.001.02 to .11).
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from xml.etree import ElementTree
@@ -101,19 +102,21 @@ def _entry(at: Place, element: Element, currency: str, ids: EntryIds) -> Iterato
         "", reversal,
     )  # fmt: skip
     details = [detail for _, detail in _numbered(element, "NtryDtls/TxDtls")]
-    parts = [_detail(at.within(f"TxDtls[{n}]"), base, d) for n, d in enumerate(details, 1)]
+    several = len(details) > 1  # one detail tells who and what for; the entry what came
+    parts = [_detail(at.within(f"TxDtls[{n}]"), base, d, several) for n, d in enumerate(details, 1)]
     if len(parts) > 1:
         at.agree("Amt", micros, total_micros(parts), currency)
     for part in parts or [base]:
         said = (part.day_ms, part.micros, part.reference, part.payer)
-        yield replace(part, id=ids.of(part.id, *said) if len(parts) > 1 or not part.id else part.id)
+        batched = len(parts) > 1 or not part.id
+        yield replace(part, id=ids.of(part.id, *said) if batched else ids.own(part.id, *said))
 
 
-def _detail(at: Place, entry: BankEntry, element: Element) -> BankEntry:
+def _detail(at: Place, entry: BankEntry, element: Element, several: bool) -> BankEntry:
     """One payment of an entry: its own amount and words where it has them."""
     inner = element if _find(element, "Amt") is not None else _find(element, "AmtDtls/TxAmt")
     micros = entry.micros
-    if inner is not None and _find(inner, "Amt") is not None:
+    if several and inner is not None and _find(inner, "Amt") is not None:
         size, own = _money(at, inner)
         if own == entry.currency:
             micros = -size if entry.micros < 0 else size
@@ -147,8 +150,8 @@ def _check_totals(at: Place, element: Element, entries: list[BankEntry], currenc
         return
     came = [e.micros for e in entries if e.micros > 0]
     went = [-e.micros for e in entries if e.micros < 0]
-    booked = sum(
-        1
+    booked = Counter(
+        _text(entry, "CdtDbtInd")
         for _, entry in _numbered(element, "Ntry")
         if (_text(entry, "Sts/Cd") or _text(entry, "Sts") or "BOOK") == "BOOK"
     )
@@ -160,8 +163,11 @@ def _check_totals(at: Place, element: Element, entries: list[BankEntry], currenc
         if said:
             at.agree(f"TxsSummry/{tag}/Sum", at.micros(tag, said, currency), sum(parts), currency)
         count = _text(total, "NbOfNtries")
-        if tag == "TtlNtries" and count and count != str(booked):
-            raise at.checksum(f"TxsSummry/{tag}/NbOfNtries", f"{count} entries", str(booked))
+        found = {"TtlNtries": sum(booked.values()), "TtlCdtNtries": booked["CRDT"]}.get(
+            tag, booked["DBIT"]
+        )
+        if count and count != str(found):
+            raise at.checksum(f"TxsSummry/{tag}/NbOfNtries", f"{count} entries", str(found))
 
 
 def _signed(at: Place, element: Element) -> tuple[int, str]:

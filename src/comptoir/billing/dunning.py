@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from comptoir.units.errors import Invalid
 from comptoir.units.ids import DisputeId, InvoiceId, TenantId, UserId
+from comptoir.units.money import NUMERATOR_PER_MICRO, round_to_minor_micros
 
 MS_PER_DAY = 86_400_000
 
@@ -56,11 +57,12 @@ class Dispute:
     resolution: str = ""
 
 
-def with_taxes(micros: int, net_micros: int, taxes_micros: int) -> int:
-    """What an amount of an invoice is with its share of the taxes, rounded up to whole micros."""
+def with_taxes(micros: int, net_micros: int, taxes_micros: int, currency: str) -> int:
+    """What an amount of an invoice is with its share of the taxes, rounded to the minor unit."""
     if not net_micros:
         return micros
-    return micros - (-micros * taxes_micros // net_micros)
+    share = micros * taxes_micros * NUMERATOR_PER_MICRO // net_micros
+    return micros + round_to_minor_micros(share, currency)
 
 
 def check_steps(steps: Sequence[DunningStep]) -> tuple[DunningStep, ...]:

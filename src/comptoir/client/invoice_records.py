@@ -45,7 +45,7 @@ class TaxLine(TypedDict):
 
     treatment: str
     country: str
-    rate_ppm: int
+    rate_percent: str
     base: str
     amount: str
     note: str

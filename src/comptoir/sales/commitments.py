@@ -9,6 +9,7 @@ A quantity is money at a price that is fixed for it: accelerator-hours times pri
 everything after the file counts micros, and a quantity is told in hours again when it is shown.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -236,7 +237,7 @@ def instalments_due(
     """
     due = [
         InstalmentDue(
-            f"{contract_id}/{commitment.name}/{at}",
+            f"{contract_id}/{commitment.name}/{instalment.at_ms}/{at}",
             commitment_id(contract_id, commitment.name),
             commitment.name,
             instalment.at_ms,
@@ -244,10 +245,20 @@ def instalments_due(
         )
         for commitment in commitments
         if commitment.type is CommitmentType.PREPAID
-        for at, instalment in enumerate(commitment.invoices)
+        for at, instalment in _numbered(commitment)
         if from_ms <= instalment.at_ms < until_ms
     ]
     return sorted(due, key=lambda one: (one.at_ms, one.key))
+
+
+def _numbered(commitment: Commitment) -> list[tuple[int, Instalment]]:
+    """Instalments with their number among those of one date: a version may tell them otherwise."""
+    seen: Counter[int] = Counter()
+    found = []
+    for instalment in sorted(commitment.invoices, key=lambda one: (one.at_ms, one.micros)):
+        found.append((seen[instalment.at_ms], instalment))
+        seen[instalment.at_ms] += 1
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,11 +83,11 @@ class InvoiceLine(Answer):
 
 
 class TaxLine(Answer):
-    """One treatment of the lines; `rate_ppm` is parts per million."""
+    """One treatment of the lines."""
 
     treatment: str
     country: str
-    rate_ppm: int
+    rate_percent: Decimal
     base: Decimal
     amount: Decimal
     note: str

@@ -52,13 +52,13 @@ def resolve(cli: Session, dispute_id: str, uphold: bool, because: str, yes: bool
 @LIMIT
 def list_disputes(cli: Session, tenant: str | None, state: str | None, limit: int) -> None:
     """List them, newest first."""
-    from comptoir.cli.output import amount, count, instant, text
+    from comptoir.cli.output import Column, count, instant, text
 
     columns = [
         text("id"),
         text("invoice", "invoice_id"),
         count("line"),
-        amount("amount", "amount"),
+        Column("amount", lambda row: str(row["amount"]), right=True),
         text("state"),
         instant(cli.times, "opened", "opened_at"),
         text("reason", flexible=True),

@@ -216,6 +216,6 @@ def _lines(cli: Session, found: InvoiceDetail | InvoiceDraft) -> None:
     ]
     cli.table(rows, columns, "lines")
     for tax in found["taxes"]:
-        rate = f"{tax['rate_ppm'] / 10_000:g} % of {money(tax['base'], code)}"
+        rate = f"{tax['rate_percent']} % of {money(tax['base'], code)}"
         words = tax["note"] or tax["treatment"]
         cli.record(tax, f"  {words}, {rate}: {money(tax['amount'], code)}", [])

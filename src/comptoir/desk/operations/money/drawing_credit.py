@@ -21,6 +21,9 @@ from comptoir.units.ids import CreditBlockId
 from comptoir.units.money import NUMERATOR_PER_MICRO, round_to_minor_micros
 from comptoir.units.values import replace
 
+USED = (LineType.USAGE, LineType.TOP_UP)
+"""Lines that credit pays for: a true-up or a fee is no use."""
+
 
 @dataclass(frozen=True, slots=True)
 class CreditLine:
@@ -96,7 +99,7 @@ def _lines(
     owed: int,
 ) -> list[CreditLine]:
     """A line a block, rounded along the running sum: at most what usage asks."""
-    usage = max(draft.net_micros, 0)
+    usage = max(sum(line.amount_micros for line in draft.lines if line.type in USED), 0)
     summed = shown = 0
     found = []
     for block_id, micros in drawn.items():

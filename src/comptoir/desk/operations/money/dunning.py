@@ -48,7 +48,7 @@ def open_dispute(tx: Transaction, request: OpenDispute) -> Dispute:
             {"most": format_minor(max(most, 0), invoice.currency), "line": request.line},
         )
     taxes = sum(tax.amount_micros for tax in invoice.taxes)
-    gross = with_taxes(micros, invoice.net_micros, taxes)
+    gross = with_taxes(micros, invoice.net_micros, taxes, invoice.currency)
     dispute = tx.book.receipts.disputes.put(
         Dispute(
             DisputeId(tx.new_id("dp")), invoice.id, invoice.tenant_id, request.line, micros, gross,

@@ -60,7 +60,7 @@ def record_receipts(tx: Transaction, request: RecordReceipts) -> ReceiptsRecorde
     """
     entity = _entity(tx, request)
     known = set(tx.store.find_payments(entity.id, [_key(request, e) for e in request.entries]))
-    known |= {p.entry_id for p in tx.book.journal.appended_since((0, 0), "payment")}
+    known |= {p.entry_id for p in tx.book.receipts.payments if p.entity_id == entity.id}
     made: list[Payment] = []
     repeated = outgoing = 0
     statuses = [s for s in tx.book.closing.statuses if s.entity_id == entity.id and s.open_micros]
@@ -101,6 +101,14 @@ def _entity(tx: Transaction, request: RecordReceipts) -> LegalEntity:
             "too_many_entries",
             f"{len(request.entries):,} entries in one call; at most {MOST_ENTRIES_A_CALL}",
             "send the file to the door: it books it in parts",
+        )
+    whose = next((e for e in credit.entities if e.iban and e.iban == request.account), entity)
+    if whose.id != entity.id:
+        raise Invalid(
+            "wrong_account",
+            f"the statement is of {request.account}, which is {whose.slug}'s, not {entity.slug}'s",
+            f"book it for {whose.slug}: --entity {whose.slug}",
+            {"account": request.account, "entity": whose.slug},
         )
     if entity.iban and request.account and entity.iban != request.account:
         raise Invalid(
@@ -154,6 +162,13 @@ def allocate_payment(tx: Transaction, request: AllocatePayment) -> Payment:
     """
     payment = _payment(tx, request.payment_id)
     status = _status(tx, request.invoice)
+    if status.entity_id != payment.entity_id:
+        raise Refused(
+            "other_entitys_invoice",
+            f"{payment.id} came in for {payment.entity_id}, and {status.number} is asked by "
+            f"{status.entity_id}",
+            "name an invoice of the entity that was paid, or refund it",
+        )
     micros = None
     if request.amount is not None:
         micros = parse_amount(request.amount, status.currency)

@@ -70,7 +70,8 @@ def settle_inbound(tx: Transaction, inbound: InboundLease, until_ms: int) -> Non
 
 def settle_contract(tx: Transaction, contract: Contract, until_ms: int) -> None:
     """Book one bought contract's cost and instalments up to an instant, each once."""
-    version = newest_approved(tx.book, contract)
+    begun = tx.book.contracts.in_force(contract, until_ms - 1)  # not one that is yet to begin
+    version = begun or newest_approved(tx.book, contract)
     if version is None or until_ms <= version.effective_from_ms:
         return
     mark = tx.book.contracts.supply_marks.get((contract.id, WHOLE))
