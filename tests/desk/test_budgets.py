@@ -136,6 +136,29 @@ def test_a_budget_that_takes_back_gives_notice_and_ends_within_it(book: Book, te
     assert 15 <= teams.spent(budget) <= 25
 
 
+def test_a_budget_that_takes_back_comes_over_work_that_runs(book: Book, teams: Teams) -> None:
+    lease = teams.lease(1, notice_s=600)
+    book.turn()
+    book.pass_s(60)
+    budget = teams.budget("5.00", when_spent=WhenSpent.TAKE_BACK)  # another hour is 10.00
+    book.turn()
+    told = book.now(lease)
+    assert (told.state, told.reason) == (LeaseState.RECLAIMING, Reason.BUDGET_EXHAUSTED)
+    for _ in range(12):
+        book.pass_s(60)
+    assert book.now(lease).state is LeaseState.ENDED
+    assert 1 <= teams.spent(budget) <= 5
+
+
+def test_a_budget_that_is_lowered_tells_what_it_has_reached(book: Book, teams: Teams) -> None:
+    teams.budget("100.00", thresholds=(80,))
+    teams.lease(1, hours=4)
+    book.turn()
+    book.pass_s(4 * 3_600)
+    teams.budget("50.00", thresholds=(80,))
+    assert teams.told() == [("budget.warned", 80)]
+
+
 def test_a_month_begins_again_in_the_sellers_zone(book: Book, teams: Teams) -> None:
     budget = teams.budget("100.00", thresholds=())
     teams.lease(1, hours=9)

@@ -24,10 +24,14 @@ def count_spending(tx: Transaction, event: UsageEvent, booked: Mapping[ledger.Un
     for budget in tx.book.credit.budgets_of.get(event.tenant_id):
         micros = booked.get(ledger.currency(budget.currency), 0)
         if micros and budget.covers(project):
-            changed, reached = spend(current(tx, budget), micros)
-            tx.book.credit.budgets.put(changed)
-            if reached is not None:
-                _tell(tx, changed, reached)
+            keep_told(tx, *spend(current(tx, budget), micros))
+
+
+def keep_told(tx: Transaction, budget: Budget, reached: int | None) -> None:
+    """Keep a budget as it stands, and tell a threshold that it has newly reached."""
+    tx.book.credit.budgets.put(budget)
+    if reached is not None:
+        _tell(tx, budget, reached)
 
 
 def refuse_beyond_budget(tx: Transaction, hold: CreditHold, running: bool = False) -> None:

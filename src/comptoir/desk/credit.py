@@ -104,18 +104,22 @@ def let_go(tx: Transaction, lease_id: LeaseId) -> None:
 
 
 def hold_all(tx: Transaction, tenant_id: TenantId) -> None:
-    """A limit or a budget came, changed or went: hold for what lives, or let it all go."""
+    """A limit or a budget came, changed or went: hold for what lives, or let it all go.
+
+    Open-ended work that runs is held for as if its notice were all that is left: so the turn
+    meters it and holds for it anew at once, and announces its end where that is refused.
+    """
     wanted = is_held(tx.book, tenant_id)
     for lease in tx.book.leases_by_tenant.get(tenant_id):
         known = _held(tx, lease.id)
         if not wanted:
             let_go(tx, lease.id)
+        elif lease.state is LeaseState.ACTIVE and lease.ends_at_ms is None:
+            until_ms = tx.now_ms + lease.notice_s * MS_PER_S
+            tx.book.credit.holds.put(replace(hold_for(tx, lease), until_ms=until_ms))
+            tx.book.agenda.touch(lease.id)
         elif known is None and lease.state not in FINAL:
-            hold = hold_for(tx, lease)
-            running = lease.state in (LeaseState.ACTIVE, LeaseState.RECLAIMING)
-            if lease.ends_at_ms is None and running:
-                hold = replace(hold, until_ms=tx.now_ms + hold_length_ms(lease.notice_s))
-            tx.book.credit.holds.put(hold)
+            tx.book.credit.holds.put(hold_for(tx, lease))
             tx.book.agenda.touch(lease.id)
 
 

@@ -101,17 +101,20 @@ def begun(budget: Budget, period_start_ms: int) -> Budget:
 
 
 def spend(budget: Budget, micros: int) -> tuple[Budget, int | None]:
-    """The budget after `micros` more are booked.
+    """The budget after `micros` more are booked, and the threshold that it has newly reached."""
+    return reach(replace(budget, spent_micros=budget.spent_micros + micros))
+
+
+def reach(budget: Budget) -> tuple[Budget, int | None]:
+    """The budget, and the highest threshold that is reached and was not told.
 
     Returns:
-        The budget, and the highest threshold that it has newly reached (100 when it is spent);
-        None if none.
+        100 for the threshold when it is spent; None if there is none to tell.
     """
-    spent = budget.spent_micros + micros
-    reached = reached_percent(replace(budget, spent_micros=spent))
+    reached = reached_percent(budget)
     if reached <= budget.warned_percent:
-        return replace(budget, spent_micros=spent), None
-    return replace(budget, spent_micros=spent, warned_percent=reached), reached
+        return budget, None
+    return replace(budget, warned_percent=reached), reached
 
 
 def reached_percent(budget: Budget) -> int:

@@ -86,7 +86,7 @@ def see_node(tx: Transaction, engine: str, seen: EngineNode, seen_at_ms: int) ->
     to be dead.
     """
     node = tx.book.nodes_by_name.first(seen.name)
-    if node is None or node.engine != engine or seen_at_ms < node.state_since_ms:
+    if node is None or node.engine != engine or _is_old(node, seen, seen_at_ms):
         return 0
     before = node
     since = min(seen.since_ms or tx.now_ms, tx.now_ms)
@@ -100,6 +100,17 @@ def see_node(tx: Transaction, engine: str, seen: EngineNode, seen_at_ms: int) ->
         if gone and node.fence_at_ms is None:
             tx.book.nodes.put(replace(node, fence_at_ms=tx.now_ms))
     return tx.book.nodes[node.id] != before
+
+
+def _is_old(node: Node, seen: EngineNode, seen_at_ms: int) -> bool:
+    """Whether a sight is of before the node's present state.
+
+    In the millisecond of a repair, trouble that is older may have been seen just before it: if it
+    lasts, it is told again.
+    """
+    if seen_at_ms != node.state_since_ms or seen.sight is NodeSight.WELL:
+        return seen_at_ms < node.state_since_ms
+    return seen.since_ms is not None and seen.since_ms < node.state_since_ms
 
 
 def _seen_again(tx: Transaction, node: Node, back_at: int | None) -> None:

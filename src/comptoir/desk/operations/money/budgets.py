@@ -1,6 +1,6 @@
 """Budgets of tenants and their projects: set, changed, ended."""
 
-from comptoir.desk.budgeting import current, period_start
+from comptoir.desk.budgeting import current, keep_told, period_start
 from comptoir.desk.credit import hold_all
 from comptoir.desk.entity_requests import BudgetRef, SetBudget
 from comptoir.desk.terms import currency_at
@@ -10,6 +10,7 @@ from comptoir.tenants.budgets import (
     Budget,
     BudgetPeriod,
     check_thresholds,
+    reach,
     reached_percent,
 )
 from comptoir.tenants.parties import Tenant
@@ -53,8 +54,9 @@ def set_budget(tx: Transaction, request: SetBudget) -> Budget:
     if known is not None and (known.currency, known.period) == (currency, budget.period):
         now = current(tx, known)
         budget = replace(budget, period_start_ms=now.period_start_ms, spent_micros=now.spent_micros)
-        budget = replace(budget, warned_percent=reached_percent(budget))
-    tx.book.credit.budgets.put(budget)
+        budget = replace(budget, warned_percent=min(now.warned_percent, reached_percent(budget)))
+    budget, reached = reach(budget)
+    keep_told(tx, budget, reached)
     hold_all(tx, tenant.id)
     tx.emit(
         "budget.set", budget.id, tenant.id, project=project, currency=currency,
