@@ -55,6 +55,7 @@ MAKERS: dict[str, Any] = {
     "seller": PARTY,
     "buyer": PARTY,
     "credited_by_line": (0, 2**62),
+    "cuts": ((1, 2**62), (2, 2**62)),
     "lost": (8, 1024),
     "parts": (Part(InvoiceId("iv_1"), 2**62, 2**62),),
     "steps": (DunningStep(ODD_TEXT, 30),),

@@ -1,5 +1,6 @@
 """Accruals: what a lease has earned at one price in one period, until it is invoiced."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from comptoir.leases.lease import LeaseClass
@@ -21,7 +22,9 @@ class Accrual:
 
     `service_month_ms` is where the period begins in which the usage lies: a month, in the
     zone of the tenant's legal entity. `correction` marks usage that arrived after its month
-    was invoiced. `list_numerator` is what the card alone would have asked.
+    was invoiced. `list_numerator` is what the card alone would have asked. `cuts` say for
+    instants within it how many micros lie before each: where credit begins or ends that was
+    booked later than the usage. Nothing is added to an accrual that has some.
     """
 
     id: AccrualId
@@ -45,6 +48,7 @@ class Accrual:
     contract_version_id: ContractVersionId = NO_CONTRACT
     list_numerator: int = 0
     row: ChargeRow = ChargeRow.USAGE
+    cuts: tuple[tuple[int, int], ...] = ()
 
 
 def accrue(
@@ -57,6 +61,7 @@ def accrue(
 ) -> tuple[Accrual, tuple[Posting, ...]]:
     """Add one priced piece: the new accrual, and the postings that keep it at its floor."""
     invariant(accrual.invoice_id is None, f"accrual {accrual.id} is already invoiced")
+    invariant(not accrual.cuts, f"accrual {accrual.id} is cut")
     total = accrual.numerator + numerator
     posted = floor_micros(total)
     updated = replace(
@@ -74,3 +79,25 @@ def accrue(
         ledger.currency(accrual.currency),
         posted - accrual.posted_micros,
     )
+
+
+def cut_at(accrual: Accrual, instant_ms: int, accelerator_ms_before: int) -> Accrual:
+    """The accrual with one more cut.
+
+    Args:
+        accrual: Of one price, so that its money is in proportion to what was used.
+        instant_ms: Within it.
+        accelerator_ms_before: What was used before that.
+    """
+    inside = accrual.first_at_ms < instant_ms < accrual.last_at_ms
+    invariant(inside, f"{instant_ms} is not within accrual {accrual.id}")
+    before = floor_micros(accelerator_ms_before * accrual.price_nanos)
+    return replace(accrual, cuts=tuple(sorted((*accrual.cuts, (instant_ms, before)))))
+
+
+def pieces(accrual: Accrual) -> Iterator[tuple[int, int, int]]:
+    """(from, until, micros) of an accrual between its cuts, in order; they add up to it."""
+    start_ms, posted = accrual.first_at_ms, 0
+    for instant_ms, before in (*accrual.cuts, (accrual.last_at_ms, accrual.posted_micros)):
+        yield start_ms, instant_ms, before - posted
+        start_ms, posted = instant_ms, before

@@ -142,6 +142,7 @@ def _open_accrual(
             and found.row is row
             and piece.segment.starts_at_ms <= found.first_at_ms
             and found.last_at_ms <= piece.segment.ends_at_ms
+            and not found.cuts
         ):
             return found
     return Accrual(

@@ -1,5 +1,6 @@
 """Contracts as the desk finds them: by number or id, by tenant and instant, and their credit."""
 
+from comptoir.desk.dues import cut_open
 from comptoir.desk.memory import Memory
 from comptoir.desk.transaction import Transaction
 from comptoir.sales.commitments import CommitmentType, block_of, commitment_id
@@ -103,6 +104,8 @@ def grant_credit(tx: Transaction, contract: Contract) -> list[CreditBlock]:
             commitment, step, contract.currency, tx.now_ms,
         )  # fmt: skip
         made.append(tx.book.contracts.credit_blocks.put(block))
+    if made and contract.tenant_id is not None:
+        cut_open(tx, contract.tenant_id)
     return made
 
 

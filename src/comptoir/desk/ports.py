@@ -18,7 +18,7 @@ from comptoir.leases.breaches import Breach
 from comptoir.leases.lease import LeaseClass
 from comptoir.metering.usage import UsageEvent
 from comptoir.sales.drawdown import Drawdown
-from comptoir.units.ids import InvoiceId, LeaseId, LegalEntityId, RateId, TenantId
+from comptoir.units.ids import AccrualId, InvoiceId, LeaseId, LegalEntityId, RateId, TenantId
 from comptoir.units.values import quick
 
 
@@ -165,6 +165,17 @@ class Store(Protocol):
 
     def find_billed(self, invoice_id: InvoiceId) -> Sequence[Accrual]:
         """The accruals that were put into an invoice or its draft."""
+        ...
+
+    def find_used(
+        self, accrual_id: AccrualId, instant_ms: int
+    ) -> tuple[int, Sequence[tuple[int, int, int]]]:
+        """What an accrual's charges used by an instant.
+
+        Returns:
+            Accelerator-milliseconds of those that end by it; (start, end, accelerator-ms) of
+            each that it lies within.
+        """
         ...
 
     def find_breaches(self, tenant_id: TenantId, from_ms: int, until_ms: int) -> Sequence[Breach]:

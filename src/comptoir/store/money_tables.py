@@ -22,6 +22,7 @@ from comptoir.pricing.charges import Charge, ChargeRow
 from comptoir.pricing.rates import Rate, RateCard, RateState
 from comptoir.pricing.skus import Sku
 from comptoir.pricing.tiers import Tier
+from comptoir.store.nested import Nested
 from comptoir.store.schema import (
     Exact,
     Mapped,
@@ -85,6 +86,7 @@ accrual = Table(
     _text("contract_version_id"),
     Column("list_numerator", Exact, nullable=False),
     _word("row", ChargeRow),
+    Column("cuts", Nested(tuple[tuple[int, int], ...]), nullable=False),
     Index("accrual_by_invoice", "invoice_id", "invoice_line"),
     Index("accrual_by_lease", "lease_id"),
     Index("accrual_by_tenant", "tenant_id", "service_month_ms"),

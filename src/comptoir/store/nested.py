@@ -88,4 +88,6 @@ def _dataclass(held: type[Any]) -> Decode:
 def _text(value: Any) -> str | None:
     if value is None:
         return None
+    if value == ():
+        return "[]"
     return json.dumps(encoded(value), separators=(",", ":"), sort_keys=True)

@@ -42,13 +42,15 @@ from comptoir.store.statements import (
     TOLD,
     TOLD_TO_TENANT,
     USAGE,
+    USED_ACROSS,
+    USED_BY,
     live_statements,
     prepared,
     select_rows,
 )
 from comptoir.store.tables import MAPPED
 from comptoir.units.errors import Unavailable
-from comptoir.units.ids import InvoiceId, LeaseId, LegalEntityId, RateId, TenantId
+from comptoir.units.ids import AccrualId, InvoiceId, LeaseId, LegalEntityId, RateId, TenantId
 
 _LOOKUP_CHUNK = 400
 _ROWS_AT_ONCE = 1_000
@@ -142,6 +144,16 @@ class SqlStore:
     def find_billed(self, invoice_id: InvoiceId) -> Sequence[Accrual]:
         """The accruals that were put into an invoice or its draft."""
         return self._many("accrual", BILLED, {"invoice_id": invoice_id})
+
+    def find_used(
+        self, accrual_id: AccrualId, instant_ms: int
+    ) -> tuple[int, Sequence[tuple[int, int, int]]]:
+        """What an accrual's charges used by an instant; those that it lies within, each."""
+        given = {"accrual_id": accrual_id, "instant_ms": instant_ms}
+        with self._reading() as connection:
+            whole = connection.execute(USED_BY, given).scalar_one()
+            across = connection.execute(USED_ACROSS, given).all()
+        return int(whole), [(start, end, amount) for start, end, amount in across]
 
     def find_breaches(self, tenant_id: TenantId, from_ms: int, until_ms: int) -> Sequence[Breach]:
         """A tenant's closed breaches that reach into a time."""

@@ -123,6 +123,17 @@ USAGE = select_rows("usage").where(
 
 ACCRUALS = select_rows("accrual").where(tables.accrual.c.lease_id == bindparam("lease_id"))
 BILLED = select_rows("accrual").where(tables.accrual.c.invoice_id == bindparam("invoice_id"))
+USED_BY = select(func.coalesce(func.sum(tables.charge.c.accelerator_ms), 0)).where(
+    tables.charge.c.accrual_id == bindparam("accrual_id"),
+    tables.charge.c.ends_at_ms <= bindparam("instant_ms"),
+)
+USED_ACROSS = select(
+    tables.charge.c.starts_at_ms, tables.charge.c.ends_at_ms, tables.charge.c.accelerator_ms
+).where(
+    tables.charge.c.accrual_id == bindparam("accrual_id"),
+    tables.charge.c.starts_at_ms < bindparam("instant_ms"),
+    tables.charge.c.ends_at_ms > bindparam("instant_ms"),
+)
 BREACHES = select_rows("breach").where(
     tables.breach.c.tenant_id == bindparam("tenant_id"),
     tables.breach.c.broken_until_ms > bindparam("from_ms"),

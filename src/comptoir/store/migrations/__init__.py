@@ -20,6 +20,7 @@ REVISIONS = (
     "0010",
     "0015",
     "0016",
+    "0017",
 )
 """Oldest first. Kept here so that a start need not load Alembic to know them."""
 

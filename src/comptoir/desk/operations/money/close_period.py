@@ -121,10 +121,10 @@ def _close_tenant(tx: Transaction, period: Period, tenant: Tenant, work: _Work) 
     if metered == most:
         return False
     most = max(work.left, 1)
-    taken = put_into_drafts(tx, tenant, period.id, end_ms, most)
-    work.left -= taken
+    taken, cost = put_into_drafts(tx, tenant, period.id, end_ms, most)
+    work.left -= cost
     work.accruals += taken
-    if taken == most:
+    if cost >= most:
         return False
     if (metered or taken) and shortfalls(tx, tenant, end_ms):
         return False  # what was spent is read from the store: first it has to be there

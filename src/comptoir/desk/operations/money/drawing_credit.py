@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from comptoir.billing.drafts import InvoiceDraft, a_line
 from comptoir.billing.invoices import InvoiceLine, LineType
 from comptoir.desk.contracts import newest_approved
+from comptoir.desk.dues import cut_accrual, cut_open, dues_of, edges_of
 from comptoir.desk.transaction import Transaction
 from comptoir.ledger import entries as ledger
 from comptoir.sales.commitments import commitment_id, rolled_over
@@ -75,20 +76,11 @@ def source_of(block: CreditBlock) -> ledger.Account:
 
 
 def _dues(tx: Transaction, draft: InvoiceDraft) -> list[Due]:
-    """What the draft's accruals owe, each by itself: they lie on one side of every block's edge."""
+    """What the draft's accruals owe, each piece on one side of every block's edge."""
     accruals = {one.id: one for one in tx.store.find_billed(draft.id)}
     accruals |= {one.id: one for one in tx.book.closing.billed.get(draft.id)}
-    dues = []
-    for one in accruals.values():
-        rate = tx.book.money.rates.get(one.rate_id)
-        dues.append(
-            Due(
-                one.id, one.tenant_id, one.currency, one.kind, one.lease_class,
-                "" if rate is None else rate.site, one.first_at_ms, one.last_at_ms,
-                one.posted_micros,
-            )
-        )  # fmt: skip
-    return dues
+    at = edges_of(tx.book, draft.tenant_id)
+    return list(dues_of(tx.book, (cut_accrual(tx, one, at) for one in accruals.values())))
 
 
 def _lines(
@@ -154,5 +146,7 @@ def _roll_over(tx: Transaction, block: CreditBlock, at_ms: int) -> int:
         if commitment_id(contract.id, commitment.name) == block.commitment_id:
             made = rolled_over(CreditBlockId(tx.new_id("cb")), block, commitment, tx.now_ms)
             if made is not None:
-                return tx.book.contracts.credit_blocks.put(made).granted_micros
+                tx.book.contracts.credit_blocks.put(made)
+                cut_open(tx, made.tenant_id)
+                return made.granted_micros
     return 0

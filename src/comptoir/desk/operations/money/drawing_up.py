@@ -6,12 +6,12 @@ write; a preview's transaction keeps nothing of it.
 """
 
 from collections.abc import Iterator
-from itertools import islice
 
 from comptoir.billing.accruals import Accrual
 from comptoir.billing.drafts import DraftState, InvoiceDraft, a_line, add_line, fill, whole
 from comptoir.billing.invoices import InvoiceKind, LineType, Party, TaxLine, tax_line
 from comptoir.billing.tax import Tax, tax_for
+from comptoir.desk.dues import cut_accrual, edges_of
 from comptoir.desk.entities import entity_of
 from comptoir.desk.metered import meter_allocation
 from comptoir.desk.operations.money.drawing_credit import draw_credit
@@ -22,6 +22,9 @@ from comptoir.tenants.parties import Tenant
 from comptoir.units.errors import Refused
 from comptoir.units.ids import InvoiceId, PeriodId
 from comptoir.units.values import replace
+
+CUTTING_COSTS = 40
+"""What adding up the charges of an accrual costs of a slice's work, in accruals."""
 
 
 def meter_tenant(tx: Transaction, tenant: Tenant, until_ms: int, most: int) -> int:
@@ -58,10 +61,20 @@ def put_into_drafts(
     before_ms: int,
     most: int,
     only: str = "",
-) -> int:
-    """Put accruals into the tenant's drafts, one a currency; how many there were to put."""
-    found = open_accruals(tx, tenant, before_ms)
-    taken = list(islice((a for a in found if only in ("", a.currency)), most))
+) -> tuple[int, int]:
+    """Put accruals into the tenant's drafts, one a currency.
+
+    Returns:
+        How many were put, and what it cost: at `most`, there may be more.
+    """
+    taken: list[Accrual] = []
+    cost, at = 0, edges_of(tx.book, tenant.id)
+    for accrual in open_accruals(tx, tenant, before_ms):
+        if cost >= most:
+            break
+        if only in ("", accrual.currency):
+            taken.append(cut_accrual(tx, accrual, at))
+            cost += 1 + CUTTING_COSTS * (len(taken[-1].cuts) - len(accrual.cuts))
     for currency in dict.fromkeys(accrual.currency for accrual in taken):
         mine = [accrual for accrual in taken if accrual.currency == currency]
         draft, placed = fill(_draft_in(tx, tenant, period_id, currency), mine)
@@ -70,7 +83,7 @@ def put_into_drafts(
             tx.book.money.accruals.put(
                 replace(accrual, invoice_id=draft.id, invoice_line=placed[accrual])
             )
-    return len(taken)
+    return len(taken), cost
 
 
 def _draft_in(

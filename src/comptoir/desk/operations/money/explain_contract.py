@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from comptoir.desk.contract_requests import ContractRef
 from comptoir.desk.contracts import contract_named, newest_approved, party_of
+from comptoir.desk.dues import dues_of
 from comptoir.desk.operations.money.supply_costs import supplied_under
 from comptoir.desk.terms import price_of
 from comptoir.desk.transaction import Transaction
@@ -28,7 +29,7 @@ from comptoir.sales.contracts import (
     state_of,
 )
 from comptoir.sales.credit_blocks import BlockState, Covers, CreditBlock
-from comptoir.sales.drawdown import Due, draw
+from comptoir.sales.drawdown import draw
 from comptoir.sales.tranches import ContractAct, TrancheStanding, standing
 from comptoir.units.time import LATEST_MS
 
@@ -126,14 +127,7 @@ def _pending(tx: Transaction, contract: Contract) -> dict[str, int]:
     """Micros that usage which is not invoiced yet would draw of each block, as of now."""
     if contract.tenant_id is None:
         return {}
-    dues = [
-        Due(
-            accrual.id, accrual.tenant_id, accrual.currency, accrual.kind, accrual.lease_class,
-            tx.book.money.rates[accrual.rate_id].site, accrual.first_at_ms, accrual.last_at_ms,
-            accrual.posted_micros,
-        )
-        for accrual in tx.book.money.open_accruals_by_tenant.get(contract.tenant_id)
-    ]  # fmt: skip
+    dues = dues_of(tx.book, tx.book.money.open_accruals_by_tenant.get(contract.tenant_id))
     found: dict[str, int] = {}
     for one in draw(tx.book.contracts.credit_of.get(contract.tenant_id), dues)[1]:
         found[one.block_id] = found.get(one.block_id, 0) + one.micros

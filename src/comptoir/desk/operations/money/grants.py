@@ -1,6 +1,7 @@
 """Grants: credit that costs its tenant nothing and expires; and what credit a tenant has."""
 
 from comptoir.desk.credit import exposure_of
+from comptoir.desk.dues import cut_open
 from comptoir.desk.entity_requests import Credit, GiveGrant, ShowCredit
 from comptoir.desk.terms import currency_at
 from comptoir.desk.transaction import Transaction
@@ -71,6 +72,7 @@ def give_grant(tx: Transaction, request: GiveGrant) -> CreditBlock:
         )
     )
     tx.book.contracts.credit_blocks.put(block)
+    cut_open(tx, tenant.id)
     tx.emit(
         "grant.given", block.id, tenant.id, currency=currency,
         granted_micros=block.granted_micros, until_ms=until_ms, conditions=block.conditions,

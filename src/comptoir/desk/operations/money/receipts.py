@@ -12,6 +12,7 @@ from comptoir.billing.bank_files import BankEntry
 from comptoir.billing.fx import conversion_at
 from comptoir.billing.invoice_status import InvoiceStatus, paid
 from comptoir.billing.receipts import Asked, Part, Payment, PaymentState, Receivables
+from comptoir.desk.dues import cut_open
 from comptoir.desk.operations.money.outgoing import record_outgoing
 from comptoir.desk.receipt_requests import (
     MOST_ENTRIES_A_CALL,
@@ -253,6 +254,7 @@ def top_up(tx: Transaction, request: TopUp) -> CreditBlock:
         (), BlockState.OPEN, tx.now_ms,
     )  # fmt: skip
     tx.book.contracts.credit_blocks.put(block)
+    cut_open(tx, tenant.id)
     tx.post(
         f"top_up:{payment.id}:{changed.topped_up_micros}", "top_up", f"{payment.id} tops up",
         tx.now_ms, (*postings, *pure.topped_up(payment, micros)),  # type: ignore[arg-type]
