@@ -48,5 +48,24 @@ class Agenda(Generic[K]):
             del self._touched[key]
         return taken
 
+    def next_ms(self, after_ms: int) -> int | None:
+        """The next instant past `after_ms` that a reminder was asked for; None: there is none.
+
+        What is touched, or was due by then and is looked at in every turn, is not waited for.
+        """
+        passed: list[tuple[int, K]] = []
+        found = None
+        while self._heap and found is None:
+            at_ms, key = self._heap[0]
+            if self._at.get(key) == at_ms and at_ms > after_ms:
+                found = at_ms
+                continue
+            heapq.heappop(self._heap)
+            if self._at.get(key) == at_ms:
+                passed.append((at_ms, key))
+        for reminder in passed:
+            heapq.heappush(self._heap, reminder)
+        return found
+
     def __len__(self) -> int:
         return len(self._touched)

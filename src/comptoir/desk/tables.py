@@ -82,6 +82,10 @@ class Table(Generic[K, V]):
         """Tell `listener` of every later change."""
         self._feeds.append(listener)
 
+    def key_of(self, value: V) -> K:
+        """The key that a row is kept under."""
+        return self._key(value)
+
     def index(self, index: "Index[Any, V] | Sums[Any, V] | Shelves[Any, Any, V]") -> None:
         """Keep an index of the rows from now on; indexes hear before feeds do."""
         self._indexes.append(index)
