@@ -29,10 +29,11 @@ from comptoir.desk.notice_loop import NoticeLoop
 from comptoir.desk.notice_port import Sender
 from comptoir.desk.notice_requests import SettleDeliveries
 from comptoir.desk.notice_threads import NoticeThreads
-from comptoir.desk.ports import Checker
+from comptoir.desk.ports import Checker, Clock
 from comptoir.desk.queue import DeskQueue
 from comptoir.desk.receipt_requests import Dun
 from comptoir.desk.requests import DeclareSupply, IssuedKey, IssueKey, NewNode, Observed, Opening
+from comptoir.desk.test_clock import StandingClock
 from comptoir.engines.local.checks import LocalChecker
 from comptoir.engines.local.engine import LocalEngine, memory_total_bytes
 from comptoir.notices.mailing import MailSettings
@@ -43,10 +44,13 @@ from comptoir.store.opening import directory_lock, open_store, writer_lock
 from comptoir.store.sql_store import SqlStore
 from comptoir.store.views import Views, lists, totals
 from comptoir.tenants.parties import Role
+from comptoir.units.errors import Conflict
+from comptoir.units.time import format_instant, parse_instant
 
 log = logging.getLogger("comptoir")
 
 OPERATOR_KEY_FILE = "operator.key"
+CLOCK_FILE = "test-clock"
 _PENDING = "operator.key.pending"
 HOUSE_EVERY_S = 3_600.0
 ANSWERS_KEPT_MS = 30 * 86_400_000
@@ -87,6 +91,8 @@ class Settings:
     """The mail server for notices; without one no mail is sent."""
     webhooks_to_loopback: bool = False
     """Whether webhooks may be on this machine, and there without TLS: for development."""
+    test_clock_ms: int | None = None
+    """Where the clock of a new book stands that is made to try things on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,18 +124,19 @@ def open_post(settings: Settings) -> Iterator[TradingPost]:
         if settings.database_url is not None:
             stack.enter_context(writer_lock(settings.database_url, _stand_by))
         os.chmod(data, 0o700)
+        clock = open_clock(data, settings.test_clock_ms)
         instance = _instance(data)
         store = open_store(data, settings.database_url, instance)
         stack.callback(store.close)
         views = Views(store.engine)
         engines: dict[str, Engine] = {}
         checkers: dict[str, Checker] = {}
-        if settings.local_engine:
+        if settings.local_engine and not isinstance(clock, StandingClock):
             local = LocalEngine(data / "engine", instance, settings.engine)
             engines[local.name] = local
             checkers[local.name] = LocalChecker(local, data / "engine", memory_total_bytes)
         with loading_a_book():
-            desk = Desk(store, SystemClock(), SystemEntropy(), frozenset(checkers))
+            desk = Desk(store, clock, SystemEntropy(), frozenset(checkers))
         queue = DeskQueue(desk, meter_every_ms=int(settings.meter_every_s * 1_000))
         sender = NoticeSender(
             open_key(data), Outside(loopback=settings.webhooks_to_loopback), settings.mail
@@ -144,6 +151,33 @@ def open_post(settings: Settings) -> Iterator[TradingPost]:
         runner.start()
         stack.callback(runner.stop)
         yield TradingPost(settings, instance, desk, queue, store, views, engines, sender, first_key)
+
+
+def open_clock(data: Path, test_clock_ms: int | None) -> Clock:
+    """The machine's clock, or the test clock that a data directory was made with.
+
+    Raises:
+        Conflict: `not_a_new_book`: a book keeps the clock that it began with.
+    """
+    path = data / CLOCK_FILE
+
+    def keep(instant_ms: int) -> None:
+        draft = path.with_suffix(".draft")
+        draft.write_text(format_instant(instant_ms) + "\n")
+        draft.replace(path)
+
+    if path.exists():
+        return StandingClock(parse_instant(path.read_text().strip()), keep)
+    if test_clock_ms is None:
+        return SystemClock()
+    if (data / "instance").exists():
+        raise Conflict(
+            "not_a_new_book",
+            f"{data} holds a book already, and its time is the time",
+            "name a new data directory for a book with a test clock",
+        )
+    keep(test_clock_ms)
+    return StandingClock(test_clock_ms, keep)
 
 
 @contextmanager

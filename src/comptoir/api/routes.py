@@ -8,6 +8,7 @@ from comptoir.api.close_routes import CLOSE_ROUTES
 from comptoir.api.contract_routes import CONTRACT_ROUTES
 from comptoir.api.entity_routes import ENTITY_ROUTES
 from comptoir.api.handlers import (
+    clock,
     entitlements,
     failures,
     files,
@@ -23,6 +24,7 @@ from comptoir.api.handlers import (
 from comptoir.api.money_routes import MONEY_ROUTES
 from comptoir.api.receipt_routes import RECEIPT_ROUTES
 from comptoir.api.route import Route
+from comptoir.api.shapes import clock as clock_shapes
 from comptoir.api.shapes import entitlements as entitlement_shapes
 from comptoir.api.shapes import failures as failure_shapes
 from comptoir.api.shapes import leases as lease_shapes
@@ -125,6 +127,14 @@ _WINDOWS = (
 _PARTIES = (
     Route("GET", "/healthz", status.health, None, status_shapes.Health),
     Route("GET", "/v1/status", status.status, Permission.READ, status_shapes.Status),
+    Route("GET", "/v1/clock", clock.get_clock, Permission.READ, clock_shapes.Clock),
+    Route(
+        "POST",
+        "/v1/clock/advance",
+        clock.advance_clock,
+        Permission.FLEET_WRITE,
+        clock_shapes.Clock,
+    ),
     Route("GET", "/v1/whoami", parties.who_am_i, Permission.READ, _T.WhoAmI),
     Route("POST", "/v1/tenants", parties.create_tenant, Permission.TENANTS_WRITE, _T.Tenant, 201),
     Route("GET", "/v1/tenants", parties.list_tenants, Permission.READ, ListOf[_T.Tenant]),

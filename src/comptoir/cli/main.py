@@ -62,6 +62,7 @@ SECTIONS = {
         "fleet": (f"{_AT}.fleet:fleet", "Nodes and accelerator kinds."),
         "supply": (f"{_AT}.supply:supply", "Capacity that is owned or rented."),
         "runtime": (f"{_AT}.runtimes:runtime", "Read-only environments for jobs."),
+        "clock": (f"{_AT}.clock:clock", "What time it is in the book; move a test clock on."),
         "setting": (f"{_AT}.settings:setting", "What holds for the whole book."),
         "webhook": (f"{_AT}.subscriptions:webhook", "Notices sent to a URL, signed."),
         "mail": (f"{_AT}.subscriptions:mail", "Notices sent by mail."),

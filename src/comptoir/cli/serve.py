@@ -7,14 +7,20 @@ from pathlib import Path
 from comptoir.api.app import create_app
 from comptoir.api.serving import claim_port, listen_on, refuse_insecure_bind, serve
 from comptoir.assembly import OPERATOR_KEY_FILE, Settings, open_post
+from comptoir.desk.test_clock import StandingClock
 from comptoir.notices.mailing import MailSettings
 from comptoir.units.errors import Invalid
+from comptoir.units.time import format_instant, parse_instant
 
 DEFAULT_PORT = 8420
 
 
 def settings(
-    data: Path, database_url: str | None, mail: MailSettings | None, webhooks_to_loopback: bool
+    data: Path,
+    database_url: str | None,
+    mail: MailSettings | None,
+    webhooks_to_loopback: bool,
+    test_clock: str | None,
 ) -> Settings:
     """What the operator chose, as the assembly takes it."""
     return Settings(
@@ -22,6 +28,7 @@ def settings(
         database_url=database_url,
         mail=mail,
         webhooks_to_loopback=webhooks_to_loopback,
+        test_clock_ms=None if test_clock is None else parse_instant(test_clock),
     )
 
 
@@ -85,6 +92,9 @@ def serve_forever(
         listening = listen_on(host, DEFAULT_PORT if port is None else port, or_another=port is None)
         url = f"http{'s' if tls_cert else ''}://{host}:{listening.getsockname()[1]}"
         _greet(url, data, first=post.first_key is not None)
+        if isinstance(post.desk.clock, StandingClock):
+            stands = format_instant(post.desk.clock.now_ms())
+            print(f"a test clock: it is {stands} until `comptoir clock advance`", file=sys.stderr)
         for name, engine in post.engines.items():
             health = engine.health()
             if not health.available:

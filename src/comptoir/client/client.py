@@ -32,7 +32,7 @@ from comptoir.client.retry import Patience
 from comptoir.client.running import start
 from comptoir.client.subscriptions import Subscriptions
 from comptoir.client.transport import Transport, path_of
-from comptoir.client.windows import Holds, OffersOfCapacity, SeriesOfLeases, Settings
+from comptoir.client.windows import BookClock, Holds, OffersOfCapacity, SeriesOfLeases, Settings
 from comptoir.client.work import Jobs, Leases
 
 
@@ -96,6 +96,7 @@ class Client:
         self.feed = Feed(self._transport)
         self.subscriptions = Subscriptions(self._transport)
         self.settings = Settings(self._transport)
+        self.clock = BookClock(self._transport)
 
     def health(self) -> dict[str, Any]:
         """Whether the server serves; needs no key."""

@@ -63,6 +63,13 @@ class Series(TypedDict):
     leases: list[Lease]
 
 
+class Clock(TypedDict):
+    """What time it is in the book; `test`: it stands until it is moved on."""
+
+    now: str
+    test: bool
+
+
 class Setting(TypedDict):
     """What holds for the whole book; the unit is the last word of its name."""
 

@@ -1,4 +1,4 @@
-"""The client's way to windows: offers, holds, recurring requests, and the settings of the book."""
+"""The client's way to windows: offers, holds, recurring requests; the book's settings and clock."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
@@ -6,7 +6,7 @@ from typing import Any, cast
 from comptoir.client.parties import PAGE
 from comptoir.client.records import Lease
 from comptoir.client.transport import Transport, path_of
-from comptoir.client.window_records import Offers, Series, Setting
+from comptoir.client.window_records import Clock, Offers, Series, Setting
 
 
 class OffersOfCapacity:
@@ -118,6 +118,26 @@ class SeriesOfLeases:
     def cancel(self, series: str) -> Series:
         """Withdraw every occurrence that has not started; the answer lists those."""
         return cast(Series, self._transport.write("POST", path_of("series", series, "cancel")))
+
+
+class BookClock:
+    """What time it is in the book."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def show(self) -> Clock:
+        """Where it stands, and whether it stands until it is moved on."""
+        return cast(Clock, self._transport.get(path_of("clock")))
+
+    def advance(self, to: str) -> Clock:
+        """Move a test clock on, for about a second; ask again until `now` is `to`.
+
+        Raises:
+            Conflict: `no_test_clock`.
+            Invalid: `clock_backwards` or `clock_too_far`.
+        """
+        return cast(Clock, self._transport.write("POST", path_of("clock", "advance"), {"to": to}))
 
 
 class Settings:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from comptoir.cli.formats import Instant
 from comptoir.cli.lazy import Session, leaf
 from comptoir.cli.server_extra import server_room
 
@@ -64,6 +65,12 @@ DATA = Path("comptoir-data")
     "--smtp-from", envvar="COMPTOIR_SMTP_FROM", metavar="ADDRESS", help="Whose mail it is."
 )
 @click.option(
+    "--test-clock",
+    type=Instant(),
+    metavar="INSTANT",
+    help="Make a new book to try things on, whose time stands here until `clock advance`.",
+)
+@click.option(
     "--webhooks-to-loopback",
     is_flag=True,
     help="Let webhooks be on this machine, there without TLS: for development.",
@@ -83,13 +90,15 @@ def up(
     smtp_user: str,
     smtp_password_file: Path | None,
     smtp_from: str | None,
+    test_clock: str | None,
     webhooks_to_loopback: bool,
 ) -> int:
     """Open a trading post: the book, the HTTP API, the local engine.
 
     It stops gracefully on Ctrl-C or SIGTERM and leaves jobs running. An address that others
     can reach needs --tls-cert and --tls-key, or --behind-proxy. Mail is sent when --smtp-host
-    and --smtp-from say how; the environment says each as COMPTOIR_SMTP_HOST and so on.
+    and --smtp-from say how; the environment says each as COMPTOIR_SMTP_HOST and so on. A book
+    with a test clock is one for good, and runs no jobs.
     """
     if (tls_cert is None) != (tls_key is None):
         raise click.UsageError("--tls-cert and --tls-key go together")
@@ -101,7 +110,7 @@ def up(
         mail = serve.mail_settings(
             smtp_host, smtp_from, smtp_port, smtp_security, smtp_user, smtp_password_file
         )
-    settings = serve.settings(data, database_url, mail, webhooks_to_loopback)
+    settings = serve.settings(data, database_url, mail, webhooks_to_loopback, test_clock)
     return int(serve.serve_forever(settings, host, port, behind_proxy, tls_cert, tls_key))
 
 
