@@ -114,3 +114,25 @@ def test_more_is_never_down_than_was_promised_and_a_wider_unit_never_counts_less
     whole = credited(replace(GANG, unit=SlaUnit.ACCELERATOR), *outages)
     assert whole.down_ms == whole.broken_ms
     assert credited(GANG, *outages).down_ms >= min(whole.down_ms, found.promised_ms)
+
+
+def test_a_spare_makes_good_one_node_at_a_time() -> None:
+    """One spare and six hours: what breaks while another is out counts from its start.
+
+    Node 1 is out from hour 10 to 14, node 2 from 12 to 15, node 3 from 14 to 18. The spare
+    makes good 1, and 3 once 1 is back; node 2 was down for its 3 hours.
+    """
+    three = [outage(1, "nd_1", (10, 14)), outage(2, "nd_2", (12, 15)), outage(3, "nd_3", (14, 18))]
+    terms = replace(GANG, unit=SlaUnit.NODE, replace_within_s=6 * 3_600)
+    assert credited(terms, *three).down_ms == 0  # no number of spares: whatever is back in time
+    assert credited(replace(terms, spares=2), *three).down_ms == 0
+    one = credited(replace(terms, spares=1), *three)
+    assert [down.breaches for down in one.downs] == [("br_2",)]
+    assert one.down_ms == 8 * 3 * HOUR
+
+
+def test_an_outage_longer_than_its_forgiveness_counts_in_both_months_that_it_reaches_into() -> None:
+    """Three hours at most are forgiven: of four, one lies before the month, three in it."""
+    terms = replace(GANG, replace_within_s=3 * 3_600)
+    found = sla_credit(terms, [outage(hours=(-1, 3))], MONTH, 1_024 * 720 * HOUR, CHARGES, "USD")
+    assert found.down_ms == 1_024 * 3 * HOUR

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import BigInteger, Boolean, Integer, LargeBinary, text
 from sqlalchemy.exc import DBAPIError
 
+from comptoir.billing.accruals import Accrual
 from comptoir.billing.credit_notes import CreditLine
 from comptoir.billing.dunning import DunningStep
 from comptoir.billing.invoice_status import InvoiceState
@@ -20,6 +21,7 @@ from comptoir.billing.receipts import Part
 from comptoir.desk.desk import Desk
 from comptoir.desk.ports import Changes, CommitUnknown, Event, StaleBook, StoredAnswer
 from comptoir.desk.requests import CreateTenant, Opening
+from comptoir.leases.allocation import Allocation
 from comptoir.leases.lease import Alternative, LeaseClass, LeaseState, Shape
 from comptoir.ledger.entries import Account, Entry, Posting, Unit
 from comptoir.metering.usage import Measure
@@ -35,7 +37,17 @@ from comptoir.store.views import Views, lists
 from comptoir.store.views.reading import Ask
 from comptoir.tenants.parties import Role, TenantKind
 from comptoir.units.errors import Unavailable
-from comptoir.units.ids import InvoiceId, LeaseId, RateId
+from comptoir.units.ids import (
+    AccrualId,
+    AllocationId,
+    ContractVersionId,
+    InboundLeaseId,
+    InvoiceId,
+    LeaseId,
+    NodeId,
+    RateId,
+    TenantId,
+)
 from comptoir.units.recurrence import parse_recurrence
 from tests.builders import SeededEntropy, ToldClock
 from tests.servers.postgres import PostgresServer
@@ -478,3 +490,59 @@ def test_old_deliveries_are_forgotten(store: SqlStore) -> None:
     assert store.forget_deliveries(20) == 1
     assert store.find("delivery", (old.subscription_id, 1)) is None
     assert store.find("delivery", (new.subscription_id, 2)) == new
+
+
+def handed_over(at: int, cores: int, since: int, until: int, **more: Any) -> Allocation:
+    made = Allocation(
+        AllocationId(f"al_{at}"), LeaseId("ls_1"), TenantId("tn_1"), NodeId("nd"),
+        InboundLeaseId("il"), tuple(range(cores)), since, None, since, until, until, until,
+    )  # fmt: skip
+    return replace(made, **more)
+
+
+def test_what_was_delivered_in_a_window_counts_guaranteed_leases_and_settled_parts(
+    store: SqlStore,
+) -> None:
+    lease = replace(
+        extreme("lease", nulls=True), id=LeaseId("ls_1"), tenant_id=TenantId("tn_1"),
+        lease_class=LeaseClass.RESERVED,
+    )  # fmt: skip
+    spot = replace(lease, id=LeaseId("ls_2"), lease_class=LeaseClass.SPOT)
+    parts = [
+        handed_over(1, 4, 0, 150),  # 50 of it within: 200
+        handed_over(2, 1, 120, 180),  # 60
+        handed_over(3, 10, 190, 900),  # 10 of it within: 100
+        handed_over(4, 8, 0, 100),  # before
+        handed_over(5, 8, 200, 300),  # after
+        handed_over(6, 8, 100, 200, lease_id=spot.id),
+        handed_over(7, 8, 100, 200, tenant_id=TenantId("tn_2")),
+        handed_over(8, 8, 100, 200, metered_until_ms=150),  # memory has it
+        handed_over(9, 8, 100, 200, fenced_at_ms=None),  # and this
+    ]
+    store.commit(changes(rows={"lease": [lease, spot], "allocation": parts}))
+    assert store.find_delivered(TenantId("tn_1"), 100, 200) == 360
+    assert {one.id for one in store.find_allocations(LeaseId("ls_1"))} == {
+        f"al_{at}" for at in (1, 2, 3, 4, 5, 7, 8, 9)
+    }
+
+
+def test_what_was_charged_in_a_window_is_of_the_versions_that_are_asked(store: SqlStore) -> None:
+    def accrual(at: int, micros: int, **more: Any) -> Accrual:
+        made = Accrual(
+            AccrualId(f"ac_{at}"), TenantId("tn_1"), LeaseId("ls_1"), RateId("ra"),
+            LeaseClass.RESERVED, "cpu-core", Measure.BUSY, 1, "USD", 90, 100, 200, False, 1, 1,
+            micros, InvoiceId("iv_1"), 1, ContractVersionId("cv_1"),
+        )  # fmt: skip
+        return replace(made, **more)
+
+    rows = [
+        accrual(1, 1),
+        accrual(2, 20, correction=True, contract_version_id=ContractVersionId("cv_2")),
+        accrual(3, 300, contract_version_id=ContractVersionId("cv_3")),
+        accrual(4, 300, invoice_id=None, invoice_line=None),
+        accrual(5, 300, first_at_ms=200),
+        accrual(6, 300, lease_class=LeaseClass.SPOT),
+    ]
+    store.commit(changes(rows={"accrual": rows}))
+    versions = [ContractVersionId("cv_1"), ContractVersionId("cv_2")]
+    assert store.find_charged(TenantId("tn_1"), versions, 100, 200) == 21

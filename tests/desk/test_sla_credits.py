@@ -5,8 +5,17 @@ import pytest
 from comptoir.billing.invoices import LineType
 from comptoir.desk.close_requests import ClosePeriod, CloseSlice
 from comptoir.desk.failure_requests import FailNode
-from comptoir.leases.lease import LeaseClass, Shape
+from comptoir.desk.requests import (
+    IssueInvoice,
+    LeaseRef,
+    NodeRef,
+    RecordUsage,
+    ReportedUsage,
+)
+from comptoir.fleet.states import NodeState
+from comptoir.leases.lease import Lease, LeaseClass, Shape
 from comptoir.ledger import entries as ledger
+from comptoir.metering.usage import Measure
 from comptoir.sales.credit_blocks import BlockState, CreditSource
 from comptoir.tenants.parties import Role
 from comptoir.units.ids import LegalEntityId
@@ -14,6 +23,7 @@ from tests.builders import Book
 from tests.desk.test_contracts import Deal
 
 CENT = 10_000
+HOUR = 3_600_000
 TERMS = """
 contract = "ACME-1"
 sold_to = "acme"
@@ -60,8 +70,6 @@ def october(deal: Deal, unit: str):  # type: ignore[no-untyped-def]
     book.desk.call("fail_node", FailNode(node.id, "power", None, stopped=True), book.operator)
     book.turn()
     deal.at("2026-10-12")
-    from comptoir.desk.requests import NodeRef
-
     book.desk.call("repair_node", NodeRef(node.id), book.operator)
     book.turn()
     deal.at("2026-11-01")
@@ -106,6 +114,140 @@ def test_by_the_accelerator_the_same_day_is_worth_less(deal: Deal) -> None:
     october(deal, "accelerator")
     [event] = told(deal)
     assert event.data["down_accelerator_ms"] == 96 * 3_600_000
+
+
+def fail_from(deal: Deal, day: str, until: str, accelerators: int = 4) -> None:
+    """One node of the lease is dead from a day to another."""
+    book = deal.book
+    deal.at(day)
+    node = next(
+        n
+        for n in book.desk.book.nodes
+        if n.accelerators == accelerators and n.state is NodeState.IN_SERVICE
+    )
+    book.desk.call("fail_node", FailNode(node.id, "power", None, stopped=True), book.operator)
+    book.turn()
+    deal.at(until)
+    book.desk.call("repair_node", NodeRef(node.id), book.operator)
+    book.turn()
+
+
+def close_october(deal: Deal) -> None:
+    book = deal.book
+    deal.at("2026-11-01")
+    book.pass_s(60)
+    for month in ("2026-09", "2026-10"):
+        request = ClosePeriod(LegalEntityId("house"), month)
+        period = book.desk.call("close_period", request, book.finance)
+        while not period.closed:
+            period = book.desk.call("close_slice", CloseSlice(period.id))
+
+
+def begun(deal: Deal, terms: str, *, measure: Measure = Measure.DELIVERED) -> Lease:
+    """8 cores on two nodes from 1 October on, by a measure."""
+    book = deal.book
+    for lease_class in LeaseClass:
+        book.price(lease_class, 4_000_000_000, measure=measure)
+    book.supply(4, 4, engine="")
+    deal.agree(terms)
+    deal.at("2026-10-01")
+    lease = book.lease(deal.acme, LeaseClass.ON_DEMAND, 8, shape=Shape.CLUSTER)
+    deal.at("2026-10-01")
+    return lease
+
+
+def test_an_invoice_within_the_month_takes_nothing_off_its_credit(deal: Deal) -> None:
+    """The same october as above; all up to the 20th is invoiced on the 20th.
+
+    Charges are still $5,856.00 and the credit 30 % of them, $1,756.80. The rest of October,
+    12 x 24 x 8 = 2,304 h at $1.00, draws it whole and is billed $547.20.
+    """
+    begun(deal, TERMS.replace("UNIT", "gang"))
+    fail_from(deal, "2026-10-11", "2026-10-12")
+    deal.at("2026-10-20")
+    deal.book.desk.call("issue_invoice", IssueInvoice(deal.acme.id), deal.book.finance)
+    close_october(deal)
+    [event] = told(deal)
+    assert event.data["promised_accelerator_ms"] == 5_952 * 3_600_000
+    assert event.data["micros"] == str(175_680 * CENT)
+    [draft] = [d for d in deal.book.desk.book.closing.drafts if d.tenant_id == deal.acme.id]
+    amounts = {line.type: line.amount_micros // CENT for line in draft.lines}
+    assert amounts == {LineType.USAGE: 230_400, LineType.DRAWDOWN: -175_680}
+
+
+def test_what_is_promised_is_delivered_time_whatever_the_rate_bills(deal: Deal) -> None:
+    """Billed is busy time: one hour of 8 cores, reported for 5 October, at $1.00 = $8.00.
+
+    Availability is of what was promised all the same: 5,760 / 5,952 = 96.77 %: 30 % = $2.40.
+    """
+    lease = begun(deal, TERMS.replace("UNIT", "gang"), measure=Measure.BUSY)
+    deal.at("2026-10-05")
+    at = deal.book.clock.instant_ms
+    deal.book.desk.call(
+        "record_usage",
+        RecordUsage(
+            "dcgm", (ReportedUsage("one", lease.id, Measure.BUSY, at - HOUR, at, 8 * HOUR),)
+        ),
+        deal.book.operator,
+    )
+    fail_from(deal, "2026-10-11", "2026-10-12")
+    close_october(deal)
+    [event] = told(deal)
+    assert event.data["promised_accelerator_ms"] == 5_952 * HOUR
+    assert event.data["micros"] == str(240 * CENT)
+
+
+def test_outages_and_charges_are_those_of_the_contract_s_own_time(deal: Deal) -> None:
+    """The contract ends with the 15th; a node is dead from the 15th to the 17th.
+
+    Under it: 15 days x 24 h x 8 = 2,880 h promised, of which the outage takes 24 h x 4 = 96.
+    Down by accelerator: 96 / 2,880 = 3.33 %, 96.66 % available: 30 % of 2,784 h at $1.00 =
+    $2,784.00, which is $835.20. What follows is the card's and credits nothing.
+    """
+    begun(deal, TERMS.replace("UNIT", "accelerator").replace("2027-10-01", "2026-10-16"))
+    fail_from(deal, "2026-10-15", "2026-10-17")
+    close_october(deal)
+    [event] = told(deal)
+    assert event.data["promised_accelerator_ms"] == 2_880 * HOUR
+    assert event.data["broken_accelerator_ms"] == 96 * HOUR
+    assert event.data["micros"] == str(83_520 * CENT)
+
+
+def test_a_version_that_guarantees_more_counts_from_its_own_start(deal: Deal) -> None:
+    """A second version from the 21st credits half of what is below 99.9 %.
+
+    1st to 20th: 480 h x 8 = 3,840 h promised, 96 of them broken on the 11th: by gang 192 down,
+    95.0 % available: 30 % of 3,744 h at $1.00 = $1,123.20. 21st to 31st: 11 days x 24 h x 8 =
+    2,112 h, 96 broken on the 25th: 192 down, 90.9 %: half of 2,016 h at $1.00 = $1,008.00.
+    """
+    begun(deal, TERMS.replace("UNIT", "gang"))
+    fail_from(deal, "2026-10-11", "2026-10-12")
+    deal.at("2026-10-20")
+    second = TERMS.replace("UNIT", "gang").replace(
+        "effective = 2026-10-01", "effective = 2026-10-21"
+    )
+    deal.agree(
+        second.replace("credit = 0.10", "credit = 0.50")
+        .replace("credit = 0.30", "credit = 0.60")
+        .replace("below = 0.99,", "below = 0.5,")
+    )
+    fail_from(deal, "2026-10-25", "2026-10-26")
+    close_october(deal)
+    assert [event.data["micros"] for event in told(deal)] == [
+        str(112_320 * CENT),
+        str(100_800 * CENT),
+    ]
+
+
+def test_a_rack_counts_with_what_stood_in_it_after_its_lease_is_over(deal: Deal) -> None:
+    """By rack all 8 cores of the two nodes were down on the 11th, and the lease ends the 12th."""
+    lease = begun(deal, TERMS.replace("UNIT", "rack"))
+    fail_from(deal, "2026-10-11", "2026-10-12")
+    deal.book.desk.call("end_lease", LeaseRef(lease.id), deal.book.operator)
+    deal.book.turn()
+    close_october(deal)
+    [event] = told(deal)
+    assert event.data["down_accelerator_ms"] == 8 * 24 * HOUR
 
 
 def told(deal: Deal):  # type: ignore[no-untyped-def]

@@ -61,10 +61,12 @@ class Down:
 class SlaCredit:
     """What a month's availability was, what it is worth, and why.
 
-    `promised_ms` and `down_ms` are accelerator-milliseconds by the contract's unit,
-    `broken_ms` those that were really not delivered.
+    `window` is the part of the month in which the terms were in force. `promised_ms` and
+    `down_ms` are accelerator-milliseconds by the contract's unit, `broken_ms` those that were
+    really not delivered.
     """
 
+    window: tuple[int, int]
     promised_ms: int
     broken_ms: int
     down_ms: int
@@ -87,13 +89,14 @@ def sla_credit(
 
     Args:
         terms: The contract's.
-        outages: Of its guaranteed leases, those that reach into the month.
-        month: [start, end) in milliseconds.
+        outages: Of its guaranteed leases, those that reach into the month, whole: whether one
+            was made good in time does not depend on where a month ends.
+        month: [start, end) in milliseconds: the month, or what of it the terms were in force.
         delivered_ms: Accelerator-milliseconds that were delivered in it.
         charges_micros: What it is charged.
         currency: Of the charges; the credit is whole minor units.
     """
-    counted = [outage for outage in outages if _counts(terms, outage)]
+    counted = _counted(terms, outages)
     downs = _downs(terms, counted, month)
     broken = sum(
         outage.accelerators * max(min(outage.until_ms, month[1]) - max(outage.from_ms, month[0]), 0)
@@ -105,13 +108,28 @@ def sla_credit(
     share = terms.credit_ppm(available)
     exact = charges_micros * share * NUMERATOR_PER_MICRO // PPM
     micros = round_to_minor_micros(exact, currency)
-    return SlaCredit(promised, broken, down, available, share, charges_micros, micros, downs)
+    return SlaCredit(month, promised, broken, down, available, share, charges_micros, micros, downs)
 
 
-def _counts(terms: SlaTerms, outage: Outage) -> bool:
-    """Whether it is neither excluded nor so short that the unit was never down."""
-    lasted_ms = outage.until_ms - outage.from_ms
-    return outage.cause not in terms.exclusions and lasted_ms > terms.replace_within_s * MS_PER_S
+def _counted(terms: SlaTerms, outages: Iterable[Outage]) -> list[Outage]:
+    """Those that are neither excluded nor made good in time by one of the spares agreed on.
+
+    While as many nodes of a lease as there are spares are out and made good in time, a further
+    one counts from its first instant.
+    """
+    found = []
+    made_good: dict[LeaseId, list[int]] = defaultdict(list)
+    for outage in sorted(outages, key=lambda one: (one.from_ms, one.breach_id)):
+        if outage.cause in terms.exclusions:
+            continue
+        ends = made_good[outage.lease_id]
+        out = sum(until_ms > outage.from_ms for until_ms in ends)
+        in_time = outage.until_ms - outage.from_ms <= terms.replace_within_s * MS_PER_S
+        if in_time and (not terms.spares or out < terms.spares):
+            ends.append(outage.until_ms)
+        else:
+            found.append(outage)
+    return found
 
 
 def _unit(terms: SlaTerms, outage: Outage) -> tuple[str, int]:
@@ -172,9 +190,10 @@ def _down_times(
 
 def explained(credit: SlaCredit, terms: SlaTerms) -> tuple[str, ...]:
     """The credit in words that a customer and an auditor can follow with a calculator."""
+    since, until = map(format_instant, credit.window)
     lines = [
-        f"{credit.down_ms:,} of {credit.promised_ms:,} accelerator-ms were down by {terms.unit}, "
-        f"so {_percent(credit.available_ppm)} were available",
+        f"from {since} to {until} {credit.down_ms:,} of {credit.promised_ms:,} accelerator-ms "
+        f"were down by {terms.unit}, so {_percent(credit.available_ppm)} were available",
         f"the contract credits {_percent(credit.credit_ppm)} of the month's charges for that",
     ]
     for down in credit.downs[:MOST_SAID]:

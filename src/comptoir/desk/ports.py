@@ -18,7 +18,15 @@ from comptoir.leases.breaches import Breach
 from comptoir.leases.lease import LeaseClass
 from comptoir.metering.usage import UsageEvent
 from comptoir.sales.drawdown import Drawdown
-from comptoir.units.ids import AccrualId, InvoiceId, LeaseId, LegalEntityId, RateId, TenantId
+from comptoir.units.ids import (
+    AccrualId,
+    ContractVersionId,
+    InvoiceId,
+    LeaseId,
+    LegalEntityId,
+    RateId,
+    TenantId,
+)
 from comptoir.units.values import quick
 
 
@@ -180,6 +188,26 @@ class Store(Protocol):
 
     def find_breaches(self, tenant_id: TenantId, from_ms: int, until_ms: int) -> Sequence[Breach]:
         """A tenant's closed breaches that reach into [`from_ms`, `until_ms`)."""
+        ...
+
+    def find_delivered(self, tenant_id: TenantId, from_ms: int, until_ms: int) -> int:
+        """Accelerator-milliseconds of a tenant's guaranteed leases in a window, of allocations
+        that are committed and settled."""
+        ...
+
+    def find_charged(
+        self,
+        tenant_id: TenantId,
+        versions: Sequence[ContractVersionId],
+        from_ms: int,
+        until_ms: int,
+    ) -> int:
+        """Micros of what a tenant's guaranteed leases were charged under versions of a contract
+        for use in a window, of accruals that are committed and billed."""
+        ...
+
+    def find_allocations(self, lease_id: LeaseId) -> Sequence[Allocation]:
+        """All committed allocations of a lease that were handed over."""
         ...
 
     def find_statuses(self, numbers: Sequence[str]) -> Sequence[InvoiceStatus]:

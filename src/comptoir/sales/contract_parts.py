@@ -174,7 +174,7 @@ def sla_terms(root: Table) -> SlaTerms | None:
         return None
     unit = table.take("unit", own.word(SlaUnit))
     minimum = table.take("healthy_minimum", own.share(), PPM)
-    spares = table.take("spares", fields.whole(0, MOST_ACCELERATORS), 0)
+    spares = table.take("spares", fields.whole(1, MOST_ACCELERATORS), 0)
     replace_within = table.take("replace_within", fields.duration(366 * 86_400), 0)
     degraded = table.take("degraded_counts", fields.flag, False)
     exclusions = table.take("exclusions", own.many(own.word(BreachCause)), ())

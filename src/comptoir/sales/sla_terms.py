@@ -34,10 +34,11 @@ class SlaTerms:
     """A guarantee.
 
     A unit is up while at least `healthy_minimum_ppm` of its accelerators are delivered.
-    `spares` nodes are kept for it; a unit that is whole again within `replace_within_s` was
-    never down. With `degraded_counts`, accelerators that are delivered but degraded are not
-    healthy. What broke for one of the `exclusions` does not count. `credits` are from the
-    mildest breach to the worst; no month is credited more than `cap_ppm` of its charges.
+    What is whole again within `replace_within_s` was never down; of `spares` nodes of a lease
+    at a time (0: any number): a further one counts from its first instant. With
+    `degraded_counts`, accelerators that are delivered but degraded are not healthy. What broke
+    for one of the `exclusions` does not count. `credits` are from the mildest breach to the
+    worst; no month is credited more than `cap_ppm` of its charges.
     """
 
     unit: SlaUnit

@@ -20,7 +20,15 @@ from comptoir.metering.usage import UsageEvent
 from comptoir.sales.drawdown import Drawdown
 from comptoir.store.sql_store import SqlStore
 from comptoir.units.errors import Unavailable
-from comptoir.units.ids import AccrualId, InvoiceId, LeaseId, LegalEntityId, RateId, TenantId
+from comptoir.units.ids import (
+    AccrualId,
+    ContractVersionId,
+    InvoiceId,
+    LeaseId,
+    LegalEntityId,
+    RateId,
+    TenantId,
+)
 
 LEAST_KILLS = 2
 _COMMITS_EXPECTED = 60
@@ -179,6 +187,24 @@ class FaultyStore:
     def find_breaches(self, tenant_id: TenantId, from_ms: int, until_ms: int) -> Sequence[Breach]:
         """As the real one."""
         return self.real.find_breaches(tenant_id, from_ms, until_ms)
+
+    def find_delivered(self, tenant_id: TenantId, from_ms: int, until_ms: int) -> int:
+        """As the real one."""
+        return self.real.find_delivered(tenant_id, from_ms, until_ms)
+
+    def find_charged(
+        self,
+        tenant_id: TenantId,
+        versions: Sequence[ContractVersionId],
+        from_ms: int,
+        until_ms: int,
+    ) -> int:
+        """As the real one."""
+        return self.real.find_charged(tenant_id, versions, from_ms, until_ms)
+
+    def find_allocations(self, lease_id: LeaseId) -> Sequence[Allocation]:
+        """As the real one."""
+        return self.real.find_allocations(lease_id)
 
     def find_statuses(self, numbers: Sequence[str]) -> Sequence[InvoiceStatus]:
         """As the real one."""

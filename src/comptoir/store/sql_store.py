@@ -32,6 +32,8 @@ from comptoir.store.statements import (
     BILLED,
     BOOK,
     BREACHES,
+    CHARGED,
+    DELIVERED,
     DRAWDOWNS,
     LAST_AT,
     LAST_SEQ,
@@ -39,6 +41,7 @@ from comptoir.store.statements import (
     PAYMENTS,
     SPENT,
     STATUSES,
+    STOOD,
     TOLD,
     TOLD_TO_TENANT,
     USAGE,
@@ -50,7 +53,15 @@ from comptoir.store.statements import (
 )
 from comptoir.store.tables import MAPPED
 from comptoir.units.errors import Unavailable
-from comptoir.units.ids import AccrualId, InvoiceId, LeaseId, LegalEntityId, RateId, TenantId
+from comptoir.units.ids import (
+    AccrualId,
+    ContractVersionId,
+    InvoiceId,
+    LeaseId,
+    LegalEntityId,
+    RateId,
+    TenantId,
+)
 
 _LOOKUP_CHUNK = 400
 _ROWS_AT_ONCE = 1_000
@@ -160,6 +171,27 @@ class SqlStore:
         given = {"tenant_id": tenant_id, "from_ms": from_ms, "until_ms": until_ms}
         return self._many("breach", BREACHES, given)
 
+    def find_delivered(self, tenant_id: TenantId, from_ms: int, until_ms: int) -> int:
+        """Accelerator-milliseconds of a tenant's guaranteed leases, of allocations that are
+        settled: the others are in memory."""
+        return self._sum(DELIVERED, tenant_id=tenant_id, from_ms=from_ms, until_ms=until_ms)
+
+    def find_charged(
+        self,
+        tenant_id: TenantId,
+        versions: Sequence[ContractVersionId],
+        from_ms: int,
+        until_ms: int,
+    ) -> int:
+        """Micros of a tenant's guaranteed leases under versions of a contract, invoiced or in a
+        draft: the others are in memory."""
+        window = {"from_ms": from_ms, "until_ms": until_ms}
+        return self._sum(CHARGED, tenant_id=tenant_id, versions=versions, **window)
+
+    def find_allocations(self, lease_id: LeaseId) -> Sequence[Allocation]:
+        """All that was ever handed over of a lease."""
+        return self._many("allocation", STOOD, {"lease_id": lease_id})
+
     def find_statuses(self, numbers: Sequence[str]) -> Sequence[InvoiceStatus]:
         """What became of the invoices with one of these numbers."""
         wanted = [number for number in numbers if number.isprintable()][:_LOOKUP_CHUNK]
@@ -201,6 +233,10 @@ class SqlStore:
         with self._reading() as connection:
             row = connection.execute(select_rows(table).where(condition).limit(1)).first()
         return None if row is None else from_row(mapped, row)
+
+    def _sum(self, statement: Any, **given: Any) -> int:
+        with self._reading() as connection:
+            return int(connection.execute(statement, given).scalar() or 0)
 
     def _many(self, table: str, statement: Any, given: Mapping[str, Any]) -> list[Any]:
         mapped = MAPPED[table]

@@ -6,15 +6,19 @@ from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Dialect,
     Select,
+    Text,
     and_,
     bindparam,
+    case,
     func,
     insert,
     or_,
     select,
     tuple_,
+    type_coerce,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -25,13 +29,14 @@ from comptoir.billing.invoice_status import InvoiceState
 from comptoir.fleet.nodes import NodeState
 from comptoir.leases.inbound import InboundState
 from comptoir.leases.jobs import FINAL_JOB_STATES
-from comptoir.leases.lease import FINAL
+from comptoir.leases.lease import FINAL, LeaseClass
 from comptoir.ledger.entries import Posting
 from comptoir.sales.credit_blocks import BlockState, CreditSource
 from comptoir.store import tables
 from comptoir.store.mapping import Prepared, field_names, fields_of
 from comptoir.store.tables import APPEND_ONLY, MAPPED
 from comptoir.tenants.subscriptions import SubscriptionState
+from comptoir.units.recurrence import DAY_MS
 
 BOOK = select(tables.book.c.version, tables.book.c.counter)
 MOVE = (
@@ -138,6 +143,48 @@ BREACHES = select_rows("breach").where(
     tables.breach.c.tenant_id == bindparam("tenant_id"),
     tables.breach.c.broken_until_ms > bindparam("from_ms"),
     tables.breach.c.broken_from_ms < bindparam("until_ms"),
+)
+
+
+def _held_ms(from_ms: ColumnElement[int], until_ms: ColumnElement[int]) -> ColumnElement[int]:
+    """How long a delivered allocation was held within a window that it reaches into."""
+    since: Any = bindparam("from_ms")
+    until: Any = bindparam("until_ms")
+    end = case((until_ms < until, until_ms), else_=until)
+    return end - case((from_ms > since, from_ms), else_=since)
+
+
+_HELD = tables.allocation.c
+_LISTED = type_coerce(_HELD.accelerators, Text)
+DELIVERED = (
+    select(
+        func.sum(
+            _held_ms(_HELD.delivered_from_ms, _HELD.delivered_until_ms)
+            * (func.length(_LISTED) - func.length(func.replace(_LISTED, ",", "")) + 1)
+        )
+    )
+    .join(tables.lease, tables.lease.c.id == _HELD.lease_id)
+    .where(
+        _HELD.tenant_id == bindparam("tenant_id"),
+        _HELD.fenced_at_ms > bindparam("from_ms"),
+        _HELD.delivered_from_ms < bindparam("until_ms"),
+        _HELD.delivered_until_ms > bindparam("from_ms"),
+        _HELD.metered_until_ms == _HELD.delivered_until_ms,
+        tables.lease.c.lease_class != LeaseClass.SPOT,
+    )
+)
+"""A list of accelerators has one comma less than parts."""
+STOOD = select_rows("allocation").where(
+    _HELD.lease_id == bindparam("lease_id"), _HELD.delivered_from_ms.is_not(None)
+)
+CHARGED = select(func.sum(tables.accrual.c.posted_micros)).where(
+    tables.accrual.c.tenant_id == bindparam("tenant_id"),
+    tables.accrual.c.service_month_ms > bindparam("from_ms") - 32 * DAY_MS,
+    tables.accrual.c.first_at_ms >= bindparam("from_ms"),
+    tables.accrual.c.first_at_ms < bindparam("until_ms"),
+    tables.accrual.c.contract_version_id.in_(bindparam("versions", expanding=True)),
+    tables.accrual.c.invoice_id.is_not(None),
+    tables.accrual.c.lease_class != LeaseClass.SPOT,
 )
 STATUSES = select_rows("invoice_status").where(
     tables.invoice_status.c.number.in_(bindparam("numbers", expanding=True))

@@ -218,6 +218,7 @@ allocation = Table(
     _ms("accepted_at_ms", null=True),
     Index("allocation_by_lease", "lease_id"),
     Index("allocation_by_fence", "fenced_at_ms"),
+    Index("allocation_by_tenant", "tenant_id", "fenced_at_ms"),
 )
 job = Table(
     "job",

@@ -21,6 +21,7 @@ REVISIONS = (
     "0015",
     "0016",
     "0017",
+    "0018",
 )
 """Oldest first. Kept here so that a start need not load Alembic to know them."""
 

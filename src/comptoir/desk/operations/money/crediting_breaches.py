@@ -1,124 +1,206 @@
 """SLA credits at the close: what a contract owes for broken guarantees, without a claim.
 
-The credit is a block of its own, drawn by the invoice of the same month before anything else;
-what is left of it serves the next. Its conditions are the explanation, and `credit.sla` tells it
-to the customer with every number. Racks are those of the nodes as they stand at the close.
+A month is judged by what was delivered, what it was charged and what was broken while the
+contract's terms were in force, whatever was invoiced in between; terms that change within a
+month each have their own part of it. The credit is a block of its own, drawn by the invoice of
+the same month before anything else; what is left of it serves the next. Its conditions are the
+explanation, and `credit.sla` tells it to the customer with every number.
 """
 
-from comptoir.billing.drafts import DraftState, InvoiceDraft
-from comptoir.billing.invoices import LineType
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from comptoir.billing.accruals import Accrual
 from comptoir.billing.periods import Period
 from comptoir.billing.sla_credits import Outage, SlaCredit, explained, sla_credit
 from comptoir.desk.transaction import Transaction
-from comptoir.leases.breaches import Breach
+from comptoir.fleet.nodes import Node
+from comptoir.leases.allocation import Allocation
+from comptoir.leases.breaches import Breach, guaranteed
 from comptoir.leases.lease import LeaseClass
-from comptoir.metering.usage import Measure
-from comptoir.sales.contracts import ContractVersion
+from comptoir.sales.contracts import Contract, spans
 from comptoir.sales.credit_blocks import EVERYTHING, BlockState, CreditBlock, CreditSource
-from comptoir.sales.sla_terms import SlaTerms
+from comptoir.sales.sla_terms import SlaTerms, SlaUnit
 from comptoir.tenants.parties import Tenant
-from comptoir.units.ids import CreditBlockId
+from comptoir.units.ids import ContractVersionId, CreditBlockId, LeaseId, NodeId
+from comptoir.units.money import NUMERATOR_PER_MICRO, round_to_minor_micros
 
 PRIORITY = 0
 """It is drawn before what the customer has paid for."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """The part of a month in which the same terms were in force, by one version or several."""
+
+    from_ms: int
+    until_ms: int
+    terms: SlaTerms
+    versions: tuple[ContractVersionId, ...]
+
+
 def credit_breaches(tx: Transaction, tenant: Tenant, period: Period) -> None:
     """Work out and grant what a tenant's contracts owe it for the broken guarantees of a period."""
     for contract in tx.book.contracts.sold_to.get(tenant.id):
-        version = tx.book.contracts.in_force(contract, period.ends_at_ms - 1)
-        if version is None or version.body.sla is None:
-            continue
-        outages = _outages(tx, tenant, period)
-        if not outages:
-            continue
-        versions = {one.id for one in tx.book.contracts.versions_of.get(contract.id)}
-        for draft in tx.book.closing.drafts_of.get((tenant.id, period.id)):
-            if draft.state is not DraftState.FILLING or draft.currency != contract.currency:
+        for stretch in _stretches(tx, contract, period):
+            broken = _broken(tx, tenant, stretch)
+            if not broken:
                 continue
-            terms = version.body.sla
-            delivered, charges = _used(draft, {str(one) for one in versions})
-            month = period.starts_at_ms, period.ends_at_ms
-            credit = sla_credit(terms, outages, month, delivered, charges, draft.currency)
+            credit = sla_credit(
+                stretch.terms,
+                _outages(tx, broken, stretch.terms),
+                (stretch.from_ms, stretch.until_ms),
+                _delivered_ms(tx, tenant, stretch),
+                _charged_micros(tx, tenant, contract, period, stretch),
+                contract.currency,
+            )
             if credit.micros > 0:
-                _grant(tx, tenant, version, period, draft, credit, terms)
+                _grant(tx, contract, period, credit, stretch.terms)
 
 
-def _outages(tx: Transaction, tenant: Tenant, period: Period) -> list[Outage]:
-    """Broken guarantees of a tenant that reach into a period; what is open reaches to its end."""
+def _stretches(tx: Transaction, contract: Contract, period: Period) -> list[_Stretch]:
+    """When in a period a contract guaranteed what, in order of time."""
+    found: list[_Stretch] = []
+    acts = tx.book.contracts.acts_of.get(contract.id)
+    for since, until, version in spans(tx.book.contracts.versions_of.get(contract.id), acts):
+        start, end = max(since, period.starts_at_ms), min(until, period.ends_at_ms)
+        if start >= end or version.body.sla is None:
+            continue
+        last = found[-1] if found else None
+        if last is not None and (last.until_ms, last.terms) == (start, version.body.sla):
+            versions = (*last.versions, version.id)
+            found[-1] = _Stretch(last.from_ms, end, last.terms, versions)
+        else:
+            found.append(_Stretch(start, end, version.body.sla, (version.id,)))
+    return found
+
+
+def _broken(tx: Transaction, tenant: Tenant, stretch: _Stretch) -> list[tuple[Breach, int]]:
+    """Broken guarantees of a tenant that reach into a stretch, each with its end so far."""
     rows = {
         breach.id: breach
-        for breach in tx.store.find_breaches(tenant.id, period.starts_at_ms, period.ends_at_ms)
+        for breach in tx.store.find_breaches(tenant.id, stretch.from_ms, stretch.until_ms)
     }
     rows |= {b.id: b for b in tx.book.breaches if b.tenant_id == tenant.id}
     found = []
     for breach in sorted(rows.values(), key=lambda b: (b.broken_from_ms, b.id)):
-        until = breach.until(period.ends_at_ms) if breach.open else breach.broken_until_ms or 0
-        if breach.broken_from_ms < period.ends_at_ms and until > period.starts_at_ms:
-            found.append(_outage(tx, breach, until))
+        until = breach.until(tx.now_ms) if breach.open else breach.broken_until_ms or 0
+        if breach.broken_from_ms < stretch.until_ms and until > stretch.from_ms:
+            found.append((breach, until))
     return found
 
 
-def _outage(tx: Transaction, breach: Breach, until_ms: int) -> Outage:
-    node = tx.book.nodes.get(breach.node_id)
-    rack = breach.node_id if node is None else f"{node.site}/{node.cluster}/{node.pod}/{node.rack}"
-    beside = 0
-    for allocation in tx.book.allocations_of(breach.lease_id):
-        other = tx.book.nodes.get(allocation.node_id)
-        if other is None or node is None or other.id == node.id:
+def _outages(
+    tx: Transaction, broken: list[tuple[Breach, int]], terms: SlaTerms
+) -> Iterator[Outage]:
+    stood: dict[LeaseId, list[Allocation]] = {}
+    for breach, until_ms in broken:
+        rack, beside = breach.node_id, 0
+        if terms.unit is SlaUnit.RACK:
+            if breach.lease_id not in stood:
+                stood[breach.lease_id] = _handed_over(tx, breach.lease_id)
+            rack, beside = _rack(tx, breach, stood[breach.lease_id])
+        yield Outage(
+            breach.id, breach.lease_id, breach.node_id, rack, breach.cause, breach.accelerators,
+            breach.accelerators + beside, breach.gang_accelerators, breach.broken_from_ms,
+            until_ms,
+        )  # fmt: skip
+
+
+def _rack(tx: Transaction, breach: Breach, stood: list[Allocation]) -> tuple[NodeId, int]:
+    """The rack of a broken node, named by that node's own, and what else of its lease was
+    delivered in it when it broke."""
+    node = _node(tx, breach.node_id)
+    at, beside = breach.broken_from_ms, 0
+    first = breach.node_id
+    for one in stood:
+        since, until = one.delivered_from_ms or 0, one.delivered_until_ms
+        other = _node(tx, one.node_id)
+        if node is None or other is None or _place(other) != _place(node):
             continue
-        here = (other.site, other.cluster, other.pod, other.rack)
-        if here == (node.site, node.cluster, node.pod, node.rack):
-            beside += len(allocation.accelerators)
-    return Outage(
-        breach.id, breach.lease_id, breach.node_id, rack, breach.cause, breach.accelerators,
-        breach.accelerators + beside, breach.gang_accelerators, breach.broken_from_ms, until_ms,
-    )  # fmt: skip
+        first = min(first, one.node_id)
+        if one.node_id != breach.node_id and since <= at and (until is None or until >= at):
+            beside += len(one.accelerators)
+    return first, beside
 
 
-def _used(draft: InvoiceDraft, versions: set[str]) -> tuple[int, int]:
-    """What a month's draft delivers under a contract to guaranteed leases, and what it asks."""
-    lines = [
-        line
-        for line in draft.lines
-        if line.contract_version_id in versions
-        and line.lease_class is not LeaseClass.SPOT
-        and line.type in (LineType.USAGE, LineType.TOP_UP)
-        and not line.correction
-    ]
-    delivered = sum(
-        line.accelerator_ms
-        for line in lines
-        if line.type is LineType.USAGE and line.measure is Measure.DELIVERED
-    )
-    return delivered, sum(line.amount_micros for line in lines)
+def _place(node: Node) -> tuple[str, ...]:
+    return node.site, node.cluster, node.pod, node.rack
+
+
+def _node(tx: Transaction, node_id: NodeId) -> Node | None:
+    found = tx.book.nodes.get(node_id) or tx.store.find("node", (node_id,))
+    assert found is None or isinstance(found, Node)
+    return found
+
+
+def _handed_over(tx: Transaction, lease_id: LeaseId) -> list[Allocation]:
+    """Every allocation of a lease that was delivered, whatever became of it."""
+    rows = {one.id: one for one in tx.store.find_allocations(lease_id)}
+    rows |= {one.id: one for one in tx.book.allocations_of(lease_id)}
+    return [one for one in rows.values() if one.delivered_from_ms is not None]
+
+
+def _delivered_ms(tx: Transaction, tenant: Tenant, stretch: _Stretch) -> int:
+    """Accelerator-milliseconds that guaranteed leases were delivered, whatever their rate bills."""
+    total = tx.store.find_delivered(tenant.id, stretch.from_ms, stretch.until_ms)
+    for lease in tx.book.leases_by_tenant.each(tenant.id):
+        if not guaranteed(lease):
+            continue
+        for one in tx.book.allocations_of(lease.id):
+            if one.delivered_from_ms is not None:
+                since = max(one.delivered_from_ms, stretch.from_ms)
+                held_ms = one.billable_until(stretch.until_ms) - since
+                total += max(held_ms, 0) * len(one.accelerators)
+    return total
+
+
+def _charged_micros(
+    tx: Transaction, tenant: Tenant, contract: Contract, period: Period, stretch: _Stretch
+) -> int:
+    """What guaranteed leases were charged under the contract for what they used then, to the
+    minor unit: in whatever invoice it stands, and before credit is drawn."""
+    window = stretch.from_ms, stretch.until_ms
+    total = tx.store.find_charged(tenant.id, stretch.versions, *window)
+    for accrual in _unsettled(tx, tenant, period):
+        if (
+            accrual.contract_version_id in stretch.versions
+            and accrual.lease_class is not LeaseClass.SPOT
+            and window[0] <= accrual.first_at_ms < window[1]
+        ):
+            total += accrual.posted_micros
+    return round_to_minor_micros(total * NUMERATOR_PER_MICRO, contract.currency)
+
+
+def _unsettled(tx: Transaction, tenant: Tenant, period: Period) -> Iterator[Accrual]:
+    """Accruals that are not billed, or not before this commit."""
+    yield from tx.book.money.open_accruals_by_tenant.each(tenant.id)
+    for draft in tx.book.closing.drafts_of.get((tenant.id, period.id)):
+        yield from tx.book.closing.billed.each(draft.id)
+    for invoice in tx.book.journal.appended_since((0, 0), "invoice"):
+        yield from tx.book.closing.billed.each(invoice.id)
 
 
 def _grant(
-    tx: Transaction,
-    tenant: Tenant,
-    version: ContractVersion,
-    period: Period,
-    draft: InvoiceDraft,
-    credit: SlaCredit,
-    terms: SlaTerms,
+    tx: Transaction, contract: Contract, period: Period, credit: SlaCredit, terms: SlaTerms
 ) -> None:
+    assert contract.tenant_id is not None, "only what is sold guarantees anything"
     words = explained(credit, terms)
     block = tx.book.contracts.credit_blocks.put(
         CreditBlock(
-            CreditBlockId(tx.new_id("cb")), tenant.id, version.contract_id, None,
-            CreditSource.SLA_CREDIT, draft.currency, credit.micros, 0, 0, period.starts_at_ms, None,
-            PRIORITY, EVERYTHING, words, BlockState.OPEN, tx.now_ms,
+            CreditBlockId(tx.new_id("cb")), contract.tenant_id, contract.id, None,
+            CreditSource.SLA_CREDIT, contract.currency, credit.micros, 0, 0, period.starts_at_ms,
+            None, PRIORITY, EVERYTHING, words, BlockState.OPEN, tx.now_ms,
         )
     )  # fmt: skip
     tx.emit(
         "credit.sla",
         block.id,
-        tenant.id,
+        contract.tenant_id,
         period=period.name,
-        contract=version.contract_id,
+        contract=contract.id,
         micros=str(credit.micros),
-        currency=draft.currency,
+        currency=contract.currency,
         promised_accelerator_ms=credit.promised_ms,
         broken_accelerator_ms=credit.broken_ms,
         down_accelerator_ms=credit.down_ms,
