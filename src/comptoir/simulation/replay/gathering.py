@@ -18,7 +18,7 @@ from comptoir.leases.lease import LeaseClass
 from comptoir.metering.usage import UsageEvent
 from comptoir.sales.drawdown import Drawdown
 from comptoir.store.sql_store import SqlStore
-from comptoir.units.ids import InvoiceId, LeaseId, LegalEntityId, RateId, TenantId
+from comptoir.units.ids import AccrualId, InvoiceId, LeaseId, LegalEntityId, RateId, TenantId
 
 GATHERED = 2_000
 """Commits that are written together."""
@@ -107,6 +107,12 @@ class GatheringStore:
     def find_billed(self, invoice_id: InvoiceId) -> Sequence[Accrual]:
         """As the real one."""
         return self.written().find_billed(invoice_id)
+
+    def find_used(
+        self, accrual_id: AccrualId, instant_ms: int
+    ) -> tuple[int, Sequence[tuple[int, int, int]]]:
+        """As the real one."""
+        return self.written().find_used(accrual_id, instant_ms)
 
     def find_breaches(self, tenant_id: TenantId, from_ms: int, until_ms: int) -> Sequence[Breach]:
         """As the real one."""
