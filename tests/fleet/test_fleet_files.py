@@ -240,10 +240,30 @@ def test_a_file_of_very_many_problems_tells_a_bounded_number() -> None:
     assert len(refused.value.facts["problems"]) == MOST_PROBLEMS
 
 
-@pytest.mark.parametrize("text", ["", "a = " + "[" * 3_000, "# " + "x" * (1 << 20), "x = \0"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "a = " + "[" * 3_000,
+        "# " + "x" * (1 << 20),
+        "x = \0",
+        "x = " + "9" * 5_000,
+        "a" + ".a" * 20_000 + " = 1",
+        "[" + ".".join(['"a b"'] * 40) + "]",
+    ],
+)
 def test_what_is_no_fleet_file_is_refused_in_words(text: str) -> None:
     with pytest.raises(Invalid, match=r"file_not_toml|file_missing_field"):
         read_fleet_file("x.toml", text)
+
+
+def test_more_nodes_than_are_taken_are_counted_before_they_are_written_out() -> None:
+    block = LLAMA3[LLAMA3.index("[[inbound.nodes]]") : LLAMA3.index("accelerators = 24576")]
+    block = block.replace("racks = 192", "racks = 250").replace("nodes = 2", "nodes = 500")
+    head = LLAMA3[: LLAMA3.index("[[inbound.nodes]]")]
+    with pytest.raises(Invalid, match="3,000,000 nodes") as refused:
+        read_fleet_file("x.toml", head + 3 * block)
+    assert refused.value.code == "fleet_counts"
 
 
 def test_counts_of_a_lease_are_checked_over_its_blocks() -> None:

@@ -142,3 +142,8 @@ def test_every_row_is_one_node_of_the_file_that_is_written(drawn: list[tuple[Any
         for node in lease.expand()
     } == wanted
     assert found.without == len(drawn) - len(wanted)
+
+
+def test_a_count_with_thousands_of_digits_is_refused_in_words() -> None:
+    with pytest.raises(Invalid, match=r"lab.csv:2: accelerators"):
+        read(TEXT.replace("h100-sxm,8", "h100-sxm," + "9" * 5_000, 1))

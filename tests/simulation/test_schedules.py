@@ -1,11 +1,14 @@
 """1,000 seeded schedules over the real desk and store: after each, every rule of the book holds."""
 
 import logging
+import random
 from collections.abc import Iterator
 
 import pytest
 
+from comptoir.simulation.machines import Machines
 from comptoir.simulation.run import simulate_schedule
+from tests.placement.fleets import make_node
 
 SCHEDULES = 1_000
 CHUNK = 25
@@ -32,8 +35,13 @@ def test_books_hold_under_faults(first: int) -> None:
 
 
 def test_machines_fail_as_often_as_is_asked() -> None:
-    assert not simulate_schedule(11, failures=5_000).problems
-    assert simulate_schedule(11, failures=5_000).command.endswith("--seed 11 --failures 5000")
+    calm, rough = simulate_schedule(11, failures=0), simulate_schedule(11, failures=5_000)
+    assert not calm.problems and not rough.problems
+    assert calm.machines_failed == 0 < rough.machines_failed
+    assert rough.command.endswith("--seed 11 --failures 5000")
+    nodes = [make_node(number, "h100-sxm", 8, 0, 0) for number in range(2_000)]
+    died = Machines(random.Random(1), 50.0).live(nodes, 0, 86_400_000)
+    assert 70 < len(died) < 130  # 100 expected: 50 in 1,000 node-days, over 2,000
 
 
 def test_a_seed_always_gives_the_same_schedule() -> None:

@@ -24,6 +24,7 @@ from comptoir.units.errors import Invalid
 from comptoir.units.reading import MOST_PROBLEMS, Reading
 
 MOST_ROWS = 100_000
+_MOST_DIGITS = 18
 FIELDS = (
     *("node", "kind", "accelerators", "site", "cluster", "pod", "rack"),
     *("cpus", "cpu_milli", "memory", "memory_gib", "memory_mib", "engine", "lease"),
@@ -236,7 +237,9 @@ def _node(rows: "_Rows", row: _Row) -> tuple[str, str, str, Block | None] | None
 
 def _whole(smallest: int, largest: int) -> Any:
     judge = common.whole(smallest, largest)
-    return lambda field, cell: judge(field, int(cell) if cell.isdecimal() else cell)
+    return lambda field, cell: judge(
+        field, int(cell) if cell.isdecimal() and len(cell) <= _MOST_DIGITS else cell
+    )
 
 
 def _milli(field: str, cell: str) -> int:

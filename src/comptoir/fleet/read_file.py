@@ -162,14 +162,16 @@ def _check_unique(
     leases_at: dict[str, Path] = {}
     nodes_at: dict[str, Path] = {}
     clusters_at: dict[str, Path] = {}
+    many = sum(lease.node_count for lease in leases if lease is not None)
+    if many > MOST_NODES:
+        told = f"the file has {many:,} nodes, at most {MOST_NODES:,} are taken"
+        reading.add(("inbound",), Invalid("fleet_counts", told, "split the file"))
+        return
     for number, lease in enumerate(leases):
         if lease is not None:
             here: Path = ("inbound", number)
             _first(reading, leases_at, lease.name, (*here, "name"), "inbound lease")
             _name_nodes(reading, nodes_at, lease, here)
-    if len(nodes_at) > MOST_NODES:
-        many = f"the file has {len(nodes_at):,} nodes, at most {MOST_NODES:,} are taken"
-        reading.add(("inbound",), Invalid("fleet_counts", many, "split the file"))
     for number, fabric in enumerate(fabrics):
         if fabric is not None:
             place = f"{fabric.site}/{fabric.cluster}"

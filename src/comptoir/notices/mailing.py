@@ -20,7 +20,6 @@ from comptoir.units.time import format_instant
 
 WITHIN_S = 15.0
 MOST_SUBJECT_LETTERS = 120
-SECURITIES = ("starttls", "tls", "none")
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,6 @@ NODE_EDGES = {
 STATES = frozenset(NODE_EDGES) - {""}
 SOLD_IN = {"in_service", "draining"}
 GUARANTEED = {"internal", "reserved", "on_demand"}
-KNOWN_BY = ("failed", "unknown", "maintenance")
 
 
 def failure_problems(

@@ -45,6 +45,7 @@ class Report:
     kills: int = 0
     commits: int = 0
     engine_calls: int = 0
+    machines_failed: int = 0
     faults: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
 
@@ -142,6 +143,7 @@ class Schedule:
         report = self.report
         report.kills, report.commits = self._faults.kills, self._faults.commits
         report.engine_calls, report.faults = self._faults.engine_calls, self._faults.counts
+        report.machines_failed = len(self._machines.history)
         facts = Facts(
             {asked.key: asked for asked in self._asked},
             list(self._engine.history.values()),

@@ -27,8 +27,6 @@ from comptoir.simulation.machines import Fate, Machines, Trouble
 from comptoir.units.errors import NotFound, Refused, Unavailable
 from comptoir.units.ids import AttemptId, LeaseId, NodeId, TenantId
 
-ENDLESS_MS = 1 << 60
-
 
 @dataclass(frozen=True, slots=True)
 class Run:

@@ -14,6 +14,11 @@ from comptoir.units.errors import Invalid
 from comptoir.units.toml_lines import Path, lines_of
 
 MOST_PROBLEMS = 20
+MOST_DEEP = 32
+_DEEP = re.compile(
+    rf"""(?<![A-Za-z0-9_-])(?:(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')\s*\.\s*){{{MOST_DEEP}}}"""
+)
+"""A key of so many parts: each is a table in a table, and a parser goes through all of them."""
 _AT_LINE = re.compile(r" \(at line (\d+), column (\d+)\)$")
 _REQUIRED = object()
 Judge = Callable[[str, Any], Any]
@@ -44,6 +49,9 @@ class Reading:
         try:
             if len(text) > most_letters:
                 raise _syntax(f"it has {len(text):,} letters, at most {most_letters:,} are read")
+            if deep := _DEEP.search(text):
+                self.lines[()] = text.count("\n", 0, deep.start()) + 1
+                raise _syntax(f"a key has more than {MOST_DEEP} parts")
             document = tomllib.loads(text, parse_float=str)  # digits as they are: never a float
             self.lines = lines_of(text)
         except tomllib.TOMLDecodeError as error:
@@ -51,6 +59,9 @@ class Reading:
             self.lines[()] = int(at[1]) if at else max(text.count("\n"), 1)
             what = _AT_LINE.sub(f", at column {at[2]}" if at else "", str(error))
             self.add((), _syntax(what))
+            return None
+        except ValueError:  # the parser's, of a whole number with thousands of digits
+            self.add((), _syntax("a number is too long"))
             return None
         except (Invalid, RecursionError) as problem:
             no = problem if isinstance(problem, Invalid) else _syntax("it is nested too deep")
