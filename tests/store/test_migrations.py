@@ -186,3 +186,45 @@ def test_invoices_from_before_the_close_keep_their_numbers_and_get_a_status(
     with engine.connect() as connection:
         series = connection.execute(text("SELECT entity_id, name, last FROM number_series")).all()
     assert [tuple(row) for row in series] == [("le_house", "ACME-2026", 1)]
+
+
+def test_steps_that_are_agreed_are_counted_from_the_charges_there_are(
+    two_databases: tuple[Engine, Engine],
+) -> None:
+    """$300 for a step of ten days, of which $1 was charged; another that a close has passed."""
+    engine, _ = two_databases
+    run_steps(engine, "0018")
+    covers = {"kinds": ["cpu-core"], "lease_classes": [], "sites": []}
+    access = [{"from_ms": at, "until_ms": at + 10, "micros": 300_000_000} for at in (0, 10, 20)]
+    commitment = {"name": "base", "type": "postpaid", "access": access, "covers": covers}
+    asked = [{"type": "true_up", "reference": "ct/base/0", "amount_micros": 299_000_000}]
+    numbers = "1, 3600000000000000000"
+    statements = (
+        "INSERT INTO contract VALUES ('ct', 'A-1', 'sold', 'tn', '', 'le', 'USD', 'us', 0)",
+        "INSERT INTO contract_version VALUES ('cv', 'ct', 1, 0, 30, 'approved', 'a', 0, 'b', 0,"
+        " '', '', :body)",
+        "INSERT INTO contract_act VALUES ('ca', 'ct', 'exit', '', 25, 20, 'us', '')",
+        "INSERT INTO billing_mark VALUES ('tn', 20, 20)",
+        "INSERT INTO billed_key VALUES ('ct/base/0', 'iv')",
+        "INSERT INTO invoice_draft VALUES ('iv', 'le', 'tn', 'invoice', NULL, 'USD', 'draft', 0, 1,"
+        " 1, 0, :lines, '[]')",
+        *(
+            f"INSERT INTO charge VALUES ({seq}, 1, 'ac', 'ra', 'tn', 'ls', 'spot', '{kind}',"
+            f" 'delivered', 2, 3, 1, {numbers}, 'USD', FALSE, '', {numbers}, '', 'hour', 'x',"
+            " 'usage')"
+            for seq, kind in ((1, "cpu-core"), (2, "h100"))
+        ),
+    )
+    with engine.begin() as connection:
+        given = {"body": json.dumps({"commitments": [commitment]}), "lines": json.dumps(asked)}
+        for statement in statements:
+            connection.execute(text(statement), given)
+    run_steps(engine)
+    query = "SELECT key, until_ms, committed_micros, numerator, asked_micros, settled FROM "
+    with engine.connect() as connection:
+        found = connection.execute(text(query + "committed_step ORDER BY key")).all()
+    assert [(*row[:3], int(row[3]), row[4], bool(row[5])) for row in found] == [
+        ("ct/base/0", 10, 300_000_000, 3_600_000_000_000_000_000, 299_000_000, True),
+        ("ct/base/10", 20, 300_000_000, 0, 0, True),
+        ("ct/base/20", 25, 150_000_000, 0, 0, False),
+    ]

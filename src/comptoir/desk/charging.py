@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from comptoir.billing.accruals import Accrual, accrue
+from comptoir.desk.committed import count_towards_steps
 from comptoir.desk.money_memory import TierUse, tier_key
 from comptoir.desk.terms import segment_of
 from comptoir.desk.transaction import Transaction
@@ -84,6 +85,8 @@ def _charge(
         piece.list_numerator,
     )
     tx.book.money.accruals.put(accrual)
+    if tx.book.contracts.steps_of.count(event.tenant_id):
+        count_towards_steps(tx, event, piece, accrual.currency)
     if piece.segment.tiered:
         _count_use(tx, event.tenant_id, piece)
     tx.append(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from comptoir.desk.tables import Index, Journal, Table
+from comptoir.sales.committed_steps import CommittedStep
 from comptoir.sales.contracts import Contract, ContractVersion, Direction, in_force
 from comptoir.sales.credit_blocks import BlockState, CreditBlock, CreditSource
 from comptoir.sales.tranches import ActType, ContractAct
@@ -52,9 +53,13 @@ class ContractBook:
         self.supply_marks = Table[tuple[ContractId, InboundLeaseId], SupplyMark](
             "supply_mark", lambda r: (r.contract_id, r.inbound_lease_id), journal
         )
+        self.steps = Table[str, CommittedStep]("committed_step", lambda r: r.key, journal)
         self.tables: tuple[Table[Any, Any], ...] = (
             self.contracts, self.versions, self.acts, self.credit_blocks, self.supply_marks,
+            self.steps,
         )  # fmt: skip
+        self.steps_kept: dict[tuple[str, str, str, str, int], tuple[str, ...]] = {}
+        """In which steps a segment of a tenant's usage lies: `desk/committed.py`."""
         self.silence_due_ms = 0
         """When the next tranche is accepted by silence, as last looked up; 0: look again."""
         self.acts.feed(self._look_again)
@@ -78,9 +83,14 @@ class ContractBook:
             self.credit_blocks, lambda b: b.tenant_id if b.state is BlockState.OPEN else None
         )
         self.blocks_of = Index[ContractId, CreditBlock](self.credit_blocks, lambda b: b.contract_id)
+        self.steps_of = Index[TenantId, CommittedStep](
+            self.steps, lambda s: None if s.released else s.tenant_id
+        )
+        self.steps_under = Index[ContractId, CommittedStep](self.steps, lambda s: s.contract_id)
 
     def _look_again(self, _old: object, _new: object) -> None:
         self.silence_due_ms = 0
+        self.steps_kept.clear()
 
     def in_force(self, contract: Contract, instant_ms: int) -> ContractVersion | None:
         """The version of a contract that is in force at an instant."""

@@ -15,7 +15,6 @@ from comptoir.fleet.checks import CheckResult
 from comptoir.fleet.nodes import Node
 from comptoir.leases.allocation import Allocation
 from comptoir.leases.breaches import Breach
-from comptoir.leases.lease import LeaseClass
 from comptoir.metering.usage import UsageEvent
 from comptoir.sales.drawdown import Drawdown
 from comptoir.units.ids import (
@@ -24,7 +23,6 @@ from comptoir.units.ids import (
     InvoiceId,
     LeaseId,
     LegalEntityId,
-    RateId,
     TenantId,
 )
 from comptoir.units.values import quick
@@ -216,12 +214,6 @@ class Store(Protocol):
 
     def find_payments(self, entity_id: LegalEntityId, entry_ids: Sequence[str]) -> Sequence[str]:
         """Which of these entries of bank statements are booked by an entity already."""
-        ...
-
-    def find_spent(
-        self, tenant_id: TenantId, from_ms: int, until_ms: int
-    ) -> Sequence[tuple[str, LeaseClass, RateId, int]]:
-        """Micros of a tenant's usage in a window, by kind, class and rate."""
         ...
 
     def find_drawdowns(self, invoice_id: InvoiceId) -> Sequence[Drawdown]:

@@ -25,19 +25,22 @@ MOST_SEGMENTS = 50_000
 def agreed_with(book: Memory, tenant_id: TenantId) -> Agreed:
     """All that was ever agreed with a tenant about prices: its card, its contracts, its credit.
 
-    Usage is also cut where the tenant's credit begins or ends, so that every charge lies wholly
-    in a block's window or out of it.
+    Usage is also cut where the tenant's credit begins or ends, and the steps of its postpaid
+    commitments, so that every charge lies wholly in a block's window, or a step, or out of it.
     """
     card_id, zone = book.tenants[tenant_id].rate_card_id, entity_of(book, tenant_id).zone
     contracts = book.contracts.sold_to.get(tenant_id)
     blocks = book.contracts.credit_of.get(tenant_id)
+    steps = book.contracts.steps_of.each(tenant_id)
     if not contracts and not blocks:
         return without_contract(card_id, zone)
     said = [
         (book.contracts.versions_of.get(one.id), book.contracts.acts_of.get(one.id))
         for one in contracts
     ]
-    return Agreed(agreed_terms(said, card_id), tuple(edges(blocks, 0, LATEST_MS)), zone)
+    cuts = {*edges(blocks, 0, LATEST_MS)}
+    cuts |= {at for step in steps for at in (step.from_ms, step.until_ms)}
+    return Agreed(agreed_terms(said, card_id), tuple(sorted(cuts)), zone)
 
 
 def terms_at(tx: Transaction, tenant_id: TenantId, instant_ms: int) -> Terms:

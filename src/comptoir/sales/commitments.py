@@ -10,7 +10,7 @@ everything after the file counts micros, and a quantity is told in hours again w
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -259,65 +259,3 @@ def _numbered(commitment: Commitment) -> list[tuple[int, Instalment]]:
         found.append((seen[instalment.at_ms], instalment))
         seen[instalment.at_ms] += 1
     return found
-
-
-@dataclass(frozen=True, slots=True)
-class TrueUp:
-    """What is owed for a step of a postpaid commitment in which too little was spent."""
-
-    key: str
-    commitment_id: CommitmentId
-    commitment: str
-    from_ms: int
-    until_ms: int
-    committed_micros: int
-    spent_micros: int
-
-    @property
-    def micros(self) -> int:
-        """The shortfall."""
-        return self.committed_micros - self.spent_micros
-
-
-def true_up_due(
-    contract_id: ContractId,
-    commitments: Iterable[Commitment],
-    spent: Mapping[tuple[str, int], int],
-    from_ms: int,
-    until_ms: int,
-) -> list[TrueUp]:
-    """The shortfalls of postpaid steps that end in (`from_ms`, `until_ms`].
-
-    A period's close calls it once all usage of the period is priced, and puts a line on the
-    invoice for each: Dr receivable Cr breakage. What was spent too much in one step is not
-    taken over into another. The key is the step's own, so that none is owed twice.
-
-    Args:
-        contract_id: Whose they are.
-        commitments: Of the version in force at the period's end.
-        spent: Micros of usage charges by (commitment's name, start of the step): those whose
-            service time lies in the step and which the commitment `covers`, corrections among
-            them, before credit is drawn. A step that is not in it has seen none.
-        from_ms: The start of the period.
-        until_ms: Its end.
-
-    Returns:
-        Those with something owed, by the end of their step.
-    """
-    found = [
-        TrueUp(
-            f"{contract_id}/{commitment.name}/{step.from_ms}",
-            commitment_id(contract_id, commitment.name),
-            commitment.name,
-            step.from_ms,
-            step.until_ms,
-            step.micros,
-            spent.get((commitment.name, step.from_ms), 0),
-        )
-        for commitment in commitments
-        if commitment.type is CommitmentType.POSTPAID
-        for step in commitment.access
-        if from_ms < step.until_ms <= until_ms
-    ]
-    owed = [one for one in found if one.micros > 0]
-    return sorted(owed, key=lambda one: (one.until_ms, one.key))

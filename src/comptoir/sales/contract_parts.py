@@ -143,6 +143,7 @@ def exit_right(root: Table, currency: str) -> ExitRight | None:
         table.take("notice", fields.duration(YEARS_20_S)),
         table.take("not_before", fields.instant, 0),
         table.take("fee", own.amount(currency), 0),
+        table.take("rest", own.share(), 0),
     )
     return right if table.close() else None
 

@@ -7,6 +7,7 @@ never edited; no version changes what has begun, been used or been invoiced befo
 effect; at most one sold contract of a tenant is in force at an instant.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -225,37 +226,6 @@ def state_of(
     return ContractState.IN_FORCE
 
 
-@dataclass(frozen=True, slots=True)
-class ExitFee:
-    """What an exit costs, with a key that is its own for ever."""
-
-    key: str
-    at_ms: int
-    micros: int
-
-
-def exit_fee_due(
-    contract_id: ContractId,
-    versions: Iterable[ContractVersion],
-    acts: Sequence[ContractAct],
-    until_ms: int,
-) -> ExitFee | None:
-    """The fee of an exit that has taken effect by an instant, if there is one.
-
-    It is that of the version under which the notice was given. Who closes a period puts a line
-    on the invoice for it: Dr receivable Cr breakage. The key tells that it was asked.
-    """
-    for act in acts:
-        if act.type is not ActType.EXIT or act.effective_at_ms > until_ms:
-            continue
-        before = [one for one in acts if one.type is not ActType.EXIT]
-        version = in_force(versions, before, act.noted_at_ms)
-        right = None if version is None else version.body.exit
-        if right is not None and right.fee_micros:
-            return ExitFee(f"{contract_id}/exit", act.effective_at_ms, right.fee_micros)
-    return None
-
-
 def commitments_alive(
     body: ContractBody, acts: Sequence[ContractAct], instant_ms: int
 ) -> list[Commitment]:
@@ -269,44 +239,69 @@ def commitments_alive(
     return [one for one in body.commitments if not one.tranche or one.tranche in accepted]
 
 
-def past_changes(old: ContractBody, new: ContractBody, from_ms: int) -> list[str]:
-    """What of an older version had begun before `from_ms` and reads otherwise in a newer one.
+def past_changes(old: ContractBody | None, new: ContractBody, from_ms: int) -> list[str]:
+    """What begins before a version takes effect, `from_ms`, and was not said so before.
 
-    Prices are not looked at: a version prices nothing before it takes effect.
+    Prices are not looked at: a version prices nothing before it takes effect. A first version
+    (`old` is None) has no past to keep; an instalment of it may be due before it begins.
 
     Returns:
         One sentence a difference, with its date; empty where the past stays as it was.
     """
     said: list[str] = []
-    for mine in old.commitments:
-        other = new.commitment(mine.name)
-        steps = other.access if other else ()
-        said += [
-            f"{mine.name}: the step that began {format_instant(step.from_ms)}"
-            for step in mine.access
-            if step.from_ms < from_ms and step not in steps
-        ]
-        instalments = other.invoices if other else ()
-        said += [
-            f"{mine.name}: the instalment of {format_instant(one.at_ms)}"
-            for one in mine.invoices
-            if one.at_ms < from_ms and one not in instalments
-        ]
-        if mine.from_ms < from_ms and other is not None and _kept(mine) != _kept(other):
-            said.append(f"{mine.name}: what it is for, since {format_instant(mine.from_ms)}")
+    for mine in old.commitments if old else ():
+        said += _changed(mine, new.commitment(mine.name), from_ms)
     for theirs in new.commitments:
-        before = old.commitment(theirs.name)
-        known = before.access if before else ()
-        said += [
-            f"{theirs.name}: a new step from {format_instant(step.from_ms)}"
-            for step in theirs.access
-            if step.from_ms < from_ms and step not in known
-        ]
+        said += _added(old.commitment(theirs.name) if old else None, theirs, from_ms, old is None)
+    kept = new.tranches
     said += [
         f"tranche {one.name}, due {format_instant(one.delivery_at_ms)}"
-        for one in old.tranches
-        if one.delivery_at_ms < from_ms and one not in new.tranches
+        for one in (old.tranches if old else ())
+        if one.delivery_at_ms < from_ms and one not in kept
     ]
+    known = {one.name for one in old.tranches} if old else set()
+    said += [
+        f"a new tranche {one.name}, due {format_instant(one.delivery_at_ms)}"
+        for one in new.tranches
+        if one.delivery_at_ms < from_ms and one.name not in known
+    ]
+    return said
+
+
+def _changed(mine: Commitment, other: Commitment | None, from_ms: int) -> list[str]:
+    """What of a commitment had begun, and is gone or reads otherwise."""
+    steps = other.access if other else ()
+    said = [
+        f"{mine.name}: the step that began {format_instant(step.from_ms)}"
+        for step in mine.access
+        if step.from_ms < from_ms and step not in steps
+    ]
+    gone = Counter(mine.invoices) - Counter(other.invoices if other else ())
+    said += [
+        f"{mine.name}: the instalment of {format_instant(one.at_ms)}"
+        for one in gone.elements()
+        if one.at_ms < from_ms
+    ]
+    if mine.from_ms < from_ms and other is not None and _kept(mine) != _kept(other):
+        said.append(f"{mine.name}: what it is for, since {format_instant(mine.from_ms)}")
+    return said
+
+
+def _added(before: Commitment | None, theirs: Commitment, from_ms: int, first: bool) -> list[str]:
+    """What of a commitment would begin in the past."""
+    known = before.access if before else ()
+    said = [
+        f"{theirs.name}: a new step from {format_instant(step.from_ms)}"
+        for step in theirs.access
+        if step.from_ms < from_ms and step not in known
+    ]
+    if not first:
+        new = Counter(theirs.invoices) - Counter(before.invoices if before else ())
+        said += [
+            f"{theirs.name}: a new instalment of {format_instant(one.at_ms)}"
+            for one in new.elements()
+            if one.at_ms < from_ms
+        ]
     return said
 
 

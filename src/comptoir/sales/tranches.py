@@ -49,11 +49,15 @@ class Expansion:
 
 @dataclass(frozen=True, slots=True)
 class ExitRight:
-    """The right to end the contract early: so long a notice, not before, at a fee."""
+    """The right to end the contract early: so long a notice, not before, at a fee.
+
+    `rest_ppm` is the share of what its commitments are released of that is owed beside the fee.
+    """
 
     notice_s: int
     earliest_ms: int
     fee_micros: int = 0
+    rest_ppm: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,3 +212,8 @@ def _check_late(tranche: Tranche, now_ms: int) -> None:
             "wait, or agree on a new version",
             {"due": format_instant(tranche.delivery_at_ms)},
         )
+
+
+def exit_at(acts: Iterable[ContractAct]) -> int | None:
+    """When an exit ends a contract, if notice of one was given."""
+    return min((act.effective_at_ms for act in acts if act.type is ActType.EXIT), default=None)

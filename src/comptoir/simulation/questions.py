@@ -13,7 +13,6 @@ from comptoir.billing.invoice_status import InvoiceStatus
 from comptoir.desk.ports import Event, StoredAnswer
 from comptoir.leases.allocation import Allocation
 from comptoir.leases.breaches import Breach
-from comptoir.leases.lease import LeaseClass
 from comptoir.metering.usage import UsageEvent
 from comptoir.sales.drawdown import Drawdown
 from comptoir.store.sql_store import SqlStore
@@ -23,7 +22,6 @@ from comptoir.units.ids import (
     InvoiceId,
     LeaseId,
     LegalEntityId,
-    RateId,
     TenantId,
 )
 
@@ -96,12 +94,6 @@ class Questions(ABC):
     def find_payments(self, entity_id: LegalEntityId, entry_ids: Sequence[str]) -> Sequence[str]:
         """As the real one."""
         return self.written().find_payments(entity_id, entry_ids)
-
-    def find_spent(
-        self, tenant_id: TenantId, from_ms: int, until_ms: int
-    ) -> Sequence[tuple[str, LeaseClass, RateId, int]]:
-        """As the real one."""
-        return self.written().find_spent(tenant_id, from_ms, until_ms)
 
     def find_drawdowns(self, invoice_id: InvoiceId) -> Sequence[Drawdown]:
         """As the real one."""

@@ -69,13 +69,13 @@ def rerate_book(engine: Engine) -> Replayed:
 
 
 def _edges(connection: Connection) -> Callable[[TenantId], frozenset[int]]:
-    """Where a tenant's credit has begun or ended, that which is spent included."""
-    c = tables.credit_block.c
+    """Where a tenant's credit has begun or ended, that which is spent included, and its steps."""
     found: dict[str, set[int]] = defaultdict(set)
-    for tenant_id, from_ms, until_ms in connection.execute(
-        select(c.tenant_id, c.from_ms, c.until_ms)
-    ):
-        found[tenant_id] |= {from_ms, until_ms} - {None}
+    for c in (tables.credit_block.c, tables.committed_step.c):
+        for tenant_id, from_ms, until_ms in connection.execute(
+            select(c.tenant_id, c.from_ms, c.until_ms)
+        ):
+            found[tenant_id] |= {from_ms, until_ms} - {None}
     return lambda tenant_id: frozenset(found.get(tenant_id, ()))
 
 

@@ -6,6 +6,7 @@
 from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Table, UniqueConstraint
 
 from comptoir.desk.contract_memory import SupplyMark
+from comptoir.sales.committed_steps import CommittedStep
 from comptoir.sales.contracts import (
     Contract,
     ContractBody,
@@ -17,7 +18,18 @@ from comptoir.sales.credit_blocks import BlockState, Covers, CreditBlock, Credit
 from comptoir.sales.drawdown import Drawdown
 from comptoir.sales.tranches import ActType, ContractAct
 from comptoir.store.nested import Nested
-from comptoir.store.schema import Exact, Mapped, _id, _int, _json, _ms, _text, _word, metadata
+from comptoir.store.schema import (
+    Exact,
+    Mapped,
+    _flag,
+    _id,
+    _int,
+    _json,
+    _ms,
+    _text,
+    _word,
+    metadata,
+)
 
 credit_block = Table(
     "credit_block",
@@ -127,11 +139,30 @@ supply_mark = Table(
     _ms("posted_micros"),
 )
 
+committed_step = Table(
+    "committed_step",
+    metadata,
+    _id("key"),
+    _text("contract_id"),
+    _text("tenant_id"),
+    _text("commitment"),
+    _text("currency"),
+    Column("covers", Nested(Covers), nullable=False),
+    _ms("from_ms"),
+    _ms("until_ms"),
+    _ms("committed_micros"),
+    Column("numerator", Exact, nullable=False),
+    _ms("asked_micros"),
+    _flag("settled"),
+    _flag("released"),
+)
+
 SALES: dict[str, Mapped] = {
     "credit_block": Mapped(credit_block, CreditBlock, {}),
     "contract": Mapped(contract, Contract, {}),
     "contract_version": Mapped(contract_version, ContractVersion, {}),
     "contract_act": Mapped(contract_act, ContractAct, {}),
     "supply_mark": Mapped(supply_mark, SupplyMark, {}),
+    "committed_step": Mapped(committed_step, CommittedStep, {}),
     "drawdown": Mapped(drawdown, Drawdown, {}),
 }

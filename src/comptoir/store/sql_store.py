@@ -20,7 +20,6 @@ from comptoir.billing.invoice_status import InvoiceStatus
 from comptoir.desk.ports import Changes, CommitUnknown, Event, Loaded, StaleBook, StoredAnswer
 from comptoir.leases.allocation import Allocation
 from comptoir.leases.breaches import Breach
-from comptoir.leases.lease import LeaseClass
 from comptoir.metering.usage import UsageEvent
 from comptoir.sales.drawdown import Drawdown
 from comptoir.store import tables
@@ -39,7 +38,6 @@ from comptoir.store.statements import (
     LAST_SEQ,
     MOVE,
     PAYMENTS,
-    SPENT,
     STATUSES,
     STOOD,
     TOLD,
@@ -59,7 +57,6 @@ from comptoir.units.ids import (
     InvoiceId,
     LeaseId,
     LegalEntityId,
-    RateId,
     TenantId,
 )
 
@@ -205,15 +202,6 @@ class SqlStore:
                 given = {"entity_id": entity_id, "entries": chunk}
                 found += connection.execute(PAYMENTS, given).scalars()
         return found
-
-    def find_spent(
-        self, tenant_id: TenantId, from_ms: int, until_ms: int
-    ) -> Sequence[tuple[str, LeaseClass, RateId, int]]:
-        """Micros of a tenant's usage in a window, by kind, class and rate."""
-        given = {"tenant_id": tenant_id, "from_ms": from_ms, "until_ms": until_ms}
-        with self._reading() as connection:
-            rows = connection.execute(SPENT, given).all()
-        return [(kind, each, RateId(rate_id), int(micros)) for kind, each, rate_id, micros in rows]
 
     def find_drawdowns(self, invoice_id: InvoiceId) -> Sequence[Drawdown]:
         """What an invoice drew of credit, and what of it was given back, oldest first."""

@@ -193,20 +193,6 @@ PAYMENTS = select(tables.payment.c.entry_id).where(
     tables.payment.c.entity_id == bindparam("entity_id"),
     tables.payment.c.entry_id.in_(bindparam("entries", expanding=True)),
 )
-SPENT = (
-    select(
-        tables.accrual.c.kind,
-        tables.accrual.c.lease_class,
-        tables.accrual.c.rate_id,
-        func.sum(tables.accrual.c.posted_micros),
-    )
-    .where(
-        tables.accrual.c.tenant_id == bindparam("tenant_id"),
-        tables.accrual.c.first_at_ms >= bindparam("from_ms"),
-        tables.accrual.c.first_at_ms < bindparam("until_ms"),
-    )
-    .group_by(tables.accrual.c.kind, tables.accrual.c.lease_class, tables.accrual.c.rate_id)
-)
 DRAWDOWNS = (
     select_rows("drawdown")
     .where(tables.drawdown.c.invoice_id == bindparam("invoice_id"))
@@ -290,7 +276,7 @@ def _live_sales() -> dict[str, Any]:
     """Contracts stay for good, and with them the credit of their commitments."""
     block = tables.credit_block.c
     drawable = or_(block.state == BlockState.OPEN, block.source == CreditSource.COMMITMENT)
-    whole = ("contract", "contract_version", "contract_act", "supply_mark")
+    whole = ("contract", "contract_version", "contract_act", "supply_mark", "committed_step")
     return {**dict.fromkeys(whole), "credit_block": drawable}
 
 

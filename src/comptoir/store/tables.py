@@ -65,6 +65,7 @@ from comptoir.store.receipt_tables import dispute as dispute
 from comptoir.store.receipt_tables import dunned as dunned
 from comptoir.store.receipt_tables import payment as payment
 from comptoir.store.sales_tables import SALES
+from comptoir.store.sales_tables import committed_step as committed_step
 from comptoir.store.sales_tables import contract as contract
 from comptoir.store.sales_tables import contract_act as contract_act
 from comptoir.store.sales_tables import contract_version as contract_version

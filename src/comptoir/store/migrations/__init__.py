@@ -22,6 +22,7 @@ REVISIONS = (
     "0016",
     "0017",
     "0018",
+    "0020",
 )
 """Oldest first. Kept here so that a start need not load Alembic to know them."""
 

@@ -2,7 +2,8 @@
 
 Each has a key that is its own for ever, kept with the invoice that asks it: none is asked twice,
 whoever draws it up. Instalments make a prepayment draft of their own; a shortfall is a line of
-the draft of the period in which its step ends.
+the draft of the period in which its step ends, and what usage that came late takes off it of
+the next.
 """
 
 from collections.abc import Iterator
@@ -14,18 +15,14 @@ from comptoir.desk.close_requests import PreviewInvoice
 from comptoir.desk.contracts import newest_approved
 from comptoir.desk.operations.money.drawing_up import empty_draft, provisional_taxes
 from comptoir.desk.transaction import Transaction
-from comptoir.sales.commitments import (
-    Commitment,
-    InstalmentDue,
-    TrueUp,
-    instalments_due,
-    true_up_due,
-)
-from comptoir.sales.contracts import Contract, commitments_alive, end_of, exit_fee_due
+from comptoir.sales.commitments import Commitment, InstalmentDue, instalments_due
+from comptoir.sales.committed_steps import settle, take_back_late
+from comptoir.sales.contracts import Contract, commitments_alive, end_of
+from comptoir.sales.exits import exit_fee_due, exit_settlements
+from comptoir.sales.tranches import exit_at
 from comptoir.tenants.parties import Tenant
 from comptoir.units.errors import Refused
 from comptoir.units.ids import InvoiceId, PeriodId
-from comptoir.units.money import NUMERATOR_PER_MICRO, round_to_minor_micros
 from comptoir.units.time import format_instant
 
 
@@ -57,7 +54,7 @@ def prepayment_drafts(
             tx, tenant, period_id, contract.currency, InvoiceKind.PREPAYMENT
         )
         words = f"{contract.number}, {due.commitment}: instalment of {_day(due.at_ms)}"
-        line = a_line(LineType.INSTALMENT, words, due.micros, (due.at_ms, due.at_ms + 1), due.key)
+        line = _line(LineType.INSTALMENT, words, due.micros, due.at_ms, due.key)
         drafts[contract.currency] = add_line(draft, line)
         _keep(tx, due.key, draft.id)
     return tuple(
@@ -69,34 +66,71 @@ def prepayment_drafts(
 def _instalments(
     tx: Transaction, tenant: Tenant, until_ms: int
 ) -> Iterator[tuple[Contract, InstalmentDue]]:
-    for contract, commitments, ends_ms in _agreed(tx, tenant, until_ms):
-        for due in instalments_due(contract.id, commitments, 0, min(until_ms, ends_ms)):
+    for contract in tx.book.contracts.sold_to.get(tenant.id):
+        version = tx.book.contracts.in_force(contract, until_ms - 1) or newest_approved(
+            tx.book, contract
+        )
+        if version is None:
+            continue
+        acts = tx.book.contracts.acts_of.get(contract.id)
+        last_ms = min(until_ms, end_of(version, acts))
+        alive = commitments_alive(version.body, acts, last_ms - 1)
+        for due in instalments_due(contract.id, alive, 0, last_ms):
             if due.key not in tx.book.closing.billed_keys:
                 yield contract, due
 
 
-def add_true_ups(tx: Transaction, tenant: Tenant, period_id: PeriodId, until_ms: int) -> None:
-    """Put what was committed and not spent, and fees of exits, into the drafts being filled."""
-    lines = [
-        (contract, due.key, _true_up_line(contract, due))
-        for contract, due in shortfalls(tx, tenant, until_ms)
-    ]
-    for contract, key, line in [*lines, *_exit_fees(tx, tenant, until_ms)]:
-        draft = next(
-            (
-                one
-                for one in tx.book.closing.drafts_of.get((tenant.id, period_id))
-                if one.currency == contract.currency and one.state is DraftState.FILLING
-            ),
-            None,
-        ) or empty_draft(tx, tenant, period_id, contract.currency)
+def add_true_ups(
+    tx: Transaction, tenant: Tenant, period_id: PeriodId | None, until_ms: int
+) -> None:
+    """Put what was committed and not spent, and what exits cost or give back, into the drafts."""
+    for currency, key, line in [
+        *_shortfalls(tx, tenant, until_ms),
+        *_exit_fees(tx, tenant, until_ms),
+        *_exit_settlements(tx, tenant, until_ms),
+    ]:
+        draft = _filling(tx, tenant, period_id, currency)
+        draft = draft or empty_draft(tx, tenant, period_id, currency)
         tx.book.closing.drafts.put(add_line(draft, line))
         _keep(tx, key, draft.id)
+    add_late_usage(tx, tenant, period_id)
+
+
+def add_late_usage(tx: Transaction, tenant: Tenant, period_id: PeriodId | None) -> None:
+    """Count usage that came after its step was trued up against what was asked for that.
+
+    Its own price is a line of the same draft, so nobody pays for it twice. Where nothing of the
+    tenant is drawn up in that currency, the next draft has it.
+    """
+    for step in tx.book.contracts.steps_of.get(tenant.id):
+        less = take_back_late(step)
+        draft = _filling(tx, tenant, period_id, step.currency) if less != step else None
+        if draft is None:
+            continue
+        contract = tx.book.contracts.contracts[step.contract_id]
+        words = (
+            f"{contract.number}, {step.commitment}: used late, asked already as not spent by "
+            f"{_day(step.until_ms)}"
+        )
+        micros, window = less.asked_micros - step.asked_micros, (step.from_ms, step.until_ms)
+        line = a_line(LineType.TRUE_UP, words, micros, window, step.key)
+        tx.book.closing.drafts.put(add_line(draft, line))
+        tx.book.contracts.steps.put(less)
+
+
+def _filling(
+    tx: Transaction, tenant: Tenant, period_id: PeriodId | None, currency: str
+) -> InvoiceDraft | None:
+    """The draft of a currency that is being filled."""
+    for one in tx.book.closing.drafts_of.get((tenant.id, period_id)):
+        if one.currency == currency and one.state is DraftState.FILLING:
+            return one
+    return None
 
 
 def _exit_fees(
     tx: Transaction, tenant: Tenant, until_ms: int
-) -> Iterator[tuple[Contract, str, InvoiceLine]]:
+) -> Iterator[tuple[str, str, InvoiceLine]]:
     """What leaving early costs, once each exit has taken effect."""
     for contract in tx.book.contracts.sold_to.get(tenant.id):
         versions = tx.book.contracts.versions_of.get(contract.id)
@@ -104,59 +138,64 @@ def _exit_fees(
         fee = exit_fee_due(contract.id, versions, acts, until_ms)
         if fee is not None and fee.key not in tx.book.closing.billed_keys:
             words = f"{contract.number}: ended early, {_day(fee.at_ms)}"
-            window = fee.at_ms, fee.at_ms + 1
-            yield contract, fee.key, a_line(LineType.TRUE_UP, words, fee.micros, window, fee.key)
+            line = _line(LineType.TRUE_UP, words, fee.micros, fee.at_ms, fee.key)
+            yield contract.currency, fee.key, line
 
 
-def shortfalls(tx: Transaction, tenant: Tenant, until_ms: int) -> list[tuple[Contract, TrueUp]]:
-    """The shortfalls of steps that end by an instant and were not asked before."""
-    found = []
-    for contract, commitments, _ in _agreed(tx, tenant, until_ms):
-        spent = {
-            (one.name, step.from_ms): _spent(tx, tenant, one, step.from_ms, step.until_ms)
-            for one in commitments
-            for step in one.access
-            if step.until_ms <= until_ms
-            and f"{contract.id}/{one.name}/{step.from_ms}" not in tx.book.closing.billed_keys
-        }
-        found += [
-            (contract, due)
-            for due in true_up_due(contract.id, commitments, spent, 0, until_ms)
-            if due.key not in tx.book.closing.billed_keys
-        ]
-    return found
-
-
-def _agreed(
+def _exit_settlements(
     tx: Transaction, tenant: Tenant, until_ms: int
-) -> Iterator[tuple[Contract, list[Commitment], int]]:
-    """The tenant's contracts with the commitments that bind just before an instant."""
+) -> Iterator[tuple[str, str, InvoiceLine]]:
+    """What was paid ahead for steps that an exit released, or of kept ones is still to be paid."""
     for contract in tx.book.contracts.sold_to.get(tenant.id):
-        version = tx.book.contracts.in_force(contract, until_ms - 1) or newest_approved(
-            tx.book, contract
-        )
-        if version is not None:
-            acts = tx.book.contracts.acts_of.get(contract.id)
-            alive = commitments_alive(version.body, acts, until_ms - 1)
-            yield contract, alive, end_of(version, acts)
+        acts = tx.book.contracts.acts_of.get(contract.id)
+        ends_ms = exit_at(acts)
+        if ends_ms is None or ends_ms > until_ms:
+            continue
+        alive = _bind_at(tx, contract, ends_ms - 1)
+        for key, name, micros in exit_settlements(contract.id, alive, ends_ms):
+            if micros and key not in tx.book.closing.billed_keys:
+                kept = "still to be paid of" if micros > 0 else "paid ahead and released of"
+                words = f"{contract.number}, {name}: {kept} it, ended early {_day(ends_ms)}"
+                yield (
+                    contract.currency,
+                    key,
+                    _line(LineType.INSTALMENT, words, micros, ends_ms, key),
+                )
 
 
-def _spent(
-    tx: Transaction, tenant: Tenant, commitment: Commitment, from_ms: int, until_ms: int
-) -> int:
-    """Micros of usage in a step that a commitment covers, before credit is drawn."""
-    total = 0
-    for kind, lease_class, rate_id, micros in tx.store.find_spent(tenant.id, from_ms, until_ms):
-        rate = tx.book.money.rates.get(rate_id)
-        if commitment.covers.holds(kind, lease_class, "" if rate is None else rate.site):
-            total += micros
-    return total
+def _shortfalls(
+    tx: Transaction, tenant: Tenant, until_ms: int
+) -> Iterator[tuple[str, str, InvoiceLine]]:
+    """The shortfalls of steps that end by an instant; each step is looked at once."""
+    ended = [
+        step
+        for step in tx.book.contracts.steps_of.get(tenant.id)
+        if not step.settled and step.until_ms <= until_ms
+    ]
+    for step in sorted(ended, key=lambda one: (one.until_ms, one.key)):
+        contract = tx.book.contracts.contracts[step.contract_id]
+        alive = _bind_at(tx, contract, step.until_ms - 1)
+        binds = any(one.name == step.commitment for one in alive)
+        done = tx.book.contracts.steps.put(settle(step, binds))
+        if done.asked_micros:
+            words = (
+                f"{contract.number}, {step.commitment}: committed and not spent by "
+                f"{_day(step.until_ms)}"
+            )
+            window = step.from_ms, step.until_ms
+            line = a_line(LineType.TRUE_UP, words, done.asked_micros, window, step.key)
+            yield step.currency, step.key, line
 
 
-def _true_up_line(contract: Contract, due: TrueUp) -> InvoiceLine:
-    words = f"{contract.number}, {due.commitment}: committed and not spent by {_day(due.until_ms)}"
-    owed = round_to_minor_micros(due.micros * NUMERATOR_PER_MICRO, contract.currency)
-    return a_line(LineType.TRUE_UP, words, owed, (due.from_ms, due.until_ms), due.key)
+def _bind_at(tx: Transaction, contract: Contract, instant_ms: int) -> list[Commitment]:
+    """The commitments that bind at an instant: the tranche of another may never have come."""
+    version = tx.book.contracts.in_force(contract, instant_ms) or newest_approved(tx.book, contract)
+    acts = tx.book.contracts.acts_of.get(contract.id)
+    return [] if version is None else commitments_alive(version.body, acts, instant_ms)
+
+
+def _line(type: LineType, words: str, micros: int, at_ms: int, key: str) -> InvoiceLine:
+    return a_line(type, words, micros, (at_ms, at_ms + 1), key)
 
 
 def _keep(tx: Transaction, key: str, invoice_id: InvoiceId) -> None:

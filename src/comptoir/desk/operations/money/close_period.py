@@ -20,11 +20,7 @@ from comptoir.billing.periods import (
 )
 from comptoir.desk.close_requests import ClosePeriod, CloseSlice
 from comptoir.desk.entities import entity_of
-from comptoir.desk.operations.money.agreed_lines import (
-    add_true_ups,
-    prepayment_drafts,
-    shortfalls,
-)
+from comptoir.desk.operations.money.agreed_lines import add_true_ups, prepayment_drafts
 from comptoir.desk.operations.money.crediting_breaches import credit_breaches
 from comptoir.desk.operations.money.drawing_credit import expire_credit
 from comptoir.desk.operations.money.drawing_up import (
@@ -126,8 +122,6 @@ def _close_tenant(tx: Transaction, period: Period, tenant: Tenant, work: _Work) 
     work.accruals += taken
     if cost >= most:
         return False
-    if (metered or taken) and shortfalls(tx, tenant, end_ms):
-        return False  # what was spent is read from the store: first it has to be there
     add_true_ups(tx, tenant, period.id, end_ms)
     credit_breaches(tx, tenant, period)
     drafts = finish_drafts(tx, tenant, period.id, counts_at_ms)

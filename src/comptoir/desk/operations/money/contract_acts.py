@@ -5,6 +5,7 @@ A tranche that nobody accepts or rejects in time is accepted by the turn. An act
 agreement does not allow yet, or no more, is refused with the dates.
 """
 
+from comptoir.desk.committed import keep_steps
 from comptoir.desk.contract_requests import ContractDeed
 from comptoir.desk.contracts import contract_named, grant_credit, note_act
 from comptoir.desk.transaction import Transaction
@@ -66,6 +67,7 @@ def act_on_contract(tx: Transaction, request: ContractDeed) -> ContractAct:
     )  # fmt: skip
     if request.act in (ActType.ACCEPT, ActType.CANCEL, ActType.EXIT):
         grant_credit(tx, contract)
+        keep_steps(tx, contract)
     return act
 
 

@@ -2,6 +2,7 @@
 
 from hashlib import sha256
 
+from comptoir.desk.committed import keep_steps
 from comptoir.desk.contract_requests import (
     ContractVersionRef,
     ProposeContract,
@@ -76,6 +77,7 @@ def approve_contract(tx: Transaction, request: ContractVersionRef) -> ProposedCo
     )
     tx.book.contracts.versions.put(approved)
     grant_credit(tx, contract)
+    keep_steps(tx, contract)
     _tell(tx, "contract.approved", contract, approved)
     return ProposedContract(contract, approved)
 
@@ -194,17 +196,18 @@ def _judge(tx: Transaction, contract: Contract, version: ContractVersion) -> Non
     for name in version.body.inbound:
         _check_inbound(tx, contract, name)
     before = newest_approved(tx.book, contract)
-    if before is not None:
-        changed = past_changes(before.body, version.body, version.effective_from_ms)
-        if changed:
-            raise Conflict(
-                "contract_changes_the_past",
-                f"{contract.number} version {version.number} takes effect "
-                f"{format_instant(version.effective_from_ms)} and changes what began before: "
-                + "; ".join(changed),
-                "leave in what has begun, word for word",
-                {"reasons": changed},
-            )
+    begun = past_changes(before.body if before else None, version.body, version.effective_from_ms)
+    if begun:
+        does = "changes what began" if before else "says what would begin"
+        raise Conflict(
+            "contract_changes_the_past",
+            f"{contract.number} version {version.number} takes effect "
+            f"{format_instant(version.effective_from_ms)} and {does} before: " + "; ".join(begun),
+            "leave in what has begun, word for word, and let what is new begin later"
+            if before
+            else "let it take effect sooner, or those begin later",
+            {"reasons": begun},
+        )
 
 
 def _check_currency(tx: Transaction, contract: Contract, tenant_id: TenantId) -> None:

@@ -49,6 +49,7 @@ def credit_invoice(tx: Transaction, request: CreditInvoice) -> CreditNote:
     tx.append("credit_note", note)
     tx.book.closing.statuses.put(credited(status, note.total_micros, by_line, note.returned_micros))
     returned = _return_credit(tx, invoice, note)
+    _forget_true_ups(tx, invoice, note)
     tx.post(
         f"credit_note:{note.id}", "credit_note", f"{note.number} of {invoice.number}", tx.now_ms,
         reversal(note, invoice, returned),
@@ -70,6 +71,15 @@ def status_of(tx: Transaction, invoice: Invoice) -> InvoiceStatus:
         raise not_found(f"status of invoice {invoice.id}")
     assert isinstance(found, InvoiceStatus)
     return found
+
+
+def _forget_true_ups(tx: Transaction, invoice: Invoice, note: CreditNote) -> None:
+    """What is credited of a true-up is not asked any more: late usage takes nothing off it."""
+    for line in note.lines:
+        step = tx.book.contracts.steps.get(invoice.lines[line.line - 1].reference)
+        if step is not None:
+            asked = step.asked_micros - line.amount_micros
+            tx.book.contracts.steps.put(replace(step, asked_micros=asked))
 
 
 def _return_credit(tx: Transaction, invoice: Invoice, note: CreditNote) -> Returned:

@@ -3,6 +3,7 @@
 from comptoir.billing.invoices import Invoice
 from comptoir.desk.entities import entity_of
 from comptoir.desk.money_memory import BillingMark
+from comptoir.desk.operations.money.agreed_lines import add_late_usage
 from comptoir.desk.operations.money.drawing_up import (
     finish_drafts,
     meter_tenant,
@@ -38,6 +39,7 @@ def issue_invoice(tx: Transaction, request: IssueInvoice) -> Invoice:
             "see `comptoir usage list`",
         )
     put_into_drafts(tx, tenant, None, until, EVERYTHING, first.currency)
+    add_late_usage(tx, tenant, None)
     (draft,) = finish_drafts(tx, tenant, None, tx.now_ms)
     move_mark(tx, tenant, until)
     return make_final(tx, tenant, draft)

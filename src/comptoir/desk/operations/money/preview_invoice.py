@@ -5,6 +5,7 @@ It is the close of one tenant, undone: the same lines, the same credit drawn, th
 
 from comptoir.billing.drafts import InvoiceDraft
 from comptoir.desk.close_requests import PreviewInvoice
+from comptoir.desk.operations.money.agreed_lines import add_true_ups
 from comptoir.desk.operations.money.drawing_up import finish_drafts, put_into_drafts
 from comptoir.desk.transaction import Transaction
 
@@ -22,6 +23,7 @@ def preview_invoice(tx: Transaction, request: PreviewInvoice) -> tuple[InvoiceDr
     counter, seqs = tx.book.counter, dict(tx.book.last_seq)
     try:
         put_into_drafts(tx, tenant, None, tx.now_ms + 1, MOST_ACCRUALS)
+        add_true_ups(tx, tenant, None, tx.now_ms)
         return tuple(finish_drafts(tx, tenant, None, tx.now_ms))
     finally:
         tx.book.journal.undo_to(mark)

@@ -13,15 +13,10 @@ from comptoir.desk.transaction import Transaction
 from comptoir.leases.inbound import InboundLease
 from comptoir.ledger import entries as ledger
 from comptoir.sales.commitments import CommitmentType, instalments_due
-from comptoir.sales.contracts import (
-    Contract,
-    ContractVersion,
-    commitments_alive,
-    end_of,
-    exit_fee_due,
-)
+from comptoir.sales.contracts import Contract, ContractVersion, commitments_alive, end_of
 from comptoir.sales.credit_blocks import CreditBlock, expire, expired_at
 from comptoir.sales.drawdown import Draw, Due, draw, edges, record
+from comptoir.sales.exits import exit_fee_due
 from comptoir.sales.supply_cost import Supplied, cost_dues
 from comptoir.units.errors import Invalid
 from comptoir.units.ids import InboundLeaseId

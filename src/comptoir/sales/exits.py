@@ -1,0 +1,95 @@
+"""What an early exit does to a contract's commitments, and what it costs.
+
+A step that has not begun is released. The postpaid step that runs ends with the contract, at its
+share of time; the prepaid one is paid for and drawn to its end. What was paid ahead for released
+steps is given back. The fee is the contract's own, with its share of what is released.
+Neighbours: `contracts` and `commitments`, which say what was agreed.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from comptoir.sales.commitments import AccessStep, Commitment, CommitmentType, commitment_id
+from comptoir.sales.contracts import ContractVersion, commitments_alive, in_force
+from comptoir.sales.credit_blocks import PPM
+from comptoir.sales.tranches import ActType, ContractAct
+from comptoir.units.ids import ContractId
+
+
+@dataclass(frozen=True, slots=True)
+class ExitFee:
+    """What an exit costs, with a key that is its own for ever."""
+
+    key: str
+    at_ms: int
+    micros: int
+
+
+def exit_fee_due(
+    contract_id: ContractId,
+    versions: Iterable[ContractVersion],
+    acts: Sequence[ContractAct],
+    until_ms: int,
+) -> ExitFee | None:
+    """What an exit costs that has taken effect by an instant, if anything.
+
+    It is the fee of the version under which the notice was given, and its share of what that
+    version's commitments are released of. Who closes a period puts a line on the invoice for it:
+    Dr receivable Cr breakage. The key tells that it was asked.
+    """
+    for act in acts:
+        if act.type is not ActType.EXIT or act.effective_at_ms > until_ms:
+            continue
+        before = [one for one in acts if one.type is not ActType.EXIT]
+        version = in_force(versions, before, act.noted_at_ms)
+        right = None if version is None else version.body.exit
+        if version is None or right is None:
+            continue
+        alive = commitments_alive(version.body, before, act.effective_at_ms - 1)
+        left = sum(left_after_exit(one, act.effective_at_ms) for one in alive)
+        micros = right.fee_micros + left * right.rest_ppm // PPM
+        if micros:
+            return ExitFee(f"{contract_id}/exit", act.effective_at_ms, micros)
+    return None
+
+
+def cut_step(step: AccessStep, ends_ms: int | None) -> AccessStep | None:
+    """A step as an exit leaves it: whole, at its share of time, or not at all."""
+    if ends_ms is None or step.until_ms <= ends_ms:
+        return step
+    if ends_ms <= step.from_ms:
+        return None
+    share = step.micros * (ends_ms - step.from_ms) // (step.until_ms - step.from_ms)
+    return AccessStep(step.from_ms, ends_ms, share)
+
+
+def left_after_exit(commitment: Commitment, ends_ms: int) -> int:
+    """Micros of a commitment that an exit releases.
+
+    Of a prepaid one that is every step that has not begun: the one that runs was paid for and is
+    drawn to its end.
+    """
+    if commitment.type is CommitmentType.PREPAID:
+        return sum(step.micros for step in commitment.access if ends_ms <= step.from_ms)
+    kept = (cut_step(step, ends_ms) for step in commitment.access)
+    return commitment.micros - sum(step.micros for step in kept if step is not None)
+
+
+def exit_settlements(
+    contract_id: ContractId, commitments: Iterable[Commitment], ends_ms: int
+) -> list[tuple[str, str, int]]:
+    """What is left to settle of prepaid commitments when an exit ends them.
+
+    Steps that have begun are kept and paid for; what was asked before the exit for others is
+    given back, and what was not asked of the kept ones is asked.
+
+    Returns:
+        (key that is its own for ever, commitment, micros), negative where it is given back.
+    """
+    found = []
+    for one in commitments:
+        if one.type is CommitmentType.PREPAID:
+            kept = one.micros - left_after_exit(one, ends_ms)
+            asked = sum(due.micros for due in one.invoices if due.at_ms < ends_ms)
+            found.append((f"{commitment_id(contract_id, one.name)}/exit", one.name, kept - asked))
+    return found
