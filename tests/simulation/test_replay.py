@@ -89,6 +89,16 @@ def test_what_is_used_is_booked_and_paid(tmp_path: Path) -> None:
     assert one.tally.delivered_ms[LeaseClass.ON_DEMAND] == 24 * HOUR_MS
 
 
+def test_what_runs_at_the_end_of_the_span_is_booked_until_then(tmp_path: Path) -> None:
+    of = trace(tmp_path, "a,0,10,8,x", "b,82800,99999999,8,x")
+    overlay = Overlay(parse_mix("on_demand=1"), days=1)
+    one = played(a_replay(of, overlay=overlay))["comptoir"]
+    assert one.money is not None
+    assert one.tally.end_ms == 86_400_000
+    assert (one.tally.running, one.tally.waiting) == (1, 0)
+    assert one.money.booked_ms == {"on_demand": 8 * (10_000 + HOUR_MS)}
+
+
 def test_a_team_takes_its_own_back_and_what_went_goes_on(tmp_path: Path) -> None:
     rows = ["s,0,7200,8,x", "i,3600,600,8,x"]
     of = trace(tmp_path, *rows)
@@ -111,7 +121,7 @@ def test_a_team_takes_its_own_back_and_what_went_goes_on(tmp_path: Path) -> None
 
 def test_a_job_whose_node_dies_goes_back_to_its_checkpoint(tmp_path: Path) -> None:
     of = trace(tmp_path, "a,0,864000,8,x")
-    harsh = Conditions(50_000, HOUR_MS, HOUR_MS, 60_000, 3)
+    harsh = Conditions(62_500, HOUR_MS, HOUR_MS, 60_000, 3)
     for policy in ("comptoir", "fifo"):
         tally = played(a_replay(of, conditions=harsh, policies=(policy,)))[policy].tally
         assert tally.interrupted > 0, policy
@@ -124,7 +134,7 @@ def test_a_job_whose_node_dies_goes_back_to_its_checkpoint(tmp_path: Path) -> No
 def test_a_crowd_of_all_classes_leaves_a_sound_book(tmp_path: Path, seed: int) -> None:
     """The auditor of the simulator runs at the end of each; it raises at what it finds."""
     of = crowd(tmp_path, 150, seed)
-    harsh = Conditions(5_000, 4 * HOUR_MS, HOUR_MS, 60_000, seed)
+    harsh = Conditions(6_250, 4 * HOUR_MS, HOUR_MS, 60_000, seed)
     wanted = a_replay(
         of, 3, overlay=Overlay(parse_mix("internal=4,reserved=1,on_demand=2,spot=3"), seed=seed),
         conditions=harsh, policies=("comptoir", "unsold", "fifo", "easy"),
@@ -144,7 +154,7 @@ def test_a_crowd_of_all_classes_leaves_a_sound_book(tmp_path: Path, seed: int) -
 def test_the_same_seed_gives_the_same_report(tmp_path: Path) -> None:
     wanted = a_replay(
         crowd(tmp_path, 80, 7), 2, "internal=1,spot=1",
-        conditions=Conditions(3_000, HOUR_MS, HOUR_MS, 60_000, 7), policies=("comptoir", "easy"),
+        conditions=Conditions(4_000, HOUR_MS, HOUR_MS, 60_000, 7), policies=("comptoir", "easy"),
     )  # fmt: skip
     reports = [report_of(wanted, *replay(wanted, lambda *told: None)) for _ in range(2)]
     assert reports[0] == reports[1]

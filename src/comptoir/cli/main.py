@@ -69,6 +69,7 @@ SECTIONS = {
         "audit": (f"{_AT}.status:audit", "Who did what, in order."),
         "db": (f"{_AT}.db:db", "Upgrade, back up and restore a book."),
         "doctor": (f"{_AT}.doctor:doctor", "Check this machine, with a remedy for each finding."),
+        "simulate": (f"{_AT}.simulate:simulate", "Replay a past year: who waits, what it earns."),
         "bench": (f"{_AT}.bench:bench", "Measure this machine."),
         "completion": (f"{_AT}.completion:completion", "Completion for your shell."),
     },
@@ -150,9 +151,9 @@ def report(error: ComptoirError | InvariantBroken, *, as_json: bool = False) -> 
 
 
 def _wants_json(arguments: Sequence[str]) -> bool:
-    """Whether `--json` was said to us, not to the command after `--`."""
+    """Whether `--json` was said to us, not to the command after `--`; some take a file there."""
     ours = arguments[: arguments.index("--")] if "--" in arguments else arguments
-    return "--json" in ours
+    return "--json" in ours and ours[0] not in ("bench", "simulate")
 
 
 def _hush() -> None:

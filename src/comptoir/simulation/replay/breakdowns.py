@@ -1,6 +1,7 @@
 """When machines die and come back: the same for every policy, from the seed alone.
 
-Each node fails at random, at the rate, while it is up; after the time of its repair it is back.
+Each node fails at random while it is up, the more often the more accelerators it has; after the
+time of its repair it is back.
 """
 
 import heapq
@@ -17,14 +18,17 @@ NEVER_MS = 1 << 60
 class Breakdowns:
     """The coming failures and repairs of a fleet, in order of time."""
 
-    def __init__(self, names: Sequence[str], sizes: Sequence[int], conditions: Conditions) -> None:
+    def __init__(
+        self, names: Sequence[str], sizes: Sequence[int], conditions: Conditions, slices: int = 1
+    ) -> None:
         self._sizes = sizes
         self._repair_ms = conditions.repair_ms
-        hundredths = conditions.failures_per_1000_node_days
-        self._mean_ms = 1_000 * MS_PER_DAY * 100 / hundredths if hundredths else 0
+        rate = conditions.failures_per_million_accelerator_days
+        self._mean_ms = 1_000_000 * MS_PER_DAY * slices / rate if rate else 0
+        """Of one accelerator, or slice of one."""
         self._of = [random.Random(f"{conditions.seed}/{name}") for name in names]
         self._down: dict[int, int] = {}
-        self._coming = [(self._next_ms(n, 0), n) for n in range(len(names)) if hundredths]
+        self._coming = [(self._next_ms(n, 0), n) for n in range(len(names)) if rate]
         heapq.heapify(self._coming)
 
     def next_ms(self) -> int:
@@ -51,4 +55,5 @@ class Breakdowns:
             tally.machine_down(since, now, self._sizes[node])
 
     def _next_ms(self, node: int, now: int) -> int:
-        return now + 1 + int(self._of[node].expovariate(1.0) * self._mean_ms)
+        mean_ms = self._mean_ms / self._sizes[node]
+        return now + 1 + int(self._of[node].expovariate(1.0) * mean_ms)

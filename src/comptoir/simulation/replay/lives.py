@@ -15,8 +15,7 @@ from comptoir.simulation.replay.tally import Tally
 class Conditions:
     """What the machines and the jobs are like. `checkpoint_ms` 0: whatever was lost is lost."""
 
-    failures_per_1000_node_days: int
-    """In hundredths."""
+    failures_per_million_accelerator_days: int
     repair_ms: int
     checkpoint_ms: int
     restart_ms: int

@@ -98,6 +98,8 @@ class Player:
             self.lives.leave(life, now)
         self.breakdowns.close(now, self.tally)
         self.tally.close(now, running, len(self._live) - running)
+        for lease_id in self._live:
+            self.desk.book.agenda.touch(lease_id)  # or a turn books it when its month is over
         booking = Call("turn", Turn(meter_every_ms=1, most=1_000))
         for _ in range(_MOST_TURNS):
             if not self.desk.execute([booking])[0].unwrap():

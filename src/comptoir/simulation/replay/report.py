@@ -59,7 +59,7 @@ def _options(wanted: Replay) -> dict[str, Any]:
         "seed": overlay.seed,
         "policies": list(wanted.policies),
         "rates": None if wanted.card is None else wanted.card.file,
-        "failures_per_1000_node_days": conditions.failures_per_1000_node_days / 100,
+        "failures_per_million_accelerator_days": conditions.failures_per_million_accelerator_days,
         "repair_s": _s(conditions.repair_ms),
         "checkpoint_s": _s(conditions.checkpoint_ms),
         "restart_s": _s(conditions.restart_ms),

@@ -114,7 +114,10 @@ def _played(wanted: Replay, asked: Workload, policy: str, told: Told) -> Played:
     tally = Tally(grain_ms, wanted.fleet.slices)
     nodes = wanted.fleet.nodes
     breakdowns = Breakdowns(
-        [node.name for node in nodes], [node.accelerators for node in nodes], wanted.conditions
+        [node.name for node in nodes],
+        [node.accelerators for node in nodes],
+        wanted.conditions,
+        wanted.fleet.slices,
     )
     lives = Lives(tally, wanted.conditions)
     horizon = _horizon_ms(wanted, asked)
