@@ -29,4 +29,8 @@ def closed_until_ms(book: Memory, postings: Iterable[Posting]) -> int:
             until_ms = max(until_ms, cut_ms, book.closing.closed_until_ms(entity_id))
         elif holder in book.credit.entities:
             until_ms = max(until_ms, book.closing.closed_until_ms(LegalEntityId(holder)))
+        else:
+            for contract in book.contracts.bought.each(True):
+                if holder in (contract.id, contract.partner):
+                    until_ms = max(until_ms, book.closing.closed_until_ms(contract.entity_id))
     return until_ms

@@ -183,6 +183,8 @@ def _supply_cost(rows: sqlite3.Connection) -> Iterator[str]:
         if int(mark["numerator"]) != exact or mark["posted_micros"] != exact // PER_MICRO:
             yield f"{inbound['id']} has cost {exact}, its mark says {mark['numerator']}"
     for account, total in posted.items():
+        if account.startswith("prepaid_capacity:") and total < 0:
+            yield f"{account} has {total}: more was used than was paid ahead"
         if account.startswith("cost_of_capacity:il_"):
             marked = rows.execute(
                 "SELECT sum(posted_micros) FROM supply_mark WHERE inbound_lease_id = ?",
