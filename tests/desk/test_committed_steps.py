@@ -312,3 +312,75 @@ def test_nothing_is_promised_for_before_the_first_version_takes_effect(deal: Dea
     with pytest.raises(Conflict, match="contract_changes_the_past") as no:
         deal.propose(DAYS.replace("effective = 2026-10-01", "effective = 2026-10-12"))
     assert no.value.facts["reasons"] == ["days: a new step from 2026-10-11T00:00:00.000Z"]
+
+
+LAPSES = """
+contract = "ACME-1"
+sold_to = "acme"
+effective = 2026-10-01
+until = 2027-01-01
+
+[[commitment]]
+name = "ahead"
+type = "prepaid"
+access = [ { from = 2026-10-05, until = 2026-10-25, amount = "100.00" } ]
+invoice = [ { date = 2026-10-01, amount = "100.00" } ]
+"""
+
+
+def test_late_usage_draws_what_of_prepaid_credit_has_lapsed(made: Deals) -> None:
+    """$100 were prepaid for 5 to 25 October. 30 hours were reported in time; $70 lapsed.
+
+    50 hours of October come in November: paid from what lapsed. 50 more: $20 of them, and 30 are
+    owed; as in time, when 130 hours would have drawn $100 and asked $30.
+    """
+    deal = made(Measure.BUSY)
+    close_september(deal)
+    deal.agree(LAPSES)
+    deal.at("2026-10-02")
+    lease = deal.book.lease(deal.acme, ON_DEMAND, 10)
+    deal.book.turn()
+    deal.at("2026-10-20")
+    report(deal, lease, "e1", "2026-10-10", 30)
+    deal.at("2026-11-01")
+    assert asked(deal, "2026-10") == [
+        ("usage", 30_00),
+        ("drawdown", -30_00),
+        ("instalment", 100_00),
+    ]
+    assert balance(deal.book, ledger.BREAKAGE) == -70_00 * CENT
+    report(deal, lease, "e2", "2026-10-11", 50)
+    deal.at("2026-12-01")
+    assert asked(deal, "2026-11") == [("usage", 50_00), ("drawdown", -50_00)]
+    assert balance(deal.book, ledger.BREAKAGE) == -20_00 * CENT
+    report(deal, lease, "e3", "2026-10-12", 50)
+    report(deal, lease, "e4", "2026-10-26", 5)  # outside of its window: owed
+    deal.at("2027-01-01")
+    assert asked(deal, "2026-12") == [("usage", 55_00), ("drawdown", -20_00)]
+    (block,) = deal.blocks()
+    assert (block.drawn_micros, block.lapsed_micros) == (100_00 * CENT, 0)
+    assert balance(deal.book, ledger.BREAKAGE) == 0
+    assert balance(deal.book, ledger.deferred_revenue(deal.acme.id)) == 0
+    assert balance(deal.book, ledger.receivable(deal.acme.id)) == 135_00 * CENT
+    assert balance(deal.book, ledger.unbilled(deal.acme.id)) == 0
+
+
+def test_what_rolled_over_is_not_drawn_twice_by_late_usage(made: Deals) -> None:
+    """Of $100 a quarter lives on in November: $75 lapsed, and late usage draws no more of it."""
+    deal = made(Measure.BUSY)
+    close_september(deal)
+    rolls = 'rollover = 0.25\nrollover_for = "60d"\ntype = "prepaid"'
+    deal.agree(LAPSES.replace('type = "prepaid"', rolls))
+    deal.at("2026-10-02")
+    lease = deal.book.lease(deal.acme, ON_DEMAND, 10)
+    deal.book.turn()
+    deal.at("2026-11-01")
+    assert asked(deal, "2026-10") == [("instalment", 100_00)]
+    report(deal, lease, "e1", "2026-10-11", 90)
+    deal.at("2026-11-20")
+    report(deal, lease, "e2", "2026-11-11", 40)
+    deal.at("2026-12-01")
+    lines = asked(deal, "2026-11")
+    # 90 late hours draw the $75 that lapsed, 40 of November the $25 that rolled over.
+    assert lines == [("usage", 90_00), ("usage", 40_00), ("drawdown", -75_00), ("drawdown", -25_00)]
+    assert balance(deal.book, ledger.BREAKAGE) == 0

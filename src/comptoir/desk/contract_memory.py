@@ -1,8 +1,8 @@
 """The live rows of contracts in memory: contracts, versions, acts, credit, and supply marks.
 
 A part of the book (`book.contracts`), with the same journal. Contracts stay for good, and with
-them the credit that their commitments made, so that none is made twice; other credit that is
-spent or has expired is evicted after the commit that ended it.
+them the credit that their commitments made, so that none is made twice, and what of credit lapsed
+that was paid; other credit that is spent or has expired is evicted after the commit that ended it.
 """
 
 from dataclasses import dataclass
@@ -82,6 +82,9 @@ class ContractBook:
         self.credit_of = Index[TenantId, CreditBlock](
             self.credit_blocks, lambda b: b.tenant_id if b.state is BlockState.OPEN else None
         )
+        self.lapsed_of = Index[TenantId, CreditBlock](
+            self.credit_blocks, lambda b: b.tenant_id if b.lapsed_micros else None
+        )
         self.blocks_of = Index[ContractId, CreditBlock](self.credit_blocks, lambda b: b.contract_id)
         self.steps_of = Index[TenantId, CommittedStep](
             self.steps, lambda s: None if s.released else s.tenant_id
@@ -112,5 +115,6 @@ class ContractBook:
         """Drop what the commit of `rows` has used up."""
         for block in rows.get("credit_block", ()):
             assert isinstance(block, CreditBlock)
-            if block.state is not BlockState.OPEN and block.source is not CreditSource.COMMITMENT:
+            kept = block.source is CreditSource.COMMITMENT or block.lapsed_micros
+            if block.state is not BlockState.OPEN and not kept:
                 self.credit_blocks.evict(block.id)

@@ -69,7 +69,8 @@ class CreditBlock:
     """Credit of one tenant in one currency, for usage that lies in [`from_ms`, `until_ms`).
 
     A lower `priority` is drawn first. `conditions` are words that a person agreed to, for
-    example of a researcher's grant; what the desk can hold itself is in `covers`.
+    example of a researcher's grant; what the desk can hold itself is in `covers`. `lapsed_micros`
+    is what of the expired was prepaid and became income: late usage of its window draws it still.
     """
 
     id: CreditBlockId
@@ -88,6 +89,7 @@ class CreditBlock:
     conditions: tuple[str, ...]
     state: BlockState
     created_at_ms: int
+    lapsed_micros: int = 0
 
     @property
     def left_micros(self) -> int:
@@ -110,9 +112,11 @@ def check_block(block: CreditBlock) -> CreditBlock:
     name = f"credit block {block.id}"
     invariant(block.granted_micros > 0, f"{name} grants {block.granted_micros} micros")
     invariant(
-        block.drawn_micros >= 0 and block.expired_micros >= 0 and block.left_micros >= 0,
+        block.drawn_micros >= 0
+        and 0 <= block.lapsed_micros <= block.expired_micros
+        and block.left_micros >= 0,
         f"{name}: {block.drawn_micros} drawn and {block.expired_micros} expired of "
-        f"{block.granted_micros} micros",
+        f"{block.granted_micros} micros, {block.lapsed_micros} lapsed",
     )
     invariant(
         block.until_ms is None or block.until_ms > block.from_ms,
@@ -146,12 +150,30 @@ def use(block: CreditBlock, micros: int) -> CreditBlock:
     return check_block(replace(block, drawn_micros=drawn, state=state))
 
 
-def expire(block: CreditBlock) -> CreditBlock:
-    """The block with what is left of it gone."""
+def expire(block: CreditBlock, lapsed_micros: int = 0) -> CreditBlock:
+    """The block with what is left of it gone; so much of that became income."""
     if not block.left_micros:
         return block
-    gone = block.expired_micros + block.left_micros
-    return check_block(replace(block, expired_micros=gone, state=BlockState.EXPIRED))
+    return check_block(
+        replace(
+            block,
+            expired_micros=block.expired_micros + block.left_micros,
+            lapsed_micros=block.lapsed_micros + lapsed_micros,
+            state=BlockState.EXPIRED,
+        )
+    )
+
+
+def reopen(block: CreditBlock) -> CreditBlock:
+    """A block that has lapsed as usage of its window finds it that is reported late."""
+    return check_block(
+        replace(
+            block,
+            expired_micros=block.expired_micros - block.lapsed_micros,
+            lapsed_micros=0,
+            state=BlockState.OPEN,
+        )
+    )
 
 
 def withdraw(block: CreditBlock) -> CreditBlock:

@@ -50,6 +50,7 @@ credit_block = Table(
     _json("conditions"),
     _word("state", BlockState),
     _ms("created_at_ms"),
+    _ms("lapsed_micros"),
     CheckConstraint("granted_micros > 0", name="credit_block_grants"),
     CheckConstraint(
         "drawn_micros >= 0 AND drawn_micros <= granted_micros", name="credit_block_not_overdrawn"

@@ -275,7 +275,11 @@ def _live() -> dict[str, Any]:
 def _live_sales() -> dict[str, Any]:
     """Contracts stay for good, and with them the credit of their commitments."""
     block = tables.credit_block.c
-    drawable = or_(block.state == BlockState.OPEN, block.source == CreditSource.COMMITMENT)
+    drawable = or_(
+        block.state == BlockState.OPEN,
+        block.source == CreditSource.COMMITMENT,
+        block.lapsed_micros > 0,
+    )
     whole = ("contract", "contract_version", "contract_act", "supply_mark", "committed_step")
     return {**dict.fromkeys(whole), "credit_block": drawable}
 

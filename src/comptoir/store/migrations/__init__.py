@@ -23,6 +23,7 @@ REVISIONS = (
     "0017",
     "0018",
     "0020",
+    "0021",
 )
 """Oldest first. Kept here so that a start need not load Alembic to know them."""
 

@@ -6,20 +6,22 @@ shows each block; together they are rounded so that a draft is never asked below
 nothing when all of it is covered.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from comptoir.billing.drafts import InvoiceDraft, a_line
 from comptoir.billing.invoices import InvoiceLine, LineType
 from comptoir.desk.contracts import newest_approved
-from comptoir.desk.dues import cut_accrual, cut_open, dues_of, edges_of
+from comptoir.desk.dues import cut_accrual, cut_open, dues_of
 from comptoir.desk.transaction import Transaction
 from comptoir.ledger import entries as ledger
 from comptoir.sales.commitments import commitment_id, rolled_over
-from comptoir.sales.credit_blocks import CreditBlock, CreditSource, expire, expired_at
-from comptoir.sales.drawdown import Draw, Due, draw, record
+from comptoir.sales.credit_blocks import CreditBlock, CreditSource, expire, expired_at, reopen
+from comptoir.sales.drawdown import Draw, Due, draw, edges, record
 from comptoir.tenants.parties import Tenant
 from comptoir.units.ids import CreditBlockId
 from comptoir.units.money import NUMERATOR_PER_MICRO, round_to_minor_micros
+from comptoir.units.time import LATEST_MS
 from comptoir.units.values import replace
 
 USED = (LineType.USAGE, LineType.TOP_UP)
@@ -36,17 +38,19 @@ class CreditLine:
 
 def draw_credit(tx: Transaction, draft: InvoiceDraft, effective_at_ms: int) -> list[CreditLine]:
     """Let a draft's usage draw; the blocks, the drawdowns and the entry are written."""
-    blocks = {
+    lapsed = _lapsed(tx, draft)
+    blocks = lapsed | {
         block.id: block
         for block in tx.book.contracts.credit_of.get(draft.tenant_id)
         if block.currency == draft.currency
     }
     if not blocks:
         return []
-    dues = _dues(tx, draft)
+    dues = _dues(tx, draft, edges(blocks.values(), 0, LATEST_MS))
     after, draws = draw(blocks.values(), dues)
     for block in after:
-        tx.book.contracts.credit_blocks.put(block)
+        over = expire(block, block.left_micros) if block.id in lapsed else block
+        tx.book.contracts.credit_blocks.put(over)
     first = tx.book.last_seq.get("drawdown", 0) + 1
     for kept in record(draws, first, tx.now_ms):
         tx.book.next_seq("drawdown")
@@ -56,14 +60,30 @@ def draw_credit(tx: Transaction, draft: InvoiceDraft, effective_at_ms: int) -> l
         drawn[one.block_id] = drawn.get(one.block_id, 0) + one.micros
     postings: tuple[ledger.Posting, ...] = ()
     for block_id, micros in drawn.items():
+        source = ledger.BREAKAGE if block_id in lapsed else source_of(blocks[block_id])
         postings += ledger.transfer(
-            source_of(blocks[block_id]), ledger.unbilled(draft.tenant_id),
+            source, ledger.unbilled(draft.tenant_id),
             ledger.currency(draft.currency), micros,
         )  # fmt: skip
     tx.post(
         f"drawdown:{draft.id}", "drawdown", f"credit drawn by {draft.id}", effective_at_ms, postings
     )
     return _lines(draft, blocks, drawn, draws, sum(due.micros for due in dues))
+
+
+def _lapsed(tx: Transaction, draft: InvoiceDraft) -> dict[CreditBlockId, CreditBlock]:
+    """Credit that was prepaid and has lapsed: usage of its window that comes late draws it still.
+
+    What lapsed is income since then, so it is taken from `breakage`: nobody pays twice for usage
+    because it was reported late.
+    """
+    if not any(line.correction for line in draft.lines):
+        return {}
+    return {
+        block.id: reopen(block)
+        for block in tx.book.contracts.lapsed_of.get(draft.tenant_id)
+        if block.currency == draft.currency
+    }
 
 
 def source_of(block: CreditBlock) -> ledger.Account:
@@ -75,11 +95,10 @@ def source_of(block: CreditBlock) -> ledger.Account:
     return ledger.deferred_revenue(block.tenant_id)
 
 
-def _dues(tx: Transaction, draft: InvoiceDraft) -> list[Due]:
+def _dues(tx: Transaction, draft: InvoiceDraft, at: Sequence[int]) -> list[Due]:
     """What the draft's accruals owe, each piece on one side of every block's edge."""
     accruals = {one.id: one for one in tx.store.find_billed(draft.id)}
     accruals |= {one.id: one for one in tx.book.closing.billed.get(draft.id)}
-    at = edges_of(tx.book, draft.tenant_id)
     return list(dues_of(tx.book, (cut_accrual(tx, one, at) for one in accruals.values())))
 
 
@@ -119,13 +138,12 @@ def _words(block: CreditBlock) -> str:
 def expire_credit(tx: Transaction, tenant: Tenant, at_ms: int, effective_at_ms: int) -> None:
     """What is left of blocks whose window is over is gone: paid and never used, it is income."""
     for block, left in expired_at(tx.book.contracts.credit_of.get(tenant.id), at_ms):
-        tx.book.contracts.credit_blocks.put(expire(block))
         kept = _roll_over(tx, block, at_ms)
-        postings: tuple[ledger.Posting, ...] = ()
         source = source_of(block)
-        if source == ledger.deferred_revenue(tenant.id):
-            unit = ledger.currency(block.currency)
-            postings = ledger.transfer(source, ledger.BREAKAGE, unit, left - kept)
+        income = left - kept if source == ledger.deferred_revenue(tenant.id) else 0
+        tx.book.contracts.credit_blocks.put(expire(block, income))
+        unit = ledger.currency(block.currency)
+        postings = ledger.transfer(source, ledger.BREAKAGE, unit, income)
         tx.post(
             f"breakage:{block.id}:{at_ms}", "breakage",
             f"{block.id} of {tenant.slug} expired", effective_at_ms, postings,
