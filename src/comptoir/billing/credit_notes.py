@@ -253,6 +253,8 @@ def _source(line: InvoiceLine, invoice: Invoice) -> ledger.Account:
         return ledger.deferred_revenue(invoice.tenant_id)
     if line.type is LineType.TRUE_UP:
         return ledger.BREAKAGE
+    if line.type is LineType.RECALL_FEE:
+        return ledger.RECALL_FEES
     if line.type is LineType.CARRIED:
         return ledger.customer_credit(invoice.tenant_id)
     if line.type is LineType.SLA_CREDIT or line.lease_class is None:

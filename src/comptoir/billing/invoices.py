@@ -40,6 +40,8 @@ class LineType(StrEnum):
     INSTALMENT = "instalment"
     TRUE_UP = "true_up"
     SLA_CREDIT = "sla_credit"
+    RECALL_FEE = "recall_fee"
+    """What the house owes for taking a sold lease back."""
     CARRIED = "carried"
     """What would be asked below zero is the customer's credit instead."""
 
@@ -210,6 +212,8 @@ def _against(invoice: Invoice, line: InvoiceLine) -> ledger.Account:
         return ledger.deferred_revenue(invoice.tenant_id)
     if line.type is LineType.TRUE_UP:
         return ledger.BREAKAGE
+    if line.type is LineType.RECALL_FEE:
+        return ledger.RECALL_FEES
     if line.type is LineType.CARRIED:
         return ledger.customer_credit(invoice.tenant_id)
     return ledger.unbilled(invoice.tenant_id)

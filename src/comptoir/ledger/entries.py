@@ -24,6 +24,8 @@ GRANTS = Account("grants")
 """What the house gave away as grants, as far as it was used."""
 SLA_CREDIT = Account("sla_credit")
 """What broken guarantees cost."""
+RECALL_FEES = Account("recall_fees")
+"""What it cost to take sold leases back for the house's own use."""
 CAPACITY = "capacity"
 
 

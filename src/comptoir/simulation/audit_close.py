@@ -219,6 +219,7 @@ def _against(line: dict[str, str], tenant: str) -> str:
     return {
         "instalment": f"deferred_revenue:{tenant}",
         "true_up": "breakage",
+        "recall_fee": "recall_fees",
         "carried": f"customer_credit:{tenant}",
     }.get(line.get("type", "usage"), f"unbilled:{tenant}")
 

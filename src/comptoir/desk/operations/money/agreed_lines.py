@@ -89,8 +89,7 @@ def add_true_ups(
         *_exit_fees(tx, tenant, until_ms),
         *_exit_settlements(tx, tenant, until_ms),
     ]:
-        draft = _filling(tx, tenant, period_id, currency)
-        draft = draft or empty_draft(tx, tenant, period_id, currency)
+        draft = filling_draft(tx, tenant, period_id, currency)
         tx.book.closing.drafts.put(add_line(draft, line))
         _keep(tx, key, draft.id)
     add_late_usage(tx, tenant, period_id)
@@ -116,6 +115,14 @@ def add_late_usage(tx: Transaction, tenant: Tenant, period_id: PeriodId | None) 
         line = a_line(LineType.TRUE_UP, words, micros, window, step.key)
         tx.book.closing.drafts.put(add_line(draft, line))
         tx.book.contracts.steps.put(less)
+
+
+def filling_draft(
+    tx: Transaction, tenant: Tenant, period_id: PeriodId | None, currency: str
+) -> InvoiceDraft:
+    """The draft of a currency that is being filled, or a new one."""
+    found = _filling(tx, tenant, period_id, currency)
+    return found or empty_draft(tx, tenant, period_id, currency)
 
 
 def _filling(

@@ -29,6 +29,7 @@ from comptoir.desk.operations.money.drawing_up import (
     put_into_drafts,
 )
 from comptoir.desk.operations.money.issue_invoice import move_mark
+from comptoir.desk.operations.money.recall_fees import add_recall_fees
 from comptoir.desk.operations.money.revaluing import revalue
 from comptoir.desk.transaction import Transaction
 from comptoir.tenants.entities import LegalEntity
@@ -123,6 +124,7 @@ def _close_tenant(tx: Transaction, period: Period, tenant: Tenant, work: _Work) 
     if cost >= most:
         return False
     add_true_ups(tx, tenant, period.id, end_ms)
+    add_recall_fees(tx, tenant, period.id, (period.starts_at_ms, end_ms))
     credit_breaches(tx, tenant, period)
     drafts = finish_drafts(tx, tenant, period.id, counts_at_ms)
     drafts += prepayment_drafts(tx, tenant, period.id, end_ms)

@@ -98,7 +98,7 @@ def _outages(
         rack, beside = breach.node_id, 0
         if terms.unit is SlaUnit.RACK:
             if breach.lease_id not in stood:
-                stood[breach.lease_id] = _handed_over(tx, breach.lease_id)
+                stood[breach.lease_id] = handed_over(tx, breach.lease_id)
             rack, beside = _rack(tx, breach, stood[breach.lease_id])
         yield Outage(
             breach.id, breach.lease_id, breach.node_id, rack, breach.cause, breach.accelerators,
@@ -110,12 +110,12 @@ def _outages(
 def _rack(tx: Transaction, breach: Breach, stood: list[Allocation]) -> tuple[NodeId, int]:
     """The rack of a broken node, named by that node's own, and what else of its lease was
     delivered in it when it broke."""
-    node = _node(tx, breach.node_id)
+    node = node_of(tx, breach.node_id)
     at, beside = breach.broken_from_ms, 0
     first = breach.node_id
     for one in stood:
         since, until = one.delivered_from_ms or 0, one.delivered_until_ms
-        other = _node(tx, one.node_id)
+        other = node_of(tx, one.node_id)
         if node is None or other is None or _place(other) != _place(node):
             continue
         first = min(first, one.node_id)
@@ -128,13 +128,14 @@ def _place(node: Node) -> tuple[str, ...]:
     return node.site, node.cluster, node.pod, node.rack
 
 
-def _node(tx: Transaction, node_id: NodeId) -> Node | None:
+def node_of(tx: Transaction, node_id: NodeId) -> Node | None:
+    """A node, also one that has left."""
     found = tx.book.nodes.get(node_id) or tx.store.find("node", (node_id,))
     assert found is None or isinstance(found, Node)
     return found
 
 
-def _handed_over(tx: Transaction, lease_id: LeaseId) -> list[Allocation]:
+def handed_over(tx: Transaction, lease_id: LeaseId) -> list[Allocation]:
     """Every allocation of a lease that was delivered, whatever became of it."""
     rows = {one.id: one for one in tx.store.find_allocations(lease_id)}
     rows |= {one.id: one for one in tx.book.allocations_of(lease_id)}
