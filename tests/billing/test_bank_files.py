@@ -2,7 +2,7 @@
 
 import pytest
 
-from comptoir.billing.bank_files import read_csv
+from comptoir.billing.bank_csv import read_csv
 from comptoir.billing.camt import read_camt
 from comptoir.units.errors import Invalid
 
@@ -166,3 +166,72 @@ def test_counts_of_what_came_and_went_are_checked_and_one_id_for_two_amounts_is_
 def test_an_amount_that_no_bank_moves_is_refused() -> None:
     with pytest.raises(Invalid, match=r"b.csv:2: amount: 900000000000.00 is more than any bank"):
         read_csv("b.csv", HEADER + "2027-01-30,900000000000.00,EUR,x,\n")
+
+
+def test_a_file_with_semicolons_and_decimal_commas_is_read() -> None:
+    text = (
+        "Valuta;Betrag;Währung;Verwendungszweck\n"
+        '30.01.2027;1.234,56;EUR;"ACME-2027-000001; thanks"\n'
+        "30/01/2027;-1 000,5;EUR;fee\n"
+        "total;234,06;EUR;2\n"
+    )
+    words = {"date": "Valuta", "amount": "Betrag", "currency": "Währung"}
+    [read] = read_csv("b.csv", text, {**words, "reference": "Verwendungszweck"})
+    assert [(e.micros, e.day_ms, e.reference) for e in read.entries] == [
+        (1_234_560_000, DAY_MS, "ACME-2027-000001; thanks"),
+        (-1_000_500_000, DAY_MS, "fee"),
+    ]
+    with pytest.raises(Invalid, match=r"b.csv:4: amount: the file says 234.07 EUR"):
+        read_csv("b.csv", text.replace("234,06", "234,07"),
+                 {**words, "reference": "Verwendungszweck"})  # fmt: skip
+    with pytest.raises(Invalid, match=r"there is no column 'date'; there are valuta, betrag"):
+        read_csv("b.csv", text)
+
+
+@pytest.mark.parametrize(
+    ("row", "what"),
+    [
+        ("2027-01-30;1.234;EUR;x", "2: amount: 1.234 has 3 decimals"),
+        ("2027-01-30;1,23,4;EUR;x", "2: amount: '1,23,4' is not an amount"),
+        ("2027-01-30;12.34,50;EUR;x", "2: amount: '12.34,50' is not an amount"),
+        ("31.02.2027;1,00;EUR;x", "2: date: '2027-02-31' is not a date"),
+    ],
+)
+def test_what_could_be_read_in_two_ways_is_refused(row: str, what: str) -> None:
+    with pytest.raises(Invalid, match="bad_bank_file") as caught:
+        read_csv("b.csv", f"date;amount;currency;reference\n{row}\n")
+    assert caught.value.message.startswith(f"b.csv:{what}")
+    with pytest.raises(Invalid, match="is not a date"):  # the month or the day first?
+        read_csv("b.csv", "date,amount,currency,reference\n03/04/2027,1.00,EUR,x\n")
+
+
+def test_a_csv_says_whose_account_it_is_of_and_what_is_taken_back() -> None:
+    head = "date,amount,currency,reference,account,reversal,end_to_end,id\n"
+    row = "2027-01-30,{0},EUR,x,{1},{2},E1,{3}\n"
+    text = head + row.format("1.00", IBAN, "", "B1") + row.format("-1.00", "other", "yes", "B2")
+    mine, other = read_csv("b.csv", text)
+    assert (mine.account, other.account) == ("DE89370400440532013000", "other")
+    assert [(e.reversal, e.end_to_end, e.bank_reference) for e in mine.entries + other.entries] == [
+        (False, "E1", "B1"),
+        (True, "E1", "B2"),
+    ]
+    [plain] = read_csv("b.csv", HEADER + "2027-01-30,-1.00,EUR,x,\n")
+    assert plain.entries[0].reversal is None
+    with pytest.raises(Invalid, match="bad_iban"):
+        read_csv("b.csv", text.replace("DE89", "DE88"))
+    with pytest.raises(Invalid, match=r"b.csv:3: reversal: 'maybe' is neither yes nor no"):
+        read_csv("b.csv", text.replace("yes", "maybe"))
+
+
+def test_a_return_is_told_by_its_return_information() -> None:
+    came = entry("60.00", "x").replace(
+        "<TxDtls>", "<TxDtls><Refs><EndToEndId>E1</EndToEndId></Refs>"
+    )
+    went = came.replace("CRDT", "DBIT").replace(
+        "<RmtInf>", "<RtrInf><Rsn><Cd>AC04</Cd></Rsn></RtrInf><RmtInf>"
+    )
+    [read] = read_camt("j", statement(came, went, closing="100.00"))
+    assert [(e.micros // 10**6, e.reversal, e.end_to_end) for e in read.entries] == [
+        (60, False, "E1"),
+        (-60, True, "E1"),
+    ]

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from comptoir.billing.fx import Conversion
 from comptoir.billing.receipts import (
     Asked,
     Payment,
@@ -35,6 +36,10 @@ ONE = asks("ACME-2026-000001", 10_000, due=2)
 TWO = asks("ACME-2026-000002", 5_000, due=1)
 THEIRS = asks("BETA-2026-000001", 7_777, BETA)
 BOOK = Receivables([ONE, TWO, THEIRS])
+
+
+def at(rate_nanos: int, currency: str = "EUR") -> Conversion:
+    return Conversion(currency, "USD", rate_nanos, NANOS_PER_UNIT, ())
 
 
 def a_payment(cents: int, found, currency: str = "USD") -> Payment:
@@ -113,7 +118,7 @@ def test_what_is_left_over_between_two_tenants_is_nobodys_yet() -> None:
 
 def test_another_currency_pays_at_its_rate_through_the_brokerage() -> None:
     # 1 EUR = 1.25 USD: 80.00 EUR pay 100.00 USD; nothing is left
-    found = match(8_000 * CENT, "EUR", "ACME-2026-000001", BOOK, {"USD": 1_250_000_000})
+    found = match(8_000 * CENT, "EUR", "ACME-2026-000001", BOOK, {"USD": at(1_250_000_000)})
     assert (found.state, found.left_micros) == (PaymentState.MATCHED, 0)
     postings = received(a_payment(8_000, found, "EUR"), {ONE.invoice_id: ONE})
     assert [(p.account, p.unit, p.amount) for p in postings] == [
@@ -146,7 +151,7 @@ def test_nothing_is_lost_and_no_invoice_is_overpaid(
     asked = [asks(f"A-2026-{n:06d}", open_, who) for n, (open_, who) in enumerate(invoices)]
     micros = size * (10**6 if currency == "JPY" else CENT)
     words = " ".join(a.number for a in asked)
-    found = match(micros, currency, words, Receivables(asked), {"USD": rate})
+    found = match(micros, currency, words, Receivables(asked), {"USD": at(rate, currency)})
     assert sum(p.paid_micros for p in found.parts) + found.left_micros == micros
     assert all(p.micros <= a.open_micros for p in found.parts for a in asked
                if a.invoice_id == p.invoice_id)  # fmt: skip
@@ -162,20 +167,20 @@ def test_nothing_is_lost_and_no_invoice_is_overpaid(
 
 def test_what_is_left_can_be_given_to_an_invoice_later_and_no_more() -> None:
     payment = a_payment(6_000, match(6_000 * CENT, "USD", "no idea", BOOK))
-    part = allocate(payment, TWO, None, NANOS_PER_UNIT)
+    part = allocate(payment, TWO, None, at(NANOS_PER_UNIT))
     assert (part.micros, part.paid_micros) == (5_000 * CENT, 5_000 * CENT)
     assert [p.account for p in allocated(payment, part, TWO)] == [
         "unidentified_receipts:le_1",
         "receivable:tn_acme",
     ]
     with pytest.raises(Refused, match=r"at most 50.00 USD of py_1, not 50.01"):
-        allocate(payment, TWO, 5_001 * CENT, NANOS_PER_UNIT)
+        allocate(payment, TWO, 5_001 * CENT, at(NANOS_PER_UNIT))
 
 
 def test_a_tenants_credit_pays_no_other_tenants_invoice() -> None:
     payment = a_payment(6_000, match(6_000 * CENT, "USD", "ACME-2026-000002", BOOK))
     with pytest.raises(Refused, match="other_tenants_credit"):
-        allocate(payment, THEIRS, None, NANOS_PER_UNIT)
+        allocate(payment, THEIRS, None, at(NANOS_PER_UNIT))
 
 
 def test_a_refund_is_of_what_is_left() -> None:

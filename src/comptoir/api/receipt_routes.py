@@ -15,6 +15,7 @@ RECEIPT_ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/payments", receipts.list_payments, _READ, ListOf[_R.Payment]),
     Route("GET", _PAYMENT, receipts.get_payment, _READ, _R.Payment),
     Route("POST", f"{_PAYMENT}/allocate", receipts.allocate_payment, _FINANCE, _R.Payment),
+    Route("POST", f"{_PAYMENT}/book", receipts.book_payment, _FINANCE, _R.Payment),
     Route("POST", f"{_PAYMENT}/refund", receipts.refund_payment, _FINANCE, _R.Payment),
     Route("POST", f"{_PAYMENT}/top-up", receipts.top_up, _FINANCE, _R.ToppedUp),
     Route(

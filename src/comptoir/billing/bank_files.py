@@ -1,15 +1,12 @@
 """Bank files: what came in, as the bank says it, with every control it carries checked.
 
-Two forms: camt.053 (ISO 20022, any version: the elements read here are the same in all) and
-CSV. Invariant: a statement's entries add up to the difference of its balances and to its own
-control totals, or the file is refused with the numbers. Neighbour: `receipts` matches them.
-
-Source: ISO 20022, BankToCustomerStatement (camt.053).
+Two forms: camt.053 (`camt`) and CSV (`bank_csv`). Invariant: a statement's entries add up to
+the difference of its balances and to its own control totals, or the file is refused with the
+numbers. Neighbours: `statement_checks` judges whose they are and when; `receipts` matches them.
 """
 
-import csv
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
@@ -29,7 +26,8 @@ class BankEntry:
 
     `id` is the bank's own reference where it gives one, else a digest of what the entry says
     and of its place among equals: the same file read twice gives the same ids. `day_ms` is the
-    start of its value date, UTC.
+    start of its value date, UTC. `end_to_end` is the payer's own reference. `reversal` says
+    whether it takes another entry back; None where the file has no word for that.
     """
 
     id: str
@@ -39,7 +37,9 @@ class BankEntry:
     reference: str
     payer: str
     payer_account: str = ""
-    reversal: bool = False
+    reversal: bool | None = False
+    end_to_end: str = ""
+    bank_reference: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,40 +52,6 @@ class Statement:
     entries: tuple[BankEntry, ...]
     opening_micros: int | None = None
     closing_micros: int | None = None
-
-
-def read_csv(name: str, text: str, columns: Mapping[str, str] | None = None) -> list[Statement]:
-    """The statements of a CSV file: one a currency.
-
-    Args:
-        name: The file's, for what is wrong with it.
-        text: With a header: `date`, `amount`, `currency`, `reference`; `payer`, `account`, `id`
-            if there are. A last row whose date is `total` has the sum of the amounts, and the
-            count of the rows as its reference: it is checked.
-        columns: Field -> the file's own word for it.
-
-    Raises:
-        Invalid: `bad_bank_file`, or `bank_file_checksum`; with file, line and field.
-    """
-    rows = csv.reader(text.splitlines(keepends=True), strict=True)
-    try:
-        header = [cell.strip().lower() for cell in next(rows, [])]
-        at = _columns(name, header, columns or {})
-        read, totals = _csv_rows(name, rows, at)
-    except csv.Error as error:
-        raise Place(name, line=rows.line_num).bad("", str(error)) from error
-    entries: list[BankEntry] = []
-    ids = EntryIds()
-    for line, cells in read:
-        entries.append(_csv_entry(Place(name, line=line), cells, ids))
-    for line, cells in totals:
-        _check_total(Place(name, line=line), cells, entries)
-    currencies = sorted({entry.currency for entry in entries})
-    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-    return [
-        Statement(f"csv-{digest}", "", code, tuple(e for e in entries if e.currency == code))
-        for code in currencies
-    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +110,7 @@ class Place:
     def micros(self, field: str, text: str, currency: str) -> int:
         """Signed micros; an amount may be written with more zeros than its currency has."""
         plain = text.removeprefix("+")
-        if "." in plain:
+        if "." in plain and "," not in plain:
             plain = plain.rstrip("0").removesuffix(".")
         try:
             return _bounded(parse_amount(plain, currency, least=-LEDGER_LIMIT), text)
@@ -183,8 +149,13 @@ def total_micros(entries: Iterable[BankEntry]) -> int:
     return sum(entry.micros for entry in entries)
 
 
+def in_order(entries: Iterable[BankEntry]) -> list[BankEntry]:
+    """By value date, and of one day what came in first: a bounce follows its payment."""
+    return sorted(entries, key=lambda entry: (entry.day_ms, entry.micros < 0))
+
+
 class EntryIds:
-    """Ids of entries that the bank gave none: equals are told apart by their order."""
+    """Ids of a file's entries: equals that the bank gave none are told apart by their order."""
 
     def __init__(self) -> None:
         self._seen: dict[tuple[object, ...], int] = {}
@@ -202,63 +173,3 @@ class EntryIds:
         place = self._seen[said] = self._seen.get(said, 0) + 1
         words = "\x1f".join(map(str, (*said, place)))
         return f"sha256:{hashlib.sha256(words.encode()).hexdigest()[:32]}"
-
-
-_FIELDS = ("date", "amount", "currency", "reference", "payer", "account", "id")
-_NEEDED = _FIELDS[:4]
-
-
-def _columns(name: str, header: Sequence[str], words: Mapping[str, str]) -> dict[str, int]:
-    found = {}
-    for field in _FIELDS:
-        column = words.get(field, field).lower()
-        if column in header:
-            found[field] = header.index(column)
-        elif field in _NEEDED or field in words:
-            there = ", ".join(header) or "none"
-            raise Place(name, line=1).bad(
-                field, f"there is no column {column!r}; there are {there}"
-            )
-    return found
-
-
-_Row = tuple[int, dict[str, str]]
-
-
-def _csv_rows(
-    name: str, rows: Iterator[list[str]], at: Mapping[str, int]
-) -> tuple[list[_Row], list[_Row]]:
-    """The rows of entries and those of totals, each with its line."""
-    read: list[_Row] = []
-    totals: list[_Row] = []
-    for line, row in enumerate(rows, 2):
-        if not any(cell.strip() for cell in row):
-            continue
-        cells = {f: row[i].strip() if i < len(row) else "" for f, i in at.items()}
-        if totals and cells["date"].lower() != "total":
-            raise Place(name, line=line).bad("date", "a row of entries follows the total")
-        (totals if cells["date"].lower() == "total" else read).append((line, cells))
-        if len(read) > MOST_ENTRIES:
-            raise Place(name, line=line).bad("", f"it has more than {MOST_ENTRIES:,} entries")
-    return read, totals
-
-
-def _csv_entry(at: Place, cells: Mapping[str, str], ids: EntryIds) -> BankEntry:
-    currency = at.currency("currency", cells["currency"])
-    micros = at.micros("amount", cells["amount"], currency)
-    day = at.day("date", cells["date"])
-    reference, payer = cells["reference"][:MOST_TEXT], cells.get("payer", "")[:MOST_TEXT]
-    said = (day, micros, currency, reference, payer)
-    given = cells.get("id", "")
-    own = ids.own(given, *said) if given else ids.of(*said)
-    return BankEntry(own, day, micros, currency, reference, payer, cells.get("account", ""))
-
-
-def _check_total(at: Place, cells: Mapping[str, str], entries: Sequence[BankEntry]) -> None:
-    currency = at.currency("currency", cells["currency"])
-    mine = [entry for entry in entries if entry.currency == currency]
-    said = at.micros("amount", cells["amount"], currency)
-    at.agree("amount", said, total_micros(mine), currency)
-    count = cells["reference"]
-    if count and count != str(len(mine)):
-        raise at.checksum("reference", f"{count} entries", str(len(mine)))

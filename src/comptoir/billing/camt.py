@@ -46,13 +46,14 @@ def read_camt(name: str, data: bytes) -> list[Statement]:
         root = ElementTree.fromstring(data)
     except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise whole.bad("", f"it is not XML: {error}") from error
-    found = [_statement(Place(name, f"Stmt[{n}]"), s) for n, s in _numbered(root, "Stmt")]
+    ids = EntryIds()
+    found = [_statement(Place(name, f"Stmt[{n}]"), s, ids) for n, s in _numbered(root, "Stmt")]
     if not found:
         raise whole.bad("BkToCstmrStmt/Stmt", "there is no statement in it")
     return found
 
 
-def _statement(at: Place, element: Element) -> Statement:
+def _statement(at: Place, element: Element, ids: EntryIds) -> Statement:
     iban = _text(element, "Acct/Id/IBAN")
     account = (
         check_iban(f"{at.path}/Acct/Id/IBAN", iban) if iban else _text(element, "Acct/Id/Othr/Id")
@@ -60,7 +61,6 @@ def _statement(at: Place, element: Element) -> Statement:
     balances = [_balance(at.within(f"Bal[{n}]"), b) for n, b in _numbered(element, "Bal")]
     currency = _text(element, "Acct/Ccy") or next((b[2] for b in balances), "")
     at.currency("Acct/Ccy", currency)
-    ids = EntryIds()
     entries: list[BankEntry] = []
     for number, booked in _numbered(element, "Ntry"):
         entries += _entry(at.within(f"Ntry[{number}]"), booked, currency, ids)
@@ -96,11 +96,11 @@ def _entry(at: Place, element: Element, currency: str, ids: EntryIds) -> Iterato
     if own != currency:
         raise at.bad("Amt", f"it is in {own}, and the account in {currency}")
     day = at.day("ValDt", _date(element, "ValDt") or _date(element, "BookgDt"))
-    reversal = _text(element, "RvslInd") == "true"
+    reversal = _text(element, "RvslInd") in ("true", "1")
+    given = _text(element, "AcctSvcrRef")
     base = BankEntry(
-        _text(element, "AcctSvcrRef"), day, micros, currency, _remittance(element)[:MOST_TEXT], "",
-        "", reversal,
-    )  # fmt: skip
+        given, day, micros, currency, _remittance(element)[:MOST_TEXT], "", "", reversal, "", given
+    )
     details = [detail for _, detail in _numbered(element, "NtryDtls/TxDtls")]
     several = len(details) > 1  # one detail tells who and what for; the entry what came
     parts = [_detail(at.within(f"TxDtls[{n}]"), base, d, several) for n, d in enumerate(details, 1)]
@@ -120,16 +120,31 @@ def _detail(at: Place, entry: BankEntry, element: Element, several: bool) -> Ban
         size, own = _money(at, inner)
         if own == entry.currency:
             micros = -size if entry.micros < 0 else size
-    debtor = _find(element, "RltdPties/Dbtr")
-    payer = "" if debtor is None else _text(debtor, "Nm") or _text(debtor, "Pty/Nm")
+    own_reference = _text(element, "Refs/AcctSvcrRef")
+    payer, account = _counterparty(element, entry.micros < 0)
+    end_to_end = _text(element, "Refs/EndToEndId")
     return replace(
         entry,
-        id=_text(element, "Refs/AcctSvcrRef") or entry.id,
+        id=own_reference or entry.id,
         micros=micros,
         reference=(_remittance(element) or entry.reference)[:MOST_TEXT],
         payer=payer[:MOST_TEXT],
-        payer_account=_text(element, "RltdPties/DbtrAcct/Id/IBAN")[:MOST_TEXT],
+        payer_account=account[:MOST_TEXT],
+        reversal=entry.reversal or _find(element, "RtrInf") is not None,
+        end_to_end="" if end_to_end == "NOTPROVIDED" else end_to_end[:MOST_TEXT],
+        bank_reference=own_reference or ("" if several else entry.bank_reference),
     )
+
+
+def _counterparty(element: Element, went_out: bool) -> tuple[str, str]:
+    """Who paid, or who was paid, and at which account."""
+    sides = ("Cdtr", "Dbtr") if went_out else ("Dbtr",)
+    for side in sides:
+        found = _find(element, f"RltdPties/{side}")
+        if found is not None:
+            name = _text(found, "Nm") or _text(found, "Pty/Nm")
+            return name, _text(element, f"RltdPties/{side}Acct/Id/IBAN")
+    return "", ""
 
 
 def _remittance(element: Element) -> str:

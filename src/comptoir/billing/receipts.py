@@ -12,11 +12,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from comptoir.billing.fx import Conversion
 from comptoir.ledger import entries as ledger
 from comptoir.ledger.entries import Posting
-from comptoir.units.errors import Invalid, Refused, invariant
-from comptoir.units.ids import InvoiceId, LegalEntityId, PaymentId, TenantId
-from comptoir.units.money import MINOR_DIGITS, NANOS_PER_UNIT, format_minor
+from comptoir.units.errors import Conflict, Invalid, Refused, invariant
+from comptoir.units.ids import CreditBlockId, InvoiceId, LegalEntityId, PaymentId, TenantId
+from comptoir.units.money import MINOR_DIGITS, format_minor
 
 SEQUENCE_DIGITS = 6
 MOST_SUGGESTIONS = 5
@@ -40,6 +41,10 @@ class PaymentState(StrEnum):
     """What was left of it is prepaid credit."""
     SENT = "sent"
     """It went out: to a supplier, or back because a payment had bounced."""
+    BOUNCED = "bounced"
+    """It came in, and the bank has taken all of it back."""
+    DUPLICATE = "duplicate"
+    """It looks like a payment that another file told of, and is not booked: `about` names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +71,10 @@ class Part:
 @dataclass(frozen=True, slots=True)
 class Payment:
     """An amount that came in, once, or went out (`micros` below zero). `left_micros` pays
-    nothing yet.
+    nothing yet; of what went out, nobody knows yet what it is about.
 
-    `parts` grow as what is left is allocated by hand; `refunded_micros` was sent back. The
-    tenant is known from the first invoice that was named.
+    `parts` grow as what is left is allocated by hand; `refunded_micros` was sent back,
+    `bounced_micros` the bank took. The tenant is known from the first invoice that was named.
     """
 
     id: PaymentId
@@ -89,7 +94,18 @@ class Payment:
     refunded_micros: int = 0
     topped_up_micros: int = 0
     about: str = ""
-    """What an amount that went out is about: a contract's number, an invoice's."""
+    """What an amount that went out is about: a contract's number, the payment that bounced."""
+    file: str = ""
+    """Which file told of it: statements of one file do not tell of one payment twice."""
+    account: str = ""
+    """On which account of ours, as its statement named it."""
+    end_to_end: str = ""
+    """The payer's own reference, which a return of it repeats."""
+    bank_reference: str = ""
+    """The bank's own reference, where it gave one."""
+    bounced_micros: int = 0
+    blocks: tuple[CreditBlockId, ...] = ()
+    """The prepaid credit that was made of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +126,8 @@ class Receivables:
         self._by_digits: dict[str, list[tuple[str, Asked]]] = defaultdict(list)
         self._by_amount: dict[tuple[str, int], list[Asked]] = defaultdict(list)
         for each in asked:
-            plain = _plain(each.number)
-            self._by_digits[plain[-SEQUENCE_DIGITS:]].append((plain, each))
+            digits = plain(each.number)
+            self._by_digits[digits[-SEQUENCE_DIGITS:]].append((digits, each))
             if each.open_micros:
                 self._by_amount[each.currency, each.open_micros].append(each)
 
@@ -129,7 +145,7 @@ class Receivables:
     def named_in(self, reference: str) -> list[Asked]:
         """The invoices whose numbers stand in a reference, however they are spaced, oldest due."""
         found: dict[InvoiceId, Asked] = {}
-        for text in {_plain(reference), *map(_plain, re.split(r"[\s,;/]+", reference))}:
+        for text in {plain(reference), *map(plain, re.split(r"[\s,;/]+", reference))}:
             for run in _LONG_NUMBER.finditer(text):
                 candidates = [
                     (len(number), asked)
@@ -152,7 +168,7 @@ def match(
     currency: str,
     reference: str,
     receivables: Receivables,
-    rates: Mapping[str, int] | None = None,
+    rates: Mapping[str, Conversion] | None = None,
 ) -> Match:
     """Which invoices a receipt pays, the one that is due first before the others.
 
@@ -161,10 +177,10 @@ def match(
         currency: In which currency.
         reference: What the payer wrote.
         receivables: What is asked.
-        rates: Currency of an invoice -> nanos of it for one unit of `currency`, on the value
-            date. An invoice in a currency without one cannot be paid by this receipt.
+        rates: Currency of an invoice -> how `currency` converts into it on the value date. An
+            invoice in a currency without one cannot be paid by this receipt.
     """
-    rates = {**(rates or {}), currency: NANOS_PER_UNIT}
+    rates = {**(rates or {}), currency: Conversion(currency, currency, 1, 1, ())}
     named = receivables.named_in(reference)
     if not named:
         suggestions = receivables.suggested(micros, currency)
@@ -183,7 +199,7 @@ def match(
 
 
 def spread(
-    micros: int, currency: str, asked: Sequence[Asked], rates: Mapping[str, int]
+    micros: int, currency: str, asked: Sequence[Asked], rates: Mapping[str, Conversion]
 ) -> tuple[tuple[Part, ...], int]:
     """Give an amount to invoices in order; returns the parts and what is left.
 
@@ -195,7 +211,7 @@ def spread(
     parts = []
     for each in asked:
         rate = rates[each.currency]
-        worth = _whole(left * rate // NANOS_PER_UNIT, each.currency)
+        worth = whole(left * rate.numerator // rate.denominator, each.currency)
         given = min(each.open_micros, worth)
         if given <= 0:
             continue
@@ -205,24 +221,25 @@ def spread(
     return tuple(parts), left
 
 
-def _whole(micros: int, currency: str) -> int:
+def whole(micros: int, currency: str) -> int:
+    """The whole minor units in an amount, rounded down."""
     step = int(10 ** (6 - MINOR_DIGITS[currency]))
     return micros - micros % step
 
 
-def _price(micros: int, rate_nanos: int, currency: str) -> int:
+def _price(micros: int, rate: Conversion, currency: str) -> int:
     """What an invoice's amount costs in the payer's currency, rounded up."""
-    return -_whole(-micros * NANOS_PER_UNIT // rate_nanos, currency)
+    return -whole(-micros * rate.denominator // rate.numerator, currency)
 
 
-def allocate(payment: Payment, asked: Asked, micros: int | None, rate_nanos: int) -> Part:
+def allocate(payment: Payment, asked: Asked, micros: int | None, rate: Conversion) -> Part:
     """A part of what is left of a receipt, for an invoice that somebody has named since.
 
     Args:
         payment: With something left.
         asked: The invoice.
         micros: How much of the invoice's currency; None for as much as there is and it asks.
-        rate_nanos: Nanos of the invoice's currency for one unit of the payment's.
+        rate: How the payment's currency converts into the invoice's.
 
     Raises:
         Refused: `nothing_left`, `allocated_too_much`, `other_tenants_credit`.
@@ -235,7 +252,7 @@ def allocate(payment: Payment, asked: Asked, micros: int | None, rate_nanos: int
             f"what is left of {payment.id} is the credit of another tenant than {asked.number}'s",
             "refund it, or name one of that tenant's invoices",
         )
-    parts, _ = spread(payment.left_micros, payment.currency, [asked], {asked.currency: rate_nanos})
+    parts, _ = spread(payment.left_micros, payment.currency, [asked], {asked.currency: rate})
     most = parts[0].micros if parts else 0
     if micros is None and most:
         return parts[0]
@@ -248,7 +265,7 @@ def allocate(payment: Payment, asked: Asked, micros: int | None, rate_nanos: int
             "name less, or another invoice",
             {"most": format_minor(most, asked.currency), "currency": asked.currency},
         )
-    paid = min(payment.left_micros, _price(micros, rate_nanos, payment.currency))
+    paid = min(payment.left_micros, _price(micros, rate, payment.currency))
     return Part(asked.invoice_id, micros, paid)
 
 
@@ -282,19 +299,19 @@ def received(payment: Payment, asked: Mapping[InvoiceId, Asked]) -> tuple[Postin
     for part in payment.parts:
         postings += _paid(cash, part, payment.currency, asked[part.invoice_id])
     return postings + ledger.transfer(
-        cash, _left_on(payment), ledger.currency(payment.currency), payment.left_micros
+        cash, left_on(payment), ledger.currency(payment.currency), payment.left_micros
     )
 
 
 def allocated(payment: Payment, part: Part, asked: Asked) -> tuple[Posting, ...]:
     """The postings of a part that is allocated later."""
-    return _paid(_left_on(payment), part, payment.currency, asked)
+    return _paid(left_on(payment), part, payment.currency, asked)
 
 
 def refunded(payment: Payment, micros: int) -> tuple[Posting, ...]:
     """The postings of a refund."""
     unit = ledger.currency(payment.currency)
-    return ledger.transfer(_left_on(payment), ledger.cash(payment.entity_id), unit, micros)
+    return ledger.transfer(left_on(payment), ledger.cash(payment.entity_id), unit, micros)
 
 
 def topped_up(payment: Payment, micros: int) -> tuple[Posting, ...]:
@@ -303,14 +320,29 @@ def topped_up(payment: Payment, micros: int) -> tuple[Posting, ...]:
     assert payment.tenant_id is not None
     unit = ledger.currency(payment.currency)
     deferred = ledger.deferred_revenue(payment.tenant_id)
-    return ledger.transfer(_left_on(payment), deferred, unit, micros)
+    return ledger.transfer(left_on(payment), deferred, unit, micros)
 
 
 def named(payment: Payment, tenant_id: TenantId) -> tuple[Payment, tuple[Posting, ...]]:
     """A payment that was nobody's is a tenant's: what is left of it becomes its credit."""
     unit = ledger.currency(payment.currency)
     owned = replace(payment, tenant_id=tenant_id, state=PaymentState.EXCESS)
-    return owned, ledger.transfer(_left_on(payment), _left_on(owned), unit, payment.left_micros)
+    return owned, ledger.transfer(left_on(payment), left_on(owned), unit, payment.left_micros)
+
+
+def booked_again(payment: Payment) -> Payment:
+    """A flagged duplicate that is a payment of its own after all.
+
+    Raises:
+        Conflict: `not_a_duplicate`.
+    """
+    if payment.state is not PaymentState.DUPLICATE:
+        raise Conflict(
+            "not_a_duplicate",
+            f"{payment.id} is {payment.state}, not flagged as a duplicate",
+            f"see `comptoir payment show {payment.id}`",
+        )
+    return replace(payment, about="")
 
 
 def state_after(payment: Payment, short: bool) -> PaymentState:
@@ -324,9 +356,9 @@ def state_after(payment: Payment, short: bool) -> PaymentState:
     return PaymentState.PARTIAL if short else PaymentState.MATCHED
 
 
-def _left_on(payment: Payment) -> ledger.Account:
+def left_on(payment: Payment) -> ledger.Account:
     """Where what is left stands: the tenant's credit, or nobody's yet."""
-    if payment.tenant_id is None:
+    if payment.tenant_id is None or payment.micros < 0:
         return ledger.unidentified_receipts(payment.entity_id)
     return ledger.customer_credit(payment.tenant_id)
 
@@ -350,5 +382,6 @@ def words_of(reference: str) -> list[str]:
     return list(dict.fromkeys(w for w in words if len(w) > 3 and any(c.isdigit() for c in w)))
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """Its capital letters and digits: what spaces and signs do not change."""
     return re.sub(r"[^0-9A-Z]", "", text.upper())

@@ -30,7 +30,13 @@ class Payment(TypedDict):
     left: str
     refunded: str
     topped_up: str
+    bounced: str
     about: str
+    file: str
+    account: str
+    end_to_end: str
+    bank_reference: str
+    blocks: list[str]
 
 
 class BankFileBooked(TypedDict):
@@ -38,6 +44,7 @@ class BankFileBooked(TypedDict):
 
     payments: list[Payment]
     repeated: int
+    duplicates: int
     outgoing: int
     suggestions: dict[str, list[str]]
 

@@ -48,8 +48,16 @@ class Payments:
         """One payment, and what it pays."""
         return cast(Payment, self._transport.get(path_of("payments", payment)))
 
+    def book(self, payment: str) -> Payment:
+        """Book what was flagged as a duplicate: it is a payment of its own."""
+        path = path_of("payments", payment, "book")
+        return cast(Payment, self._transport.write("POST", path, {}))
+
     def allocate(self, payment: str, invoice: str, amount: str | None = None) -> Payment:
-        """Give what is left of a payment to an invoice, by default all that fits."""
+        """Give what is left of a payment to an invoice, by default all that fits.
+
+        Of an amount that went out and is not known, `invoice` is the payment that it took back.
+        """
         path = path_of("payments", payment, "allocate")
         body = {"invoice": invoice, "amount": amount}
         return cast(Payment, self._transport.write("POST", path, body))

@@ -368,6 +368,12 @@ NOTICE_TYPES: dict[str, NoticeType] = {
         "comptoir invoice show {number}",
         {"number": WORD, "micros": MONEY, "open_micros": MONEY, "currency": WORD},
     ),
+    "invoice.reopened": NoticeType(
+        "a payment of invoice {number} was taken back by the bank: {amount} {currency} of it; "
+        "{open} are asked",
+        "pay it again: comptoir invoice show {number}",
+        {"number": WORD, "micros": MONEY, "open_micros": MONEY, "currency": WORD},
+    ),
     "invoice.overdue": NoticeType(
         "{step}: {amount} {currency} of invoice {number} were due on {due_at}",
         "pay it, or say which line is not owed: comptoir dispute open {number}",

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from comptoir.billing.accruals import Accrual
 from comptoir.billing.invoice_status import InvoiceStatus
+from comptoir.billing.receipts import Payment
 from comptoir.desk.engine_port import Engine as Engine
 from comptoir.fleet.checks import CheckResult
 from comptoir.fleet.nodes import Node
@@ -212,8 +213,27 @@ class Store(Protocol):
         """What became of the committed invoices with one of these numbers."""
         ...
 
-    def find_payments(self, entity_id: LegalEntityId, entry_ids: Sequence[str]) -> Sequence[str]:
-        """Which of these entries of bank statements are booked by an entity already."""
+    def find_payments(
+        self, entity_id: LegalEntityId, entry_ids: Sequence[str]
+    ) -> Sequence[Payment]:
+        """The committed payments of these entries of bank statements of an entity."""
+        ...
+
+    def find_payments_alike(
+        self, entity_id: LegalEntityId, facts: Sequence[tuple[int, int]]
+    ) -> Sequence[Payment]:
+        """An entity's committed payments of one of these (micros, value date) pairs."""
+        ...
+
+    def find_payments_to_bounce(
+        self,
+        entity_id: LegalEntityId,
+        micros: int,
+        end_to_end: str,
+        tenant_ids: Sequence[TenantId],
+    ) -> Sequence[Payment]:
+        """Committed receipts of this amount, under this reference or of these tenants, newest
+        first, a bounded number."""
         ...
 
     def find_drawdowns(self, invoice_id: InvoiceId) -> Sequence[Drawdown]:

@@ -22,15 +22,27 @@ class RecordReceipts:
     statement: str
     account: str
     entries: tuple[BankEntry, ...]
+    file: str = ""
+    """Which file it is in, where that is known: no other statement of it tells of the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class AllocatePayment:
-    """Give what is left of a payment to an invoice (id or number); None: all that fits."""
+    """Give what is left of a payment to an invoice (id or number); None: all that fits.
+
+    What went out and is not known is given to the payment (id) that it took back.
+    """
 
     payment_id: PaymentId
     invoice: str
     amount: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BookPayment:
+    """A payment that is flagged as a duplicate is one of its own: book it."""
+
+    payment_id: PaymentId
 
 
 @dataclass(frozen=True, slots=True)

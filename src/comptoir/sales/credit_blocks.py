@@ -176,6 +176,14 @@ def reopen(block: CreditBlock) -> CreditBlock:
     )
 
 
+def take(block: CreditBlock, micros: int) -> CreditBlock:
+    """The block with so much of what is left of it taken back: it was not paid for after all."""
+    gone = block.expired_micros + micros
+    left = block.granted_micros - block.drawn_micros - gone
+    state = BlockState.OPEN if left > 0 else BlockState.EXPIRED
+    return check_block(replace(block, expired_micros=gone, state=state))
+
+
 def withdraw(block: CreditBlock) -> CreditBlock:
     """The block taken back.
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from comptoir.billing.accruals import Accrual
 from comptoir.billing.invoice_status import InvoiceStatus
+from comptoir.billing.receipts import Payment
 from comptoir.desk.ports import Event, StoredAnswer
 from comptoir.leases.allocation import Allocation
 from comptoir.leases.breaches import Breach
@@ -91,9 +92,27 @@ class Questions(ABC):
         """As the real one."""
         return self.written().find_statuses(numbers)
 
-    def find_payments(self, entity_id: LegalEntityId, entry_ids: Sequence[str]) -> Sequence[str]:
+    def find_payments(
+        self, entity_id: LegalEntityId, entry_ids: Sequence[str]
+    ) -> Sequence[Payment]:
         """As the real one."""
         return self.written().find_payments(entity_id, entry_ids)
+
+    def find_payments_alike(
+        self, entity_id: LegalEntityId, facts: Sequence[tuple[int, int]]
+    ) -> Sequence[Payment]:
+        """As the real one."""
+        return self.written().find_payments_alike(entity_id, facts)
+
+    def find_payments_to_bounce(
+        self,
+        entity_id: LegalEntityId,
+        micros: int,
+        end_to_end: str,
+        tenant_ids: Sequence[TenantId],
+    ) -> Sequence[Payment]:
+        """As the real one."""
+        return self.written().find_payments_to_bounce(entity_id, micros, end_to_end, tenant_ids)
 
     def find_drawdowns(self, invoice_id: InvoiceId) -> Sequence[Drawdown]:
         """As the real one."""

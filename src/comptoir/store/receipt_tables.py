@@ -7,6 +7,7 @@ from comptoir.billing.receipts import Part, Payment, PaymentState
 from comptoir.desk.receipt_memory import Dunned, DunningPolicy
 from comptoir.store.nested import Nested
 from comptoir.store.schema import Mapped, _id, _int, _ms, _text, _word, metadata
+from comptoir.units.ids import CreditBlockId
 
 payment = Table(
     "payment",
@@ -28,10 +29,19 @@ payment = Table(
     _ms("refunded_micros"),
     _ms("topped_up_micros"),
     _text("about"),
+    _text("file"),
+    _text("account"),
+    _text("end_to_end"),
+    _text("bank_reference"),
+    _ms("bounced_micros"),
+    Column("blocks", Nested(tuple[CreditBlockId, ...]), nullable=False),
     UniqueConstraint("entity_id", "entry_id"),
     CheckConstraint("left_micros >= 0", name="payment_left_not_negative"),
     Index("payment_by_booking", "booked_at_ms", "id"),
     Index("payment_by_left", "left_micros"),
+    Index("payment_by_amount", "entity_id", "micros", "value_at_ms"),
+    Index("payment_by_tenant", "tenant_id", "booked_at_ms"),
+    Index("payment_by_end_to_end", "end_to_end"),
 )
 dispute = Table(
     "dispute",

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from comptoir.billing.accruals import Accrual
 from comptoir.billing.invoice_status import InvoiceStatus
+from comptoir.billing.receipts import Payment
 from comptoir.desk.ports import Changes, CommitUnknown, Event, Loaded, StaleBook, StoredAnswer
 from comptoir.leases.allocation import Allocation
 from comptoir.leases.breaches import Breach
@@ -38,6 +39,8 @@ from comptoir.store.statements import (
     LAST_SEQ,
     MOVE,
     PAYMENTS,
+    PAYMENTS_ALIKE,
+    PAYMENTS_TO_BOUNCE,
     STATUSES,
     STOOD,
     TOLD,
@@ -194,14 +197,41 @@ class SqlStore:
         wanted = [number for number in numbers if number.isprintable()][:_LOOKUP_CHUNK]
         return self._many("invoice_status", STATUSES, {"numbers": wanted}) if wanted else []
 
-    def find_payments(self, entity_id: LegalEntityId, entry_ids: Sequence[str]) -> Sequence[str]:
-        """Which of these entries of bank statements an entity has booked."""
-        found: list[str] = []
-        with self._reading() as connection:
-            for chunk in _chunks(sorted(set(entry_ids))):
-                given = {"entity_id": entity_id, "entries": chunk}
-                found += connection.execute(PAYMENTS, given).scalars()
+    def find_payments(
+        self, entity_id: LegalEntityId, entry_ids: Sequence[str]
+    ) -> Sequence[Payment]:
+        """The payments of these entries of bank statements that an entity has booked."""
+        found: list[Payment] = []
+        for chunk in _chunks(sorted(set(entry_ids))):
+            found += self._many("payment", PAYMENTS, {"entity_id": entity_id, "entries": chunk})
         return found
+
+    def find_payments_alike(
+        self, entity_id: LegalEntityId, facts: Sequence[tuple[int, int]]
+    ) -> Sequence[Payment]:
+        """An entity's payments of one of these (micros, value date) pairs."""
+        found: list[Payment] = []
+        for chunk in _chunks(sorted(set(facts))):
+            given = {"entity_id": entity_id, "facts": chunk}
+            found += self._many("payment", PAYMENTS_ALIKE, given)
+        return found
+
+    def find_payments_to_bounce(
+        self,
+        entity_id: LegalEntityId,
+        micros: int,
+        end_to_end: str,
+        tenant_ids: Sequence[TenantId],
+    ) -> Sequence[Payment]:
+        """What came in of this amount, under this reference or of these tenants, newest first."""
+        given = {
+            "entity_id": entity_id,
+            "micros": micros,
+            "end_to_end": end_to_end or None,
+            "tenants": list(tenant_ids),
+            "most": _LOOKUP_CHUNK,
+        }
+        return self._many("payment", PAYMENTS_TO_BOUNCE, given)
 
     def find_drawdowns(self, invoice_id: InvoiceId) -> Sequence[Drawdown]:
         """What an invoice drew of credit, and what of it was given back, oldest first."""

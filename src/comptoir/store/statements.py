@@ -189,9 +189,29 @@ CHARGED = select(func.sum(tables.accrual.c.posted_micros)).where(
 STATUSES = select_rows("invoice_status").where(
     tables.invoice_status.c.number.in_(bindparam("numbers", expanding=True))
 )
-PAYMENTS = select(tables.payment.c.entry_id).where(
+PAYMENTS = select_rows("payment").where(
     tables.payment.c.entity_id == bindparam("entity_id"),
     tables.payment.c.entry_id.in_(bindparam("entries", expanding=True)),
+)
+PAYMENTS_ALIKE = select_rows("payment").where(
+    tables.payment.c.entity_id == bindparam("entity_id"),
+    tuple_(tables.payment.c.micros, tables.payment.c.value_at_ms).in_(
+        bindparam("facts", expanding=True)
+    ),
+)
+PAYMENTS_TO_BOUNCE = (
+    select_rows("payment")
+    .where(
+        tables.payment.c.entity_id == bindparam("entity_id"),
+        tables.payment.c.micros > 0,
+        or_(
+            tables.payment.c.micros == bindparam("micros"),
+            tables.payment.c.end_to_end == bindparam("end_to_end"),
+            tables.payment.c.tenant_id.in_(bindparam("tenants", expanding=True)),
+        ),
+    )
+    .order_by(tables.payment.c.booked_at_ms.desc(), tables.payment.c.id.desc())
+    .limit(bindparam("most"))
 )
 DRAWDOWNS = (
     select_rows("drawdown")

@@ -1,5 +1,6 @@
 """Bank files, payments, disputes, dunning, receivables by age."""
 
+import hashlib
 from itertools import islice
 from typing import Any
 
@@ -10,15 +11,18 @@ from comptoir.api.encoding import money
 from comptoir.api.shapes import receipts as shapes
 from comptoir.api.words import Id, Pages, Word
 from comptoir.billing.ageing import Aged
-from comptoir.billing.bank_files import BankEntry, Statement, read_csv
+from comptoir.billing.bank_csv import read_csv
+from comptoir.billing.bank_files import BankEntry, Statement, in_order
 from comptoir.billing.camt import read_camt
 from comptoir.billing.dunning import DisputeState, DunningStep
 from comptoir.billing.receipts import PaymentState
+from comptoir.billing.statement_checks import check_account, check_days
 from comptoir.desk import receipt_requests as requests
 from comptoir.desk.operations.money.receipts import ReceiptsRecorded
 from comptoir.desk.receipt_memory import DunningPolicy
 from comptoir.sales.credit_blocks import CreditBlock
 from comptoir.store.views import close as bills
+from comptoir.store.views import entities as entity_views
 from comptoir.store.views import lists
 from comptoir.store.views import receipts as views
 from comptoir.tenants.permissions import not_found
@@ -28,11 +32,13 @@ from comptoir.units.ids import DisputeId, InvoiceId, LegalEntityId, PaymentId
 async def book_bank_file(ask: Ask, body: shapes.BankFileBody) -> Response:
     """Read a bank's file, check its controls, and book what came in; again, it changes nothing."""
     statements = await ask.work(_read, body.name, body.text, body.columns)
+    await _check(ask, body.entity, statements)
+    file = hashlib.sha256(body.text.encode()).hexdigest()[:16]
     booked: list[ReceiptsRecorded] = []
     for statement in statements:
         for entries in _parts(statement):
             request = requests.RecordReceipts(
-                LegalEntityId(body.entity), statement.id[:100], statement.account, entries
+                LegalEntityId(body.entity), statement.id[:100], statement.account, entries, file
             )
             booked.append(await ask.value("record_receipts", request))
     suggestions = {id: list(found) for one in booked for id, found in one.suggestions}
@@ -40,6 +46,9 @@ async def book_bank_file(ask: Ask, body: shapes.BankFileBody) -> Response:
         {
             "payments": [ask.encode(p) for one in booked for p in one.payments],
             "repeated": sum(one.repeated for one in booked),
+            "duplicates": sum(
+                p.state is PaymentState.DUPLICATE for one in booked for p in one.payments
+            ),
             "outgoing": sum(one.outgoing for one in booked),
             "suggestions": suggestions,
         }
@@ -52,9 +61,21 @@ def _read(name: str, text: str, columns: dict[str, str]) -> list[Statement]:
     return read_csv(name, text, columns)
 
 
+async def _check(ask: Asking, named: str, statements: list[Statement]) -> None:
+    """Judge every statement before the first entry is booked."""
+    entities = await ask.read(entity_views.sellers)
+    entity = next((e for e in entities if named in (e.id, e.slug)), None)
+    if entity is None:
+        raise not_found(f"entity {named}")
+    now_ms = ask.door.desk.clock.now_ms()
+    for statement in statements:
+        check_account(statement.account, entity, entities)
+        check_days(statement.entries, entity, now_ms)
+
+
 def _parts(statement: Statement) -> list[tuple[BankEntry, ...]]:
     """A statement in parts, so that nobody waits for a long one."""
-    entries = iter(statement.entries)
+    entries = iter(in_order(statement.entries))
     parts = []
     while part := tuple(islice(entries, requests.MOST_ENTRIES_A_CALL)):
         parts.append(part)
@@ -79,6 +100,11 @@ async def allocate_payment(ask: Ask, payment: Id, body: shapes.AllocateBody) -> 
     """Give what is left of a payment to an invoice."""
     request = requests.AllocatePayment(PaymentId(payment), body.invoice, body.amount)
     return await ask.do("allocate_payment", request)
+
+
+async def book_payment(ask: Ask, payment: Id) -> Response:
+    """Book what was flagged as a duplicate: it is a payment of its own."""
+    return await ask.do("book_payment", requests.BookPayment(PaymentId(payment)))
 
 
 async def refund_payment(ask: Ask, payment: Id, body: shapes.RefundBody) -> Response:

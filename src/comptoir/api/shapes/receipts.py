@@ -29,13 +29,16 @@ class BankFileBody(Body):
     name: Line = Field(examples=["2027-02-28.xml"])
     entity: Named = Field(default="house", description="Whose account it is of, by id or slug.")
     text: Annotated[str, StringConstraints(min_length=1, max_length=1_000_000)]
-    columns: Annotated[dict[Line, Line], Field(max_length=7)] = Field(
+    columns: Annotated[dict[Line, Line], Field(max_length=10)] = Field(
         default_factory=dict, description="CSV: field -> the file's own word for it."
     )
 
 
 class AllocateBody(Body):
-    """An invoice by its number or id, and how much of it; left out, all that fits."""
+    """An invoice by its number or id, and how much of it; left out, all that fits.
+
+    For what went out and is not known: the payment that it took back.
+    """
 
     invoice: Named
     amount: AmountIn | None = None
@@ -87,7 +90,11 @@ class PaymentPart(Answer):
 
 
 class Payment(Answer):
-    """An amount that came in, or went out (below zero)."""
+    """An amount that came in, or went out (below zero); `left` is what nobody has accounted for.
+
+    `bounced` the bank took back; `about` is what an amount that went out is about, or the payment
+    of which a flagged duplicate tells again.
+    """
 
     id: str
     entity_id: str
@@ -105,14 +112,24 @@ class Payment(Answer):
     left: Decimal
     refunded: Decimal
     topped_up: Decimal
+    bounced: Decimal
     about: str
+    file: str
+    account: str
+    end_to_end: str
+    bank_reference: str
+    blocks: list[str]
 
 
 class BankFileBooked(Answer):
-    """What came of a file: payments made, entries that were booked before, entries passed over."""
+    """What came of a file: payments made, entries that were booked before, entries passed over.
+
+    `duplicates` of the payments look like ones that another file told of: they are not booked.
+    """
 
     payments: list[Payment]
     repeated: int
+    duplicates: int
     outgoing: int
     suggestions: dict[str, list[str]] = Field(
         description="Payment -> open invoices of exactly its amount."

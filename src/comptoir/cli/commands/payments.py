@@ -12,7 +12,17 @@ from comptoir.client.receipt_records import BankFileBooked, Payment
 from comptoir.units.errors import Invalid
 
 STATES = click.Choice(
-    ["matched", "partial", "excess", "unidentified", "refunded", "topped_up", "sent"]
+    [
+        "matched",
+        "partial",
+        "excess",
+        "unidentified",
+        "refunded",
+        "topped_up",
+        "sent",
+        "bounced",
+        "duplicate",
+    ]
 )
 AMOUNT = click.option("--amount", metavar="DECIMAL", help="A part; all of it if not said.")
 
@@ -36,8 +46,10 @@ def payment() -> None:
 def import_file(cli: Session, file: Path, entity: str, columns: tuple[str, ...]) -> None:
     """Book a bank's file: camt.053, or CSV. Booked again, it changes nothing.
 
-    CSV has the columns date, amount, currency and reference, and payer, account and id if
-    there are; a last row whose date is `total` is checked against the others.
+    CSV has the columns date, amount, currency and reference; if there are, account (yours),
+    payer, payer_account, id, end_to_end and reversal (a payment taken back: yes or no). With
+    semicolons between them, 1.234,56 and 31.01.2027 are read, too. A last row whose date is
+    `total` is checked against the others. What another file has told of is kept as a duplicate.
     """
     try:
         text = file.read_text(encoding="utf-8-sig")
@@ -55,10 +67,14 @@ def import_file(cli: Session, file: Path, entity: str, columns: tuple[str, ...])
 
 
 def _show_booked(cli: Session, done: BankFileBooked) -> None:
-    made = counted(len(done["payments"]), "payment")
+    made = counted(len(done["payments"]) - done["duplicates"], "payment")
     click.echo(
         f"booked {made}; {done['repeated']:,} were booked before, {done['outgoing']:,} passed over"
     )
+    if done["duplicates"]:
+        flagged = counted(done["duplicates"], "payment")
+        click.echo(f"{flagged} another file told of: flagged, not booked")
+        click.echo("    comptoir payment book PAYMENT, if one is a payment of its own")
     if done["payments"]:
         cli.table(done["payments"], _columns(cli), "payments")
     for id, numbers in done["suggestions"].items():
@@ -83,12 +99,22 @@ def show(cli: Session, payment_id: str) -> None:
     _show(cli, cli.client.payments.get(payment_id))
 
 
+@leaf("book", "comptoir payment book py_7Q4M", group=payment)
+@click.argument("payment_id", metavar="PAYMENT")
+def book(cli: Session, payment_id: str) -> None:
+    """Book one that was flagged as a duplicate: it is a payment of its own."""
+    _show(cli, cli.client.payments.book(payment_id))
+
+
 @leaf("allocate", "comptoir payment allocate py_7Q4M ACME-2027-000003", group=payment)
 @click.argument("payment_id", metavar="PAYMENT")
 @click.argument("invoice", metavar="INVOICE")
 @AMOUNT
 def allocate(cli: Session, payment_id: str, invoice: str, amount: str | None) -> None:
-    """Give what is left of a payment to an invoice."""
+    """Give what is left of a payment to an invoice.
+
+    What went out and is not known is given to the payment that it took back, INVOICE is its id.
+    """
     _show(cli, cli.client.payments.allocate(payment_id, invoice, amount))
 
 

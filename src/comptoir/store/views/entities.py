@@ -7,10 +7,18 @@ from comptoir.store.views.reading import Ask, Page, Views, equal
 from comptoir.tenants.admissions import Admission, AdmissionState
 from comptoir.tenants.entities import LegalEntity
 
+MOST_ENTITIES = 10_000
+
 
 def entities(views: Views, ask: Ask) -> Page[LegalEntity]:
     """Legal entities, newest first."""
     return views.page("legal_entity", ask, keys=("created_at_ms", "id"))
+
+
+def sellers(views: Views) -> list[LegalEntity]:
+    """All legal entities, in the order in which they were made."""
+    c = t.legal_entity.c
+    return views.all("legal_entity", order=(c.created_at_ms, c.id), most=MOST_ENTITIES)
 
 
 def entity(views: Views, named: str) -> LegalEntity | None:

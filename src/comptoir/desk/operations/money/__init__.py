@@ -45,6 +45,7 @@ MONEY_OPERATIONS: tuple[Operation, ...] = (
     Operation("draw_up_prepayments", Permission.INVOICES_WRITE, agreed_lines.draw_up_prepayments),
     Operation("finalise_invoice", Permission.INVOICES_WRITE, finalising.finalise_invoice),
     Operation("record_receipts", Permission.PAYMENTS_WRITE, receipts.record_receipts),
+    Operation("book_payment", Permission.PAYMENTS_WRITE, receipts.book_payment),
     Operation("allocate_payment", Permission.PAYMENTS_WRITE, receipts.allocate_payment),
     Operation("refund_payment", Permission.PAYMENTS_WRITE, receipts.refund_payment),
     Operation("top_up", Permission.PAYMENTS_WRITE, receipts.top_up),

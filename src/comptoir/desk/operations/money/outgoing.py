@@ -5,25 +5,23 @@ book and is passed over.
 """
 
 from comptoir.billing.bank_files import BankEntry
-from comptoir.billing.invoice_status import InvoiceStatus, paid
 from comptoir.billing.receipts import Payment, PaymentState, words_of
+from comptoir.desk.operations.money.bouncing import record_bounce
 from comptoir.desk.transaction import Transaction
 from comptoir.ledger import entries as ledger
 from comptoir.sales.contracts import Contract, Direction
 from comptoir.tenants.entities import LegalEntity
-from comptoir.units.ids import PaymentId, TenantId
+from comptoir.units.values import replace
 
 
 def record_outgoing(
-    tx: Transaction, entity: LegalEntity, statement: str, key: str, entry: BankEntry
+    tx: Transaction, entity: LegalEntity, sent: Payment, entry: BankEntry
 ) -> Payment | None:
     """The payment that an outgoing entry makes, or None where the book knows nothing of it."""
-    words = words_of(entry.reference)
-    contract = _contract(tx, words)
+    contract = _contract(tx, words_of(entry.reference))
     if contract is not None and contract.currency == entry.currency:
-        return _to_supplier(tx, entity, statement, key, entry, contract)
-    bounced = _bounced(tx, entity, words, entry) if entry.reversal else None
-    return None if bounced is None else _taken_back(tx, entity, statement, key, entry, bounced)
+        return _to_supplier(tx, entity, sent, entry, contract)
+    return None if entry.reversal is False else record_bounce(tx, entity, sent, entry)
 
 
 def _contract(tx: Transaction, words: list[str]) -> Contract | None:
@@ -34,27 +32,12 @@ def _contract(tx: Transaction, words: list[str]) -> Contract | None:
     return None
 
 
-def _bounced(
-    tx: Transaction, entity: LegalEntity, words: list[str], entry: BankEntry
-) -> InvoiceStatus | None:
-    """The one invoice of which so much had been paid."""
-    for stored in tx.store.find_statuses(words):
-        status = tx.book.closing.statuses.get(stored.invoice_id) or stored
-        same = (status.entity_id, status.currency) == (entity.id, entry.currency)
-        if same and status.paid_micros >= -entry.micros:
-            return status
-    return None
-
-
 def _to_supplier(
-    tx: Transaction,
-    entity: LegalEntity,
-    statement: str,
-    key: str,
-    entry: BankEntry,
-    contract: Contract,
+    tx: Transaction, entity: LegalEntity, sent: Payment, entry: BankEntry, contract: Contract
 ) -> Payment:
-    payment = _sent(tx, entity, statement, key, entry, None, contract.number)
+    payment = tx.book.receipts.payments.put(
+        replace(sent, state=PaymentState.SENT, about=contract.number)
+    )
     tx.post(
         f"payment:{payment.id}", "supplier_payment", f"paid to {contract.partner}"[:200],
         entry.day_ms,
@@ -68,46 +51,3 @@ def _to_supplier(
         partner=contract.partner, contract=contract.number,
     )  # fmt: skip
     return payment
-
-
-def _taken_back(
-    tx: Transaction,
-    entity: LegalEntity,
-    statement: str,
-    key: str,
-    entry: BankEntry,
-    status: InvoiceStatus,
-) -> Payment:
-    """A payment of an invoice bounced: it asks again."""
-    tx.book.closing.statuses.put(paid(status, entry.micros))
-    payment = _sent(tx, entity, statement, key, entry, status.tenant_id, status.number)
-    tx.post(
-        f"payment:{payment.id}", "bounced", f"a payment of {status.number} bounced", entry.day_ms,
-        ledger.transfer(
-            ledger.receivable(status.tenant_id), ledger.cash(entity.id),
-            ledger.currency(entry.currency), -entry.micros,
-        ),
-    )  # fmt: skip
-    tx.emit(
-        "payment.bounced", payment.id, status.tenant_id, micros=str(-entry.micros),
-        currency=entry.currency, number=status.number,
-    )  # fmt: skip
-    return payment
-
-
-def _sent(
-    tx: Transaction,
-    entity: LegalEntity,
-    statement: str,
-    key: str,
-    entry: BankEntry,
-    tenant_id: TenantId | None,
-    about: str,
-) -> Payment:
-    return tx.book.receipts.payments.put(
-        Payment(
-            PaymentId(tx.new_id("py")), entity.id, key, statement, entry.day_ms, tx.now_ms,
-            entry.micros, entry.currency, entry.reference, entry.payer, tenant_id,
-            PaymentState.SENT, (), 0, about=about,
-        )
-    )  # fmt: skip

@@ -4,24 +4,30 @@ What is left is the customer's credit, or nobody's yet: finance gives it to an i
 into prepaid credit, or sends it back.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
 from dataclasses import dataclass
+from hashlib import sha256
 
 from comptoir.billing import receipts as pure
 from comptoir.billing.bank_files import BankEntry
-from comptoir.billing.fx import conversion_at
-from comptoir.billing.invoice_status import InvoiceStatus, paid
-from comptoir.billing.receipts import Asked, Part, Payment, PaymentState, Receivables
+from comptoir.billing.fx import Conversion, conversion_at
+from comptoir.billing.look_alikes import look_alike
+from comptoir.billing.receipts import Payment, PaymentState, Receivables
+from comptoir.billing.statement_checks import check_account, check_days, check_sum
 from comptoir.desk.dues import cut_open
+from comptoir.desk.operations.money.bouncing import give_bounce, meet_waiting
 from comptoir.desk.operations.money.outgoing import record_outgoing
+from comptoir.desk.operations.money.receivables import asked_of, pay, status_named, statuses_in
 from comptoir.desk.receipt_requests import (
     MOST_ENTRIES_A_CALL,
     AllocatePayment,
+    BookPayment,
     RecordReceipts,
     RefundPayment,
     TopUp,
 )
 from comptoir.desk.transaction import Transaction
+from comptoir.ledger import entries as ledger
 from comptoir.sales.credit_blocks import (
     DEFAULT_PRIORITY,
     EVERYTHING,
@@ -32,12 +38,13 @@ from comptoir.sales.credit_blocks import (
 from comptoir.tenants.entities import LegalEntity
 from comptoir.tenants.permissions import not_found
 from comptoir.units.errors import Invalid, Refused
-from comptoir.units.ids import CreditBlockId, InvoiceId, PaymentId
-from comptoir.units.money import NANOS_PER_UNIT, parse_amount
+from comptoir.units.ids import CreditBlockId, PaymentId
+from comptoir.units.money import parse_amount
 from comptoir.units.text import check_text
 from comptoir.units.values import replace
 
-_FX_SCALE = 10**6
+MOST_KEY = 200
+"""Letters of the key under which an entry is booked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,37 +64,119 @@ def record_receipts(tx: Transaction, request: RecordReceipts) -> ReceiptsRecorde
 
     Raises:
         NotFound: the entity.
-        Invalid: `too_many_entries`; `wrong_account`: the statement is of another account.
+        Invalid: `too_many_entries`; `wrong_account`; `value_date_to_come`.
+        Refused: `bank_file_too_large`.
     """
     entity = _entity(tx, request)
-    known = set(tx.store.find_payments(entity.id, [_key(request, e) for e in request.entries]))
-    known |= {p.entry_id for p in tx.book.receipts.payments if p.entity_id == entity.id}
+    known = _Known(tx, entity, request)
+    receivables = _receivables(tx, entity)
     made: list[Payment] = []
     repeated = outgoing = 0
-    statuses = [s for s in tx.book.closing.statuses if s.entity_id == entity.id and s.open_micros]
-    receivables = Receivables(map(_asked, statuses))
     for entry in request.entries:
-        key = _key(request, entry)
-        if key in known:
+        key = known.key_of(entry)
+        if key is None:
             repeated += 1
             continue
-        known.add(key)
-        if entry.micros <= 0:
-            sent = record_outgoing(tx, entity, request.statement, key, entry)
-            outgoing += sent is None
-            made += [] if sent is None else [sent]
+        came = _came(tx, entity, request, key, entry)
+        twin = known.twin_of(entry)
+        if twin is not None:
+            booked: Payment | None = _flagged(tx, came, twin)
+        else:
+            booked = _book(tx, entity, came, entry, receivables)
+        if booked is None:
+            outgoing += 1
             continue
-        made.append(_record(tx, entity, request.statement, key, entry, receivables))
-        if made[-1].parts:
-            statuses = [tx.book.closing.statuses.get(s.invoice_id) or s for s in statuses]
-            receivables = Receivables(map(_asked, statuses))
+        made.append(booked)
+        if booked.parts or booked.micros < 0 or booked.bounced_micros:
+            receivables = _receivables(tx, entity)
     suggestions = tuple(
         (payment.id, found)
         for payment in made
-        if payment.state is PaymentState.UNIDENTIFIED and not payment.parts
+        if payment.state is PaymentState.UNIDENTIFIED and not payment.parts and payment.micros > 0
         if (found := receivables.suggested(payment.micros, payment.currency))
     )
     return ReceiptsRecorded(tuple(made), repeated, outgoing, suggestions)
+
+
+def book_payment(tx: Transaction, request: BookPayment) -> Payment:
+    """Book a payment that was flagged as a duplicate: it is one of its own.
+
+    Raises:
+        NotFound: the payment.
+        Conflict: `not_a_duplicate`.
+    """
+    payment = pure.booked_again(_any_payment(tx, request.payment_id))
+    entity = tx.book.credit.entities[payment.entity_id]
+    entry = BankEntry(
+        payment.entry_id, payment.value_at_ms, payment.micros, payment.currency,
+        payment.reference, payment.payer, "", payment.micros < 0, payment.end_to_end,
+        payment.bank_reference,
+    )  # fmt: skip
+    booked = _book(tx, entity, payment, entry, _receivables(tx, entity))
+    assert booked is not None  # what says that it is a return is always kept
+    return booked
+
+
+class _Known:
+    """What of a statement is booked already, and what another file has told of."""
+
+    def __init__(self, tx: Transaction, entity: LegalEntity, request: RecordReceipts) -> None:
+        self._request = request
+        self._file = file_of(request)
+        keys = [key for entry in request.entries for key in self._keys(entry)]
+        facts = [(entry.micros, entry.day_ms) for entry in request.entries]
+        live = {p.id: p for p in tx.book.receipts.payments if p.entity_id == entity.id}
+        booked = {p.id: p for p in tx.store.find_payments(entity.id, keys)} | live
+        self._by_key = {p.entry_id: (p.micros, p.value_at_ms) for p in booked.values()}
+        alike = {p.id: p for p in tx.store.find_payments_alike(entity.id, facts)} | live
+        self._alike: dict[tuple[int, int, str], list[Payment]] = defaultdict(list)
+        for payment in sorted(alike.values(), key=lambda p: p.booked_at_ms):
+            fact = (payment.micros, payment.value_at_ms, payment.currency)
+            self._alike[fact].append(payment)
+        self._explained = {
+            PaymentId(p.about)
+            for p in alike.values()
+            if p.state is PaymentState.DUPLICATE and p.file == self._file
+        }
+
+    def key_of(self, entry: BankEntry) -> str | None:
+        """The key under which an entry is booked, or None where it is booked already.
+
+        A bank's own reference is one for the account, unless the bank has given it to
+        something else; what has none is told apart within its statement.
+        """
+        facts = (entry.micros, entry.day_ms)
+        keys = self._keys(entry)
+        if any(self._by_key.get(key) == facts for key in keys):
+            return None
+        key = next((key for key in keys if key not in self._by_key), None)
+        if key is not None:
+            self._by_key[key] = facts
+        return key
+
+    def twin_of(self, entry: BankEntry) -> Payment | None:
+        """The payment of another file that an entry tells of again."""
+        booked = self._alike[entry.micros, entry.day_ms, entry.currency]
+        found = look_alike(entry, self._request.account, self._file, booked, self._explained)
+        if found is not None:
+            self._explained.add(found.id)
+        return found
+
+    def _keys(self, entry: BankEntry) -> tuple[str, ...]:
+        account, statement = self._request.account, self._request.statement
+        here = _short(f"{account}:{statement}:{entry.id}")
+        return (_short(f"{account}:{entry.id}"), here) if entry.bank_reference else (here,)
+
+
+def _short(key: str) -> str:
+    if len(key) <= MOST_KEY:
+        return key
+    return f"{key[: MOST_KEY - 40]}:{sha256(key.encode()).hexdigest()[:32]}"
+
+
+def file_of(request: RecordReceipts) -> str:
+    """Which file a statement is in; one that is sent by itself is its own."""
+    return request.file or request.statement
 
 
 def _entity(tx: Transaction, request: RecordReceipts) -> LegalEntity:
@@ -103,66 +192,88 @@ def _entity(tx: Transaction, request: RecordReceipts) -> LegalEntity:
             f"{len(request.entries):,} entries in one call; at most {MOST_ENTRIES_A_CALL}",
             "send the file to the door: it books it in parts",
         )
-    whose = next((e for e in credit.entities if e.iban and e.iban == request.account), entity)
-    if whose.id != entity.id:
-        raise Invalid(
-            "wrong_account",
-            f"the statement is of {request.account}, which is {whose.slug}'s, not {entity.slug}'s",
-            f"book it for {whose.slug}: --entity {whose.slug}",
-            {"account": request.account, "entity": whose.slug},
-        )
-    if entity.iban and request.account and entity.iban != request.account:
-        raise Invalid(
-            "wrong_account",
-            f"the statement is of {request.account}, and {entity.slug} is paid at {entity.iban}",
-            "name the entity whose account it is",
-            {"account": request.account, "iban": entity.iban},
-        )
+    check_account(request.account, entity, credit.entities)
+    check_days(request.entries, entity, tx.now_ms)
+    for code in sorted({entry.currency for entry in request.entries}):
+        entries = [entry for entry in request.entries if entry.currency == code]
+        for account in (ledger.cash(entity.id), ledger.unidentified_receipts(entity.id)):
+            held = tx.book.money.balances.get((account, ledger.currency(code)))
+            check_sum(entries, held.amount if held else 0)
     return entity
 
 
-def _key(request: RecordReceipts, entry: BankEntry) -> str:
-    return f"{request.account}:{entry.id}"[:200]
+def _receivables(tx: Transaction, entity: LegalEntity) -> Receivables:
+    statuses = tx.book.closing.statuses
+    return Receivables(asked_of(s) for s in statuses if s.entity_id == entity.id and s.open_micros)
 
 
-def _record(
+def _came(
+    tx: Transaction, entity: LegalEntity, request: RecordReceipts, key: str, entry: BankEntry
+) -> Payment:
+    """The payment that an entry makes, before it is known what it is."""
+    return Payment(
+        PaymentId(tx.new_id("py")), entity.id, key, request.statement, entry.day_ms, tx.now_ms,
+        entry.micros, entry.currency, entry.reference, entry.payer, None,
+        PaymentState.UNIDENTIFIED, (), 0, file=file_of(request), account=request.account,
+        end_to_end=entry.end_to_end, bank_reference=entry.bank_reference,
+    )  # fmt: skip
+
+
+def _flagged(tx: Transaction, came: Payment, twin: Payment) -> Payment:
+    """Keep what another file has told of: nothing is posted."""
+    flagged = replace(came, state=PaymentState.DUPLICATE, about=twin.id, tenant_id=twin.tenant_id)
+    _tell(tx, flagged)
+    return _put(tx, flagged)
+
+
+def _book(
     tx: Transaction,
     entity: LegalEntity,
-    statement: str,
-    key: str,
+    came: Payment,
     entry: BankEntry,
     receivables: Receivables,
-) -> Payment:
+) -> Payment | None:
+    if entry.micros <= 0:
+        return record_outgoing(tx, entity, came, entry)
+    settled = [
+        asked_of(status)
+        for status in statuses_in(tx, entity, entry.reference)
+        if not status.open_micros
+    ]
     found = pure.match(
-        entry.micros,
-        entry.currency,
-        entry.reference,
-        receivables.with_known(_settled(tx, entity, entry.reference)),
+        entry.micros, entry.currency, entry.reference, receivables.with_known(settled),
         _rates(tx, entry),
-    )
-    payment = Payment(
-        PaymentId(tx.new_id("py")), entity.id, key, statement, entry.day_ms, tx.now_ms,
-        entry.micros, entry.currency, entry.reference, entry.payer, found.tenant_id, found.state,
-        found.parts, found.left_micros,
     )  # fmt: skip
-    asked = _pay(tx, found.parts)
+    payment = replace(
+        came,
+        tenant_id=found.tenant_id,
+        state=found.state,
+        parts=found.parts,
+        left_micros=found.left_micros,
+    )
+    asked = pay(tx, found.parts)
     postings = pure.received(payment, asked)
     said = f"{entry.payer or 'receipt'}: {entry.reference}"[:200]
     tx.post(f"payment:{payment.id}", "payment", said, max(entry.day_ms, 0), postings)
     _tell(tx, payment)
-    return _put(tx, payment)
+    return meet_waiting(tx, entity, _put(tx, payment))
 
 
 def allocate_payment(tx: Transaction, request: AllocatePayment) -> Payment:
-    """Give what is left of a payment to an invoice.
+    """Give what is left of a payment to an invoice; of what went out, to the payment it is of.
 
     Raises:
         NotFound: the payment, the invoice.
-        Refused: `nothing_left`, `allocated_too_much`, `other_tenants_credit`, `no_fx_rate`.
+        Refused: `nothing_left`, `allocated_too_much`, `other_tenants_credit`, `no_fx_rate`,
+            `other_entitys_invoice`, `other_entitys_payment`.
         Invalid: `bad_amount`, `too_many_decimals`.
     """
     payment = _payment(tx, request.payment_id)
-    status = _status(tx, request.invoice)
+    if payment.micros < 0:
+        of = _any_payment(tx, PaymentId(request.invoice))
+        given = None if request.amount is None else parse_amount(request.amount, payment.currency)
+        return give_bounce(tx, payment, of, given)
+    status = status_named(tx, request.invoice)
     if status.entity_id != payment.entity_id:
         raise Refused(
             "other_entitys_invoice",
@@ -173,20 +284,21 @@ def allocate_payment(tx: Transaction, request: AllocatePayment) -> Payment:
     micros = None
     if request.amount is not None:
         micros = parse_amount(request.amount, status.currency)
-    part = pure.allocate(
-        payment, _asked(status), micros, _rate(tx, payment.currency, status.currency, payment)
+    rate = conversion_at(
+        tx.book.credit.fx_rates, payment.currency, status.currency, payment.value_at_ms
     )
-    postings = pure.allocated(payment, part, _asked(status))
-    _pay(tx, (part,))
+    part = pure.allocate(payment, asked_of(status), micros, rate)
+    postings = pure.allocated(payment, part, asked_of(status))
+    pay(tx, (part,))
     left = payment.left_micros - part.paid_micros
-    changed = replace(payment, parts=_with(payment.parts, part), left_micros=left)
-    short = _status(tx, request.invoice).open_micros > 0
+    changed = replace(payment, parts=(*payment.parts, part), left_micros=left)
+    short = status_named(tx, request.invoice).open_micros > 0
     if not left and payment.tenant_id is None:
         changed = replace(changed, tenant_id=status.tenant_id)
     changed = replace(changed, state=pure.state_after(changed, short))
-    number = len(payment.parts) + payment.refunded_micros + payment.topped_up_micros
+    number = tx.book.last_seq.get("entry", 0) + 1  # parts may shrink; this never comes again
     tx.post(
-        f"allocation:{payment.id}:{number}:{part.micros}", "allocation",
+        f"allocation:{payment.id}:{number}", "allocation",
         f"{payment.id} pays {status.number}", tx.now_ms, postings,
     )  # fmt: skip
     _tell(tx, changed)
@@ -198,10 +310,10 @@ def refund_payment(tx: Transaction, request: RefundPayment) -> Payment:
 
     Raises:
         NotFound: the payment.
-        Refused: `nothing_left`, `refund_too_large`.
+        Refused: `nothing_left`, `refund_too_large`, `went_out`.
         Invalid: `bad_amount`, `too_many_decimals`, `bad_text`.
     """
-    payment = _payment(tx, request.payment_id)
+    payment = _came_in(_payment(tx, request.payment_id))
     reason = check_text("reason", request.reason, 1, 500)
     micros = pure.check_refund(payment, _amount(payment, request.amount))
     changed = replace(
@@ -226,10 +338,10 @@ def top_up(tx: Transaction, request: TopUp) -> CreditBlock:
 
     Raises:
         NotFound: the payment, the tenant.
-        Refused: `nothing_left`, `refund_too_large`, `other_tenants_credit`.
+        Refused: `nothing_left`, `refund_too_large`, `other_tenants_credit`, `went_out`.
         Invalid: `tenant_missing`: it is nobody's yet, and none is named; `bad_amount`.
     """
-    payment = _payment(tx, request.payment_id)
+    payment = _came_in(_payment(tx, request.payment_id))
     micros = pure.check_refund(payment, _amount(payment, request.amount))
     owner = request.tenant_id or payment.tenant_id
     if owner is None:
@@ -255,8 +367,9 @@ def top_up(tx: Transaction, request: TopUp) -> CreditBlock:
     )  # fmt: skip
     tx.book.contracts.credit_blocks.put(block)
     cut_open(tx, tenant.id)
+    changed = replace(changed, blocks=(*payment.blocks, block.id))
     tx.post(
-        f"top_up:{payment.id}:{changed.topped_up_micros}", "top_up", f"{payment.id} tops up",
+        f"top_up:{payment.id}:{block.id}", "top_up", f"{payment.id} tops up",
         tx.now_ms, (*postings, *pure.topped_up(payment, micros)),  # type: ignore[arg-type]
     )  # fmt: skip
     tx.emit(
@@ -271,10 +384,13 @@ def top_up(tx: Transaction, request: TopUp) -> CreditBlock:
 
 
 def _payment(tx: Transaction, payment_id: PaymentId) -> Payment:
-    found = tx.book.receipts.payments.get(payment_id) or tx.store.find("payment", (payment_id,))
-    if found is None:
-        raise not_found(f"payment {payment_id}")
-    assert isinstance(found, Payment)
+    """A payment with something left.
+
+    Raises:
+        NotFound: there is none.
+        Refused: `nothing_left`.
+    """
+    found = _any_payment(tx, payment_id)
     if not found.left_micros:
         raise Refused(
             "nothing_left",
@@ -284,76 +400,44 @@ def _payment(tx: Transaction, payment_id: PaymentId) -> Payment:
     return found
 
 
-def _status(tx: Transaction, named: str) -> InvoiceStatus:
-    """An invoice's status by its id or number."""
-    found = tx.book.closing.statuses.get(InvoiceId(named)) or next(
-        (s for s in tx.book.closing.statuses if s.number == named), None
-    )
-    stored = found or next(iter(tx.store.find_statuses([named])), None)
-    if stored is None:
-        raise not_found(f"invoice {named}")
-    return stored
+def _any_payment(tx: Transaction, payment_id: PaymentId) -> Payment:
+    found = tx.book.receipts.payments.get(payment_id) or tx.store.find("payment", (payment_id,))
+    if found is None:
+        raise not_found(f"payment {payment_id}")
+    assert isinstance(found, Payment)
+    return found
 
 
-def _asked(status: InvoiceStatus) -> Asked:
-    return Asked(
-        status.invoice_id, status.number, status.tenant_id, status.currency, status.open_micros,
-        status.due_at_ms,
-    )  # fmt: skip
+def _came_in(payment: Payment) -> Payment:
+    """The payment itself if it came in.
+
+    Raises:
+        Refused: `went_out`.
+    """
+    if payment.micros < 0:
+        raise Refused(
+            "went_out",
+            f"{payment.id} went out; nothing of it can be given away",
+            f"name the payment that it took back: comptoir payment allocate {payment.id} PAYMENT",
+        )
+    return payment
 
 
-def _settled(tx: Transaction, entity: LegalEntity, reference: str) -> list[Asked]:
-    """Invoices that a reference names and that ask nothing any more: paid twice, it may be."""
-    words = pure.words_of(reference)
-    found = tx.store.find_statuses(words) if words else ()
-    live = tx.book.closing.statuses
-    return [
-        _asked(live.get(s.invoice_id) or s)
-        for s in found
-        if s.entity_id == entity.id and not (live.get(s.invoice_id) or s).open_micros
-    ]
-
-
-def _pay(tx: Transaction, parts: Iterable[Part]) -> Mapping[InvoiceId, Asked]:
-    """Count parts as paid on their invoices; returns what these asked before."""
-    before = {}
-    for part in parts:
-        status = tx.book.closing.statuses[part.invoice_id]
-        before[part.invoice_id] = _asked(status)
-        after = tx.book.closing.statuses.put(paid(status, part.micros))
-        tx.emit(
-            "invoice.paid" if not after.open_micros else "invoice.part_paid",
-            status.invoice_id, status.tenant_id, number=status.number, micros=str(part.micros),
-            open_micros=str(after.open_micros), currency=status.currency,
-        )  # fmt: skip
-    return before
-
-
-def _rates(tx: Transaction, entry: BankEntry) -> dict[str, int]:
-    """Nanos of each other currency that somebody is asked for, on the value date."""
+def _rates(tx: Transaction, entry: BankEntry) -> dict[str, Conversion]:
+    """How a receipt converts into each other currency that somebody is asked for."""
     found = {}
     for code in {status.currency for status in tx.book.closing.statuses} - {entry.currency}:
         try:
-            conversion = conversion_at(
+            found[code] = conversion_at(
                 tx.book.credit.fx_rates, entry.currency, code, max(entry.day_ms, 0)
             )
         except Refused:
             continue
-        found[code] = conversion.convert(_FX_SCALE * NANOS_PER_UNIT) // _FX_SCALE
     return found
-
-
-def _rate(tx: Transaction, currency: str, wanted: str, payment: Payment) -> int:
-    conversion = conversion_at(tx.book.credit.fx_rates, currency, wanted, payment.value_at_ms)
-    return conversion.convert(_FX_SCALE * NANOS_PER_UNIT) // _FX_SCALE
 
 
 def _amount(payment: Payment, amount: str | None) -> int:
     return payment.left_micros if amount is None else parse_amount(amount, payment.currency)
-
-
-def _with(parts: Sequence[Part], new: Part) -> tuple[Part, ...]:
-    return (*parts, new)
 
 
 def _put(tx: Transaction, payment: Payment) -> Payment:

@@ -1,0 +1,76 @@
+"""Invoices as receipts see them: found by what people write, paid, and opened again."""
+
+from collections.abc import Iterable, Mapping
+
+from comptoir.billing import receipts as pure
+from comptoir.billing.invoice_status import InvoiceStatus, paid
+from comptoir.billing.receipts import Asked, Part
+from comptoir.desk.receipt_memory import Dunned
+from comptoir.desk.transaction import Transaction
+from comptoir.tenants.entities import LegalEntity
+from comptoir.tenants.permissions import not_found
+from comptoir.units.ids import InvoiceId
+
+
+def asked_of(status: InvoiceStatus) -> Asked:
+    """What an invoice still asks."""
+    return Asked(
+        status.invoice_id, status.number, status.tenant_id, status.currency, status.open_micros,
+        status.due_at_ms,
+    )  # fmt: skip
+
+
+def status_named(tx: Transaction, named: str) -> InvoiceStatus:
+    """An invoice's status by its id or number.
+
+    Raises:
+        NotFound: there is no such invoice.
+    """
+    found = tx.book.closing.statuses.get(InvoiceId(named)) or next(
+        (s for s in tx.book.closing.statuses if s.number == named), None
+    )
+    stored = found or next(iter(tx.store.find_statuses([named])), None)
+    if stored is None:
+        raise not_found(f"invoice {named}")
+    return stored
+
+
+def statuses_in(tx: Transaction, entity: LegalEntity, reference: str) -> list[InvoiceStatus]:
+    """The invoices of an entity that a reference names, paid ones too."""
+    words = pure.words_of(reference)
+    found = tx.store.find_statuses(words) if words else ()
+    live = tx.book.closing.statuses
+    return [live.get(s.invoice_id) or s for s in found if s.entity_id == entity.id]
+
+
+def pay(tx: Transaction, parts: Iterable[Part]) -> Mapping[InvoiceId, Asked]:
+    """Count parts as paid on their invoices; returns what these asked before."""
+    before = {}
+    for part in parts:
+        status = tx.book.closing.statuses[part.invoice_id]
+        before[part.invoice_id] = asked_of(status)
+        after = tx.book.closing.statuses.put(paid(status, part.micros))
+        tx.emit(
+            "invoice.paid" if not after.open_micros else "invoice.part_paid",
+            status.invoice_id, status.tenant_id, number=status.number, micros=str(part.micros),
+            open_micros=str(after.open_micros), currency=status.currency,
+        )  # fmt: skip
+    return before
+
+
+def open_again(tx: Transaction, invoice_id: InvoiceId, micros: int) -> None:
+    """An invoice asks again for what had been paid; dunning goes on where it was."""
+    status = tx.book.closing.statuses.get(invoice_id) or tx.store.find(
+        "invoice_status", (invoice_id,)
+    )
+    assert isinstance(status, InvoiceStatus)
+    after = tx.book.closing.statuses.put(paid(status, -micros))
+    if invoice_id not in tx.book.receipts.dunned:
+        taken = tx.store.find("dunned", (invoice_id,))
+        if taken is not None:
+            assert isinstance(taken, Dunned)
+            tx.book.receipts.dunned.put(taken)
+    tx.emit(
+        "invoice.reopened", invoice_id, status.tenant_id, number=status.number,
+        micros=str(micros), open_micros=str(after.open_micros), currency=status.currency,
+    )  # fmt: skip
