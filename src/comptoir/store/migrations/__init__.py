@@ -24,6 +24,7 @@ REVISIONS = (
     "0018",
     "0020",
     "0021",
+    "0022",
 )
 """Oldest first. Kept here so that a start need not load Alembic to know them."""
 

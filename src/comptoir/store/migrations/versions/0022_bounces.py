@@ -1,14 +1,14 @@
 """Payments know their file, account and references, what of them bounced, and their credit.
 
-Revision: 0018
-Revises: 0017
+Revision: 0022
+Revises: 0021
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0018"
-down_revision = "0017"
+revision = "0022"
+down_revision = "0021"
 branch_labels = None
 depends_on = None
 
