@@ -224,6 +224,7 @@ class Desk:
         answer = None
         mark = self.book.journal.mark()
         counter, seqs = self.book.counter, dict(self.book.last_seq)
+        version = self.book.snapshot.version
         try:
             operation = OPERATIONS[call.operation]
             if operation.permission is Permission.SYSTEM and not call.actor.is_system:
@@ -239,6 +240,8 @@ class Desk:
         except Exception as error:
             self.book.journal.undo_to(mark)
             self.book.counter, self.book.last_seq = counter, seqs
+            if call.operation != "turn":  # which remembers what it has tried, at which version
+                self.book.snapshot.version = version
             outcome = Outcome(error=self._no(error, call.operation))
             answer = _answer_no(call, outcome, now_ms)
         if answer is not None:

@@ -105,7 +105,6 @@ class Memory:
         self.credit = CreditBook(journal)
         self.closing = ClosingBook(journal, self.money.accruals)
         self.receipts = ReceiptBook(journal)
-        self.receipts = ReceiptBook(journal)
         self._make_entitlement_tables(journal)
         self._make_operating_tables(journal)
         self._make_subscriptions(journal)

@@ -22,9 +22,6 @@ from comptoir.placement.snapshot import Place, Snapshot, place_of
 from comptoir.units.ids import AllocationId, NodeId
 from comptoir.units.time import MS_PER_S
 
-_INNER = (Shape.POD, Shape.RACK)
-"""Shapes whose places have profiles."""
-
 
 @dataclass(frozen=True, slots=True)
 class _Held:

@@ -59,14 +59,3 @@ class Profile:
         if start is None or (latest_ms is not None and start > latest_ms):
             return None
         return start
-
-    def freeings(self, from_ms: int) -> list[int]:
-        """The instants after `from_ms` at which less is held than just before."""
-        first = bisect_right(self._at_ms, from_ms)
-        before = self._levels[first - 1] if first else 0
-        found = []
-        for at_ms, level in zip(self._at_ms[first:], self._levels[first:], strict=True):
-            if level < before:
-                found.append(at_ms)
-            before = level
-        return found

@@ -11,7 +11,8 @@ windows before it and after it are free. Supply that has yet to begin has a pool
 
 import heapq
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from comptoir.fleet.kinds import CATALOGUE, Tenancy
@@ -322,19 +323,26 @@ class Snapshot:
         What is kept stands in the way as a promise does, and is taken away before anything
         else is written: the version is as it was.
         """
-        version = self.version
-        for allocation in kept:
-            self.kept.add(allocation.id)
-            self.feed_allocation(None, allocation)
-        self.version = version
+        with self.tried():
+            for allocation in kept:
+                self.kept.add(allocation.id)
+                self.feed_allocation(None, allocation)
 
     def give_up(self, kept: Iterable[Allocation]) -> None:
         """What was kept is kept no more."""
+        with self.tried():
+            for allocation in kept:
+                self.feed_allocation(allocation, None)
+                self.kept.discard(allocation.id)
+
+    @contextmanager
+    def tried(self) -> Iterator[None]:
+        """What is fed in here is no change of capacity: it is undone before anybody else asks."""
         version = self.version
-        for allocation in kept:
-            self.feed_allocation(allocation, None)
-            self.kept.discard(allocation.id)
-        self.version = version
+        try:
+            yield
+        finally:
+            self.version = version
 
     # The pools.
 

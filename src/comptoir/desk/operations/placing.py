@@ -5,6 +5,7 @@ keep. `placement` plans; every plan is checked here before anything is written.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from comptoir.desk.operations.giving_back import give_back
@@ -57,7 +58,7 @@ def place(
         try:
             if choice.kind != lease.kind or choice.accelerators > lease.accelerators:
                 judge_quota(tx, chosen, tx.book.tenants[lease.tenant_id])
-            found = _find(tx, chosen, tries)
+            found = _find(tx, chosen, state, tries)
         except Refused as no:
             refused.append((choice, no))
             continue
@@ -114,15 +115,15 @@ def feasible_plans(tx: Transaction, lease: Lease, tries: int) -> Iterator[Plan]:
     Raises:
         Refused: it could never be met.
     """
-    for found in _starts(tx, lease, tries):
+    for found in _starts(tx, lease, LeaseState.SCHEDULED, tries):
         yield found.plan
 
 
-def _find(tx: Transaction, lease: Lease, tries: int) -> _Found | None:
+def _find(tx: Transaction, lease: Lease, state: LeaseState, tries: int) -> _Found | None:
     """Where a lease could stand: from its start on, or from the first that will do for it."""
     if lease.flexible:
-        return next(_starts(tx, lease, tries), None)
-    return _find_at(tx, lease, _asked(tx, lease, None))
+        return next(_starts(tx, lease, state, tries), None)
+    return _find_at(tx, lease, state, _asked(tx, lease, None))
 
 
 def _asked(tx: Transaction, lease: Lease, latest_start_ms: int | None) -> LeaseRequest:
@@ -134,7 +135,7 @@ def _asked(tx: Transaction, lease: Lease, latest_start_ms: int | None) -> LeaseR
     return request
 
 
-def _starts(tx: Transaction, lease: Lease, tries: int) -> Iterator[_Found]:
+def _starts(tx: Transaction, lease: Lease, state: LeaseState, tries: int) -> Iterator[_Found]:
     """Where a lease with a flexible start could stand, from each that will do for it."""
     latest_start_ms = lease.latest_start_ms
     assert latest_start_ms is not None
@@ -143,7 +144,7 @@ def _starts(tx: Transaction, lease: Lease, tries: int) -> Iterator[_Found]:
     found: dict[int, _Found] = {}
 
     def plan_at(asked: LeaseRequest) -> Plan | None:
-        one = _find_at(tx, lease, asked)
+        one = _find_at(tx, lease, state, asked)
         if one is None or not _fits_quota(tx, lease, one.plan):
             return None
         found[one.plan.starts_at_ms] = one
@@ -166,12 +167,11 @@ def _fits_quota(tx: Transaction, lease: Lease, plan: Plan) -> bool:
     return True
 
 
-def _find_at(tx: Transaction, lease: Lease, request: LeaseRequest) -> _Found | None:
-    """The plan; a soft hold gives way to a firm request rather than anybody who runs.
-
-    Whether it would help is tried with the holds taken away, and undone.
-    """
-    plan = _planned(tx, lease, request)
+def _find_at(
+    tx: Transaction, lease: Lease, state: LeaseState, request: LeaseRequest
+) -> _Found | None:
+    """The plan; a soft hold gives way to a firm request rather than anybody who runs."""
+    plan = _planned(tx, lease, state, request)
     soft: list[Lease] = []
     holds = tx.book.leases_by_state.count(LeaseState.HELD)
     if holds and not lease.reclaimable and not lease.is_soft_hold:
@@ -179,24 +179,39 @@ def _find_at(tx: Transaction, lease: Lease, request: LeaseRequest) -> _Found | N
         soft = [held for held in soft_holds(tx, lease.kind) if held.window.overlaps(wanted)]
     if not soft or (plan is not None and not plan.reclaims):
         return None if plan is None else _Found(request, plan)
-    mark = tx.book.journal.mark()
-    for held in soft:
-        for allocation in tx.book.allocations_of(held.id):
-            tx.book.allocations.put(replace(allocation, fenced_at_ms=tx.now_ms))
-    better = _planned(tx, lease, request)
-    tx.book.journal.undo_to(mark)
+    with _let_go(tx, soft):
+        better = _planned(tx, lease, state, request)
     if better is not None and (plan is None or len(better.reclaims) < len(plan.reclaims)):
         give_way = tuple(held for held in soft if _stands_in_the_way(tx, held, lease, better))
         return _Found(request, better, give_way)
     return None if plan is None else _Found(request, plan)
 
 
-def _planned(tx: Transaction, lease: Lease, request: LeaseRequest) -> Plan | None:
-    """The plan. Nobody is told to go for a hold that may yet be let go: only once it is over."""
+@contextmanager
+def _let_go(tx: Transaction, held: Sequence[Lease]) -> Iterator[None]:
+    """What is planned in here is planned as if some holds were let go; nothing is written."""
+    mark = tx.book.journal.mark()
+    with tx.book.snapshot.tried():
+        for lease in held:
+            for allocation in tx.book.allocations_of(lease.id):
+                tx.book.allocations.put(replace(allocation, fenced_at_ms=tx.now_ms))
+        try:
+            yield
+        finally:
+            tx.book.journal.undo_to(mark)
+
+
+def _planned(
+    tx: Transaction, lease: Lease, state: LeaseState, request: LeaseRequest
+) -> Plan | None:
+    """The plan. Nobody is told to go for a hold that may yet be let go: only once it is over.
+
+    Once it is confirmed it is a promise like any other, and may take back as any may.
+    """
     plan = plan_on_ground(tx, lease, request)
     if plan is not None and not _ends_with_a_promise(tx, lease, plan):
         return None
-    if plan is None or lease.hold_until_ms is None:
+    if plan is None or state is not LeaseState.HELD or lease.hold_until_ms is None:
         return plan
     told_ms = [
         reclaim.until_ms - tx.book.leases[reclaim.lease_id].notice_s * MS_PER_S

@@ -119,13 +119,15 @@ def _try_one(going: _Pass, lease: Lease) -> bool:
     if isinstance(judged(tx, lease), Denied):
         return False
     going.plans += _weight(tx, lease.kind)
+    held = tx.book.leases_by_state.count(LeaseState.HELD)
     try:
         placed = place(tx, lease)
     except Refused:
         placed = None  # the fleet has shrunk under it: it waits for the fleet to grow
     if placed is None:
         return False
-    going.freed |= bool(tx.book.victims_of.count(lease.id))
+    gave_way = held > tx.book.leases_by_state.count(LeaseState.HELD)
+    going.freed |= gave_way or bool(tx.book.victims_of.count(lease.id))
     return True
 
 

@@ -14,6 +14,7 @@ from comptoir.desk.operations.taking_back import begin_stop
 from comptoir.desk.operations.tending import moves_at_ms, standing_into_maintenance
 from comptoir.desk.transaction import Transaction
 from comptoir.fleet.nodes import Node
+from comptoir.fleet.states import NodeState
 from comptoir.leases.allocation import Allocation
 from comptoir.leases.breaches import BreachCause, guaranteed
 from comptoir.leases.lease import Lease, LeaseState, Reason, request_of
@@ -60,7 +61,14 @@ def _is_due(tx: Transaction, key: LeaseId | NodeId) -> bool:
 
 
 def _tried(tx: Transaction, key: LeaseId | NodeId) -> None:
-    tx.book.replaced_in_vain[key] = tx.book.snapshot.version, tx.now_ms
+    """What is still wanted was looked for in vain; of anything else nothing is remembered."""
+    lease = tx.book.leases.get(LeaseId(key))
+    node = tx.book.nodes.get(NodeId(key))
+    short = lease is not None and lease.state is LeaseState.ACTIVE and bool(lease.lost)
+    if short or (node is not None and node.state is NodeState.DRAINING):
+        tx.book.replaced_in_vain[key] = tx.book.snapshot.version, tx.now_ms
+    else:
+        tx.book.replaced_in_vain.pop(key, None)
 
 
 def _replace(tx: Transaction, lease: Lease) -> None:
