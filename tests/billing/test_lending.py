@@ -42,10 +42,10 @@ def use(tenant: TenantId, lease_class: LeaseClass, accelerators: int, start: int
     )  # fmt: skip
 
 
-def supplied(count: int) -> Steps:
+def supplied(count: int) -> dict[str, Steps]:
     steps = Steps()
     steps.add(0, None, count)
-    return steps
+    return {"p": steps}
 
 
 def drawn(
@@ -216,9 +216,9 @@ def test_a_statement_works_out_anew_only_what_changes(monkeypatch: pytest.Monkey
     made: list[int] = []
 
     class Counted(Lending):
-        def __init__(self, rows: Any, uses: Any, unentitled: int, instant_ms: int) -> None:
-            made.append(instant_ms)
-            super().__init__(rows, uses, unentitled, instant_ms)
+        def __init__(self, rows: Any, uses: Any, unentitled: int, at_ms: int, sites: Any) -> None:
+            made.append(at_ms)
+            super().__init__(rows, uses, unentitled, at_ms, sites)
 
     monkeypatch.setattr(lending, "Lending", Counted)
     rows = [row(A, 8), row(B, 4, starts_at_ms=500)]

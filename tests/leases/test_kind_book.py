@@ -23,10 +23,10 @@ def test_lending_is_worked_out_once_while_nothing_changes_and_anew_after_a_chang
     assert book.lending(1) is not first
 
     book.bring(SUPPLY, "paris", 24)
-    assert book.lending(0).can_lend == 24
+    assert book.lending(0).can_lend() == 24
     book.move_supply(SUPPLY, replace(SUPPLY, state=InboundState.ENDED))
-    assert book.lending(0).can_lend == 8
+    assert book.lending(0).can_lend() == 8
     book.put_row(replace(row(TEAM, 8), lend_limit=3))
-    assert book.lending(0).can_lend == 3
+    assert book.lending(0).can_lend() == 3
     book.drop_row(row(TEAM, 8))
     assert Holder(TEAM) not in book.lending(0).holders()

@@ -10,6 +10,7 @@ from comptoir.leases import grounds
 from comptoir.leases.lease import LeaseClass
 from comptoir.simulation.audit_limits import LimitWatch
 from tests.desk.test_lending import Shop, shop  # noqa: F401  (a fixture)
+from tests.desk.test_lending_by_site import open_shop
 
 INTERNAL, _, ON_DEMAND, SPOT = LeaseClass
 
@@ -59,3 +60,22 @@ def test_a_limit_set_below_what_stands_there_is_not_held_against_anybody(
     assert look(watch, shop, rows) == []
     assert shop.lease(shop.acme, SPOT, 1).state == "waiting"
     assert look(watch, shop, rows) == []
+
+
+def test_who_is_let_in_at_a_site_beyond_what_is_lent_there_is_found_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = open_shop(tmp_path)
+    connection = sqlite3.connect(tmp_path / "book.db")
+    connection.row_factory = sqlite3.Row
+    book.entitle(book.a, 16, site="paris", lend_limit=8)
+    watch = LimitWatch()
+    for _ in range(3):
+        book.lease(book.acme, SPOT, 8)
+    assert look(watch, book, connection) == []
+    monkeypatch.setattr(grounds, "_plainly_too_much", lambda *_: None)
+    monkeypatch.setattr(grounds, "limit_passed", lambda *_: None)
+    book.lease(book.acme, SPOT, 2)
+    said = look(watch, book, connection)
+    assert any("what is lent at paris is passed by 2" in line for line in said)
+    connection.close()

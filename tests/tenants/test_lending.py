@@ -51,7 +51,7 @@ def test_what_a_group_has_not_shared_out_is_its_own_to_lend() -> None:
 def test_a_lend_limit_bounds_what_leaves_a_holder_and_a_groups_what_leaves_the_group() -> None:
     tree = lending(row("ads", 20, lend_limit=5), row(A, 10, "ads"), row(B, 10, "ads", lend_limit=2))
     assert tree.position(Holder(B)).may_lend == 2
-    assert tree.can_lend == 5
+    assert tree.can_lend() == 5
     assert tree.kept == 15
     # Inside the group only B's own limit counts.
     assert tree.may_borrow(Holder(A)) == 2
@@ -72,7 +72,7 @@ def test_a_team_without_entitlement_may_borrow_whatever_is_lent() -> None:
 
 def test_what_stands_there_already_is_lent_beyond_a_limit_set_since() -> None:
     tree = lending(row(A, 10, lend_limit=0))
-    assert tree.can_lend == 0
+    assert tree.can_lend() == 0
     assert lent(tree, "spot", 4) == {A: 4}
 
 
@@ -162,7 +162,7 @@ class Plain:
 @given(trees())
 def test_what_may_be_lent_is_what_counting_one_by_one_finds(drawn: Drawn) -> None:
     tree = Lending(drawn.rows, drawn.uses, drawn.unentitled, 0)
-    assert tree.can_lend == Plain(drawn).outsider() + drawn.unentitled
+    assert tree.can_lend() == Plain(drawn).outsider() + drawn.unentitled
     assert tree.kept >= 0
 
 
@@ -178,7 +178,7 @@ def test_loans_add_up_keep_limits_and_never_exceed_what_is_idle(
         holder = Holder(f"tn_{number}")
         if holder not in idle:
             holder = ROOT
-        could = tree.can_lend if holder == ROOT else tree.may_borrow(holder)
+        could = tree.can_lend() if holder == ROOT else tree.may_borrow(holder)
         wanted = min(wanted, could)
         loans = tree.lend(number, wanted, holder)
         assert sum(loan.accelerators for loan in loans) == wanted
@@ -236,8 +236,8 @@ def test_ids_of_rows_do_not_change_who_lends() -> None:
 def test_who_is_served_before_whom_is_the_turn_whatever_the_order_of_asking() -> None:
     tree = lending(row(A, 10), row(B, 2), unentitled=4, b=5)
     tree.serve(
-        [(Turn.SPOT, "spot", 3), (Turn.RECALL, "recall", 1), (Turn.ON_DEMAND, "lent", 1),
-         (Turn.WINDOW, "sold", 3)]
+        [(Turn.SPOT, "spot", "p", 3), (Turn.RECALL, "recall", "p", 1),
+         (Turn.ON_DEMAND, "lent", "p", 1), (Turn.WINDOW, "sold", "p", 3)]
     )  # fmt: skip
     assert [(loan.borrower, loan.lender, loan.accelerators) for loan in tree.loans] == [
         ("sold", "", 3), ("lent", "", 1), (B, A, 3), ("recall", A, 1), ("spot", A, 3),
@@ -246,7 +246,7 @@ def test_who_is_served_before_whom_is_the_turn_whatever_the_order_of_asking() ->
 
 def test_what_stands_beyond_limits_is_counted_and_so_is_what_nobody_has() -> None:
     tree = lending(row(A, 4, lend_limit=1), row(B, 2, borrow_limit=1), b=5)
-    tree.serve([(Turn.SPOT, "spot", 3)])
+    tree.serve([(Turn.SPOT, "spot", "p", 3)])
     assert (tree.beyond, tree.unmet) == (3, 5)
     over, place = tree.over_borrowed(Holder(B))
     assert place is not None
@@ -265,7 +265,7 @@ def test_going_on_from_one_instant_to_the_next_is_what_making_it_anew_gives(
     drawn: Drawn, moves: list[tuple[int, int]], unentitled: int, spot: int
 ) -> None:
     going = Lending(drawn.rows, drawn.uses, drawn.unentitled, 0)
-    going.serve([(Turn.SPOT, "spot", 3)])
+    going.serve([(Turn.SPOT, "spot", "p", 3)])
     uses = dict(drawn.uses)
     for number, used in moves:
         uses[TenantId(f"tn_{number}")] = {"p": used}
@@ -273,10 +273,129 @@ def test_going_on_from_one_instant_to_the_next_is_what_making_it_anew_gives(
     going.start_again(unentitled)
     anew = Lending(drawn.rows, uses, unentitled, 0)
     for tree in (going, anew):
-        tree.serve([(Turn.SPOT, "spot", spot), (Turn.WINDOW, "sold", 2)])
+        tree.serve([(Turn.SPOT, "spot", "p", spot), (Turn.WINDOW, "sold", "p", 2)])
     assert going.loans == anew.loans
     assert sorted(going.holders()) == sorted(anew.holders())
     assert [going.position(h) for h in sorted(going.holders())] == [
         anew.position(h) for h in sorted(anew.holders())
     ]
     assert (going.beyond, going.unmet, going.kept) == (anew.beyond, anew.unmet, anew.kept)
+
+
+def at_sites(*rows: Entitlement, supplied: dict[str, int], **uses: dict[str, int]) -> Lending:
+    unentitled = sum(supplied.values()) - sum(r.accelerators for r in rows if not r.parent)
+    used = {TenantId(f"tn_{k}"): by_site for k, by_site in uses.items()}
+    return Lending(rows, used, unentitled, 0, supplied)
+
+
+def test_what_is_entitled_at_a_site_is_lent_by_who_is_entitled_there() -> None:
+    tree = at_sites(row(A, 16, site="p", lend_limit=8), supplied={"p": 16, "l": 16})
+    assert (tree.can_lend("p"), tree.can_lend("l"), tree.can_lend()) == (8, 16, 24)
+    assert tree.kept_by_site() == {"p": 8, "": 0}
+    tree.serve([(Turn.SPOT, "spot", "p", 8), (Turn.SPOT, "spot", "l", 16)])
+    assert {(loan.lender, loan.accelerators) for loan in tree.loans} == {(A, 8), ("", 16)}
+    assert (tree.can_lend("p"), tree.unmet) == (0, 0)
+
+
+def test_what_a_site_has_besides_is_nobodys_and_used_first() -> None:
+    tree = at_sites(row(A, 16, site="p"), supplied={"p": 20, "l": 4})
+    tree.serve([(Turn.SPOT, "spot", "p", 6)])
+    assert [(loan.lender, loan.accelerators) for loan in tree.loans] == [("", 4), (A, 2)]
+
+
+def test_who_uses_what_another_has_at_a_site_borrows_it_though_it_has_as_much_anywhere() -> None:
+    tree = at_sites(row(A, 16, site="p"), row(B, 8), supplied={"p": 16, "l": 8}, b={"p": 8}).serve(
+        []
+    )
+    assert [(loan.lender, loan.accelerators) for loan in tree.loans] == [(A, 8)]
+    place = tree.position(Holder(B))
+    assert (place.own, place.borrowed, place.idle) == (0, 8, 8)
+
+
+def test_members_take_what_is_theirs_at_a_site_out_of_their_groups_there() -> None:
+    tree = at_sites(
+        row("ads", 16, site="p"), row(A, 4, "ads", site="p"), row(B, 6, "ads"),
+        supplied={"p": 16, "l": 8},
+    )  # fmt: skip
+    assert [tree.position(Holder(h)).idle for h in ("ads", A, B)] == [6, 4, 6]
+    assert tree.can_lend("p") == 16
+
+
+@dataclass(frozen=True)
+class Sited:
+    """Teams entitled at `p`, at `l` or anywhere, what they use where, and what others ask."""
+
+    rows: tuple[Entitlement, ...]
+    uses: dict[TenantId, dict[str, int]]
+    supplied: dict[str, int]
+    asked: dict[str, int]
+
+
+@st.composite
+def sited(draw: st.DrawFn) -> Sited:
+    """Nobody uses more than there is; all that is entitled could be had."""
+    limit = st.one_of(st.none(), st.integers(0, 4))
+    rows, uses, needed = [], {}, {"p": 0, "l": 0, "": 0}
+    for n in range(draw(st.integers(1, 3))):
+        site, size = draw(st.sampled_from(["p", "l", ""])), draw(st.integers(0, 6))
+        rows.append(row(f"tn_{n}", size, site=site, lend_limit=draw(limit)))
+        needed[site] += size
+    supplied = {site: needed[site] + draw(st.integers(0, 6)) for site in ("p", "l")}
+    supplied["l"] += max(sum(needed.values()) - sum(supplied.values()), 0)
+    left = dict(supplied)
+    for n in range(3):
+        by_site = {}
+        for site in ("p", "l"):
+            by_site[site] = draw(st.integers(0, left[site]))
+            left[site] -= by_site[site]
+        uses[TenantId(f"tn_{n}")] = by_site
+    asked = {site: draw(st.integers(0, left[site])) for site in ("p", "l")}
+    return Sited(tuple(rows), uses, supplied, asked)
+
+
+@settings(max_examples=300)
+@given(sited())
+def test_at_each_site_all_that_is_used_stands_on_somebodys_and_idle_is_what_is_left(
+    drawn: Sited,
+) -> None:
+    tree = at_sites(*drawn.rows, supplied=drawn.supplied)
+    for team, by_site in drawn.uses.items():
+        tree.use(team, by_site)
+    given = sum(r.accelerators for r in drawn.rows)
+    tree.start_again(sum(drawn.supplied.values()) - given, drawn.supplied)
+    tree.serve([(Turn.SPOT, "spot", site, n) for site, n in drawn.asked.items()])
+    used = sum(sum(by_site.values()) for by_site in drawn.uses.values())
+    own = sum(tree.position(h).own for h in tree.holders())
+    assert sum(loan.accelerators for loan in tree.loans) == used - own + sum(drawn.asked.values())
+    for r in drawn.rows:
+        place = tree.position(r.holder)
+        lent = sum(loan.accelerators for loan in tree.loans if loan.lender == r.holder)
+        assert place.lent == lent <= place.idle == place.entitled - place.own
+        if r.site:  # what is used there beyond what nobody is entitled to is lent by those there
+            there = drawn.asked[r.site] + sum(u[r.site] for u in drawn.uses.values())
+            mine = [x for x in drawn.rows if x.site == r.site]
+            others = drawn.supplied[r.site] - sum(x.accelerators for x in mine)
+            own_there = sum(
+                min(x.accelerators, drawn.uses[TenantId(x.holder)][r.site]) for x in mine
+            )
+            lent_there = sum(x.accelerators for x in tree.loans if x.lender in
+                             {y.holder for y in mine})  # fmt: skip
+            assert lent_there >= there - own_there - others
+
+
+@settings(max_examples=300)
+@given(sited())
+def test_within_what_may_be_lent_at_a_site_no_limit_is_passed(drawn: Sited) -> None:
+    for site in ("p", "l"):
+        tree = at_sites(*drawn.rows, supplied=drawn.supplied)
+        tree.lend("spot", tree.can_lend(site), site=site)
+        assert (tree.unmet, tree.beyond) == (0, 0)
+        for r in drawn.rows:
+            place = tree.position(r.holder)
+            assert r.lend_limit is None or place.lent <= r.lend_limit
+            assert place.lent == 0 or r.site in (site, "")
+        most = tree.can_lend(site)
+        assert most == 0
+        if drawn.supplied[site] > sum(loan.accelerators for loan in tree.loans):
+            tree.lend("more", 1, site=site)
+            assert tree.unmet == 1

@@ -7,7 +7,7 @@ rounded down once. Invariant: entitled = used + lent + idle, in accelerator-mill
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -89,12 +89,12 @@ class LenderStatement:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a statement is drawn up from, all of one kind."""
+    """What a statement is drawn up from, all of one kind; `supplied` is by site."""
 
     kind: str
     rows: Sequence[Entitlement]
     uses: Sequence[Use]
-    supplied: Steps
+    supplied: Mapping[str, Steps]
 
 
 Group = tuple[Turn, int, str, LeaseClass]
@@ -107,7 +107,7 @@ class _State:
 
     teams: dict[TenantId, Counter[str]]
     prices: dict[TenantId, tuple[int, str]]
-    sold: Counter[Group]
+    sold: Counter[tuple[Group, str]]
     changed: set[TenantId]
     """The teams whose use has changed since somebody last took this."""
 
@@ -117,7 +117,7 @@ class _State:
             self.prices[use.tenant_id] = (use.price_nanos, use.currency)
             self.changed.add(use.tenant_id)
         else:
-            self.sold[_group(use)] += sign * use.accelerators
+            self.sold[_group(use), use.site] += sign * use.accelerators
 
     def team_group(self, team: TenantId) -> Group:
         """As what a team borrows."""
@@ -201,20 +201,24 @@ class _Tree:
 
     def lend(self, state: _State, at_ms: int) -> tuple[list[Entitlement], Lending]:
         """The entitlements in force at an instant, not before the last, and all loans."""
-        known, supplied = self._lending, self._facts.supplied.at(at_ms)
+        known = self._lending
+        supplied = {site: steps.at(at_ms) for site, steps in self._facts.supplied.items()}
+        in_all = sum(supplied.values())
         if known is None or (self._until_ms is not None and at_ms >= self._until_ms):
             self._rows = in_force(self._facts.rows, at_ms)
             later = (change for change in changes(self._facts.rows, at_ms) if change > at_ms)
             self._until_ms = next(later, None)
             self._given = sum(row.accelerators for row in self._rows if not row.parent)
-            known = Lending(self._rows, state.teams, supplied - self._given, at_ms)
+            known = Lending(self._rows, state.teams, in_all - self._given, at_ms, supplied)
             self._lending = known
         else:
-            known.start_again(supplied - self._given)
             for team in state.changed:
                 known.use(team, state.teams[team])
+            known.start_again(in_all - self._given, supplied)
         state.changed.clear()
-        outside = [(group[0], group, n) for group, n in sorted(state.sold.items()) if n]
+        outside = [
+            (group[0], group, site, n) for (group, site), n in sorted(state.sold.items()) if n
+        ]
         return self._rows, known.serve(outside, state.team_group)
 
 
@@ -258,7 +262,8 @@ def _instants(
 ) -> Iterator[int]:
     yield from moves
     yield from changes(facts.rows, since_ms)
-    yield from facts.supplied.changes()
+    for steps in facts.supplied.values():
+        yield from steps.changes()
     yield from (price.from_ms for price in own)
 
 

@@ -120,16 +120,19 @@ def fits_for_good(book: KindBook, parts: Sequence[tuple[Node, int]], window: Win
 
 
 def team_marks(
-    entitled_by_site: Mapping[str, int], standing: Sequence[tuple[Lease, str]]
+    entitled_by_site: Mapping[str, int],
+    standing: Sequence[tuple[Lease, str]],
+    rooms: Mapping[str, int],
 ) -> list[tuple[Lease, bool]]:
     """Which leases of a team are now borrowed that were not, or no more.
 
     What is own stays own while it fits, the oldest first; then what is borrowed becomes own,
-    the oldest first, as far as leases fit whole.
+    the oldest first, as far as leases fit whole, and not where others could not have theirs back.
 
     Args:
         entitled_by_site: What the team is entitled to now.
         standing: Its leases of the kind that stand now, with their sites.
+        rooms: What sites at which somebody is entitled have for whoever is not.
 
     Returns:
         Only those whose mark changes, with whether they are borrowed now.
@@ -139,6 +142,8 @@ def team_marks(
     for lease, site in sorted(standing, key=lambda item: (item[0].borrowed, *age(item[0]))):
         uses[site] += lease.accelerators
         fits = own_part(entitled_by_site, uses) == sum(uses.values())
+        if lease.borrowed and site in rooms:
+            fits = fits and uses[site] - entitled_by_site.get(site, 0) <= max(rooms[site], 0)
         if not fits:
             uses[site] -= lease.accelerators
         if lease.borrowed is fits:
@@ -184,13 +189,29 @@ def _judge_lent(book: KindBook, lease: Lease, window: Window, ground: Ground) ->
     if no is not None:
         return no
     passed: Passed | None = None
-    for site in _best_sites(book, lease, ground):
+    for site in _best_sites(book, lease, ground, window.start_ms):
         added = Added(ground, lease.tenant_id, lease.accelerators, site)
         passed = limit_passed(book, added, window, with_spot)
         if passed is None:
             return ground
     assert passed is not None
     return Denied(passed.word, passed.sentence)
+
+
+def sites_for(book: KindBook, lease: Lease, ground: Ground, start_ms: int) -> list[str] | None:
+    """The sites at which a lease may stand on a ground from an instant on; None: at any."""
+    if not book.entitled_sites(start_ms):
+        return None
+    window, found = window_from(lease, start_ms), []
+    for site in book.sites():
+        if ground is Ground.SOLD and not book.may_share(lease.tenant_id):
+            fits = lease.accelerators <= book.lowest_room(site, window)[0]
+        else:
+            fits = True
+        added = Added(ground, lease.tenant_id, lease.accelerators, site)
+        if fits and limit_passed(book, added, window, ground is Ground.SPOT) is None:
+            found.append(site)
+    return found
 
 
 def _plainly_too_much(
@@ -200,17 +221,20 @@ def _plainly_too_much(
     if ground is Ground.BORROWED:
         return None
     lending = book.lending(window.start_ms, with_spot)
-    if lease.accelerators <= lending.can_lend or not lending.kept:
+    if lease.accelerators <= lending.can_lend() or not lending.kept:
         return None
     return Denied(
         "not_lent",
         f"teams keep {lending.kept:,} idle {lease.kind} for themselves; "
-        f"{max(lending.can_lend, 0):,} more may be used by others",
+        f"{max(lending.can_lend(), 0):,} more may be used by others",
     )
 
 
-def _best_sites(book: KindBook, lease: Lease, ground: Ground) -> list[str]:
-    """The sites at which a lease may count for less: those where its team has a share."""
+def _best_sites(book: KindBook, lease: Lease, ground: Ground, at_ms: int) -> list[str]:
+    """The sites at which a lease may count for less: those where its team has a share, or all
+    where it matters at which it stands."""
+    if book.entitled_sites(at_ms):
+        return book.sites() or [ANYWHERE]
     if ground is not Ground.BORROWED:
         return [ANYWHERE]
     mine = {row.site for row in book.rows.values() if row.tenant_id == lease.tenant_id}
@@ -229,7 +253,7 @@ def _too_long(lease: Lease) -> Denied | None:
 
 def _no_room(book: KindBook, asked: int, room: int, at_ms: int) -> Denied:
     supplied = book.supplied[ANYWHERE].at(at_ms)
-    sold = book.taken[Ground.SOLD].at(at_ms)
+    sold = book.sold(at_ms)
     given = supplied - book.unentitled[ANYWHERE].at(at_ms)
     return Denied(
         "no_room_for_good",

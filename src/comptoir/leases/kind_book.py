@@ -83,8 +83,8 @@ class KindBook:
         """What each team uses in all, by site."""
         self.marked_own: dict[TenantId, dict[str, Steps]] = defaultdict(lambda: defaultdict(Steps))
         """What of it stands on leases that are marked as the team's own."""
-        self.taken: dict[Ground, Steps] = defaultdict(Steps)
-        """Accelerators by ground; what is sold for good in whole nodes."""
+        self.taken: dict[Ground, dict[str, Steps]] = defaultdict(lambda: defaultdict(Steps))
+        """Accelerators by ground and site; what is sold for good in whole nodes."""
         self._whole_nodes = CATALOGUE[kind].tenancy is Tenancy.EXCLUSIVE_NODE
         self._brought: dict[InboundLeaseId, dict[str, int]] = defaultdict(dict)
         self._filed: dict[AllocationId, _Filed] = {}
@@ -111,19 +111,45 @@ class KindBook:
         """The sites at which the kind was ever supplied."""
         return sorted(site for site in self.supplied if site != ANYWHERE)
 
+    def entitled_sites(self, instant_ms: int) -> set[str]:
+        """The sites at which somebody is entitled at an instant: what stands there counts there."""
+        return {row.site for row in self.in_force(instant_ms)} - {ANYWHERE}
+
     def fits_own(self, team: TenantId, accelerators: int, site: str, instant_ms: int) -> bool:
         """Whether a team uses no more than its own entitlement with so many more, at a site.
 
-        All that it uses counts, whatever its leases are marked as.
+        All that it uses counts, whatever its leases are marked as. What is good anywhere is not
+        used where others are entitled to what is there: they could not have it back.
         """
         uses = self.used(team, instant_ms)
         uses[site] = uses.get(site, 0) + accelerators
         mine = entitled(self.rows.values(), Holder(team), instant_ms)
-        return own_part(mine, uses) == sum(uses.values())
+        if own_part(mine, uses) < sum(uses.values()):
+            return False
+        spilled = uses[site] - mine.get(site, 0)
+        if spilled <= 0 or site not in self.entitled_sites(instant_ms):
+            return True
+        return spilled <= self.room_anywhere(site, instant_ms, team)
+
+    def room_anywhere(self, site: str, instant_ms: int, team: TenantId | None = None) -> int:
+        """What a site has for whoever is not entitled there: not sold, nor used by other teams."""
+        room = self.room[site].at(instant_ms)
+        for other, sites in self.marked_own.items():
+            if other != team and site in sites:
+                has = entitled(self.rows.values(), Holder(other), instant_ms).get(site, 0)
+                room -= max(sites[site].at(instant_ms) - has, 0)
+        return room
 
     def lowest_room(self, site: str, window: Window) -> tuple[int, int]:
         """How much may still be sold for good over a window at a site, and when it is least."""
-        return min(self.room[place].lowest(window) for place in {site, ANYWHERE})
+        rooms = [self.room[place].lowest(window) for place in {site, ANYWHERE}]
+        if site in self.entitled_sites(window.start_ms):
+            rooms.append((self.room_anywhere(site, window.start_ms), window.start_ms))
+        return min(rooms)
+
+    def sold(self, instant_ms: int) -> int:
+        """What is sold for good at an instant."""
+        return sum(steps.at(instant_ms) for steps in self.taken[Ground.SOLD].values())
 
     def used(self, team: TenantId, instant_ms: int) -> dict[str, int]:
         """What a team uses at an instant, by site."""
@@ -158,18 +184,23 @@ class KindBook:
             team: {site: steps.highest(window) for site, steps in sites.items()}
             for team, sites in self.uses.items()
         }
-        taken = {ground: self.taken[ground].highest(window) for ground in TURNS}
+        taken = {
+            (ground, site): steps.highest(window)
+            for ground in TURNS
+            for site, steps in self.taken[ground].items()
+            if with_spot or ground is not Ground.SPOT
+        }
         if added is not None and added.ground in TURNS:
-            taken[added.ground] += added.accelerators
+            place = added.ground, added.site
+            taken[place] = taken.get(place, 0) + added.accelerators
         elif added is not None:
             sites = uses.setdefault(added.tenant_id, {})
             sites[added.site] = sites.get(added.site, 0) + added.accelerators
-        if not with_spot:
-            taken[Ground.SPOT] = 0
         given = sum(row.accelerators for row in rows if not row.parent)
         unentitled = self.supplied[ANYWHERE].lowest(window)[0] - given
-        outside: list[Use] = [(TURNS[ground], ground, n) for ground, n in taken.items()]
-        return Lending(rows, uses, unentitled, window.start_ms).serve(outside)
+        supplied = {row.site: self.supplied[row.site].lowest(window)[0] for row in rows if row.site}
+        outside: list[Use] = [(TURNS[g], g, site, n) for (g, site), n in taken.items()]
+        return Lending(rows, uses, unentitled, window.start_ms, supplied).serve(outside)
 
     def tighter_in(self, window: Window) -> list[int]:
         """The instants within a window at which more is used or less supplied, in order."""
@@ -181,8 +212,9 @@ class KindBook:
         return known
 
     def _find_tighter(self, window: Window) -> list[int]:
-        found = {at for at, by in self.supplied[ANYWHERE].within(window) if by < 0}
-        used = [self.taken[ground] for ground in TURNS]
+        less = [self.supplied[site] for site in (ANYWHERE, *self.entitled_sites(window.start_ms))]
+        found = {at for steps in less for at, by in steps.within(window) if by < 0}
+        used = [steps for ground in TURNS for steps in self.taken[ground].values()]
         used += [steps for sites in self.uses.values() for steps in sites.values()]
         for steps in used:
             found.update(at for at, by in steps.within(window) if by > 0)
@@ -240,13 +272,14 @@ class KindBook:
     def contents(self) -> dict[str, object]:
         """All sums that are not zero, to compare with those of a book built at once."""
         found: dict[str, object] = {}
-        for name in ("supplied", "unentitled", "room", "taken"):
+        for name in ("supplied", "unentitled", "room"):
             for key, steps in getattr(self, name).items():
                 found[f"{name} {key}"] = steps.changes()
-        for name, sums in (("used", self.uses), ("own", self.marked_own)):
-            for team, sites in sums.items():
+        by_site = (("used", self.uses), ("own", self.marked_own), ("taken", self.taken))
+        for name, sums in by_site:
+            for whose, sites in sums.items():
                 for site, steps in sites.items():
-                    found[f"{name} {team} {site}"] = steps.changes()
+                    found[f"{name} {whose} {site}"] = steps.changes()
         return {name: changes for name, changes in found.items() if changes}
 
     # What is fed.
@@ -332,7 +365,7 @@ class KindBook:
         if filed.ground is Ground.OWN:
             self.marked_own[filed.tenant_id][node.site].add(*span, amount)
         if filed.ground is not Ground.SOLD:
-            self.taken[filed.ground].add(*span, amount)
+            self.taken[filed.ground][node.site].add(*span, amount)
             return
         sold = self._sold_on[node.id]
         self._sold_to[filed.tenant_id] += sign
@@ -351,7 +384,7 @@ class KindBook:
         else:
             spans = [(s.starts_at_ms, s.ends_at_ms, s.accelerators) for s in sold.values()]
         for starts, ends, accelerators in spans:
-            self.taken[Ground.SOLD].add(starts, ends, sign * accelerators)
+            self.taken[Ground.SOLD][node.site].add(starts, ends, sign * accelerators)
             for place in (node.site, ANYWHERE):
                 self.room[place].add(starts, ends, -sign * accelerators)
 

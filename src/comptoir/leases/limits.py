@@ -8,11 +8,12 @@ not be passed by more. Neighbours: `kind_book.py` counts, `grounds.py` asks, `te
 does the arithmetic.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from comptoir.leases.claims import Ground
 from comptoir.leases.kind_book import Added, KindBook
-from comptoir.tenants.entitlements import Holder
+from comptoir.tenants.entitlements import ANYWHERE, Holder
 from comptoir.tenants.lending import Lending
 from comptoir.units.time import Window, format_instant
 from comptoir.units.values import replace
@@ -27,11 +28,12 @@ TEAMS = (Ground.OWN, Ground.BORROWED)
 class Passed:
     """A limit that would be passed: when first, and where the numbers then are.
 
-    `keep` is how many accelerators have to stay free at that instant, with the lease in place.
+    `keep` is how many accelerators have to stay free at that instant, with the lease in place, by
+    site (`ANYWHERE`: at any).
     """
 
     at_ms: int
-    keep: int
+    keep: Mapping[str, int]
     word: str
     sentence: str
 
@@ -88,7 +90,7 @@ def own_limit_passed(book: KindBook, added: Added, window: Window) -> Passed | N
             said = _borrows(
                 book.kind, "its team", (used + added.accelerators, entitled, limit), room
             )
-            return _said_when(Passed(at_ms, 0, "borrow_limit", said), window)
+            return _said_when(Passed(at_ms, {}, "borrow_limit", said), window)
     return None
 
 
@@ -127,7 +129,9 @@ def _passed(book: KindBook, added: Added, at_ms: int, with_spot: bool) -> Passed
     before = book.lending_over(instant, with_spot)
     after = book.lending_over(instant, with_spot, added)
     more = max(after.unmet - before.unmet, 0)
-    keep = after.kept + min(after.beyond, more)
+    keep = after.kept_by_site()
+    place = added.site if added.site in keep else ANYWHERE
+    keep[place] += min(after.beyond, more)
     if added.ground in TEAMS:
         said = _over_borrowed(book, added, before, after)
         if said is not None:
@@ -145,20 +149,21 @@ def _over_borrowed(book: KindBook, added: Added, before: Lending, after: Lending
         return None
     whose = "its team" if place.holder == holder else place.holder
     limit = max(place.used - place.entitled - over, 0)
-    room = before.own_left(holder) + before.borrow_bound(holder)[0]
+    room = before.own_left(holder) + before.borrow_bound(holder, added.site)[0]
     return _borrows(book.kind, whose, (place.used, place.entitled, limit), room)
 
 
 def _kept(book: KindBook, added: Added, before: Lending, more: int) -> str:
-    could = before.can_lend
+    by_site = before.kept_by_site()
+    at_site = added.site != ANYWHERE and added.site in by_site
+    where, kept = (f" at {added.site}", by_site[added.site]) if at_site else ("", before.kept)
+    could = before.can_lend(added.site)
     if added.ground in TEAMS:
-        could = (
-            before.own_left(Holder(added.tenant_id))
-            + before.borrow_bound(Holder(added.tenant_id))[0]
-        )
+        holder = Holder(added.tenant_id)
+        could = before.own_left(holder) + before.borrow_bound(holder, added.site)[0]
     if could >= added.accelerators:
         return f"with it, others would use {more:,} {book.kind} that teams keep for themselves"
     return (
-        f"teams keep {before.kept:,} idle {book.kind} for themselves; {max(could, 0):,} more may "
+        f"teams keep {kept:,} idle {book.kind}{where} for themselves; {max(could, 0):,} more may "
         "be used by others"
     )

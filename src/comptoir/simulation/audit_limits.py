@@ -2,7 +2,8 @@
 
 Asked after each whole turn, from plain rows, and in its own words: no code of what it audits. A
 limit that was set below what stood there, or passed because supply was lost, is passed by no
-more; who has been told to go is not counted. Limits on what leaves a group are not looked at.
+more; who has been told to go is not counted. A site at which teams are entitled is looked at by
+itself, too. Limits on what leaves a group are not looked at.
 """
 
 import json
@@ -70,25 +71,30 @@ def _terms(rows: sqlite3.Connection, kind: str, given: list[Row]) -> object:
     return [tuple(row) for row in (*given, *nodes, *lost)]
 
 
-def _supplied(rows: sqlite3.Connection, kind: str, now_ms: int) -> int:
+def _supplied(rows: sqlite3.Connection, kind: str, now_ms: int) -> dict[str, int]:
     found = rows.execute(
-        "SELECT coalesce(sum(n.accelerators), 0) FROM node n"
+        "SELECT n.site, sum(n.accelerators) FROM node n"
         " JOIN inbound_lease i ON i.id = n.inbound_lease_id"
         " WHERE n.kind = ? AND n.state = 'in_service' AND NOT n.spare AND i.state = 'active'"
-        " AND i.starts_at_ms <= ? AND coalesce(i.ends_at_ms, ?) > ?",
+        " AND i.starts_at_ms <= ? AND coalesce(i.ends_at_ms, ?) > ? GROUP BY n.site",
         (kind, now_ms, ENDLESS, now_ms),
-    ).fetchone()[0]
-    return int(found)
+    )
+    return {site: int(count) for site, count in found}
 
 
-def _passed(given: list[Row], supplied: int, standing: list[Row], now_ms: int) -> dict[str, int]:
+def _passed(
+    given: list[Row], supplied: dict[str, int], standing: list[Row], now_ms: int
+) -> dict[str, int]:
     """By how much each limit is passed at worst, now or when something promised begins."""
     worst: dict[str, int] = {}
     ahead = [a["starts_at_ms"] for a in standing if a["starts_at_ms"] > now_ms]
     until = min((r["ends_at_ms"] or ENDLESS for r in given), default=ENDLESS)
     for at in sorted({now_ms, *(start for start in ahead if start < until)}):
         there = [a for a in standing if _is_there(a, at, now_ms)]
-        for name, over in _passed_at(given, supplied, there).items():
+        found = _passed_at(given, sum(supplied.values()), there)
+        for site in {row["site"] for row in given} - {""}:
+            found |= _passed_at_site(given, supplied.get(site, 0), there, site)
+        for name, over in found.items():
             worst[name] = max(worst.get(name, over), over)
     return worst
 
@@ -131,6 +137,31 @@ def _passed_at(given: list[Row], supplied: int, there: list[Row]) -> dict[str, i
     if could < most:  # somebody keeps something idle
         over["what is lent"] = outside - could
     return over
+
+
+def _passed_at_site(given: list[Row], supplied: int, there: list[Row], site: str) -> dict[str, int]:
+    """What is used at a site by whom nobody entitled there has let in, nor could have."""
+    used: dict[str, int] = defaultdict(int)
+    for row in there:
+        if row["site"] == site:
+            who = row["tenant_id"] if row["lease_class"] == "internal" else ""
+            used[who] += len(json.loads(row["accelerators"]))
+    bound = most = could = own = 0
+    for holder in sorted({row["tenant_id"] or row["group"] for row in given}):
+        mine = [row for row in given if holder in (row["tenant_id"], row["group"])]
+        has = sum(row["accelerators"] for row in mine if row["site"] == site)
+        shared_out = sum(row["accelerators"] for row in given if row["parent"] == holder)
+        has = max(has - shared_out, 0)
+        bound += has
+        own += min(has, used[holder])
+        most += has - min(has, used[holder])
+        could += _at_most(has - min(has, used[holder]), mine, "lend_limit")
+    others = sum(used.values()) - own
+    return (
+        {f"what is lent at {site}": others - could - max(supplied - bound, 0)}
+        if could < most
+        else {}
+    )
 
 
 def _own(mine: list[Row], used: Mapping[str, int]) -> int:

@@ -60,7 +60,7 @@ class Entitling:
             tenant_id=None if to_group else team.id,
             group=rng.choice(GROUPS) if to_group else "",
             parent=rng.choice(("", "", "", *GROUPS)),
-            site=rng.choice(("", "", "", "", "site-1")),
+            site=rng.choice(("", "", "", "site-1", "site-2")),
             starts_at_ms=starts,
             ends_at_ms=ends,
             lend_limit=rng.choice((None, None, None, 0, 2)),

@@ -307,10 +307,11 @@ class Workload:
         starts = rng.choice((None, None, now + 30_000))
         ends = rng.choice((None, now + 120_000, now + 7_200_000))
         engine = "" if kind == "h100-sxm" else "sim"
+        site = rng.choice(("site-1", "site-2"))
         nodes = tuple(
             NewNode(
                 f"{key}-{n}", rng.choice((1, 2, 4)), 8 << 30, engine, rack=f"{key}-rack",
-                pod=f"{key}-pod", spare=rng.random() < 0.2, gated=rng.random() < 0.2,
+                pod=f"{key}-pod", site=site, spare=rng.random() < 0.2, gated=rng.random() < 0.2,
                 fence_after_s=rng.choice((0, 60, 300)), accept_within_s=rng.choice((0, 0, 400)),
             )
             for n in range(rng.randint(1, 2))

@@ -4,7 +4,7 @@ Planning is bounded by what may be stood on; the plan's nodes decide for good, a
 keeps the answer (`lent`, `borrowed`). What changes later: `restating.py`.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 
 from comptoir.desk.operations.share import plan_in_share
@@ -12,7 +12,7 @@ from comptoir.desk.transaction import Transaction
 from comptoir.fleet.nodes import Node
 from comptoir.leases.allocation import Allocation
 from comptoir.leases.claims import Ground, ground_of
-from comptoir.leases.grounds import Denied, confirm, judge, window_from
+from comptoir.leases.grounds import Denied, confirm, judge, sites_for, window_from
 from comptoir.leases.kind_book import Added, KindBook
 from comptoir.leases.lease import Lease, LeaseClass, LeaseRequest
 from comptoir.leases.limits import Passed, limit_passed, own_limit_passed
@@ -90,35 +90,48 @@ def _plan_weaker(
 ) -> Plan | None:
     """As above, for what may not use what teams keep to themselves: counted with its nodes.
 
-    Where free accelerators are kept, only a plan that takes back as much as it uses will do.
+    Where somebody is entitled at one site, the sites at which it fits come first. Where free
+    accelerators are kept, only a plan that takes back as much as it uses will do.
     """
     request = replace(request, borrowed=ground is Ground.BORROWED)
+    start_ms = request.window.start_ms
+    sites = sites_for(book, lease, ground, start_ms)
+    if sites:
+        plan = plan_in_share(tx, lease, request, _pools_at(tx, lease.kind, sites))
+        if plan is not None and not isinstance(_confirmed(tx, book, lease, plan, ground), Denied):
+            return plan
     plan = plan_in_share(tx, lease, request)
     if plan is None or not isinstance(_confirmed(tx, book, lease, plan, ground), Denied):
         return plan
-    if not book.limited(request.window.start_ms):
+    if not book.limited(start_ms):
         return None
-    keep = book.lending(request.window.start_ms).kept
-    with _kept_idle(tx, book, lease, request.window, keep):
+    with _kept_idle(tx, book, lease, request.window, book.lending(start_ms).kept_by_site()):
         plan = plan_in_share(tx, lease, request)
     if plan is None or isinstance(_confirmed(tx, book, lease, plan, ground), Denied):
         return None
     return plan
 
 
+def _pools_at(tx: Transaction, kind: str, sites: Collection[str]) -> list[PoolKey]:
+    return [pool.key for pool in tx.book.snapshot.pools_of(kind) if pool.key.site in sites]
+
+
 @contextmanager
 def _kept_idle(
-    tx: Transaction, book: KindBook, lease: Lease, window: Window, missing: int
+    tx: Transaction, book: KindBook, lease: Lease, window: Window, keep: Mapping[str, int]
 ) -> Iterator[None]:
-    """So many free accelerators are kept out of the way, the freest nodes first."""
-    snapshot, kept = tx.book.snapshot, list[Allocation]()
+    """So many free accelerators, by site, are kept out of the way, the freest nodes first."""
+    snapshot, kept, missing = tx.book.snapshot, list[Allocation](), dict(keep)
     for node_id in freest(snapshot.pools_of(lease.kind), window, tx.now_ms):
-        if missing <= 0:
+        if not any(missing.values()):
             break
         node = snapshot.nodes[node_id]
-        part = tuple(snapshot.free_over(node, window, tx.now_ms)[:missing])
-        missing -= len(part)
+        most = missing.get(node.site, 0) + missing.get(ANYWHERE, 0)
+        part = tuple(snapshot.free_over(node, window, tx.now_ms)[:most]) if most else ()
         if part:
+            here = min(len(part), missing.get(node.site, 0))
+            missing[node.site] = missing.get(node.site, 0) - here
+            missing[ANYWHERE] = missing.get(ANYWHERE, 0) - (len(part) - here)
             kept.append(
                 Allocation(
                     AllocationId(f"idle-{node.id}"), lease.id, TenantId(""), node.id,
@@ -183,7 +196,7 @@ def _own_pools(tx: Transaction, book: KindBook, lease: Lease) -> Collection[Pool
     }
     if all(fits.values()):
         return None
-    return [p.key for p in tx.book.snapshot.pools_of(lease.kind) if fits.get(p.key.site)]
+    return _pools_at(tx, lease.kind, [site for site, there in fits.items() if there])
 
 
 def refuse_entitled(tx: Transaction, lease: Lease) -> None:

@@ -98,7 +98,9 @@ def _team_changes(
         and (lease.state is not LeaseState.SCHEDULED or lease.start_ms <= tx.now_ms)
     ]
     mine = entitled(book.rows.values(), Holder(team), tx.now_ms)
-    for lease, borrowed in team_marks(mine, standing):
+    sites = {site for _, site in standing} & book.entitled_sites(tx.now_ms)
+    rooms = {site: book.room_anywhere(site, tx.now_ms, team) for site in sites}
+    for lease, borrowed in team_marks(mine, standing, rooms):
         yield lease, Ground.BORROWED if borrowed else Ground.OWN
     for lease in tx.book.leases_by_tenant.get(team):
         if lease.kind == kind and lease.state is LeaseState.WAITING:

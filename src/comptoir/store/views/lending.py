@@ -153,17 +153,17 @@ def _priced(
         )  # fmt: skip
 
 
-def _supplied(views: Views, kind: str) -> Steps:
-    """Accelerators of a kind over time, as contracted; spares are not counted."""
+def _supplied(views: Views, kind: str) -> dict[str, Steps]:
+    """Accelerators of a kind over time by site, as contracted; spares are not counted."""
     n, i = t.node.c, t.inbound_lease.c
     statement = (
-        select(i.starts_at_ms, i.ends_at_ms, func.sum(n.accelerators))
+        select(n.site, i.starts_at_ms, i.ends_at_ms, func.sum(n.accelerators))
         .join_from(t.node, t.inbound_lease, i.id == n.inbound_lease_id)
         .where(n.kind == kind, n.spare.is_(False))
-        .group_by(i.id, i.starts_at_ms, i.ends_at_ms)
+        .group_by(n.site, i.id, i.starts_at_ms, i.ends_at_ms)
     )
-    steps = Steps()
+    supplied: dict[str, Steps] = defaultdict(Steps)
     with views.reading() as connection:
-        for starts, ends, accelerators in connection.execute(statement):
-            steps.add(starts, ends, int(accelerators))
-    return steps
+        for site, starts, ends, accelerators in connection.execute(statement):
+            supplied[site].add(starts, ends, int(accelerators))
+    return dict(supplied)
