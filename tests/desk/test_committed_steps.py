@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from comptoir.desk.close_requests import CreditInvoice, PreviewInvoice
+from comptoir.desk.close_requests import ClosePeriod, CloseSlice, CreditInvoice, PreviewInvoice
 from comptoir.desk.requests import IssueInvoice, LeaseRef
 from comptoir.leases.lease import Lease, LeaseClass
 from comptoir.ledger import entries as ledger
@@ -16,12 +16,13 @@ from comptoir.sales.committed_steps import CommittedStep
 from comptoir.sales.tranches import ActType
 from comptoir.store.rerate import rerate_book
 from comptoir.tenants.parties import Role
-from comptoir.units.errors import Conflict
+from comptoir.units.errors import Conflict, Invalid
+from comptoir.units.ids import LegalEntityId
 from comptoir.units.money import NUMERATOR_PER_MICRO
 from comptoir.units.time import parse_instant
 from tests.builders import HOUR_MS, Book
 from tests.desk.test_close import CENT, balance, close, drafts, final, telemetry
-from tests.desk.test_close_contracts import close_september
+from tests.desk.test_close_contracts import admitted, close_september
 from tests.desk.test_contracts import Deal
 
 ON_DEMAND = LeaseClass.ON_DEMAND
@@ -384,3 +385,31 @@ def test_what_rolled_over_is_not_drawn_twice_by_late_usage(made: Deals) -> None:
     # 90 late hours draw the $75 that lapsed, 40 of November the $25 that rolled over.
     assert lines == [("usage", 90_00), ("usage", 40_00), ("drawdown", -75_00), ("drawdown", -25_00)]
     assert balance(deal.book, ledger.BREAKAGE) == 0
+
+
+def test_a_step_of_a_month_is_the_month_that_its_entity_closes(book: Book) -> None:
+    """In Paris October has 745 hours, of which the first two lie in September in UTC.
+
+    One core for all of it at $1, and $700 committed for 1 October to 1 November: nothing is short.
+    """
+    acme = admitted(book, "FR", "FR83404833048")
+    book.price(ON_DEMAND, 1_000_000_000)
+    book.supply(1)
+    deal = Deal(book, book.user(Role.SALES), book.user(Role.APPROVER), acme, book.operator)
+    text = 'entity = "paris"\n' + OCTOBER.replace("300.00", "700.00")
+    with pytest.raises(Invalid, match="zone_of_another") as no:
+        deal.propose(text)
+    assert no.value.facts == {"file": "UTC", "entity": "Europe/Paris"}
+    deal.agree('zone = "Europe/Paris"\n' + text)
+    book.clock.instant_ms = parse_instant("2026-09-30T22:00:00Z")
+    book.lease(acme, ON_DEMAND, 1)
+    book.turn()
+    book.clock.instant_ms = parse_instant("2026-10-31T23:00:00Z")
+    for name in ("2026-09", "2026-10"):
+        asked_for = ClosePeriod(LegalEntityId("paris"), name)
+        period = book.desk.call("close_period", asked_for, book.finance)
+        while not period.closed:
+            period = book.desk.call("close_slice", CloseSlice(period.id))
+    (draft,) = drafts(book)
+    assert [(x.type, x.amount_micros) for x in draft.lines] == [("usage", 745_00 * CENT)]
+    assert (step(deal).settled, step(deal).asked_micros) == (True, 0)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from comptoir.desk.desk import Call
 from comptoir.desk.pricing_requests import ImportRateCard, RateCardImported
 from comptoir.desk.requests import ProposeRate, RateRef
 from comptoir.leases.lease import Lease, LeaseClass
@@ -199,3 +200,23 @@ def test_an_import_that_is_refused_leaves_nothing(book: Book) -> None:
     imported(book)
     with pytest.raises(Conflict, match=r"currency_contradicts.*says EUR.*is in USD"):
         imported(book, FILE.replace("USD", "EUR"))
+
+
+@pytest.mark.parametrize("dates", [(None, None), (START_MS + 1, START_MS + 2)])
+def test_of_two_rates_of_a_line_approved_in_one_batch_the_second_is_refused(
+    book: Book, dates: tuple[int | None, int | None]
+) -> None:
+    """Both would start now: two prices for the same instant, of which one would win by its id."""
+    asked = [
+        ProposeRate(book.card, "cpu-core", ON_DEMAND, price, effective_from_ms=at)
+        for price, at in zip((2_410_000_000, 1_990_000_000), dates, strict=True)
+    ]
+    first, second = (book.desk.call("propose_rate", one, book.operator) for one in asked)
+    book.clock.instant_ms += 60_000
+    calls = [Call("approve_rate", RateRef(one.id), book.finance) for one in (second, first)]
+    approved, refused = book.desk.execute(calls)
+    assert approved.unwrap().price_nanos == 1_990_000_000
+    with pytest.raises(Conflict, match=rf"rate_overlaps: .*{second.id}.*at 1\.99") as no:
+        refused.unwrap()
+    assert (no.value.facts["rate_id"], no.value.facts["price"]) == (second.id, "1.99")
+    assert [one.id for one in book.desk.book.money.rates if one.approved_by] == [second.id]

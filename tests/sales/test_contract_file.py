@@ -158,3 +158,70 @@ def test_a_version_that_says_the_same_changes_nothing_of_the_past() -> None:
     late = parse_instant("2029-12-31T00:00:00Z")
     assert past_changes(body, body, late) == []
     assert len(past_changes(body, ContractBody(), late)) == 8  # 3 steps, 3 instalments, 2 tranches
+
+
+@pytest.mark.parametrize(
+    ("line", "moved", "said"),
+    [
+        ("delivery = 2028-01-01", "delivery = 2030-01-01", "tranche[1].delivery: it is delivered"),
+        (
+            "exercise_by = 2028-07-01",
+            "exercise_by = 2030-01-02",
+            "expansion[0].exercise_by",
+        ),
+        ("not_before = 2028-01-01", "not_before = 2031-01-01", "exit.not_before: it is 2031-01-01"),
+        ("date = 2027-07-01", "date = 2030-01-01", "commitment[0].invoice[1].date: it is due"),
+        ("until = 2030-01-01, amount", "until = 2030-01-02, amount", "access[1].until: it ends"),
+    ],
+)
+def test_nothing_is_dated_after_the_contracts_end(line: str, moved: str, said: str) -> None:
+    """It would never come: an instalment of then was never asked, a tranche never delivered."""
+    assert line in ACME
+    with pytest.raises(Invalid, match="bad_schedule") as no:
+        read_contract_file("acme.toml", ACME.replace(line, moved))
+    assert said in no.value.message
+    assert "the contract ends 2030-01-01" in no.value.message
+
+
+def test_what_ends_with_the_contract_is_within_it() -> None:
+    text = ACME.replace("exercise_by = 2028-07-01", "exercise_by = 2030-01-01")
+    assert read_contract_file("acme.toml", text).body.expansions
+
+
+def test_dates_begin_in_the_zone_that_the_file_names() -> None:
+    """A date is its first instant there, summer and winter; an instant says its own offset."""
+    text = 'zone = "Europe/Paris"\n' + ACME.replace(
+        "not_before = 2028-01-01", 'not_before = "2028-01-01T00:00:00+05:00"'
+    )
+    file = read_contract_file("acme.toml", text)
+    assert file.effective_from_ms == parse_instant("2026-12-31T23:00:00Z")
+    first, _ = file.body.commitments
+    assert first.invoices[1].at_ms == parse_instant("2027-06-30T22:00:00Z")
+    assert file.body.exit is not None
+    assert file.body.exit.earliest_ms == parse_instant("2027-12-31T19:00:00Z")
+    with pytest.raises(Invalid, match="unknown_zone"):
+        read_contract_file("acme.toml", 'zone = "Mars"\n' + ACME)
+
+
+def test_what_is_new_in_a_version_may_not_be_dated_before_it() -> None:
+    body = read_contract_file("x", ACME).body
+    now = parse_instant("2027-10-01T00:00:00Z")
+    earlier = ACME.replace(
+        '{ date = 2027-07-01, amount = "600000.00" }',
+        '{ date = 2027-07-01, amount = "600000.00" }, { date = 2027-08-01, amount = "5.00" }',
+    ).replace('"1200000.00"', '"1200005.00"')
+    said = past_changes(body, read_contract_file("x", earlier).body, now)
+    assert "first-year: a new instalment of 2027-08-01T00:00:00.000Z" in said
+    # Two instalments of one date and amount are two: one that goes is missed.
+    twice = ACME.replace("2027-07-01, amount", "2027-01-01, amount")
+    once = read_contract_file("x", ACME.replace("2027-07-01, amount", "2027-12-01, amount")).body
+    said = past_changes(read_contract_file("x", twice).body, once, now)
+    assert said == ["first-year: the instalment of 2027-01-01T00:00:00.000Z"]
+    # A first version has no past: what it promises begins when it does, or later.
+    late = parse_instant("2028-02-01T00:00:00Z")
+    assert past_changes(None, body, late) == [
+        "first-year: a new step from 2027-01-01T00:00:00.000Z",
+        "later-years: a new step from 2028-01-01T00:00:00.000Z",
+        "a new tranche first, due 2027-01-01T00:00:00.000Z",
+        "a new tranche second, due 2028-01-01T00:00:00.000Z",
+    ]

@@ -11,6 +11,7 @@ from comptoir.units.errors import Invalid
 from comptoir.units.fields import string
 from comptoir.units.money import parse_amount
 from comptoir.units.reading import Judge, bad_value
+from comptoir.units.recurrence import check_zone
 from comptoir.units.text import check_count, check_text
 
 W = TypeVar("W", bound=StrEnum)
@@ -40,6 +41,11 @@ def name(field: str, value: Any) -> str:
 def kind(_: str, value: Any) -> str:
     """An accelerator kind of the catalogue."""
     return check_kind(string(value))
+
+
+def zone(_: str, value: Any) -> str:
+    """The zone in which the file's dates begin."""
+    return check_zone(string(value))
 
 
 def word(values: type[W]) -> Judge:

@@ -9,13 +9,14 @@ from itertools import combinations
 
 from comptoir.sales import contract_fields as own
 from comptoir.sales import contract_parts as parts
-from comptoir.sales.commitments import CommitmentUnit
+from comptoir.sales.commitments import CommitmentType, CommitmentUnit
 from comptoir.sales.contract_parts import MOST_PARTS
 from comptoir.sales.contracts import ContractBody, ContractFile, Direction
 from comptoir.units import fields
 from comptoir.units.errors import Invalid
-from comptoir.units.reading import Reading, Table
-from comptoir.units.time import LATEST_MS, Window
+from comptoir.units.reading import Judge, Reading, Table
+from comptoir.units.time import LATEST_MS, Window, format_instant
+from comptoir.units.toml_lines import Path
 
 MOST_FILE_LETTERS = 1 << 20
 
@@ -44,17 +45,19 @@ def _contract(root: Table, text: str) -> ContractFile | None:
     direction, party = _party(root)
     entity = root.take("entity", fields.text(32), "house")
     currency = root.take("currency", fields.currency, "USD")
-    starts = root.take("effective", fields.instant)
-    ends = root.take("until", fields.instant)
+    zone = root.take("zone", own.zone, "UTC")
+    instant = fields.instant_in(zone or "UTC")
+    starts = root.take("effective", instant)
+    ends = root.take("until", instant)
     if starts is not None and ends is not None:
         try:
             Window(starts, ends)
         except Invalid as error:
             root.wrong("until", error)
-    body = _body(root, currency or "USD", starts or 0, ends or LATEST_MS, direction)
+    body = _body(root, currency or "USD", (starts or 0, ends or LATEST_MS), direction, instant)
     if not root.close() or root.reading.problems:
         return None
-    return ContractFile(number, direction, party, entity, currency, starts, ends, body, text)
+    return ContractFile(number, direction, party, entity, currency, starts, ends, body, text, zone)
 
 
 def _party(root: Table) -> tuple[Direction, str]:
@@ -73,14 +76,19 @@ def _party(root: Table) -> tuple[Direction, str]:
     return (Direction.BOUGHT, bought) if bought is not None else (Direction.SOLD, sold or "")
 
 
-def _body(root: Table, currency: str, starts: int, ends: int, direction: Direction) -> ContractBody:
-    prices = [parts.price(table, starts, ends) for table in root.tables("price", False, MOST_PARTS)]
-    ramps = [parts.ramp(table, ends) for table in root.tables("ramp", False, MOST_PARTS)]
-    commitments = [
-        parts.commitment(table, currency) for table in root.tables("commitment", False, MOST_PARTS)
-    ]
-    tranches = [parts.tranche(table) for table in root.tables("tranche", False, MOST_PARTS)]
-    expansions = [parts.expansion(table) for table in root.tables("expansion", False, MOST_PARTS)]
+def _body(
+    root: Table, currency: str, window: tuple[int, int], direction: Direction, instant: Judge
+) -> ContractBody:
+    starts, ends = window
+
+    def tables(name: str) -> list[Table]:
+        return root.tables(name, False, MOST_PARTS)
+
+    prices = [parts.price(table, starts, ends, instant) for table in tables("price")]
+    ramps = [parts.ramp(table, ends, instant) for table in tables("ramp")]
+    commitments = [parts.commitment(table, currency, instant) for table in tables("commitment")]
+    tranches = [parts.tranche(table, instant) for table in tables("tranche")]
+    expansions = [parts.expansion(table, instant) for table in tables("expansion")]
     inbound = root.take("inbound", own.many(fields.text(100)), ())
     if inbound and direction is Direction.SOLD:
         root.wrong("inbound", parts.only("inbound", Direction.BOUGHT))
@@ -89,7 +97,7 @@ def _body(root: Table, currency: str, starts: int, ends: int, direction: Directi
         tuple(one for one in commitments if one is not None),
         tuple(one for one in tranches if one is not None),
         tuple(one for one in expansions if one is not None),
-        parts.exit_right(root, currency),
+        parts.exit_right(root, currency, instant),
         parts.recall_clause(root, direction),
         parts.sla_terms(root),
         inbound or (),
@@ -97,6 +105,7 @@ def _body(root: Table, currency: str, starts: int, ends: int, direction: Directi
     if not root.reading.problems:  # what is left out would shift the others
         _check_names(root, body)
         _check_quantities(root, body)
+        _check_dates(root, body, ends)
     return body
 
 
@@ -120,6 +129,39 @@ def _check_names(root: Table, body: ContractBody) -> None:
                 "contract_unknown_name", f"there is no tranche {one.tranche!r}", "name one of it"
             )
             root.reading.add(("commitment", at, "tranche"), error)
+
+
+def _check_dates(root: Table, body: ContractBody, ends: int) -> None:
+    """Nothing is due, delivered or promised once the contract is over: it would never come.
+
+    What lies before this version takes effect may be of an older one, which only the book knows.
+    """
+    dated: list[tuple[Path, str, int, bool]] = []  # where, what, when, whether the end itself does
+    for at, one in enumerate(body.commitments):
+        dated += [
+            (("commitment", at, "access", n, "until"), "it ends", step.until_ms, True)
+            for n, step in enumerate(one.access)
+        ]
+        if one.type is CommitmentType.PREPAID:
+            dated += [
+                (("commitment", at, "invoice", n, "date"), "it is due", instalment.at_ms, False)
+                for n, instalment in enumerate(one.invoices)
+            ]
+    dated += [
+        (("tranche", at, "delivery"), "it is delivered", tranche.delivery_at_ms, False)
+        for at, tranche in enumerate(body.tranches)
+    ]
+    dated += [
+        (("expansion", at, "exercise_by"), "it may be used until", option.exercise_by_ms, True)
+        for at, option in enumerate(body.expansions)
+    ]
+    if body.exit is not None:
+        dated.append((("exit", "not_before"), "it is", body.exit.earliest_ms, False))
+    for path, what, at_ms, also_end in dated:
+        if at_ms > ends or (at_ms == ends and not also_end):
+            said = f"{what} {format_instant(at_ms)}, the contract ends {format_instant(ends)}"
+            error = Invalid("bad_schedule", said, "give a date within the contract, or a later end")
+            root.reading.add(path, error)
 
 
 def _check_quantities(root: Table, body: ContractBody) -> None:

@@ -26,7 +26,7 @@ from comptoir.sales.sla_terms import CreditStep, SlaTerms, SlaUnit, check_credit
 from comptoir.sales.tranches import ExitRight, Expansion, RecallClause, Tranche
 from comptoir.units import fields
 from comptoir.units.errors import Invalid
-from comptoir.units.reading import Table
+from comptoir.units.reading import Judge, Table
 
 MOST_PARTS = 1_000
 MOST_ACCELERATORS = 10_000_000
@@ -42,7 +42,7 @@ def _covers(table: Table) -> Covers:
     )
 
 
-def commitment(table: Table, currency: str) -> Commitment | None:
+def commitment(table: Table, currency: str, instant: Judge) -> Commitment | None:
     """A commitment with its two schedules."""
     name = table.take("name", own.name)
     type_ = table.take("type", own.word(CommitmentType))
@@ -61,10 +61,12 @@ def commitment(table: Table, currency: str) -> Commitment | None:
         said = "rollover and rollover_for go together"
         table.wrong("rollover", Invalid("file_missing_field", said, "say both or neither"))
     access = [
-        _access(step, currency, nanos if quantity else None)
+        _access(step, currency, nanos if quantity else None, instant)
         for step in table.tables("access", True, MOST_PARTS)
     ]
-    invoices = [_instalment(one, currency) for one in table.tables("invoice", False, MOST_PARTS)]
+    invoices = [
+        _instalment(one, currency, instant) for one in table.tables("invoice", False, MOST_PARTS)
+    ]
     if not table.close() or None in access or None in invoices:
         return None
     steps = tuple(step for step in access if step is not None)
@@ -82,9 +84,11 @@ def commitment(table: Table, currency: str) -> Commitment | None:
         return None
 
 
-def _access(table: Table, currency: str, price_nanos: int | None) -> AccessStep | None:
-    since = table.take("from", fields.instant)
-    until = table.take("until", fields.instant)
+def _access(
+    table: Table, currency: str, price_nanos: int | None, instant: Judge
+) -> AccessStep | None:
+    since = table.take("from", instant)
+    until = table.take("until", instant)
     if price_nanos is None:
         micros = table.take("amount", own.amount(currency))
     else:
@@ -99,13 +103,13 @@ def _access(table: Table, currency: str, price_nanos: int | None) -> AccessStep 
     return AccessStep(since, until, micros) if table.close() else None
 
 
-def _instalment(table: Table, currency: str) -> Instalment | None:
-    at = table.take("date", fields.instant)
+def _instalment(table: Table, currency: str, instant: Judge) -> Instalment | None:
+    at = table.take("date", instant)
     micros = table.take("amount", own.amount(currency))
     return Instalment(at, micros) if table.close() else None
 
 
-def tranche(table: Table) -> Tranche | None:
+def tranche(table: Table, instant: Judge) -> Tranche | None:
     """A tranche."""
     long = fields.duration(YEARS_20_S)
     tranche = Tranche(
@@ -113,7 +117,7 @@ def tranche(table: Table) -> Tranche | None:
         table.take("kind", own.kind),
         table.take("accelerators", fields.whole(1, MOST_ACCELERATORS)),
         table.take("site", fields.text(64), ""),
-        table.take("delivery", fields.instant),
+        table.take("delivery", instant),
         table.take("accept_within", long, 72 * 3_600),
         table.take("early_by", long, 0),
         table.take("cancel_after", long, None),
@@ -121,27 +125,27 @@ def tranche(table: Table) -> Tranche | None:
     return tranche if table.close() else None
 
 
-def expansion(table: Table) -> Expansion | None:
+def expansion(table: Table, instant: Judge) -> Expansion | None:
     """The right to more."""
     expansion = Expansion(
         table.take("name", own.name),
         table.take("kind", own.kind),
         table.take("accelerators", fields.whole(1, MOST_ACCELERATORS)),
-        table.take("exercise_by", fields.instant),
+        table.take("exercise_by", instant),
         table.take("price", fields.price, None),
         table.take("class", own.word(LeaseClass), LeaseClass.RESERVED),
     )
     return expansion if table.close() else None
 
 
-def exit_right(root: Table, currency: str) -> ExitRight | None:
+def exit_right(root: Table, currency: str, instant: Judge) -> ExitRight | None:
     """The right to end it early, if there is one."""
     table = root.table("exit")
     if table is None:
         return None
     right = ExitRight(
         table.take("notice", fields.duration(YEARS_20_S)),
-        table.take("not_before", fields.instant, 0),
+        table.take("not_before", instant, 0),
         table.take("fee", own.amount(currency), 0),
         table.take("rest", own.share(), 0),
     )
@@ -213,11 +217,11 @@ def _scope(table: Table) -> tuple[Any, Any, Any, Any]:
     )
 
 
-def price(table: Table, starts: int, ends: int) -> AgreedPrice | None:
+def price(table: Table, starts: int, ends: int, instant: Judge) -> AgreedPrice | None:
     """An agreed price, from the contract's start to its end if it does not say otherwise."""
     scope = _scope(table)
-    since = table.take("from", fields.instant, starts)
-    until = table.take("until", fields.instant, ends)
+    since = table.take("from", instant, starts)
+    until = table.take("until", instant, ends)
     price, factor = _price_or_factor(table)
     if not table.close():
         return None
@@ -227,12 +231,12 @@ def price(table: Table, starts: int, ends: int) -> AgreedPrice | None:
     return AgreedPrice(*scope, since, until, price, factor)
 
 
-def ramp(table: Table, ends: int) -> list[AgreedPrice | None]:
+def ramp(table: Table, ends: int, instant: Judge) -> list[AgreedPrice | None]:
     """A ramp: phases, each until the next begins, the last until the contract ends."""
     scope = _scope(table)
     phases: list[tuple[int, int | None, int | None]] = []
     for phase in table.tables("phases", True, MOST_PARTS):
-        since = phase.take("from", fields.instant)
+        since = phase.take("from", instant)
         price, factor = _price_or_factor(phase)
         if not phase.close():
             continue

@@ -102,7 +102,7 @@ class ContractBody:
 
 @dataclass(frozen=True, slots=True)
 class ContractFile:
-    """A contract file, read: with whom, when, and what."""
+    """A contract file, read: with whom, when, and what; its dates began in `zone`."""
 
     number: str
     direction: Direction
@@ -113,6 +113,7 @@ class ContractFile:
     until_ms: int
     body: ContractBody
     text: str
+    zone: str = "UTC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +261,12 @@ def past_changes(old: ContractBody | None, new: ContractBody, from_ms: int) -> l
         if one.delivery_at_ms < from_ms and one not in kept
     ]
     known = {one.name for one in old.tranches} if old else set()
+    options = {one.name for one in old.expansions} if old else set()
+    said += [
+        f"a new expansion {one.name}, to be exercised by {format_instant(one.exercise_by_ms)}"
+        for one in new.expansions
+        if one.exercise_by_ms <= from_ms and one.name not in options
+    ]
     said += [
         f"a new tranche {one.name}, due {format_instant(one.delivery_at_ms)}"
         for one in new.tranches

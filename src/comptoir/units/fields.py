@@ -11,7 +11,7 @@ from comptoir.units.durations import parse_duration_s
 from comptoir.units.money import check_currency, parse_price
 from comptoir.units.reading import Judge, bad_value
 from comptoir.units.text import check_count, check_text
-from comptoir.units.time import parse_instant
+from comptoir.units.time import day_start_ms, parse_instant
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
@@ -45,6 +45,17 @@ def instant(_: str, value: Any) -> int:
         return parse_instant(value.isoformat())
     written = str(value) if isinstance(value, date | str) else repr(value)
     return parse_instant(f"{written}T00:00:00Z" if _DATE.fullmatch(written) else written)
+
+
+def instant_in(zone: str) -> Judge:
+    """As `instant`, a date being its first instant in a zone."""
+
+    def judge(field: str, value: Any) -> int:
+        found = instant(field, value)
+        dated = _DATE.fullmatch(str(value)) if isinstance(value, date | str) else None
+        return day_start_ms(found, zone) if dated else found
+
+    return judge
 
 
 def price(_: str, value: Any) -> int:

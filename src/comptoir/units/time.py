@@ -101,6 +101,12 @@ def next_month_ms(instant_ms: int, zone: str = "UTC") -> int:
     return _month_ms(year, month, zone)
 
 
+def day_start_ms(utc_day_ms: int, zone: str) -> int:
+    """When a date begins in a zone, given its first instant in UTC."""
+    day = datetime.fromtimestamp(utc_day_ms // MS_PER_S, UTC)
+    return int(datetime(day.year, day.month, day.day, tzinfo=_zone(zone)).timestamp()) * MS_PER_S
+
+
 def _month_ms(year: int, month: int, zone: str) -> int:
     """When a month begins: where its midnight comes twice, the first; where never, right after."""
     return int(datetime(year, month, 1, tzinfo=_zone(zone)).timestamp()) * MS_PER_S
@@ -125,6 +131,6 @@ def parse_day(text: str) -> int:
     return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * MS_PER_S
 
 
-def format_day(day_ms: int) -> str:
-    """The date that begins at an instant of `parse_day`."""
-    return f"{datetime.fromtimestamp(day_ms // MS_PER_S, UTC):%Y-%m-%d}"
+def format_day(instant_ms: int, zone: str = "UTC") -> str:
+    """The date of an instant in a zone."""
+    return f"{datetime.fromtimestamp(instant_ms // MS_PER_S, _zone(zone)):%Y-%m-%d}"

@@ -175,6 +175,7 @@ def _summary(file: "ContractFile") -> dict[str, Any]:
         "direction": file.direction,
         "party": file.party,
         "currency": file.currency,
+        "zone": file.zone,
         "effective": instant(file.effective_from_ms),
         "until": instant(file.until_ms),
         "prices": len(file.body.prices),
@@ -188,13 +189,14 @@ def _summary(file: "ContractFile") -> dict[str, Any]:
 
 def _said(file: "ContractFile") -> list[tuple[str, str]]:
     summary = _summary(file)
-    fields = [("from", f"{summary['effective'][:10]} until {summary['until'][:10]}")]
+    since, until = _day(file, file.effective_from_ms), _day(file, file.until_ms)
+    fields = [("from", f"{since} until {until}")]
     fields += [
         (one["name"], f"{one['type']}, {money(one['amount'], file.currency)}")
         for one in summary["commitments"]
     ]
     fields += [
-        (one.name, f"{one.accelerators:,} x {one.kind} {_day(one.delivery_at_ms)}")
+        (one.name, f"{one.accelerators:,} x {one.kind} {_day(file, one.delivery_at_ms)}")
         for one in file.body.tranches
     ]
     if file.body.prices:
@@ -202,10 +204,10 @@ def _said(file: "ContractFile") -> list[tuple[str, str]]:
     return fields
 
 
-def _day(instant_ms: int) -> str:
-    from comptoir.units.time import format_instant
+def _day(file: "ContractFile", instant_ms: int) -> str:
+    from comptoir.units.time import format_day
 
-    return format_instant(instant_ms)[:10]
+    return format_day(instant_ms, file.zone)
 
 
 def _told(cli: Session, made: ContractProposed, verb: str) -> None:

@@ -23,7 +23,7 @@ from comptoir.sales.tranches import exit_at
 from comptoir.tenants.parties import Tenant
 from comptoir.units.errors import Refused
 from comptoir.units.ids import InvoiceId, PeriodId
-from comptoir.units.time import format_instant
+from comptoir.units.time import format_day, format_instant
 
 
 def draw_up_prepayments(tx: Transaction, request: PreviewInvoice) -> tuple[InvoiceDraft, ...]:
@@ -53,7 +53,9 @@ def prepayment_drafts(
         draft = drafts.get(contract.currency) or empty_draft(
             tx, tenant, period_id, contract.currency, InvoiceKind.PREPAYMENT
         )
-        words = f"{contract.number}, {due.commitment}: instalment of {_day(due.at_ms)}"
+        words = (
+            f"{contract.number}, {due.commitment}: instalment of {_day(tx, contract, due.at_ms)}"
+        )
         line = _line(LineType.INSTALMENT, words, due.micros, due.at_ms, due.key)
         drafts[contract.currency] = add_line(draft, line)
         _keep(tx, due.key, draft.id)
@@ -109,7 +111,7 @@ def add_late_usage(tx: Transaction, tenant: Tenant, period_id: PeriodId | None) 
         contract = tx.book.contracts.contracts[step.contract_id]
         words = (
             f"{contract.number}, {step.commitment}: used late, asked already as not spent by "
-            f"{_day(step.until_ms)}"
+            f"{_day(tx, contract, step.until_ms)}"
         )
         micros, window = less.asked_micros - step.asked_micros, (step.from_ms, step.until_ms)
         line = a_line(LineType.TRUE_UP, words, micros, window, step.key)
@@ -144,7 +146,7 @@ def _exit_fees(
         acts = tx.book.contracts.acts_of.get(contract.id)
         fee = exit_fee_due(contract.id, versions, acts, until_ms)
         if fee is not None and fee.key not in tx.book.closing.billed_keys:
-            words = f"{contract.number}: ended early, {_day(fee.at_ms)}"
+            words = f"{contract.number}: ended early, {_day(tx, contract, fee.at_ms)}"
             line = _line(LineType.TRUE_UP, words, fee.micros, fee.at_ms, fee.key)
             yield contract.currency, fee.key, line
 
@@ -158,16 +160,13 @@ def _exit_settlements(
         ends_ms = exit_at(acts)
         if ends_ms is None or ends_ms > until_ms:
             continue
-        alive = _bind_at(tx, contract, ends_ms - 1)
+        alive, day = _bind_at(tx, contract, ends_ms - 1), _day(tx, contract, ends_ms)
         for key, name, micros in exit_settlements(contract.id, alive, ends_ms):
             if micros and key not in tx.book.closing.billed_keys:
                 kept = "still to be paid of" if micros > 0 else "paid ahead and released of"
-                words = f"{contract.number}, {name}: {kept} it, ended early {_day(ends_ms)}"
-                yield (
-                    contract.currency,
-                    key,
-                    _line(LineType.INSTALMENT, words, micros, ends_ms, key),
-                )
+                words = f"{contract.number}, {name}: {kept} it, ended early {day}"
+                line = _line(LineType.INSTALMENT, words, micros, ends_ms, key)
+                yield contract.currency, key, line
 
 
 def _shortfalls(
@@ -187,7 +186,7 @@ def _shortfalls(
         if done.asked_micros:
             words = (
                 f"{contract.number}, {step.commitment}: committed and not spent by "
-                f"{_day(step.until_ms)}"
+                f"{_day(tx, contract, step.until_ms)}"
             )
             window = step.from_ms, step.until_ms
             line = a_line(LineType.TRUE_UP, words, done.asked_micros, window, step.key)
@@ -209,5 +208,6 @@ def _keep(tx: Transaction, key: str, invoice_id: InvoiceId) -> None:
     tx.book.closing.billed_keys.put(BilledKey(key, invoice_id))
 
 
-def _day(instant_ms: int) -> str:
-    return format_instant(instant_ms)[:10]
+def _day(tx: Transaction, contract: Contract, instant_ms: int) -> str:
+    """A date as the contract's file says it: in the zone of its entity."""
+    return format_day(instant_ms, tx.book.credit.entities[contract.entity_id].zone)

@@ -26,6 +26,7 @@ from comptoir.sales.contracts import (
     past_changes,
     spans,
 )
+from comptoir.tenants.entities import LegalEntity
 from comptoir.tenants.permissions import not_found
 from comptoir.units.errors import Conflict, Forbidden, Invalid
 from comptoir.units.ids import ContractId, ContractVersionId, TenantId
@@ -38,7 +39,7 @@ def propose_contract(tx: Transaction, request: ProposeContract) -> ProposedContr
 
     Raises:
         NotFound: the tenant.
-        Invalid: `unknown_entity`, `currency_of_another`.
+        Invalid: `unknown_entity`, `zone_of_another`, `currency_of_another`.
         Conflict: `contract_differs`, `version_pending`, `inbound_of_another`,
             `contract_changes_the_past`, `contracts_overlap`.
     """
@@ -164,6 +165,7 @@ def _contract(tx: Transaction, file: ContractFile, before: Contract | None) -> C
     tenant_id = tx.tenant(TenantId(file.party)).id if sold else None
     partner = "" if sold else file.party
     entity_id = entity_named(tx, file.entity)
+    _check_zone(tx.book.credit.entities[entity_id], file)
     if before is None:
         return Contract(
             ContractId(tx.new_id("ct")), file.number, file.direction, tenant_id, partner,
@@ -185,6 +187,18 @@ def _contract(tx: Transaction, file: ContractFile, before: Contract | None) -> C
                 {"field": what},
             )
     return before
+
+
+def _check_zone(entity: LegalEntity, file: ContractFile) -> None:
+    """Dates begin where the entity's periods do: a step of a month is the month that is closed."""
+    if file.zone != entity.zone:
+        raise Invalid(
+            "zone_of_another",
+            f"the dates of {file.number} are read in {file.zone}, months of {entity.slug} begin in "
+            f"{entity.zone}",
+            f'add a line: zone = "{entity.zone}"',
+            {"file": file.zone, "entity": entity.zone},
+        )
 
 
 def _judge(tx: Transaction, contract: Contract, version: ContractVersion) -> None:
