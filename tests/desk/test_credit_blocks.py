@@ -65,7 +65,7 @@ def test_a_top_up_that_is_booked_late_pays_what_was_used_since_its_value_date(sh
     close(shop, "2026-10")
     # 21 days from the 11th on are 504 hours at $10: $5,040 of the $10,000. The ten days before
     # it, $2,400, are asked.
-    assert drawn(shop) == [("drawdown", -504_000 * CENT, value_at_ms, NOVEMBER_MS)]
+    assert drawn(shop) == [("on_account", -504_000 * CENT, value_at_ms, NOVEMBER_MS)]
     (draft,) = drafts(shop)
     assert draft.total_micros == 240_000 * CENT
     assert balance(shop, ledger.deferred_revenue(acme.id)) == -(1_000_000 - 504_000) * CENT

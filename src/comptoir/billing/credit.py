@@ -113,20 +113,25 @@ def with_tax(net_micros: int, tax_ppm: int) -> int:
 
 
 def covered(
-    blocks: Iterable[CreditBlock],
+    open_blocks: Iterable[CreditBlock],
     accruals: Iterable[Accrual],
     holds: Iterable[CreditHold],
     currency: str,
     now_ms: int,
-) -> int:
+    tax_ppm: int,
+) -> tuple[int, int]:
     """What credit would pay of unbilled usage and of what is held, drawn as it is drawn.
 
     Args:
-        blocks: The customer's open blocks.
+        open_blocks: The customer's.
         accruals: Its open accruals.
         holds: What it holds.
         currency: Of the limit.
         now_ms: What is held will be used from now on.
+        tax_ppm: The tax that its usage bears.
+
+    Returns:
+        What it would pay, without tax; and what of credit that would use up.
     """
     dues = [
         Due(a.id, a.tenant_id, a.currency, a.kind, a.lease_class, "", a.first_at_ms, a.last_at_ms,
@@ -139,4 +144,10 @@ def covered(
         for h in holds
         if h.currency == currency
     ]  # fmt: skip
-    return sum(one.micros for one in draw(blocks, dues)[1])
+    blocks = {block.id: block for block in open_blocks}
+    paid = used = 0
+    for one in draw(blocks.values(), dues, tax_ppm)[1]:
+        taxed = blocks[one.block_id].taxed_when_used
+        paid += one.micros
+        used += with_tax(one.micros, tax_ppm) if taxed else one.micros
+    return paid, used

@@ -6,11 +6,12 @@ invoice asked, to the cent. Invariant: no line is credited beyond its amount, no
 its total. A note has a number of its own series; it is never edited.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from comptoir.billing.invoice_status import InvoiceStatus
 from comptoir.billing.invoices import (
+    SETTLING,
     Invoice,
     InvoiceLine,
     LineType,
@@ -25,7 +26,9 @@ from comptoir.units.errors import Invalid, Refused
 from comptoir.units.ids import CreditNoteId, InvoiceId, LegalEntityId, TenantId, UserId
 from comptoir.units.money import NUMERATOR_PER_MICRO, format_minor, round_to_minor_micros
 
-WHOLE_ONLY = (LineType.DRAWDOWN, LineType.SLA_CREDIT, LineType.CARRIED)
+DRAWN = (LineType.DRAWDOWN, LineType.ON_ACCOUNT)
+"""Types of lines that say what credit was drawn."""
+WHOLE_ONLY = (*DRAWN, LineType.SLA_CREDIT, LineType.CARRIED)
 """Types of lines that settle others: they are taken back with the whole invoice only."""
 
 
@@ -100,10 +103,26 @@ def lines_to_credit(
             f"see `comptoir credit-note list --invoice {invoice.number}`",
             {"credited": format_minor(status.credited_micros, invoice.currency)},
         )
-    net, net_left = sum(line.amount_micros for line in found), sum(left)
-    if net > net_left:
-        raise _too_large(invoice, "total", net, net_left)
+    wanted_micros = _total(invoice, status, found)
+    left_micros = status.total_micros - status.credited_micros
+    if wanted_micros > left_micros:
+        raise _too_large(invoice, "total", wanted_micros, left_micros)
     return found
+
+
+def _total(invoice: Invoice, status: InvoiceStatus, lines: Iterable[CreditLine]) -> int:
+    """What a note over some lines credits, taxes and all."""
+    lines = tuple(lines)
+    taxes = _taxes(invoice, status.credited_by_line, _with_credited(status, lines))
+    return sum(x.amount_micros for x in lines) + sum(tax.amount_micros for tax in taxes)
+
+
+def _with_credited(status: InvoiceStatus, lines: Iterable[CreditLine]) -> tuple[int, ...]:
+    """What is credited by line once a note over some lines is there, too."""
+    done = list(status.credited_by_line)
+    for line in lines:
+        done[line.line - 1] += line.amount_micros
+    return tuple(done)
 
 
 def _credit_line(
@@ -171,11 +190,8 @@ def credit(
     Returns:
         The note; the series with its number given; what is credited of each line from now on.
     """
-    done = list(status.credited_by_line)
-    net_before = sum(done)
-    for line in lines:
-        done[line.line - 1] += line.amount_micros
-    taxes = _taxes(invoice, net_before, sum(done))
+    done = _with_credited(status, lines)
+    taxes = _taxes(invoice, status.credited_by_line, done)
     total = sum(x.amount_micros for x in lines) + sum(tax.amount_micros for tax in taxes)
     sequence = series.last + 1
     note = CreditNote(
@@ -196,18 +212,24 @@ def credit(
         total_micros=total,
         returned_micros=max(total - status.open_micros, 0) if status.paid_micros else 0,
     )
-    return note, replace(series, last=sequence), tuple(done)
+    return note, replace(series, last=sequence), done
 
 
-def _taxes(invoice: Invoice, net_before: int, net_after: int) -> tuple[TaxLine, ...]:
+def _taxes(invoice: Invoice, before: Sequence[int], after: Sequence[int]) -> tuple[TaxLine, ...]:
     """The taxes of a note: those on all that is credited now, less those given back before."""
+    net_before, net_after = _taxed(invoice, before), _taxed(invoice, after)
     found = []
     for tax in invoice.taxes:
-        after = tax_on(net_after, tax.rate_ppm, invoice.currency)
-        before = tax_on(net_before, tax.rate_ppm, invoice.currency)
-        base = net_after - net_before
-        found.append(replace(tax, base_micros=base, amount_micros=after - before))
+        micros = tax_on(net_after, tax.rate_ppm, invoice.currency)
+        micros -= tax_on(net_before, tax.rate_ppm, invoice.currency)
+        found.append(replace(tax, base_micros=net_after - net_before, amount_micros=micros))
     return tuple(found)
+
+
+def _taxed(invoice: Invoice, credited: Sequence[int]) -> int:
+    """What of lines bears a tax."""
+    both = zip(invoice.lines, credited, strict=True)
+    return sum(micros for line, micros in both if line.type not in SETTLING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +253,7 @@ def reversal(note: CreditNote, invoice: Invoice, returned: Returned) -> tuple[Po
     drawn = 0
     for line in note.lines:
         of = invoice.lines[line.line - 1]
-        if of.type is LineType.DRAWDOWN:
+        if of.type in DRAWN:
             drawn -= line.amount_micros
         else:
             postings += ledger.transfer(_source(of, invoice), asked, unit, line.amount_micros)

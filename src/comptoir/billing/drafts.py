@@ -21,6 +21,8 @@ from comptoir.billing.invoices import (
     Party,
     TaxLine,
     check_invoice,
+    net_of,
+    total_of,
 )
 from comptoir.pricing.charges import ChargeRow
 from comptoir.units.errors import invariant
@@ -66,13 +68,13 @@ class InvoiceDraft:
 
     @property
     def net_micros(self) -> int:
-        """What its lines ask."""
-        return sum(line.amount_micros for line in self.lines)
+        """What is sold, without taxes and before what was paid on account."""
+        return net_of(self.lines)
 
     @property
     def total_micros(self) -> int:
         """What it asks, taxes and all."""
-        return self.net_micros + sum(tax.amount_micros for tax in self.taxes)
+        return total_of(self.lines, self.taxes)
 
 
 def line_key(accrual: Accrual) -> LineKey:
@@ -133,6 +135,20 @@ def a_line(
         leases=0, accelerator_ms=0, numerator=0, amount_micros=amount_micros, correction=False,
         type=type, reference=reference,
     )  # fmt: skip
+
+
+def carried(draft: InvoiceDraft, taxes: Sequence[TaxLine]) -> InvoiceDraft:
+    """The draft, with a last line that makes credit of what it would ask below zero.
+
+    Taxes may have changed since it was drawn up: a line that it has is worked out anew.
+    """
+    lines = tuple(line for line in draft.lines if line.type is not LineType.CARRIED)
+    total = total_of(lines, taxes)
+    draft = replace(draft, lines=lines)
+    if total >= 0:
+        return draft
+    window = lines[0].starts_at_ms, lines[-1].ends_at_ms
+    return add_line(draft, a_line(LineType.CARRIED, "carried to credit", -total, window, ""))
 
 
 def whole(draft: InvoiceDraft, taxes: Sequence[TaxLine], now_ms: int) -> InvoiceDraft:

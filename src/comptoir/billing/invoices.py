@@ -6,7 +6,7 @@ there is a draft (`drafts`), which has none; what becomes of it afterwards is it
 postings on the account that it asks.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -42,8 +42,14 @@ class LineType(StrEnum):
     SLA_CREDIT = "sla_credit"
     RECALL_FEE = "recall_fee"
     """What the house owes for taking a sold lease back."""
+    ON_ACCOUNT = "on_account"
+    """Usage and its tax, paid ahead without a tax invoice: deducted after taxes."""
     CARRIED = "carried"
     """What would be asked below zero is the customer's credit instead."""
+
+
+SETTLING = (LineType.ON_ACCOUNT, LineType.CARRIED)
+"""Lines that say how the sum is paid: they stand after the taxes, and bear none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +127,8 @@ class Invoice:
 
     @property
     def net_micros(self) -> int:
-        """What is asked without taxes."""
-        return sum(line.amount_micros for line in self.lines)
+        """What was sold, without taxes and before what was paid on account."""
+        return net_of(self.lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +144,21 @@ class NumberSeries:
         return f"{self.name}-{sequence:06d}"
 
 
+def net_of(lines: Iterable[InvoiceLine]) -> int:
+    """What lines ask without taxes: what the taxes are on."""
+    return sum(line.amount_micros for line in lines if line.type not in SETTLING)
+
+
+def total_of(lines: Iterable[InvoiceLine], taxes: Iterable[TaxLine]) -> int:
+    """What lines and taxes ask together."""
+    return sum(x.amount_micros for x in lines) + sum(tax.amount_micros for tax in taxes)
+
+
 def tax_line(
     lines: Sequence[InvoiceLine], currency: str, treatment: str, country: str, ppm: int, note: str
 ) -> TaxLine:
     """The tax on lines: on their sum, rounded once."""
-    base = sum(line.amount_micros for line in lines)
+    base = net_of(lines)
     return TaxLine(treatment, country, ppm, base, tax_on(base, ppm, currency), note)
 
 
@@ -158,7 +174,7 @@ def check_invoice(invoice: Invoice) -> Invoice:
         InvariantBroken: its total is not the sum of its lines and taxes, or its lines are not
             numbered 1, 2, 3 ...
     """
-    total = invoice.net_micros + sum(tax.amount_micros for tax in invoice.taxes)
+    total = total_of(invoice.lines, invoice.taxes)
     invariant(
         total == invoice.total_micros,
         f"{invoice.number} asks {invoice.total_micros}, its lines and taxes make {total}",

@@ -172,7 +172,7 @@ def exposure_of(tx: Transaction, tenant_id: TenantId, new: CreditHold | None = N
         known = book.credit.holds.get(new.lease_id)
         held += new.micros - (0 if known is None or known.released else known.micros)
     blocks = [b for b in book.contracts.credit_of.get(tenant_id) if b.currency == currency]
-    paid = _covered(tx, tenant_id, currency, new) if blocks else 0
+    paid, used = _covered(tx, tenant_id, currency, new) if blocks else (0, 0)
     return Exposure(
         tenant_id,
         currency,
@@ -180,7 +180,7 @@ def exposure_of(tx: Transaction, tenant_id: TenantId, new: CreditHold | None = N
         balance(ledger.unbilled(tenant_id)),
         held,
         paid,
-        max(sum(b.left_micros for b in blocks if b.contains(tx.now_ms, tx.now_ms + 1)) - paid, 0),
+        max(sum(b.left_micros for b in blocks if b.contains(tx.now_ms, tx.now_ms + 1)) - used, 0),
         sum(b.granted_micros for b in blocks),
         tax_ppm_of(tx, tenant_id),
         None if admission is None else admission.limit_micros,
@@ -269,7 +269,9 @@ def tax_ppm_of(tx: Transaction, tenant_id: TenantId) -> int:
     return book.credit.taxes_kept[key]
 
 
-def _covered(tx: Transaction, tenant_id: TenantId, currency: str, new: CreditHold | None) -> int:
+def _covered(
+    tx: Transaction, tenant_id: TenantId, currency: str, new: CreditHold | None
+) -> tuple[int, int]:
     book = tx.book
     holds = {hold.lease_id: hold for hold in book.credit.holds_of.each(tenant_id)}
     if new is not None:
@@ -280,6 +282,7 @@ def _covered(tx: Transaction, tenant_id: TenantId, currency: str, new: CreditHol
         holds.values(),
         currency,
         tx.now_ms,
+        tax_ppm_of(tx, tenant_id),
     )
 
 

@@ -96,6 +96,20 @@ class CreditBlock:
         """What may still be drawn of it."""
         return self.granted_micros - self.drawn_micros - self.expired_micros
 
+    @property
+    def taxed_when_used(self) -> bool:
+        """Whether it was paid on account, without a tax invoice: it pays usage with its tax.
+
+        What was prepaid by an invoice was taxed then, and what is given away is no payment.
+        """
+        return self.source is CreditSource.TOP_UP
+
+    def pays_net_micros(self, tax_ppm: int) -> int:
+        """How much usage without tax what is left of it can pay, where usage bears a tax."""
+        if not self.taxed_when_used:
+            return self.left_micros
+        return self.left_micros * PPM // (PPM + tax_ppm)
+
     def contains(self, starts_at_ms: int, ends_at_ms: int) -> bool:
         """Whether usage over [`starts_at_ms`, `ends_at_ms`) lies wholly in its window."""
         return self.from_ms <= starts_at_ms and (

@@ -4,7 +4,8 @@ Usage draws in the order of its own time, whenever it was reported, so that late
 reports give the same totals; among the blocks whose window holds it, by priority, then earliest
 expiry, then oldest. Invariants: no block is drawn below zero; a block is drawn only by usage
 that lies wholly in its window (it is cut at the window's edges when it is priced), so credit
-that is granted later never pays for what was used before.
+that is granted later never pays for what was used before. Dues and draws are without tax; a
+block that was paid on account is drawn only so far that it can pay the tax on them, too.
 """
 
 from collections.abc import Iterable, Sequence
@@ -62,13 +63,14 @@ class Drawdown:
 
 
 def draw(
-    blocks: Iterable[CreditBlock], dues: Iterable[Due]
+    blocks: Iterable[CreditBlock], dues: Iterable[Due], tax_ppm: int = 0
 ) -> tuple[list[CreditBlock], list[Draw]]:
     """Let usage draw on credit.
 
     Args:
         blocks: Open blocks of one tenant, in any order.
         dues: What that tenant owes for usage, in any order; what is not above zero draws nothing.
+        tax_ppm: The tax that its usage bears.
 
     Returns:
         The blocks that changed, as they are afterwards, and the draws in the order in which
@@ -80,6 +82,7 @@ def draw(
     after = {block.id: block for block in blocks}
     before = dict(after)
     order = [block.id for block in sorted(after.values(), key=order_of_drawing)]
+    room = {block.id: block.pays_net_micros(tax_ppm) for block in after.values()}
     draws: list[Draw] = []
     for due in sorted(dues, key=_by_time):
         owed = due.micros
@@ -87,10 +90,11 @@ def draw(
             if owed <= 0:
                 break
             block = after[block_id]
-            micros = min(owed, block.left_micros)
+            micros = min(owed, room[block_id])
             if micros <= 0 or not _pays(block, due):
                 continue
             after[block_id] = use(block, micros)
+            room[block_id] -= micros
             draws.append(Draw(block_id, due, micros))
             owed -= micros
     return [block for id_, block in after.items() if block != before[id_]], draws

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 PER_MICRO = 3_600_000 * 1_000
 MINOR = {"USD": 10_000, "EUR": 10_000}
 """Micros of a cent."""
+DRAWN = ("drawdown", "on_account")
 
 Leg = tuple[str, str, int]
 
@@ -232,7 +233,7 @@ def _reversed(note: sqlite3.Row) -> Iterator[Leg]:
     yield f"{side}:{tenant}", unit, note["returned_micros"] - note["total_micros"]
     yield f"customer_credit:{tenant}", unit, -note["returned_micros"]
     for line in json.loads(note["lines"]):
-        if of[line["line"]].get("type") == "drawdown":
+        if of[line["line"]].get("type") in DRAWN:
             continue
         account = _against(of[line["line"]], tenant)
         if account.startswith("unbilled"):
@@ -245,7 +246,7 @@ def _reversed(note: sqlite3.Row) -> Iterator[Leg]:
 def _given_back(rows: sqlite3.Connection, note: sqlite3.Row) -> Iterator[Leg]:
     """Drawn credit goes back where it came from; what was paid for and is over is owed instead."""
     of = {line["number"]: line for line in json.loads(note["invoice_lines"])}
-    lines = [x for x in json.loads(note["lines"]) if of[x["line"]].get("type") == "drawdown"]
+    lines = [x for x in json.loads(note["lines"]) if of[x["line"]].get("type") in DRAWN]
     if not lines:
         return
     unit, paid_for, back = note["currency"], 0, 0

@@ -12,6 +12,9 @@ from comptoir.cli.formats import Instant, accelerator_time, money
 from comptoir.cli.lazy import Group, Session, leaf
 from comptoir.client.invoice_records import InvoiceDetail, InvoiceDraft
 
+SETTLING = ("on_account", "carried")
+"""Types of lines that say how the sum is paid: they stand after the taxes."""
+
 
 @click.group("invoice", cls=Group)
 def invoice() -> None:
@@ -201,7 +204,9 @@ def _lines(cli: Session, found: InvoiceDetail | InvoiceDraft) -> None:
     def price(row: Mapping[str, Any]) -> str:
         return money(row["price_per_accelerator_hour"], code) if row["measure"] else "-"
 
-    rows: list[Mapping[str, Any]] = [{**line} for line in found["lines"]]
+    rows: list[Mapping[str, Any]] = [
+        {**line} for line in found["lines"] if line["type"] not in SETTLING
+    ]
     columns = [
         Column("line", lambda row: f"  {row['number']}", right=True),
         text("what", "description", flexible=True),
@@ -219,3 +224,7 @@ def _lines(cli: Session, found: InvoiceDetail | InvoiceDraft) -> None:
         rate = f"{tax['rate_percent']} % of {money(tax['base'], code)}"
         words = tax["note"] or tax["treatment"]
         cli.record(tax, f"  {words}, {rate}: {money(tax['amount'], code)}", [])
+    for line in found["lines"]:
+        if line["type"] in SETTLING:
+            words = f"  {line['number']}  {line['description']}: {money(line['amount'], code)}"
+            cli.record(line, words, [])

@@ -1,6 +1,7 @@
 """Credit notes: an invoice taken back in part or whole, never edited."""
 
 from comptoir.billing.credit_notes import (
+    DRAWN,
     CreditNote,
     Returned,
     credit,
@@ -8,7 +9,7 @@ from comptoir.billing.credit_notes import (
     reversal,
 )
 from comptoir.billing.invoice_status import InvoiceStatus, credited
-from comptoir.billing.invoices import Invoice, LineType
+from comptoir.billing.invoices import Invoice
 from comptoir.desk.close_requests import CreditInvoice, DraftRef
 from comptoir.desk.operations.money.drawing_credit import source_of
 from comptoir.desk.operations.money.finalising import invoice_of, series_of
@@ -84,7 +85,7 @@ def _forget_true_ups(tx: Transaction, invoice: Invoice, note: CreditNote) -> Non
 
 def _return_credit(tx: Transaction, invoice: Invoice, note: CreditNote) -> Returned:
     """Give drawn credit back to the blocks it came from, as it was recorded."""
-    if not any(invoice.lines[x.line - 1].type is LineType.DRAWDOWN for x in note.lines):
+    if not any(invoice.lines[x.line - 1].type in DRAWN for x in note.lines):
         return Returned()
     recorded = [*tx.store.find_drawdowns(invoice.id)]
     recorded += [

@@ -10,20 +10,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from comptoir.billing.drafts import InvoiceDraft, a_line
-from comptoir.billing.invoices import InvoiceLine, LineType
+from comptoir.billing.invoices import InvoiceLine, LineType, tax_on
 from comptoir.desk.contracts import newest_approved
 from comptoir.desk.dues import cut_accrual, cut_open, dues_of
 from comptoir.desk.transaction import Transaction
 from comptoir.ledger import entries as ledger
 from comptoir.sales.commitments import commitment_id, rolled_over
-from comptoir.sales.credit_blocks import CreditBlock, CreditSource, expire, expired_at, reopen
-from comptoir.sales.drawdown import Draw, Due, draw, edges, record
+from comptoir.sales.credit_blocks import (
+    CreditBlock,
+    CreditSource,
+    expire,
+    expired_at,
+    reopen,
+    use,
+)
+from comptoir.sales.drawdown import Draw, Drawdown, Due, draw, edges, record
 from comptoir.tenants.parties import Tenant
 from comptoir.units.ids import CreditBlockId
-from comptoir.units.money import NUMERATOR_PER_MICRO, round_to_minor_micros
+from comptoir.units.money import MINOR_DIGITS, NUMERATOR_PER_MICRO, round_to_minor_micros
 from comptoir.units.time import LATEST_MS
 from comptoir.units.values import replace
 
+OF_TAX = "tax"
+"""The subject of a drawdown that pays the tax on what others paid."""
 USED = (LineType.USAGE, LineType.TOP_UP)
 """Lines that credit pays for: a true-up or a fee is no use."""
 
@@ -36,7 +45,9 @@ class CreditLine:
     drawn_micros: int
 
 
-def draw_credit(tx: Transaction, draft: InvoiceDraft, effective_at_ms: int) -> list[CreditLine]:
+def draw_credit(
+    tx: Transaction, draft: InvoiceDraft, effective_at_ms: int, tax_ppm: int
+) -> list[CreditLine]:
     """Let a draft's usage draw; the blocks, the drawdowns and the entry are written."""
     lapsed = _lapsed(tx, draft)
     blocks = lapsed | {
@@ -47,7 +58,7 @@ def draw_credit(tx: Transaction, draft: InvoiceDraft, effective_at_ms: int) -> l
     if not blocks:
         return []
     dues = _dues(tx, draft, edges(blocks.values(), 0, LATEST_MS))
-    after, draws = draw(blocks.values(), dues)
+    after, draws = draw(blocks.values(), dues, tax_ppm)
     for block in after:
         over = expire(block, block.left_micros) if block.id in lapsed else block
         tx.book.contracts.credit_blocks.put(over)
@@ -86,6 +97,46 @@ def _lapsed(tx: Transaction, draft: InvoiceDraft) -> dict[CreditBlockId, CreditB
     }
 
 
+def draw_tax(
+    tx: Transaction, draft: InvoiceDraft, effective_at_ms: int, tax_ppm: int
+) -> InvoiceDraft:
+    """Let the tax on usage that was paid on account be paid from there, too.
+
+    `draw_credit` has left room for it. Less than a minor unit that would be left goes with it.
+    """
+    if not tax_ppm or not any(line.type is LineType.ON_ACCOUNT for line in draft.lines):
+        return draft
+    step = int(10 ** (6 - MINOR_DIGITS[draft.currency]))
+    lines, net, taxed, drawn = list(draft.lines), 0, 0, 0
+    for at, line in enumerate(lines):
+        if line.type is not LineType.ON_ACCOUNT:
+            continue
+        block = tx.book.contracts.credit_blocks[CreditBlockId(line.reference)]
+        net -= line.amount_micros
+        wanted, left = tax_on(net, tax_ppm, draft.currency) - taxed, block.left_micros
+        shown = wanted if wanted - left < step else left - left % step
+        micros = left if left - wanted < step else wanted
+        lines[at] = replace(line, amount_micros=line.amount_micros - shown)
+        taxed, drawn = taxed + shown, drawn + micros
+        tx.book.contracts.credit_blocks.put(use(block, micros))
+        tx.append("drawdown", _of_tax(tx, draft, line, block, micros))
+    unit, deferred = ledger.currency(draft.currency), ledger.deferred_revenue(draft.tenant_id)
+    tx.post(
+        f"drawdown_tax:{draft.id}", "drawdown", f"tax paid on account by {draft.id}",
+        effective_at_ms, ledger.transfer(deferred, ledger.unbilled(draft.tenant_id), unit, drawn),
+    )  # fmt: skip
+    return replace(draft, lines=tuple(lines), unbilled_micros=draft.unbilled_micros - drawn)
+
+
+def _of_tax(
+    tx: Transaction, draft: InvoiceDraft, line: InvoiceLine, block: CreditBlock, micros: int
+) -> Drawdown:
+    return Drawdown(
+        tx.book.next_seq("drawdown"), block.id, draft.tenant_id, OF_TAX, draft.currency, micros,
+        line.starts_at_ms, line.ends_at_ms, tx.now_ms, draft.id,
+    )  # fmt: skip
+
+
 def source_of(block: CreditBlock) -> ledger.Account:
     """Where drawn credit comes from: what was prepaid, what is given away, what is owed."""
     if block.source is CreditSource.GRANT:
@@ -119,7 +170,9 @@ def _lines(
         target = usage if summed == owed else min(exact, usage)
         mine = [one.due for one in draws if one.block_id == block_id]
         window = min(due.starts_at_ms for due in mine), max(due.ends_at_ms for due in mine)
-        line = a_line(LineType.DRAWDOWN, _words(blocks[block_id]), shown - target, window, block_id)
+        block = blocks[block_id]
+        type_ = LineType.ON_ACCOUNT if block.taxed_when_used else LineType.DRAWDOWN
+        line = a_line(type_, _words(block), shown - target, window, block_id)
         found.append(CreditLine(line, micros))
         shown = target
     return found
@@ -129,7 +182,7 @@ def _words(block: CreditBlock) -> str:
     return {
         CreditSource.COMMITMENT: "drawn from prepaid commitment",
         CreditSource.GRANT: "drawn from grant",
-        CreditSource.TOP_UP: "drawn from top-up",
+        CreditSource.TOP_UP: "paid from top-up",
         CreditSource.ROLLOVER: "drawn from rolled-over credit",
         CreditSource.SLA_CREDIT: "drawn from SLA credit",
     }[block.source]

@@ -8,13 +8,13 @@ write; a preview's transaction keeps nothing of it.
 from collections.abc import Iterator
 
 from comptoir.billing.accruals import Accrual
-from comptoir.billing.drafts import DraftState, InvoiceDraft, a_line, add_line, fill, whole
-from comptoir.billing.invoices import InvoiceKind, LineType, Party, TaxLine, tax_line
+from comptoir.billing.drafts import DraftState, InvoiceDraft, add_line, carried, fill, whole
+from comptoir.billing.invoices import InvoiceKind, Party, TaxLine, tax_line
 from comptoir.billing.tax import Tax, tax_for
 from comptoir.desk.dues import cut_accrual, edges_of
 from comptoir.desk.entities import entity_of
 from comptoir.desk.metered import meter_allocation
-from comptoir.desk.operations.money.drawing_credit import draw_credit
+from comptoir.desk.operations.money.drawing_credit import draw_credit, draw_tax
 from comptoir.desk.operations.taking_back import meter_live_attempts
 from comptoir.desk.transaction import Transaction
 from comptoir.leases.lease import LeaseState
@@ -126,22 +126,26 @@ def finish_draft(
     tx: Transaction, tenant: Tenant, draft: InvoiceDraft, effective_at_ms: int
 ) -> InvoiceDraft:
     """One of them."""
-    for shown in draw_credit(tx, draft, effective_at_ms):
+    tax = _provisional_tax(tx, tenant, draft)
+    tax_ppm = 0 if tax is None else tax.rate_ppm
+    for shown in draw_credit(tx, draft, effective_at_ms, tax_ppm):
         draft = add_line(draft, shown.line)
         draft = replace(draft, unbilled_micros=draft.unbilled_micros - shown.drawn_micros)
-    if draft.net_micros < 0:
-        window = draft.lines[0].starts_at_ms, draft.lines[-1].ends_at_ms
-        carried = a_line(LineType.CARRIED, "carried to credit", -draft.net_micros, window, "")
-        draft = add_line(draft, carried)
-    return tx.book.closing.drafts.put(whole(draft, provisional_taxes(tx, tenant, draft), tx.now_ms))
+    draft = draw_tax(tx, draft, effective_at_ms, tax_ppm)
+    taxes = taxes_on(draft, tax)
+    return tx.book.closing.drafts.put(whole(carried(draft, taxes), taxes, tx.now_ms))
 
 
 def provisional_taxes(tx: Transaction, tenant: Tenant, draft: InvoiceDraft) -> tuple[TaxLine, ...]:
     """The taxes a draft shows: none where no rule says, which is refused when it is final."""
+    return taxes_on(draft, _provisional_tax(tx, tenant, draft))
+
+
+def _provisional_tax(tx: Transaction, tenant: Tenant, draft: InvoiceDraft) -> Tax | None:
     try:
-        return taxes_on(draft, tax_of(tx, tenant, draft))
+        return tax_of(tx, tenant, draft)
     except Refused:
-        return ()
+        return None
 
 
 def tax_of(tx: Transaction, tenant: Tenant, draft: InvoiceDraft) -> Tax | None:

@@ -4,7 +4,7 @@ The number is the next of a counter row that is put in the same commit as the in
 finalisation that does not happen leaves no gap.
 """
 
-from comptoir.billing.drafts import DraftState, InvoiceDraft, finalise
+from comptoir.billing.drafts import DraftState, InvoiceDraft, carried, finalise
 from comptoir.billing.invoice_status import opened
 from comptoir.billing.invoices import PAYMENT_DAYS, Invoice, NumberSeries, settlement
 from comptoir.billing.periods import year_at
@@ -56,8 +56,10 @@ def make_final(tx: Transaction, tenant: Tenant, draft: InvoiceDraft) -> Invoice:
     entity = tx.book.credit.entities[draft.entity_id]
     series = series_of(tx, entity, tenant, entity.invoice_series)
     tax = tax_of(tx, tenant, draft)
+    taxes = taxes_on(draft, tax)
+    draft = carried(draft, taxes)
     invoice, series = finalise(
-        draft, series, parties_of(tx, tenant, tax), taxes_on(draft, tax), tx.now_ms,
+        draft, series, parties_of(tx, tenant, tax), taxes, tx.now_ms,
         tx.now_ms + PAYMENT_DAYS * DAY_MS,
     )  # fmt: skip
     tx.book.closing.number_series.put(series)
