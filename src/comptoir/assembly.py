@@ -29,6 +29,8 @@ from comptoir.desk.notice_loop import NoticeLoop
 from comptoir.desk.notice_port import Sender
 from comptoir.desk.notice_requests import SettleDeliveries
 from comptoir.desk.notice_threads import NoticeThreads
+from comptoir.desk.opening_loop import OpeningLoop
+from comptoir.desk.opening_requests import BringSlice
 from comptoir.desk.ports import Checker, Clock
 from comptoir.desk.queue import DeskQueue
 from comptoir.desk.receipt_requests import Dun
@@ -293,7 +295,8 @@ class _Loops:
         for checker in checkers.values():
             self._add(f"checks-{checker.name}", self._run_checks, checker)
         self._threads.append(threading.Thread(target=self._keep_house, name="house", daemon=True))
-        self._threads.append(threading.Thread(target=self._run_close, name="close", daemon=True))
+        for name, run in (("close", self._run_close), ("opening", self._run_opening)):
+            self._threads.append(threading.Thread(target=run, name=name, daemon=True))
         self._notices = notice_loop(queue, sender)
         self._sending = NoticeThreads(self._notices, queue.desk.clock.now_ms)
 
@@ -359,6 +362,21 @@ class _Loops:
             except Exception:
                 log.exception("a slice of a close failed")
             self._stop.wait(CLOSES_EVERY_S)
+
+    def _run_opening(self) -> None:
+        """Go on with every opening that is being brought; look for one now and then."""
+        desk = self._queue.desk
+        loop = OpeningLoop(lambda: desk.book, desk.store.find, self._bring)
+        while not self._stop.is_set():
+            try:
+                if loop.step():
+                    continue
+            except Exception:
+                log.exception("a slice of an opening failed")
+            self._stop.wait(CLOSES_EVERY_S)
+
+    def _bring(self, piece: BringSlice) -> None:
+        self._queue.call(Call("bring_slice", piece)).unwrap()
 
     def _close(self, piece: CloseSlice) -> None:
         self._queue.call(Call("close_slice", piece)).unwrap()

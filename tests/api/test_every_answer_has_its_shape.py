@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from comptoir.api.routes import ROUTES
+from comptoir.desk.desk import Call
+from comptoir.desk.opening_loop import OpeningLoop
 from tests.api.world import KIND, World, open_world
 
 SHAPES = {(route.method, route.path): route.answer for route in ROUTES}
@@ -86,12 +88,13 @@ def answers_fit(world: World) -> None:
         "contract": _agreed(world),
         "entity": _admitted(world),
         "budget": _budgeted(world),
+        "opening": _moved_in(world),
     }
     queries = {"/v1/offers": f"?kind={KIND}&accelerators=1&duration_s=60&tenant=acme&explain=true"}
     for route in ROUTES:
         if route.method != "GET" or route.answer is None:
             continue
-        path = route.path.format(**ids) + queries.get(route.path, "")
+        path = route.path.replace(":path}", "}").format(**ids) + queries.get(route.path, "")
         fits("GET", route.path, world.people["auditor"].get(path).ok())
         mine = world.people["admin"].get(path)
         if str(route.permission) != "read_house" and "{entitlement}" not in route.path:
@@ -99,6 +102,68 @@ def answers_fit(world: World) -> None:
     proof = world.people["auditor"].get("/v1/ledger/proof").ok()
     assert proof["balanced"]
     assert proof["accelerator_ms_observed"] == proof["accelerator_ms_posted"] != "0"
+
+
+OPENING = """
+opening = "sofia-1"
+entity = "sofia"
+cut_over = 2026-01-01
+from = "another"
+[[customer]]
+tenant = "moved"
+name = "Moved"
+[customer.admission]
+legal_name = "Moved AD"
+country = "BG"
+terms = "1"
+accepted = 2025-01-01
+screened = 2025-01-01
+evidence = "e"
+[[invoice]]
+number = "A/1"
+tenant = "moved"
+date = 2025-12-01
+due = 2025-12-31
+gross = "100.00"
+[[control]]
+of = "invoices"
+amount = "100.00"
+[[control]]
+of = "opening"
+amount = "-100.00"
+"""
+
+
+def _moved_in(world: World) -> str:
+    """An opening of an entity of its own, brought as the server's loop does."""
+    finance, approver = world.people["finance"], world.people["approver"]
+    body = {"slug": "sofia", "name": "S", "country": "BG", "currency": "USD", "address": ["1 X"]}
+    finance.post("/v1/entities", body).ok()
+    files = {"files": [{"name": "opening.toml", "text": OPENING}]}
+    fits("POST", "/v1/openings", finance.post("/v1/openings", {**files, "dry_run": True}).ok())
+    first = finance.post("/v1/openings", files).ok()
+    path = "/v1/openings/{opening}"
+    withdrawn = finance.post(f"/v1/openings/{first['id']}/withdraw")
+    fits("POST", f"{path}/withdraw", withdrawn.ok())
+    again = fits("POST", "/v1/openings", finance.post("/v1/openings", files).ok())
+    begun = fits(
+        "POST", f"{path}/approve", approver.post(f"/v1/openings/{again['id']}/approve").ok()
+    )
+    assert begun["state"] == "bringing"
+    tenant = {"slug": "late", "name": "Late", "kind": "enterprise"}
+    world.operator.post("/v1/tenants", tenant).refused(503, "opening_under_way")
+    desk = world.desk
+    loop = OpeningLoop(
+        lambda: desk.book,
+        desk.store.find,
+        lambda piece: world.queue.call(Call("bring_slice", piece)).unwrap(),
+    )
+    while loop.step():
+        pass
+    shown = finance.get("/v1/invoices/A%2F1").ok()
+    fits("GET", "/v1/invoices/{invoice:path}", shown)
+    assert shown["opening_id"] == again["id"]
+    return str(again["id"])
 
 
 def _paid(world: World, number: str) -> str:
@@ -220,8 +285,10 @@ def _agreed(world: World) -> str:
 
 def _credited(world: World, invoice: str) -> str:
     """The number of a credit note over all of an invoice."""
-    path = "/v1/invoices/{invoice}/credit-notes"
-    note = world.people["finance"].post(path.format(invoice=invoice), {"reason": "to see it"})
+    path = "/v1/invoices/{invoice:path}/credit-notes"
+    note = world.people["finance"].post(
+        f"/v1/invoices/{invoice}/credit-notes", {"reason": "to see it"}
+    )
     fits("POST", path, note.ok())
     return str(note.json["number"])
 

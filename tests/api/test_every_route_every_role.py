@@ -43,10 +43,11 @@ def concrete(path: str, **ids: str) -> str:
         "budget",
         "payment",
         "dispute",
+        "opening",
     )
     given = {**dict.fromkeys(names, UNKNOWN), "kind": KIND, "path": "a", "number": "1", **ids}
     ends = "?follow=false" if path == "/v1/feed" else ""  # else it goes on for ever
-    return path.replace("{path:path}", "{path}").format(**given) + ends
+    return path.replace(":path}", "}").format(**given) + ends
 
 
 def test_the_app_serves_exactly_the_table_and_each_route_declares_its_permission() -> None:

@@ -18,7 +18,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in (
         "supply.toml", "fleet.toml", "inventory.csv", "post.backup", "burn-in.log",
-        "enterprise-2027.toml", "acme.toml", "prices.csv",
+        "enterprise-2027.toml", "acme.toml", "opening.toml", "prices.csv",
     ):  # fmt: skip
         (tmp_path / name).touch()
 

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import comptoir
 from comptoir.api import problems
-from comptoir.api.door import PERMISSION, Door, Limits
+from comptoir.api.door import MOST_BYTES, PERMISSION, Door, Limits
 from comptoir.api.fast import FastDoor
 from comptoir.api.guard import GuardedRoute
 from comptoir.api.openapi import describe
@@ -85,6 +85,8 @@ def _add(app: FastAPI, route: Route) -> None:
     name = route.handler.__name__
     summary, _, details = (route.handler.__doc__ or "").partition("\n")
     extra: dict[str, Any] = {PERMISSION: route.declared}
+    if route.most_bytes is not None:
+        extra[MOST_BYTES] = route.most_bytes
     app.router.add_api_route(
         route.path,
         route.handler,

@@ -38,10 +38,10 @@ CLOSE_ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/tenants/{tenant}/statement", _H.give_statement, _P.READ, _S.Statements),
     Route("POST", "/v1/invoices", _H.issue_invoice, _P.INVOICES_WRITE, _S.InvoiceDetail, 201),
     Route("GET", "/v1/invoices", _H.list_invoices, _P.READ, ListOf[_S.Invoice]),
-    Route("GET", "/v1/invoices/{invoice}", _H.get_invoice, _P.READ, _S.InvoiceDetail),
+    Route("GET", "/v1/invoices/{invoice:path}", _H.get_invoice, _P.READ, _S.InvoiceDetail),
     Route(
         "POST",
-        "/v1/invoices/{invoice}/credit-notes",
+        "/v1/invoices/{invoice:path}/credit-notes",
         _H.credit_invoice,
         _P.INVOICES_WRITE,
         _S.CreditNote,

@@ -32,6 +32,7 @@ Says = Callable[[Any], dict[str, Any]]
 
 JSON = "application/json"
 PERMISSION = "x-comptoir-permission"
+MOST_BYTES = "x-comptoir-most-bytes"
 PUBLIC = "public"
 READ_THREADS = 4
 _SAFE_WORD = re.compile(r"[A-Za-z0-9._-]{1,64}")

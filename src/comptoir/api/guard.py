@@ -14,7 +14,7 @@ from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
-from comptoir.api.door import JSON, PERMISSION, PUBLIC, Asking, Door, too_large
+from comptoir.api.door import JSON, MOST_BYTES, PERMISSION, PUBLIC, Asking, Door, too_large
 from comptoir.desk.desk import Idempotency, digest
 from comptoir.tenants.permissions import Permission, require
 from comptoir.units.errors import Invalid, Unauthenticated, invariant
@@ -28,6 +28,7 @@ class Guard:
 
     permission: Permission
     reads_body: bool
+    most_bytes: int | None = None
 
     async def admit(self, door: Door, scope: Scope, receive: Receive) -> tuple[Asking, bytes]:
         """What the handler works with, and the body; empty if the route reads none.
@@ -41,7 +42,8 @@ class Guard:
         require(actor, self.permission)
         body = b""
         if self.reads_body:
-            body = await _read_body(scope, receive, door.limits.body_bytes)
+            most = self.most_bytes or door.limits.body_bytes
+            body = await _read_body(scope, receive, most)
         idempotency = None if scope["method"] == "GET" else _idempotency(scope, body)
         return Asking(door, actor, secret, idempotency), body
 
@@ -56,7 +58,8 @@ class GuardedRoute(APIRoute):
         invariant(declared is not None, f"{self.path} declares no permission")
         if declared == PUBLIC:
             return handle
-        guard = Guard(Permission(str(declared)), self.body_field is not None)
+        most_bytes = (self.openapi_extra or {}).get(MOST_BYTES)
+        guard = Guard(Permission(str(declared)), self.body_field is not None, most_bytes)
 
         async def guarded(request: Request) -> Response:
             door: Door = request.app.state.door

@@ -20,7 +20,7 @@ RECEIPT_ROUTES: tuple[Route, ...] = (
     Route("POST", f"{_PAYMENT}/top-up", receipts.top_up, _FINANCE, _R.ToppedUp),
     Route(
         "POST",
-        "/v1/invoices/{invoice}/disputes",
+        "/v1/invoices/{invoice:path}/disputes",
         receipts.open_dispute,
         Permission.DISPUTES_WRITE,
         _R.Dispute,

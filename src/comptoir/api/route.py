@@ -24,6 +24,8 @@ class Route:
     answer: type[BaseModel] | None
     status: int = 200
     busy: bool = False
+    most_bytes: int | None = None
+    """How large a body may be; None: as large as any."""
 
     @property
     def declared(self) -> str:

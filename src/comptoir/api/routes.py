@@ -22,6 +22,7 @@ from comptoir.api.handlers import (
     windows,
 )
 from comptoir.api.money_routes import MONEY_ROUTES
+from comptoir.api.opening_routes import OPENING_ROUTES
 from comptoir.api.receipt_routes import RECEIPT_ROUTES
 from comptoir.api.route import Route
 from comptoir.api.shapes import clock as clock_shapes
@@ -336,5 +337,6 @@ ROUTES: tuple[Route, ...] = (
     *CONTRACT_ROUTES,
     *CLOSE_ROUTES,
     *RECEIPT_ROUTES,
+    *OPENING_ROUTES,
     *_NOTICES,
 )

@@ -217,6 +217,8 @@ def credit(
 
 def _taxes(invoice: Invoice, before: Sequence[int], after: Sequence[int]) -> tuple[TaxLine, ...]:
     """The taxes of a note: those on all that is credited now, less those given back before."""
+    if invoice.opening_id is not None:
+        return _shares(invoice, sum(before), sum(after))
     net_before, net_after = _taxed(invoice, before), _taxed(invoice, after)
     found = []
     for tax in invoice.taxes:
@@ -230,6 +232,23 @@ def _taxed(invoice: Invoice, credited: Sequence[int]) -> int:
     """What of lines bears a tax."""
     both = zip(invoice.lines, credited, strict=True)
     return sum(micros for line, micros in both if line.type not in SETTLING)
+
+
+def _shares(invoice: Invoice, net_before: int, net_after: int) -> tuple[TaxLine, ...]:
+    """The taxes of another system's invoice, which it rounded its own way: by their share of the
+    net amount, so that all of it gives back exactly what was asked."""
+    net, found = invoice.net_micros, []
+
+    def share(micros: int, of: int) -> int:
+        if not net:
+            return micros
+        return round_to_minor_micros(micros * of * NUMERATOR_PER_MICRO // net, invoice.currency)
+
+    for tax in invoice.taxes:
+        base = share(tax.base_micros, net_after) - share(tax.base_micros, net_before)
+        amount = share(tax.amount_micros, net_after) - share(tax.amount_micros, net_before)
+        found.append(replace(tax, base_micros=base, amount_micros=amount))
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +298,8 @@ def _source(line: InvoiceLine, invoice: Invoice) -> ledger.Account:
         return ledger.RECALL_FEES
     if line.type is LineType.CARRIED:
         return ledger.customer_credit(invoice.tenant_id)
+    if line.type is LineType.OPENING:
+        return ledger.PRIOR_REVENUE
     if line.type is LineType.SLA_CREDIT or line.lease_class is None:
         return ledger.SLA_CREDIT
     return ledger.revenue(line.lease_class)

@@ -15,7 +15,14 @@ from comptoir.ledger import entries as ledger
 from comptoir.ledger.entries import Posting
 from comptoir.metering.usage import Measure
 from comptoir.units.errors import invariant
-from comptoir.units.ids import InvoiceId, LegalEntityId, PeriodId, RateId, TenantId
+from comptoir.units.ids import (
+    InvoiceId,
+    LegalEntityId,
+    OpeningId,
+    PeriodId,
+    RateId,
+    TenantId,
+)
 from comptoir.units.money import NUMERATOR_PER_MICRO, round_to_minor_micros
 
 PPM = 1_000_000
@@ -46,6 +53,8 @@ class LineType(StrEnum):
     """Usage and its tax, paid ahead without a tax invoice: deducted after taxes."""
     CARRIED = "carried"
     """What would be asked below zero is the customer's credit instead."""
+    OPENING = "opening"
+    """What another system asked, before it was brought here."""
 
 
 SETTLING = (LineType.ON_ACCOUNT, LineType.CARRIED)
@@ -124,6 +133,8 @@ class Invoice:
     taxes: tuple[TaxLine, ...]
     seller: Party
     buyer: Party
+    opening_id: OpeningId | None = None
+    """The opening that brought it: another system issued it, and its number is that system's."""
 
     @property
     def net_micros(self) -> int:

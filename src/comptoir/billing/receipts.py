@@ -21,6 +21,10 @@ from comptoir.units.money import MINOR_DIGITS, format_minor
 
 SEQUENCE_DIGITS = 6
 MOST_SUGGESTIONS = 5
+LEAST_LETTERS = 4
+"""Shorter numbers of other systems would be found in anything that people write."""
+MOST_WORDS = 4
+_OURS = re.compile(rf".+-[0-9]{{{SEQUENCE_DIGITS},}}")
 _LONG_NUMBER = re.compile(rf"[0-9]{{{SEQUENCE_DIGITS},}}")
 
 
@@ -124,10 +128,14 @@ class Receivables:
 
     def __init__(self, asked: Iterable[Asked]) -> None:
         self._by_digits: dict[str, list[tuple[str, Asked]]] = defaultdict(list)
+        self._by_word: dict[str, list[Asked]] = defaultdict(list)
         self._by_amount: dict[tuple[str, int], list[Asked]] = defaultdict(list)
         for each in asked:
             digits = plain(each.number)
-            self._by_digits[digits[-SEQUENCE_DIGITS:]].append((digits, each))
+            if _OURS.fullmatch(each.number):
+                self._by_digits[digits[-SEQUENCE_DIGITS:]].append((digits, each))
+            elif len(digits) >= LEAST_LETTERS:  # another system's: it has to stand there whole
+                self._by_word[digits].append(each)
             if each.open_micros:
                 self._by_amount[each.currency, each.open_micros].append(each)
 
@@ -139,6 +147,8 @@ class Receivables:
         both = Receivables(more)
         for digits, numbers in self._by_digits.items():
             both._by_digits[digits].extend(numbers)
+        for word, found in self._by_word.items():
+            both._by_word[word].extend(found)
         both._by_amount = self._by_amount
         return both
 
@@ -155,6 +165,9 @@ class Receivables:
                 if candidates:  # CME-2026-000001 stands in ACME-2026-000001, and is not meant
                     _, meant = max(candidates, key=lambda c: c[0])
                     found[meant.invoice_id] = meant
+        if self._by_word:
+            for word in _runs_of_words(reference):
+                found |= {asked.invoice_id: asked for asked in self._by_word.get(word, ())}
         return sorted(found.values(), key=lambda a: (a.due_at_ms, a.number))
 
     def suggested(self, micros: int, currency: str) -> tuple[str, ...]:
@@ -378,8 +391,19 @@ def _paid(source: ledger.Account, part: Part, currency: str, asked: Asked) -> tu
 
 def words_of(reference: str) -> list[str]:
     """The words of a reference that could be a number of ours, as they are written."""
-    words = re.split(r"[\s,;/]+", reference.upper())
+    said = reference.upper()
+    words = [*re.split(r"[\s,;/]+", said), *re.split(r"[\s,;]+", said)]
     return list(dict.fromkeys(w for w in words if len(w) > 3 and any(c.isdigit() for c in w)))
+
+
+def _runs_of_words(reference: str) -> set[str]:
+    """What a reference says, in runs of one to a few words without what stands between."""
+    words = [word for part in re.split(r"[^0-9A-Za-z]+", reference) if (word := plain(part))]
+    return {
+        "".join(words[start:end])
+        for start in range(len(words))
+        for end in range(start + 1, min(start + MOST_WORDS, len(words)) + 1)
+    }
 
 
 def plain(text: str) -> str:

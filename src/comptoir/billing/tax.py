@@ -160,7 +160,7 @@ def read_tax_rules(text: str, source: str, now_ms: int, by: str) -> list[TaxRule
     for row in read_rows(text, TAX_FIELDS, TAX_OPTIONAL):
         seller = row.read("seller", lambda word: check_country("seller", word))
         treatment = row.read("treatment", _treatment)
-        rate_ppm = row.read("rate_percent", _rate_ppm)
+        rate_ppm = row.read("rate_percent", parse_percent)
         if (rate_ppm > 0) is not (treatment is Treatment.STANDARD):
             raise row.bad(
                 "rate_percent", f"{row.cells['rate_percent']} % does not go with {treatment}"
@@ -202,7 +202,12 @@ def refuse_contradiction(rule: TaxRule, known: TaxRule) -> None:
     )
 
 
-def _rate_ppm(text: str) -> int:
+def parse_percent(text: str) -> int:
+    """Parts per million from a percentage such as "20" or "5.5".
+
+    Raises:
+        Invalid: `bad_percent`.
+    """
     whole, _, part = text.partition(".")
     if not _PERCENT.fullmatch(text):
         raise Invalid(

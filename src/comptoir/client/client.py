@@ -24,6 +24,7 @@ from comptoir.client.entitlements import Entitlements, Policy
 from comptoir.client.feed import Feed
 from comptoir.client.following import Place, Step, follow
 from comptoir.client.invoices import CreditNotes, Invoices, Periods
+from comptoir.client.openings import Openings
 from comptoir.client.parties import PAGE, Keys, Tenants, Users
 from comptoir.client.profiles import resolve
 from comptoir.client.receipts import Disputes, DunningSteps, Payments
@@ -91,6 +92,7 @@ class Client:
         self.credit_notes = CreditNotes(self._transport)
         self.budgets = Budgets(self._transport)
         self.payments = Payments(self._transport)
+        self.openings = Openings(self._transport)
         self.disputes = Disputes(self._transport)
         self.dunning = DunningSteps(self._transport)
         self.feed = Feed(self._transport)

@@ -98,6 +98,7 @@ class Invoice(TypedDict):
     credited: str
     disputed: str
     open: str
+    opening_id: str | None
 
 
 class InvoiceDetail(Invoice):

@@ -11,6 +11,7 @@ from comptoir.desk.close_memory import ClosingBook
 from comptoir.desk.contract_memory import ContractBook
 from comptoir.desk.credit_memory import CreditBook
 from comptoir.desk.money_memory import MoneyBook
+from comptoir.desk.opening_memory import OpeningBook
 from comptoir.desk.ports import Loaded
 from comptoir.desk.receipt_memory import ReceiptBook
 from comptoir.desk.settings import SETTINGS, Setting
@@ -105,6 +106,7 @@ class Memory:
         self.credit = CreditBook(journal)
         self.closing = ClosingBook(journal, self.money.accruals)
         self.receipts = ReceiptBook(journal)
+        self.openings = OpeningBook(journal)
         self._make_entitlement_tables(journal)
         self._make_operating_tables(journal)
         self._make_subscriptions(journal)
@@ -114,7 +116,7 @@ class Memory:
             self.attempts, self.entitlements, self.policies, self.lending_marks, self.settings,
             self.reclaim_counts, self.subscriptions, *self.money.tables, *self.contracts.tables,
             *self.credit.tables,
-            *self.closing.tables, *self.receipts.tables,
+            *self.closing.tables, *self.receipts.tables, *self.openings.tables,
         )  # fmt: skip
         self._index()
         self._index_losses()
@@ -343,6 +345,7 @@ class Memory:
                 table.load(row)
         self.committed_attempts = dict(self.attempts.rows)
         self.closing.publish()
+        self.openings.publish()
         self.checking = {n.id: n for n in self.nodes if n.state is NodeState.CHECKING}
         self.committed_subscriptions = dict(self.subscriptions.rows)
         self.snapshot.settle()
@@ -398,6 +401,7 @@ class Memory:
         self.closing.evict_ended(rows)
         self.credit.evict_ended(rows)
         self.receipts.evict_ended(rows)
+        self.openings.evict_ended(rows)
         for attempt in rows.get("attempt", ()):
             assert isinstance(attempt, Attempt)
             if attempt.forgotten:

@@ -57,6 +57,9 @@ _SHOW = "comptoir lease show {subject}"
 _WHY = "comptoir lease why {subject}"
 _JOB: Fields = {"lease": WORD, "exit_code": maybe(COUNT), "attempts": COUNT, "detail": WORD}
 _RECLAIM: Fields = {"reclaimed_for": maybe(WORD), "why": WORD, "cost_accelerator_ms": LONG}
+_OPENING: Fields = {
+    "entity": WORD, "name": WORD, "cut_over_ms": INSTANT, "items": COUNT, "sha256": WORD,
+}  # fmt: skip
 _BUDGET: Fields = {
     "project": WORD,
     "currency": WORD,
@@ -436,6 +439,22 @@ NOTICE_TYPES: dict[str, NoticeType] = {
         "{amount} {currency} of credit ({source}) expired unused",
         "comptoir invoice list",
         {"amount_micros": MONEY, "currency": WORD, "source": WORD},
+    ),
+    "opening.proposed": NoticeType(
+        "{entity} would move in with {name}: {items:,} items",
+        "another person: comptoir import approve {subject}",
+        _OPENING,
+    ),
+    "opening.approved": NoticeType(
+        "{name} of {entity} is being brought", "comptoir import show {subject}", _OPENING
+    ),
+    "opening.brought": NoticeType(
+        "{entity} has moved in: {items:,} items of {name} are brought",
+        "comptoir import show {subject} --items",
+        _OPENING,
+    ),
+    "opening.withdrawn": NoticeType(
+        "{name} of {entity} was withdrawn", "comptoir import opening FILE", _OPENING
     ),
     "period.closing": NoticeType(
         "{period} of {entity} is being closed",

@@ -26,6 +26,8 @@ SLA_CREDIT = Account("sla_credit")
 """What broken guarantees cost."""
 RECALL_FEES = Account("recall_fees")
 """What it cost to take sold leases back for the house's own use."""
+PRIOR_REVENUE = Account("prior_revenue")
+"""Income that another system had counted, and that was taken back since."""
 CAPACITY = "capacity"
 
 
@@ -117,6 +119,11 @@ def customer_credit(tenant_id: TenantId) -> Account:
 def unidentified_receipts(entity_id: LegalEntityId) -> Account:
     """Came in on an account of ours, and nobody knows yet for what."""
     return Account(f"unidentified_receipts:{entity_id}")
+
+
+def opening_balance(entity_id: LegalEntityId) -> Account:
+    """Against which everything was posted that an entity brought from another system (equity)."""
+    return Account(f"opening_balance:{entity_id}")
 
 
 @quick

@@ -80,6 +80,7 @@ invoice = Table(
     Column("taxes", Nested(tuple[TaxLine, ...]), nullable=False),
     Column("seller", Nested(Party), nullable=False),
     Column("buyer", Nested(Party), nullable=False),
+    _text("opening_id", null=True),
     UniqueConstraint("entity_id", "series", "sequence"),
     UniqueConstraint("entity_id", "number"),
     Index("invoice_by_issue", "issued_at_ms", "id"),

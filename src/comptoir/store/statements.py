@@ -325,4 +325,6 @@ def _live_receipts() -> dict[str, Any]:
         "dispute": tables.dispute.c.state == DisputeState.OPEN,
         "dunned": tables.dunned.c.invoice_id.in_(asking),
         "dunning_policy": None,
+        "opening": None,
+        "brought_contract": None,
     }

@@ -60,6 +60,10 @@ from comptoir.store.money_tables import rate_card as rate_card
 from comptoir.store.money_tables import usage as usage
 from comptoir.store.notice_tables import delivery as delivery
 from comptoir.store.notice_tables import subscription as subscription
+from comptoir.store.opening_tables import OPENINGS
+from comptoir.store.opening_tables import brought_item as brought_item
+from comptoir.store.opening_tables import opening as opening
+from comptoir.store.opening_tables import opening_text as opening_text
 from comptoir.store.receipt_tables import RECEIPTS
 from comptoir.store.receipt_tables import dispute as dispute
 from comptoir.store.receipt_tables import dunned as dunned
@@ -320,6 +324,8 @@ APPEND_ONLY = (
     "tax_rule",
     "fx_rate",
     "credit_note",
+    "opening_text",
+    "brought_item",
 )
 FINAL_ROWS = {"breach": "broken_until_ms"}
 """Tables whose rows are live until a column is set, and never edited after that."""
@@ -335,6 +341,7 @@ MAPPED: dict[str, Mapped] = {
     **CREDIT,
     **CLOSE,
     **RECEIPTS,
+    **OPENINGS,
     "tenant": Mapped(tenant, Tenant, {}),
     "quota": Mapped(quota, Quota, {}),
     "user": Mapped(user, User, {"roles": _roles}),

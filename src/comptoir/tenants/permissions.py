@@ -28,6 +28,8 @@ class Permission(Term):
     PERIODS_CLOSE = "periods_close"
     PAYMENTS_WRITE = "payments_write"
     DISPUTES_WRITE = "disputes_write"
+    OPENINGS_WRITE = "openings_write"
+    OPENINGS_APPROVE = "openings_approve"
     SUBSCRIPTIONS_WRITE = "subscriptions_write"
     ENTITIES_WRITE = "entities_write"
     ADMISSIONS_WRITE = "admissions_write"
@@ -72,6 +74,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.BUDGETS_WRITE,
             _P.GRANTS_WRITE,
             _P.PERIODS_CLOSE,
+            _P.OPENINGS_WRITE,
         }
     ),
     Role.SALES: frozenset(
@@ -94,6 +97,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.CONTRACTS_APPROVE,
             _P.KEYS_ISSUE,
             _P.ADMISSIONS_APPROVE,
+            _P.OPENINGS_APPROVE,
         }
     ),
     Role.AUDITOR: frozenset({_P.READ, _P.READ_HOUSE}),

@@ -40,6 +40,7 @@ ContractVersionId = NewType("ContractVersionId", str)
 CommitmentId = NewType("CommitmentId", str)
 CreditBlockId = NewType("CreditBlockId", str)
 ContractActId = NewType("ContractActId", str)
+OpeningId = NewType("OpeningId", str)
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _BITS_PER_LETTER = 5

@@ -5,7 +5,7 @@ Used for fleet files and contract files; the values themselves are judged by `fi
 
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -88,26 +88,38 @@ class Reading:
         Raises:
             Invalid: the first problem, with all of them in its facts.
         """
-        if not self.problems:
-            return
-        told = sorted(self.problems, key=lambda problem: problem.line)[:MOST_PROBLEMS]
-        first, more = told[0], len(self.problems) - 1
-        also = f" (and {more} more)" if more else ""
-        raise Invalid(
-            first.code,
-            ": ".join(filter(None, (f"{self.file}:{first.line}", first.field, first.message)))
-            + also,
-            first.next,
-            {
-                "file": self.file,
-                "line": first.line,
-                "field": first.field,
-                "problems": [
-                    {"line": p.line, "field": p.field, "code": p.code, "message": p.message}
-                    for p in told
-                ],
-            },
-        )
+        raise_all((self,), MOST_PROBLEMS)
+
+
+def raise_all(readings: Iterable[Reading], most: int) -> None:
+    """Say no to one file or several that belong together, if there is a reason.
+
+    Raises:
+        Invalid: the first problem, with at most `most` of all in its facts.
+    """
+    found = [
+        (reading.file, problem)
+        for reading in readings
+        for problem in sorted(reading.problems, key=lambda problem: problem.line)
+    ]
+    if not found:
+        return
+    (file, first), more = found[0], len(found) - 1
+    also = f" (and {more} more)" if more else ""
+    raise Invalid(
+        first.code,
+        ": ".join(filter(None, (f"{file}:{first.line}", first.field, first.message))) + also,
+        first.next,
+        {
+            "file": file,
+            "line": first.line,
+            "field": first.field,
+            "problems": [
+                {"file": of, "line": p.line, "field": p.field, "code": p.code, "message": p.message}
+                for of, p in found[:most]
+            ],
+        },
+    )
 
 
 class Table:

@@ -7,7 +7,7 @@ from fastapi import Response
 from comptoir.api.door import Ask, Asking, said
 from comptoir.api.encoding import encode, instant, money
 from comptoir.api.shapes import invoices as shapes
-from comptoir.api.words import Id, InstantWord, Pages, Word
+from comptoir.api.words import Id, InstantWord, InvoiceWord, NumberWord, Pages, Word
 from comptoir.billing.credit_notes import CreditNote
 from comptoir.billing.drafts import InvoiceDraft
 from comptoir.billing.invoice_status import opened
@@ -77,12 +77,12 @@ async def list_invoices(ask: Ask, pages: Pages, tenant: Word = None) -> Response
     )
 
 
-async def get_invoice(ask: Ask, invoice: Id) -> Response:
+async def get_invoice(ask: Ask, invoice: InvoiceWord) -> Response:
     """One invoice with its lines, by id or number."""
     return said(_billed(await _found(ask, invoice), lines=True))
 
 
-async def credit_invoice(ask: Ask, invoice: Id, body: shapes.CreditNoteBody) -> Response:
+async def credit_invoice(ask: Ask, invoice: InvoiceWord, body: shapes.CreditNoteBody) -> Response:
     """Credit lines of an invoice, or all of it: the only way to take it back."""
     found = await ask.read(views.invoice, invoice)
     if found is None:
@@ -93,7 +93,7 @@ async def credit_invoice(ask: Ask, invoice: Id, body: shapes.CreditNoteBody) -> 
 
 
 async def list_credit_notes(
-    ask: Ask, pages: Pages, tenant: Word = None, invoice: Word = None
+    ask: Ask, pages: Pages, tenant: Word = None, invoice: NumberWord = None
 ) -> Response:
     """Credit notes, newest first; of one invoice by its id or number."""
     return await ask.page(

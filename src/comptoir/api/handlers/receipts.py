@@ -9,7 +9,7 @@ from fastapi import Response
 from comptoir.api.door import Ask, Asking, said
 from comptoir.api.encoding import money
 from comptoir.api.shapes import receipts as shapes
-from comptoir.api.words import Id, Pages, Word
+from comptoir.api.words import Id, InvoiceWord, Pages, Word
 from comptoir.billing.ageing import Aged
 from comptoir.billing.bank_csv import read_csv
 from comptoir.billing.bank_files import BankEntry, Statement, in_order
@@ -130,7 +130,7 @@ def _topped_up(ask: Asking, block: CreditBlock) -> dict[str, Any]:
     }
 
 
-async def open_dispute(ask: Ask, invoice: Id, body: shapes.DisputeBody) -> Response:
+async def open_dispute(ask: Ask, invoice: InvoiceWord, body: shapes.DisputeBody) -> Response:
     """Dispute a line of an invoice; only that is not asked for again."""
     found = await ask.read(bills.invoice, invoice)
     if found is None or not ask.sees(found.invoice.tenant_id):

@@ -150,6 +150,7 @@ class Invoice(Answer):
     credited: Decimal
     disputed: Decimal
     open: Decimal
+    opening_id: str | None
 
 
 class InvoiceDetail(Invoice):

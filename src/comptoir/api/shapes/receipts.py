@@ -20,6 +20,10 @@ from comptoir.billing.dunning import DisputeState
 from comptoir.billing.receipts import PaymentState
 
 AmountIn = Annotated[str, StringConstraints(max_length=32), Field(examples=["1250.00"])]
+InvoiceIn = Annotated[
+    str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")
+]
+"""An invoice by its number or id: another system's number may have strokes and spaces in it."""
 Words = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 
 
@@ -40,7 +44,7 @@ class AllocateBody(Body):
     For what went out and is not known: the payment that it took back.
     """
 
-    invoice: Named
+    invoice: InvoiceIn
     amount: AmountIn | None = None
 
 

@@ -182,6 +182,8 @@ def _show(cli: Session, found: InvoiceDetail) -> None:
         ("issued", cli.times.when(found["issued_at"])),
         ("for", f"{starts} to {ends}"),
     ]
+    if found["opening_id"] is not None:
+        fields[-1] = ("not ours", f"another system's number, brought by {found['opening_id']}")
     if found["kind"] != "chargeback":
         still = money(found["open"], found["currency"])
         fields.append((found["state"], f"{still} open, due {cli.times.when(found['due_at'])}"))

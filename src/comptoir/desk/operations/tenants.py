@@ -1,5 +1,6 @@
 """Tenants: created, suspended, resumed, and their quotas."""
 
+from comptoir.desk.openings import refuse_while_bringing
 from comptoir.desk.operations.taking_back import begin_stop, drop_promise
 from comptoir.desk.requests import CreateTenant, SetEligibility, SetQuota, TenantRef
 from comptoir.desk.transaction import Transaction
@@ -27,6 +28,8 @@ def create_tenant(tx: Transaction, request: CreateTenant) -> Tenant:
         Conflict: `slug_taken`.
         NotFound: the rate card.
     """
+    if not tx.actor.is_system:
+        refuse_while_bringing(tx)
     slug = check_slug("slug", request.slug)
     if tx.book.tenant_by_slug.first(slug) is not None:
         raise Conflict("slug_taken", f"there is a tenant {slug!r} already", "choose another slug")

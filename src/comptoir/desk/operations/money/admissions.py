@@ -10,6 +10,7 @@ from comptoir.desk.entity_requests import (
     RefuseCustomer,
     ScreenCustomer,
 )
+from comptoir.desk.openings import refuse_while_bringing
 from comptoir.desk.operations.money.entities import find_entity
 from comptoir.desk.transaction import Transaction
 from comptoir.tenants.admissions import Admission, AdmissionState
@@ -34,6 +35,7 @@ def invite_customer(tx: Transaction, request: InviteCustomer) -> Admission:
         Conflict: `admission_decided`: it has accepted, or is admitted.
         NotFound: the tenant or the entity.
     """
+    refuse_while_bringing(tx)
     tenant, entity = tx.tenant(request.tenant_id), find_entity(tx, request.entity_id)
     if tenant.is_internal:
         raise Refused(

@@ -20,6 +20,7 @@ from comptoir.billing.periods import (
 )
 from comptoir.desk.close_requests import ClosePeriod, CloseSlice
 from comptoir.desk.entities import entity_of
+from comptoir.desk.openings import refuse_while_bringing
 from comptoir.desk.operations.money.agreed_lines import add_true_ups, prepayment_drafts
 from comptoir.desk.operations.money.crediting_breaches import credit_breaches
 from comptoir.desk.operations.money.drawing_credit import expire_credit
@@ -50,14 +51,18 @@ def close_period(tx: Transaction, request: ClosePeriod) -> Period:
         Invalid: `bad_period`, `unknown_period`.
         Refused: `period_not_over`, `earlier_period_open`.
         Conflict: `period_closed`.
+        Unavailable: `opening_under_way`.
     """
     entity = entity_named(tx, request.entity_id)
+    refuse_while_bringing(tx)
     month = month_named(request.period, entity.zone)
     known = tx.book.closing.periods_of.get(entity.id)
     for period in known:
         if period.starts_at_ms == month.starts_at_ms:
             return asked_again(period)
-    due = next_to_close(known, entity.created_at_ms, entity.zone)
+    cut_over_ms = tx.book.openings.cut_over_ms(entity.id)
+    began_ms = entity.created_at_ms if cut_over_ms is None else cut_over_ms
+    due = next_to_close(known, began_ms, entity.zone)
     begun = begin_close(
         PeriodId(tx.new_id("pd")), entity.id, month, due, known, (tx.now_ms, tx.actor.user_id)
     )

@@ -15,6 +15,7 @@ from comptoir.desk.contracts import (
     newest_approved,
     party_of,
 )
+from comptoir.desk.openings import refuse_while_bringing
 from comptoir.desk.transaction import Transaction
 from comptoir.sales.contracts import (
     Contract,
@@ -43,6 +44,7 @@ def propose_contract(tx: Transaction, request: ProposeContract) -> ProposedContr
         Conflict: `contract_differs`, `version_pending`, `inbound_of_another`,
             `contract_changes_the_past`, `contracts_overlap`.
     """
+    refuse_while_bringing(tx)
     contract, version = _drafted(tx, request.file)
     _judge(tx, contract, version)
     if request.dry_run:
@@ -61,6 +63,7 @@ def approve_contract(tx: Transaction, request: ContractVersionRef) -> ProposedCo
         Forbidden: `own_proposal`.
         Conflict: `version_not_proposed`, and those of `propose_contract`: the book has moved on.
     """
+    refuse_while_bringing(tx)
     contract, version = _proposed(tx, request)
     if version.proposed_by == tx.actor.user_id:
         raise Forbidden(
@@ -205,10 +208,10 @@ def _judge(tx: Transaction, contract: Contract, version: ContractVersion) -> Non
     """All that only the book can say; said when it is proposed, and again when approved."""
     if contract.tenant_id is not None:
         _check_currency(tx, contract, contract.tenant_id)
-        _check_used(tx, contract, version, contract.tenant_id)
-        _check_alone(tx, contract, version, contract.tenant_id)
+        check_used(tx, contract, version, contract.tenant_id)
+        check_alone(tx, contract, version, contract.tenant_id)
     for name in version.body.inbound:
-        _check_inbound(tx, contract, name)
+        check_inbound(tx, contract, name)
     before = newest_approved(tx.book, contract)
     begun = past_changes(before.body if before else None, version.body, version.effective_from_ms)
     if begun:
@@ -236,7 +239,7 @@ def _check_currency(tx: Transaction, contract: Contract, tenant_id: TenantId) ->
         )
 
 
-def _check_used(
+def check_used(
     tx: Transaction, contract: Contract, version: ContractVersion, tenant_id: TenantId
 ) -> None:
     """A version may not price again what was priced or invoiced under another."""
@@ -259,7 +262,7 @@ def _check_used(
         )
 
 
-def _check_alone(
+def check_alone(
     tx: Transaction, contract: Contract, version: ContractVersion, tenant_id: TenantId
 ) -> None:
     """At most one sold contract of a tenant is in force at an instant."""
@@ -283,7 +286,7 @@ def _check_alone(
                 )
 
 
-def _check_inbound(tx: Transaction, contract: Contract, name: str) -> None:
+def check_inbound(tx: Transaction, contract: Contract, name: str) -> None:
     """A bought contract names leases of its own partner, in its own currency."""
     inbound = tx.book.inbound_by_name.first(name)
     if inbound is None:

@@ -11,6 +11,7 @@ from comptoir.billing.credit_notes import (
 from comptoir.billing.invoice_status import InvoiceStatus, credited
 from comptoir.billing.invoices import Invoice
 from comptoir.desk.close_requests import CreditInvoice, DraftRef
+from comptoir.desk.openings import refuse_while_bringing
 from comptoir.desk.operations.money.drawing_credit import source_of
 from comptoir.desk.operations.money.finalising import invoice_of, series_of
 from comptoir.desk.transaction import Transaction
@@ -32,6 +33,7 @@ def credit_invoice(tx: Transaction, request: CreditInvoice) -> CreditNote:
         Invalid: `bad_text`, `bad_amount`, `too_many_decimals`, `unknown_line`.
         Refused: `nothing_to_credit`, `credit_note_too_large`, `only_with_the_whole`.
     """
+    refuse_while_bringing(tx)
     reason = check_text("reason", request.reason, 1, 500)
     invoice = invoice_of(tx, DraftRef(request.invoice_id))
     status = status_of(tx, invoice)

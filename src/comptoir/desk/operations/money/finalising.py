@@ -9,6 +9,7 @@ from comptoir.billing.invoice_status import opened
 from comptoir.billing.invoices import PAYMENT_DAYS, Invoice, NumberSeries, settlement
 from comptoir.billing.periods import year_at
 from comptoir.desk.close_requests import DraftRef
+from comptoir.desk.openings import refuse_while_bringing
 from comptoir.desk.operations.money.drawing_up import parties_of, tax_of, taxes_on
 from comptoir.desk.operations.money.revaluing import rate_nanos_at
 from comptoir.desk.transaction import Transaction
@@ -52,7 +53,9 @@ def make_final(tx: Transaction, tenant: Tenant, draft: InvoiceDraft) -> Invoice:
 
     Raises:
         Refused: `no_tax_rule`.
+        Unavailable: `opening_under_way`.
     """
+    refuse_while_bringing(tx)
     entity = tx.book.credit.entities[draft.entity_id]
     series = series_of(tx, entity, tenant, entity.invoice_series)
     tax = tax_of(tx, tenant, draft)

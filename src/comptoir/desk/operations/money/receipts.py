@@ -16,6 +16,7 @@ from comptoir.billing.receipts import Payment, PaymentState, Receivables
 from comptoir.billing.statement_checks import check_account, check_days, check_sum
 from comptoir.desk.dues import cut_open
 from comptoir.desk.operations.money.bouncing import give_bounce, meet_waiting
+from comptoir.desk.openings import refuse_while_bringing
 from comptoir.desk.operations.money.outgoing import record_outgoing
 from comptoir.desk.operations.money.receivables import asked_of, pay, status_named, statuses_in
 from comptoir.desk.receipt_requests import (
@@ -67,6 +68,7 @@ def record_receipts(tx: Transaction, request: RecordReceipts) -> ReceiptsRecorde
         Invalid: `too_many_entries`; `wrong_account`; `value_date_to_come`.
         Refused: `bank_file_too_large`.
     """
+    refuse_while_bringing(tx)
     entity = _entity(tx, request)
     known = _Known(tx, entity, request)
     receivables = _receivables(tx, entity)

@@ -197,7 +197,9 @@ def _mark(tx: Transaction, contract: Contract, inbound: InboundLease) -> SupplyM
         for one in tx.book.contracts.versions_of.each(contract.id)
         if one.approved_at_ms is not None and inbound.name in one.body.inbound
     )
-    return SupplyMark(contract.id, inbound.id, first, 0, 0)
+    brought = tx.book.openings.contracts.get(contract.id)
+    since = first if brought is None else max(first, brought.cut_over_ms)
+    return SupplyMark(contract.id, inbound.id, since, 0, 0)
 
 
 def _over(tx: Transaction, contract: Contract, version: ContractVersion, until: int) -> int:

@@ -1,0 +1,71 @@
+"""A book that moves in: the example's files, or changed ones, proposed, approved and brought."""
+
+from pathlib import Path
+
+from comptoir.billing.opening import Opening, OpeningFile
+from comptoir.billing.opening_file import files_named, read_opening
+from comptoir.desk.desk import Desk
+from comptoir.desk.opening_loop import OpeningLoop, items_of
+from comptoir.desk.opening_requests import (
+    ApproveOpening,
+    BringSlice,
+    ProposedOpening,
+    ProposeOpening,
+)
+from comptoir.tenants.parties import Actor, Role
+from tests.builders import Book
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "opening"
+SEPTEMBER_MS = 1_788_220_800_000  # 2026-09-01T00:00Z; a book starts on 2026-09-21T14:13:20Z
+
+
+def texts(changes: dict[str, tuple[str, str]] | None = None) -> dict[str, str]:
+    """The example's files, each with a passage said otherwise; the TOML is the first."""
+    main = (EXAMPLE / "opening.toml").read_text()
+    found = {"opening.toml": main}
+    found |= {name: (EXAMPLE / name).read_text() for name in files_named("opening.toml", main)}
+    for name, (old, new) in (changes or {}).items():
+        assert old in found[name], old
+        found[name] = found[name].replace(old, new)
+    return found
+
+
+def read(book: Book, files: dict[str, str]) -> OpeningFile:
+    return read_opening(files, book.desk.book.credit.entity_by_slug.first)
+
+
+def propose(book: Book, files: dict[str, str], by: Actor | None = None) -> ProposedOpening:
+    request = ProposeOpening(read(book, files))
+    return book.desk.call("propose_opening", request, by or book.finance)
+
+
+def approve(book: Book, opening: Opening, files: dict[str, str]) -> Opening:
+    approver = book.user(Role.APPROVER)
+    return book.desk.call(
+        "approve_opening", ApproveOpening(opening.id, read(book, files)), approver
+    )
+
+
+def bring(desk: Desk) -> None:
+    """All that is approved, as the loop brings it."""
+    loop = OpeningLoop(
+        lambda: desk.book, desk.store.find, lambda piece: desk.call("bring_slice", piece)
+    )
+    while loop.step():
+        pass
+
+
+def bring_some(desk: Desk, opening: Opening, most: int) -> Opening:
+    """One slice."""
+    now = desk.book.openings.openings[opening.id]
+    items = items_of(now, desk.book, desk.store.find)[now.done_items : now.done_items + most]
+    return desk.call("bring_slice", BringSlice(now.id, now.sha256, now.done_items, items))
+
+
+def move_in(book: Book, files: dict[str, str] | None = None) -> Opening:
+    """The whole way."""
+    files = files or texts()
+    opening = propose(book, files).opening
+    approve(book, opening, files)
+    bring(book.desk)
+    return book.desk.book.openings.openings[opening.id]
