@@ -17,6 +17,7 @@ from comptoir.billing.credit_notes import CreditLine
 from comptoir.billing.dunning import DunningStep
 from comptoir.billing.invoice_status import InvoiceState
 from comptoir.billing.invoices import Invoice, InvoiceLine, LineType, Party, TaxLine
+from comptoir.billing.opening import Brings, Total
 from comptoir.billing.receipts import Part
 from comptoir.desk.desk import Desk
 from comptoir.desk.ports import Changes, CommitUnknown, Event, StaleBook, StoredAnswer
@@ -74,6 +75,8 @@ MAKERS: dict[str, Any] = {
     "data": {"numbers": [1, 2], "word": ODD_TEXT, "none": None},
     "starts_at_ms": 1,
     "types": ("lease.*", ODD_TEXT),
+    "totals": (Total(Brings.OPENING, "USD", 1, -(2**62)),),
+    "files": ("opening.toml", ODD_TEXT),
     "again": (1, 2**53),
     "grants": ("erc", "nsf-2026"),
     "covers": Covers(("h100-sxm",), (LeaseClass.RESERVED, LeaseClass.SPOT), ("paris-1",)),

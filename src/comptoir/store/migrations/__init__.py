@@ -25,6 +25,7 @@ REVISIONS = (
     "0020",
     "0021",
     "0022",
+    "0030",
 )
 """Oldest first. Kept here so that a start need not load Alembic to know them."""
 

@@ -46,8 +46,8 @@ from comptoir.desk.receipt_memory import Dunned
 from comptoir.desk.requests import CreateTenant
 from comptoir.desk.transaction import Transaction
 from comptoir.ledger import entries as ledger
-from comptoir.sales.committed_steps import counted
 from comptoir.sales.commitments import Commitment, CommitmentType, commitment_id
+from comptoir.sales.committed_steps import counted
 from comptoir.sales.contracts import Contract
 from comptoir.sales.credit_blocks import BlockState, CreditBlock, expire, use
 from comptoir.sales.drawdown import Drawdown

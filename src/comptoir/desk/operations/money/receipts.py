@@ -15,8 +15,8 @@ from comptoir.billing.look_alikes import look_alike
 from comptoir.billing.receipts import Payment, PaymentState, Receivables
 from comptoir.billing.statement_checks import check_account, check_days, check_sum
 from comptoir.desk.dues import cut_open
-from comptoir.desk.operations.money.bouncing import give_bounce, meet_waiting
 from comptoir.desk.openings import refuse_while_bringing
+from comptoir.desk.operations.money.bouncing import give_bounce, meet_waiting
 from comptoir.desk.operations.money.outgoing import record_outgoing
 from comptoir.desk.operations.money.receivables import asked_of, pay, status_named, statuses_in
 from comptoir.desk.receipt_requests import (

@@ -1,14 +1,14 @@
 """Openings: what entities bring from other systems, word for word and item by item.
 
-Revision: 0022
-Revises: 0021
+Revision: 0030
+Revises: 0022
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0022"
-down_revision = "0021"
+revision = "0030"
+down_revision = "0022"
 branch_labels = None
 depends_on = None
 
