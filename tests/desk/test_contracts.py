@@ -10,6 +10,7 @@ from sqlalchemy import text
 from comptoir.desk.close_requests import ClosePeriod, CloseSlice
 from comptoir.desk.contract_requests import (
     ContractDeed,
+    ContractRef,
     ContractVersionRef,
     ProposeContract,
     ProposedContract,
@@ -429,6 +430,27 @@ def test_the_cost_of_supply_is_the_same_however_often_it_is_counted(deal: Deal) 
         if row.account.startswith("cost_of_capacity:il_")
     )
     assert spent == 7 * (until - since) * 1_000_000_000 // (3_600_000 * 1_000)
+
+
+def test_an_exercised_expansion_writes_the_version_that_adds_it(deal: Deal) -> None:
+    made = deal.agree(SOLD.replace("price = 1.20", 'price = 1.20\ndeliver_within = "20d"'))
+    ref = ContractRef(made.contract.id)
+    deal.at("2026-10-10")
+    assert deal.book.desk.call("explain_contract", ref, deal.buyer).next_text == ""
+    deal.act(ActType.EXERCISE, "grow", by=deal.buyer)
+    text = deal.book.desk.call("explain_contract", ref, deal.buyer).next_text
+    file = read_contract_file("next.toml", text)
+    assert file.effective_from_ms == parse_instant("2026-10-11T00:00:00Z")
+    tranche = file.body.tranche("grow")
+    assert tranche is not None
+    assert (tranche.kind, tranche.accelerators) == ("cpu-core", 8)
+    assert tranche.delivery_at_ms == parse_instant("2026-10-30T00:00:00Z")
+    [price] = file.body.prices
+    assert (price.kind, price.lease_class) == ("cpu-core", LeaseClass.RESERVED)
+    assert (price.price_nanos, price.from_ms) == (1_200_000_000, tranche.delivery_at_ms)
+    assert file.body.commitments == read_contract_file("acme.toml", SOLD).body.commitments
+    assert deal.agree(text).version.number == 2  # it is a file like any other
+    assert deal.book.desk.call("explain_contract", ref, deal.buyer).next_text == ""
 
 
 WAITS = """

@@ -83,6 +83,7 @@ class ContractDetail(Contract):
     version: int
     versions: list[Version]
     text: str
+    next_text: str
     prices: list[dict[str, Any]]
     inbound: list[str]
     tranches: list[dict[str, Any]]

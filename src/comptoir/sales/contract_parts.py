@@ -134,6 +134,7 @@ def expansion(table: Table, instant: Judge) -> Expansion | None:
         table.take("exercise_by", instant),
         table.take("price", fields.price, None),
         table.take("class", own.word(LeaseClass), LeaseClass.RESERVED),
+        table.take("deliver_within", fields.duration(YEARS_20_S), 0),
     )
     return expansion if table.close() else None
 

@@ -37,7 +37,10 @@ class Tranche:
 
 @dataclass(frozen=True, slots=True)
 class Expansion:
-    """The right to more accelerators of a kind at a price, if it is used by a date."""
+    """The right to more accelerators of a kind at a price, if it is used by a date.
+
+    They are due `deliver_within_s` after that.
+    """
 
     name: str
     kind: str
@@ -45,6 +48,7 @@ class Expansion:
     exercise_by_ms: int
     price_nanos: int | None
     lease_class: LeaseClass = LeaseClass.RESERVED
+    deliver_within_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)

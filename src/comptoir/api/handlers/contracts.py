@@ -81,6 +81,7 @@ async def get_contract(ask: Ask, contract: Id) -> Response:
         "version": found.version.number,
         "versions": [_version(ask, version) for version in found.versions],
         "text": found.version.text,
+        "next_text": found.next_text,
         "prices": [_price(price) for price in prices_of(found.version.body)],
         "inbound": list(found.version.body.inbound),
         "tranches": [_tranche(one) for one in found.tranches],

@@ -181,6 +181,9 @@ class ContractDetail(Contract):
     version: int
     versions: list[Version]
     text: str
+    next_text: str = Field(
+        description="The file of the version that adds exercised expansions; empty if none is due."
+    )
     prices: list[AgreedPrice]
     inbound: list[str]
     tranches: list[Tranche]

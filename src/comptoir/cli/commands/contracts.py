@@ -87,11 +87,12 @@ def list_contracts(cli: Session, tenant: str | None, direction: str | None, limi
 @leaf("show", "comptoir contract show ACME-2027", group=contract)
 @CONTRACT
 @click.option("--text", "as_text", is_flag=True, help="The file as it was proposed.")
-def show(cli: Session, number: str, as_text: bool) -> None:
+@click.option("--next", "as_next", is_flag=True, help="The file that adds exercised expansions.")
+def show(cli: Session, number: str, as_text: bool, as_next: bool) -> None:
     """Show what is in force, its commitments and tranches, and what was done."""
     found = cli.client.contracts.get(number)
-    if as_text and not cli.json:
-        click.echo(found["text"], nl=False)
+    if (as_text or as_next) and not cli.json:
+        click.echo(found["next_text" if as_next else "text"], nl=False)
         return
     _show(cli, found)
 
@@ -139,7 +140,11 @@ def cancel(cli: Session, number: str, about: str, note: str, yes: bool) -> None:
 @ABOUT
 @NOTE
 def exercise(cli: Session, number: str, about: str, note: str) -> None:
-    """Use an option to expand, before its date."""
+    """Use an option to expand, before its date.
+
+    The version that adds what it gives is proposed like any other: `contract show --next`
+    writes it.
+    """
     _act(cli, number, "exercise", about, note)
 
 
@@ -237,6 +242,8 @@ def _show(cli: Session, found: ContractDetail) -> None:
         left = money(one["left"], found["currency"])
         waits = "" if one["alive"] else f", waits for {one['tranche']}"
         fields.append((one["name"], f"{one['type']}, {left} left{waits}"))
+    if found["next_text"]:
+        fields.append(("exercised", f"comptoir contract show {found['number']} --next > next.toml"))
     for tranche in found["tranches"]:
         size = f"{tranche['accelerators']:,} x {tranche['kind']}"
         deemed = " (deemed)" if tranche["deemed"] else ""

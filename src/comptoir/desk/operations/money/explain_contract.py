@@ -30,6 +30,7 @@ from comptoir.sales.contracts import (
 )
 from comptoir.sales.credit_blocks import BlockState, Covers, CreditBlock
 from comptoir.sales.drawdown import draw
+from comptoir.sales.expansions import expanded
 from comptoir.sales.tranches import ContractAct, TrancheStanding, standing
 from comptoir.units.time import LATEST_MS
 
@@ -51,7 +52,10 @@ class CommitmentStanding:
 
 @dataclass(frozen=True, slots=True)
 class ContractExplained:
-    """A contract, its versions, and the version that is shown: in force, else the newest."""
+    """A contract, its versions, and the version that is shown: in force, else the newest.
+
+    `next_text` is the file to propose where an expansion was exercised and is in no version yet.
+    """
 
     contract: Contract
     party: str
@@ -63,6 +67,7 @@ class ContractExplained:
     acts: tuple[ContractAct, ...]
     tranches: tuple[TrancheStanding, ...]
     commitments: tuple[CommitmentStanding, ...]
+    next_text: str
 
 
 def explain_contract(tx: Transaction, request: ContractRef) -> ContractExplained:
@@ -89,6 +94,7 @@ def explain_contract(tx: Transaction, request: ContractRef) -> ContractExplained
         tuple(acts),
         tuple(standing(tranche, acts, tx.now_ms) for tranche in shown.body.tranches),
         tuple(_commitments(tx, contract, shown, acts)),
+        expanded(newest_approved(tx.book, contract) or shown, acts, tx.now_ms),
     )
 
 
