@@ -83,8 +83,6 @@ def _part(option: Expansion, act: ContractAct, effective_ms: int) -> str:
 
 
 def _written(instant_ms: int) -> str:
-    """An instant as a contract file has it: a day where it is the first instant of one."""
+    """An instant as any file may have it, whatever its zone is."""
     at = datetime.fromtimestamp(instant_ms // MS_PER_S, tz=UTC)
-    if instant_ms % DAY_MS == 0:
-        return f"{at:%Y-%m-%d}"
     return f"{at:%Y-%m-%dT%H:%M:%S}.{instant_ms % MS_PER_S:03d}Z"
