@@ -117,7 +117,11 @@ def test_what_was_prepaid_by_an_invoice_is_not_taxed_again(shop: Shop) -> None:
         book, book.user(Role.SALES), book.user(Role.APPROVER), shop.acme,
         book.user(Role.TENANT_ADMIN, tenant=shop.acme),
     )  # fmt: skip
-    deal.agree(PREPAID.replace("until = 2026-12-01\n", 'until = 2026-12-01\nentity = "paris"\n'))
+    deal.agree(
+        PREPAID.replace(
+            "until = 2026-12-01\n", 'until = 2026-12-01\nentity = "paris"\nzone = "Europe/Paris"\n'
+        )
+    )
     deal.at("2026-10-16")
     (draft,) = book.desk.call("draw_up_prepayments", PreviewInvoice(shop.acme.id), book.finance)
     # $100.00 + $200.00 are asked ahead with 20 %: $360.00.
