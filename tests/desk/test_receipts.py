@@ -7,6 +7,8 @@ from comptoir.billing.dunning import DisputeState, DunningStep
 from comptoir.billing.invoice_status import InvoiceState, InvoiceStatus
 from comptoir.billing.invoices import Invoice
 from comptoir.billing.receipts import Payment, PaymentState
+from comptoir.desk.close_requests import CreditInvoice
+from comptoir.desk.entity_requests import ChangeEntity
 from comptoir.desk.operations.money.receipts import ReceiptsRecorded
 from comptoir.desk.receipt_requests import (
     AllocatePayment,
@@ -294,3 +296,61 @@ def test_another_currency_needs_a_rate(shop: Book) -> None:
     assert (payment.state, payment.left_micros) == (PaymentState.EXCESS, 900 * CENT)
     with pytest.raises(Refused, match="no_fx_rate"):
         shop.desk.call("allocate_payment", AllocatePayment(payment.id, invoice.id), shop.finance)
+
+
+def test_a_credit_note_answers_what_is_disputed_of_its_lines(shop: Book) -> None:
+    invoice = invoiced(shop)
+    asked = OpenDispute(invoice.id, 1, "node was down", "4.00")
+    dispute = shop.desk.call("open_dispute", asked, shop.finance)
+    part = CreditInvoice(invoice.id, "by mail", ((1, "1.00"),))
+    shop.desk.call("credit_invoice", part, shop.finance)
+    # 1.00 of the 4.00 is credited: 3.00 are disputed still, and can be upheld
+    assert shop.desk.book.receipts.disputes[dispute.id].micros == 300 * CENT
+    assert status(shop, invoice).disputed_micros == 300 * CENT
+    settled = ResolveDispute(dispute.id, True, "yes")
+    assert shop.desk.call("resolve_dispute", settled, shop.finance).state is DisputeState.UPHELD
+    after = status(shop, invoice)
+    assert (after.disputed_micros, after.credited_micros) == (0, 400 * CENT)
+
+
+def test_what_is_upheld_answers_no_other_dispute(shop: Book) -> None:
+    invoice = invoiced(shop)
+    one, two = (
+        shop.desk.call("open_dispute", OpenDispute(invoice.id, 1, "no", "4.00"), shop.finance)
+        for _ in range(2)
+    )
+    shop.desk.call("resolve_dispute", ResolveDispute(two.id, True, "yes"), shop.finance)
+    assert shop.desk.book.receipts.disputes[one.id].micros == 400 * CENT
+    assert status(shop, invoice).disputed_micros == 400 * CENT
+
+
+def test_no_dispute_survives_a_void(shop: Book) -> None:
+    invoice = invoiced(shop)
+    one, two = (
+        shop.desk.call("open_dispute", OpenDispute(invoice.id, 1, "no", amount), shop.finance)
+        for amount in ("4.00", "6.00")
+    )
+    shop.desk.call("credit_invoice", CreditInvoice(invoice.id, "wrong"), shop.finance)
+    assert status(shop, invoice).state is InvoiceState.VOID
+    assert status(shop, invoice).disputed_micros == 0
+    assert not shop.desk.book.receipts.disputes_of.get(invoice.id)
+    for dispute in (one, two):
+        kept_ = shop.store.find("dispute", (dispute.id,))
+        assert (kept_.state, kept_.micros) == (DisputeState.UPHELD, dispute.micros)
+        assert "CN-" in kept_.resolution
+    assert [e.data["micros"] for e in told(shop, "dispute.upheld")] == [
+        str(400 * CENT),
+        str(600 * CENT),
+    ]
+
+
+def test_an_invoice_says_where_it_is_paid_and_is_due_when_its_seller_says(shop: Book) -> None:
+    change = ChangeEntity(
+        HOUSE_ENTITY, iban="DE89 3704 0044 0532 0130 00", bic="COBADEFF", payment_days=14
+    )
+    shop.desk.call("change_entity", change, shop.finance)
+    invoice = invoiced(shop)
+    assert (invoice.seller.iban, invoice.seller.bic) == ("DE89370400440532013000", "COBADEFF")
+    assert invoice.due_at_ms == invoice.issued_at_ms + 14 * DAY_MS
+    with pytest.raises(Invalid, match="out_of_range"):
+        shop.desk.call("change_entity", ChangeEntity(HOUSE_ENTITY, payment_days=366), shop.finance)

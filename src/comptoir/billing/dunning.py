@@ -4,8 +4,8 @@ A dispute pauses what it disputes and nothing else. Invariant: a step is taken o
 and never for an amount that is not overdue or that is disputed.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from comptoir.units.errors import Invalid
@@ -63,6 +63,28 @@ def with_taxes(micros: int, net_micros: int, taxes_micros: int, currency: str) -
         return micros
     share = micros * taxes_micros * NUMERATOR_PER_MICRO // net_micros
     return micros + round_to_minor_micros(share, currency)
+
+
+def answered(disputes: Sequence[Dispute], credited: Mapping[int, int]) -> list[Dispute]:
+    """Open disputes after a credit note: what it credits of a line answers what is disputed of it.
+
+    Args:
+        disputes: The open ones of one invoice, oldest first.
+        credited: Line -> micros that the note credits of it.
+
+    Returns:
+        Those that the note changes: smaller, or with nothing left where it answers all.
+    """
+    left = dict(credited)
+    changed = []
+    for dispute in disputes:
+        gone = min(max(left.get(dispute.line, 0), 0), dispute.micros)
+        if gone:
+            left[dispute.line] -= gone
+            rest = dispute.micros - gone
+            gross = dispute.gross_micros * rest // dispute.micros
+            changed.append(replace(dispute, micros=rest, gross_micros=gross))
+    return changed
 
 
 def check_steps(steps: Sequence[DunningStep]) -> tuple[DunningStep, ...]:

@@ -26,8 +26,6 @@ from comptoir.units.ids import (
 from comptoir.units.money import NUMERATOR_PER_MICRO, round_to_minor_micros
 
 PPM = 1_000_000
-PAYMENT_DAYS = 30
-"""After how many days an invoice is due."""
 
 
 class InvoiceKind(StrEnum):
@@ -103,12 +101,14 @@ class TaxLine:
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """Who sells, or who buys, as an invoice has to say it."""
+    """Who sells, or who buys, as an invoice has to say it; and where who sells is paid."""
 
     name: str
     address: tuple[str, ...] = ()
     country: str = ""
     tax_id: str = ""
+    iban: str = ""
+    bic: str = ""
 
 
 @dataclass(frozen=True, slots=True)

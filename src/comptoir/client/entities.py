@@ -38,6 +38,7 @@ class Entities:
         invoice_series: str = "{entity}-{year}",
         credit_note_series: str = "CN-{entity}-{year}",
         admission_required: bool = False,
+        payment_days: int = 30,
     ) -> Entity:
         """Make a legal entity; its currency, zone and series are for good.
 
@@ -54,6 +55,7 @@ class Entities:
             invoice_series: A pattern of {entity}, {tenant} and {year}.
             credit_note_series: As that, and another.
             admission_required: Whether customers ask for nothing before they are admitted.
+            payment_days: After how many days its invoices are due, where no contract says.
         """
         body = {
             "slug": slug,
@@ -68,6 +70,7 @@ class Entities:
             "invoice_series": invoice_series,
             "credit_note_series": credit_note_series,
             "admission_required": admission_required,
+            "payment_days": payment_days,
         }
         return cast(Entity, self._transport.write("POST", path_of("entities"), body))
 
@@ -82,6 +85,7 @@ class Entities:
         iban: str | None = None,
         bic: str | None = None,
         admission_required: bool | None = None,
+        payment_days: int | None = None,
     ) -> Entity:
         """Change what its next invoices say; None leaves it as it is."""
         body = {
@@ -92,6 +96,7 @@ class Entities:
             "iban": iban,
             "bic": bic,
             "admission_required": admission_required,
+            "payment_days": payment_days,
         }
         path = path_of("entities", entity, "change")
         return cast(Entity, self._transport.write("POST", path, body))

@@ -20,6 +20,7 @@ class Entity(TypedDict):
     credit_note_series: str
     admission_required: bool
     created_at: str
+    payment_days: int
 
 
 class TableImported(TypedDict):

@@ -58,6 +58,8 @@ class Party(TypedDict):
     address: list[str]
     country: str
     tax_id: str
+    iban: str
+    bic: str
 
 
 class InvoiceDraft(TypedDict):

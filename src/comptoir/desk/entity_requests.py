@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from comptoir.billing.credit import Exposure
 from comptoir.sales.credit_blocks import EVERYTHING, Covers, CreditBlock
 from comptoir.tenants.budgets import BudgetPeriod, WhenSpent
-from comptoir.tenants.entities import TaxIds
+from comptoir.tenants.entities import PAYMENT_DAYS, TaxIds
 from comptoir.units.ids import BudgetId, LegalEntityId, TenantId
 
 
@@ -25,6 +25,7 @@ class CreateEntity:
     invoice_series: str = "{entity}-{year}"
     credit_note_series: str = "CN-{entity}-{year}"
     admission_required: bool = False
+    payment_days: int = PAYMENT_DAYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class ChangeEntity:
     iban: str | None = None
     bic: str | None = None
     admission_required: bool | None = None
+    payment_days: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from comptoir.sales import contract_parts as parts
 from comptoir.sales.commitments import CommitmentType, CommitmentUnit
 from comptoir.sales.contract_parts import MOST_PARTS
 from comptoir.sales.contracts import ContractBody, ContractFile, Direction
+from comptoir.tenants.entities import MOST_PAYMENT_DAYS
 from comptoir.units import fields
 from comptoir.units.errors import Invalid
 from comptoir.units.reading import Judge, Reading, Table
@@ -101,6 +102,7 @@ def _body(
         parts.recall_clause(root, direction),
         parts.sla_terms(root),
         inbound or (),
+        root.take("payment_days", fields.whole(0, MOST_PAYMENT_DAYS), None),
     )
     if not root.reading.problems:  # what is left out would shift the others
         _check_names(root, body)

@@ -90,6 +90,8 @@ class ContractBody:
     recall: RecallClause | None = None
     sla: SlaTerms | None = None
     inbound: tuple[str, ...] = ()
+    payment_days: int | None = None
+    """After how many days what is asked under it is due; None: as the legal entity has it."""
 
     def tranche(self, name: str) -> Tranche | None:
         """A tranche by its name."""

@@ -41,6 +41,7 @@ legal_entity = Table(
     _text("credit_note_series"),
     _flag("admission_required"),
     _ms("created_at_ms"),
+    _int("payment_days"),
     UniqueConstraint("slug"),
 )
 admission = Table(

@@ -16,6 +16,9 @@ from comptoir.units.text import check_count, check_text
 HOUSE_ENTITY = LegalEntityId("le_house")
 """The entity that every book has. No counter gives lower-case letters, so no other is it."""
 
+PAYMENT_DAYS = 30
+MOST_PAYMENT_DAYS = 365
+
 TaxIds = tuple[tuple[str, str], ...]
 
 MOST_ADDRESS_LINES = 6
@@ -47,6 +50,8 @@ class LegalEntity:
     credit_note_series: str
     admission_required: bool
     created_at_ms: int
+    payment_days: int = PAYMENT_DAYS
+    """After how many days its invoices are due, where a contract does not say."""
 
     def tax_id_in(self, country: str) -> str:
         """Its tax id in a country; empty where it has none."""

@@ -33,6 +33,7 @@ async def change_entity(ask: Ask, entity: Id, body: shapes.EntityChangeBody) -> 
         body.iban,
         body.bic,
         body.admission_required,
+        body.payment_days,
     )
     return await ask.do("change_entity", request)
 

@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints
 from comptoir.api.shapes.common import (
     Answer,
     Body,
+    Count,
     Currency,
     CurrencyIn,
     Decimal,
@@ -18,7 +19,7 @@ from comptoir.api.shapes.common import (
 )
 from comptoir.billing.tax import Buyer, Treatment
 from comptoir.tenants.admissions import AdmissionState
-from comptoir.tenants.entities import MOST_ADDRESS_LINES, MOST_TAX_IDS
+from comptoir.tenants.entities import MOST_ADDRESS_LINES, MOST_TAX_IDS, PAYMENT_DAYS
 
 Country = Annotated[str, StringConstraints(max_length=2), Field(examples=["FR"])]
 Address = Annotated[list[Line], Field(max_length=MOST_ADDRESS_LINES)]
@@ -44,6 +45,7 @@ class EntityBody(Body):
     invoice_series: Line = "{entity}-{year}"
     credit_note_series: Line = "CN-{entity}-{year}"
     admission_required: Flag = False
+    payment_days: Count = Field(default=PAYMENT_DAYS, description="Until its invoices are due.")
 
 
 class EntityChangeBody(Body):
@@ -56,6 +58,7 @@ class EntityChangeBody(Body):
     iban: Line | None = None
     bic: Line | None = None
     admission_required: Flag | None = None
+    payment_days: Count | None = None
 
 
 class Entity(Answer):
@@ -75,6 +78,7 @@ class Entity(Answer):
     credit_note_series: str
     admission_required: bool
     created_at: Instant
+    payment_days: int
 
 
 class TableBody(Body):

@@ -94,12 +94,14 @@ class TaxLine(Answer):
 
 
 class Party(Answer):
-    """Who sells, or who buys."""
+    """Who sells, or who buys; `iban` and `bic` say where who sells is paid."""
 
     name: str
     address: list[str]
     country: str
     tax_id: str
+    iban: str
+    bic: str
 
 
 class InvoiceDraft(Answer):

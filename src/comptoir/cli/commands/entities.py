@@ -43,6 +43,9 @@ def entity() -> None:
 @click.option(
     "--admission-required", is_flag=True, help="Its customers are admitted before they lease."
 )
+@click.option(
+    "--payment-days", type=int, default=30, show_default=True, help="Until its invoices are due."
+)
 def create(
     cli: Session,
     slug: str,
@@ -57,6 +60,7 @@ def create(
     invoice_series: str,
     credit_note_series: str,
     admission_required: bool,
+    payment_days: int,
 ) -> None:
     """Make a legal entity."""
     made = cli.client.entities.create(
@@ -72,6 +76,7 @@ def create(
         invoice_series=invoice_series,
         credit_note_series=credit_note_series,
         admission_required=admission_required,
+        payment_days=payment_days,
     )
     _show(cli, made, f"created entity {made['slug']} ({made['id']})")
 
@@ -89,6 +94,7 @@ def create(
     default=None,
     help="Whether its customers are admitted before they lease.",
 )
+@click.option("--payment-days", type=int, help="Until its invoices are due.")
 def change(
     cli: Session,
     entity_named: str,
@@ -99,6 +105,7 @@ def change(
     iban: str | None,
     bic: str | None,
     admission_required: bool | None,
+    payment_days: int | None,
 ) -> None:
     """Change what its next invoices say; what is issued stays as it was."""
     made = cli.client.entities.change(
@@ -110,6 +117,7 @@ def change(
         iban=iban,
         bic=bic,
         admission_required=admission_required,
+        payment_days=payment_days,
     )
     _show(cli, made, f"changed entity {made['slug']}")
 
@@ -215,6 +223,7 @@ def _show(cli: Session, found: Entity, headline: str) -> None:
         ("months in", found["zone"]),
         ("tax ids", ", ".join(found["tax_ids"].values()) or "none: no tax lines"),
         ("paid at", " ".join(filter(None, (found["iban"], found["bic"]))) or "not known"),
+        ("due after", f"{found['payment_days']} days"),
         ("invoices", f"{found['invoice_series']}-000001"),
         ("credit notes", f"{found['credit_note_series']}-000001"),
         ("admission", "required" if found["admission_required"] else "not required"),

@@ -187,6 +187,9 @@ def _show(cli: Session, found: InvoiceDetail) -> None:
     if found["kind"] != "chargeback":
         still = money(found["open"], found["currency"])
         fields.append((found["state"], f"{still} open, due {cli.times.when(found['due_at'])}"))
+        if found["seller"]["iban"]:
+            paid_at = filter(None, (found["seller"]["iban"], found["seller"]["bic"]))
+            fields.append(("pay to", " ".join(paid_at)))
     cli.record(found, f"{found['number']}   {total}", fields)
     _lines(cli, found)
 

@@ -26,6 +26,7 @@ REVISIONS = (
     "0021",
     "0022",
     "0030",
+    "0031",
 )
 """Oldest first. Kept here so that a start need not load Alembic to know them."""
 

@@ -8,7 +8,8 @@ from comptoir.billing.credit_notes import (
     lines_to_credit,
     reversal,
 )
-from comptoir.billing.invoice_status import InvoiceStatus, credited
+from comptoir.billing.dunning import Dispute, DisputeState, answered
+from comptoir.billing.invoice_status import InvoiceStatus, credited, disputed
 from comptoir.billing.invoices import Invoice
 from comptoir.desk.close_requests import CreditInvoice, DraftRef
 from comptoir.desk.openings import refuse_while_bringing
@@ -19,20 +20,27 @@ from comptoir.ledger import entries as ledger
 from comptoir.sales.credit_blocks import CreditBlock
 from comptoir.sales.drawdown import Drawdown, give_back
 from comptoir.tenants.permissions import not_found
-from comptoir.units.ids import CreditBlockId, CreditNoteId
+from comptoir.units.ids import CreditBlockId, CreditNoteId, id_number
 from comptoir.units.money import parse_amount
 from comptoir.units.text import check_text
 from comptoir.units.values import replace
 
 
 def credit_invoice(tx: Transaction, request: CreditInvoice) -> CreditNote:
-    """Credit lines of an invoice, or all of it.
+    """Credit lines of an invoice, or all of it; that answers what is disputed of them.
 
     Raises:
         NotFound: the invoice.
         Invalid: `bad_text`, `bad_amount`, `too_many_decimals`, `unknown_line`.
         Refused: `nothing_to_credit`, `credit_note_too_large`, `only_with_the_whole`.
     """
+    note = issue_note(tx, request)
+    _answer_disputes(tx, invoice_of(tx, DraftRef(request.invoice_id)), note)
+    return note
+
+
+def issue_note(tx: Transaction, request: CreditInvoice) -> CreditNote:
+    """The note itself; as `credit_invoice` refuses it."""
     refuse_while_bringing(tx)
     reason = check_text("reason", request.reason, 1, 500)
     invoice = invoice_of(tx, DraftRef(request.invoice_id))
@@ -63,6 +71,42 @@ def credit_invoice(tx: Transaction, request: CreditInvoice) -> CreditNote:
         reason=reason,
     )  # fmt: skip
     return note
+
+
+def _answer_disputes(tx: Transaction, invoice: Invoice, note: CreditNote) -> None:
+    """What is credited of a line is not disputed any more: it answers the oldest dispute first."""
+    disputes = tx.book.receipts.disputes_of.get(invoice.id)
+    ordered = sorted(disputes, key=lambda dispute: (dispute.opened_at_ms, id_number(dispute.id)))
+    by_id = {dispute.id: dispute for dispute in ordered}
+    for changed in answered(ordered, {line.line: line.amount_micros for line in note.lines}):
+        before = by_id[changed.id]
+        gone = before.gross_micros - (changed.gross_micros if changed.micros else 0)
+        tx.book.closing.statuses.put(disputed(status_of(tx, invoice), -gone))
+        if changed.micros:
+            tx.book.receipts.disputes.put(changed)
+        else:
+            settle_dispute(tx, invoice, before, DisputeState.UPHELD, f"credited by {note.number}")
+
+
+def settle_dispute(
+    tx: Transaction, invoice: Invoice, dispute: Dispute, state: DisputeState, resolution: str
+) -> Dispute:
+    """Write down what was decided of a dispute, and tell its customer."""
+    settled = tx.book.receipts.disputes.put(
+        replace(
+            dispute,
+            state=state,
+            resolved_by=tx.actor.user_id,
+            resolved_at_ms=tx.now_ms,
+            resolution=resolution,
+        )
+    )
+    tx.emit(
+        f"dispute.{state}", dispute.id, dispute.tenant_id, number=invoice.number,
+        line=dispute.line, micros=str(dispute.micros), currency=invoice.currency,
+        resolution=resolution,
+    )  # fmt: skip
+    return settled
 
 
 def status_of(tx: Transaction, invoice: Invoice) -> InvoiceStatus:

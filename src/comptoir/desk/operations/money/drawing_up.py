@@ -174,7 +174,7 @@ def parties_of(tx: Transaction, tenant: Tenant, tax: Tax | None) -> tuple[Party,
     entity = entity_of(tx.book, tenant.id)
     admission = tx.book.credit.admissions.get(tenant.id)
     sold_as = entity.tax_id_in(entity.country) if tax is None else tax.seller_tax_id
-    seller = Party(entity.name, entity.address, entity.country, sold_as)
+    seller = Party(entity.name, entity.address, entity.country, sold_as, entity.iban, entity.bic)
     if admission is None:
         return seller, Party(tenant.name)
     return seller, Party(

@@ -11,7 +11,7 @@ from comptoir.billing.dunning import (
 from comptoir.billing.invoice_status import disputed
 from comptoir.billing.invoices import Invoice
 from comptoir.desk.close_requests import CreditInvoice, DraftRef
-from comptoir.desk.operations.money.credit_invoice import credit_invoice, status_of
+from comptoir.desk.operations.money.credit_invoice import issue_note, settle_dispute, status_of
 from comptoir.desk.operations.money.finalising import invoice_of
 from comptoir.desk.receipt_memory import Dunned, DunningPolicy
 from comptoir.desk.receipt_requests import Dun, OpenDispute, ResolveDispute, SetDunning
@@ -21,7 +21,6 @@ from comptoir.units.errors import Conflict, Invalid, Refused
 from comptoir.units.ids import DisputeId
 from comptoir.units.money import MINOR_DIGITS, format_micros, format_minor, parse_amount
 from comptoir.units.text import check_text
-from comptoir.units.values import replace
 
 
 def open_dispute(tx: Transaction, request: OpenDispute) -> Dispute:
@@ -97,23 +96,12 @@ def resolve_dispute(tx: Transaction, request: ResolveDispute) -> Dispute:
         raise Conflict("dispute_resolved", f"{found.id} was {found.state} by {found.resolved_by}")
     invoice = invoice_of(tx, DraftRef(found.invoice_id))
     tx.book.closing.statuses.put(disputed(status_of(tx, invoice), -found.gross_micros))
+    state = DisputeState.UPHELD if request.uphold else DisputeState.REJECTED
+    resolved = settle_dispute(tx, invoice, found, state, resolution)
     if request.uphold:
         amount = format_micros(found.micros, MINOR_DIGITS[invoice.currency])
         because = f"{found.id}: {resolution}"[:500]
-        credit_invoice(tx, CreditInvoice(invoice.id, because, ((found.line, amount),)))
-    resolved = tx.book.receipts.disputes.put(
-        replace(
-            found,
-            state=DisputeState.UPHELD if request.uphold else DisputeState.REJECTED,
-            resolved_by=tx.actor.user_id,
-            resolved_at_ms=tx.now_ms,
-            resolution=resolution,
-        )
-    )
-    tx.emit(
-        f"dispute.{resolved.state}", found.id, found.tenant_id, number=invoice.number,
-        line=found.line, micros=str(found.micros), currency=invoice.currency, resolution=resolution,
-    )  # fmt: skip
+        issue_note(tx, CreditInvoice(invoice.id, because, ((found.line, amount),)))
     return resolved
 
 

@@ -4,6 +4,7 @@ from comptoir.billing import fx, tax
 from comptoir.desk.entity_requests import ChangeEntity, CreateEntity, ImportTable, TableImported
 from comptoir.desk.transaction import Transaction
 from comptoir.tenants.entities import (
+    MOST_PAYMENT_DAYS,
     LegalEntity,
     check_address,
     check_series,
@@ -16,7 +17,7 @@ from comptoir.units.errors import Conflict
 from comptoir.units.ids import LegalEntityId
 from comptoir.units.money import check_currency
 from comptoir.units.recurrence import check_zone
-from comptoir.units.text import check_slug, check_text
+from comptoir.units.text import check_count, check_slug, check_text
 from comptoir.units.values import replace
 
 
@@ -45,6 +46,7 @@ def create_entity(tx: Transaction, request: CreateEntity) -> LegalEntity:
         credit_note_series=check_series("credit_note_series", request.credit_note_series),
         admission_required=request.admission_required,
         created_at_ms=tx.now_ms,
+        payment_days=check_count("payment_days", request.payment_days, 0, MOST_PAYMENT_DAYS),
     )
     _refuse_shared_series(tx, entity)
     tx.book.credit.entities.put(entity)
@@ -81,6 +83,9 @@ def change_entity(tx: Transaction, request: ChangeEntity) -> LegalEntity:
         changes["bic"] = check_bic("bic", request.bic) if request.bic else ""
     if request.admission_required is not None:
         changes["admission_required"] = request.admission_required
+    if request.payment_days is not None:
+        days = check_count("payment_days", request.payment_days, 0, MOST_PAYMENT_DAYS)
+        changes["payment_days"] = days
     changed = replace(entity, **changes)  # type: ignore[arg-type]
     if changed != entity:
         tx.book.credit.entities.put(changed)

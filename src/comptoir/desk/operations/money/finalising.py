@@ -6,7 +6,7 @@ finalisation that does not happen leaves no gap.
 
 from comptoir.billing.drafts import DraftState, InvoiceDraft, carried, finalise
 from comptoir.billing.invoice_status import opened
-from comptoir.billing.invoices import PAYMENT_DAYS, Invoice, NumberSeries, settlement
+from comptoir.billing.invoices import Invoice, NumberSeries, settlement
 from comptoir.billing.periods import year_at
 from comptoir.desk.close_requests import DraftRef
 from comptoir.desk.openings import refuse_while_bringing
@@ -63,7 +63,7 @@ def make_final(tx: Transaction, tenant: Tenant, draft: InvoiceDraft) -> Invoice:
     draft = carried(draft, taxes)
     invoice, series = finalise(
         draft, series, parties_of(tx, tenant, tax), taxes, tx.now_ms,
-        tx.now_ms + PAYMENT_DAYS * DAY_MS,
+        tx.now_ms + _payment_days(tx, tenant, entity) * DAY_MS,
     )  # fmt: skip
     tx.book.closing.number_series.put(series)
     tx.book.closing.drafts.put(replace(draft, state=DraftState.FINALISED, lines=(), taxes=()))
@@ -80,6 +80,13 @@ def make_final(tx: Transaction, tenant: Tenant, draft: InvoiceDraft) -> Invoice:
         total_micros=str(invoice.total_micros), currency=invoice.currency,
     )  # fmt: skip
     return invoice
+
+
+def _payment_days(tx: Transaction, tenant: Tenant, entity: LegalEntity) -> int:
+    """After how many days what is issued now is due: by the contract in force, or the entity."""
+    sold = tx.book.contracts.sold_at(tenant.id, tx.now_ms)
+    agreed = None if sold is None else sold[1].body.payment_days
+    return entity.payment_days if agreed is None else agreed
 
 
 def series_of(tx: Transaction, entity: LegalEntity, tenant: Tenant, pattern: str) -> NumberSeries:
