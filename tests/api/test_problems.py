@@ -33,6 +33,8 @@ BAD_LEASES: list[tuple[dict[str, Any], int, str]] = [
     ({"starts_at": "tomorrow"}, 422, "bad_instant"),
     ({"starts_at": "2099-01-01T00:00:00"}, 422, "bad_instant"),
     ({"starts_at": "9999-12-31T23:59:59-12:00"}, 422, "bad_instant"),
+    ({"starts_at": "9999-12-02T00:00:00Z"}, 422, "bad_instant"),
+    ({"starts_at": "9989-12-31T23:00:00Z", "duration_s": 7_200}, 422, "bad_instant"),
     ({"starts_at": "0001-01-01T00:00:00+14:00"}, 422, "bad_instant"),
     ({"starts_at": "2001-01-01T00:00:00Z"}, 422, "start_in_the_past"),
     (

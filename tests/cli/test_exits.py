@@ -8,6 +8,8 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -151,3 +153,39 @@ def test_no_colour_when_asked(
     assert entry.main(["status", *NOWHERE]) == 8
     said = capsys.readouterr()
     assert "\x1b" not in said.out + said.err
+
+
+def test_a_line_of_the_offers_is_held_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["hold", "1", "--for", "2h", "--kind", "h100-sxm", "--hours", "3"]
+    assert entry.main([*words, *NOWHERE]) == 2
+    assert "leave out --kind, --hours, or N" in capsys.readouterr().err
+
+
+def test_a_recurring_request_passes_its_duration_on_to_be_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def request(wanted: dict[str, Any], every: str, until: str) -> None:
+        asked.append(wanted)
+        raise errors.Invalid("series_with_window", "its windows come from its recurrence")
+
+    client = SimpleNamespace(series=SimpleNamespace(request=request))
+    monkeypatch.setattr(Session, "client", property(lambda _: client))
+    words = "lease request --kind cpu-core --accelerators 1 --class spot --for 1h --until +3d"
+    assert entry.main([*words.split(), "--every", "daily 20:00 to 22:00 UTC"]) == 2
+    assert asked[0]["duration_s"] == 3_600
+
+
+@pytest.mark.parametrize("words", [["tenant", "suspend", "nosuch"], ["supply", "end", "nosuch"]])
+def test_nobody_is_asked_to_confirm_what_there_is_not(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def get(name: str) -> None:
+        raise errors.NotFound("not_found", f"no {name}")
+
+    found = SimpleNamespace(get=get)
+    client = SimpleNamespace(tenants=found, supply=found)
+    monkeypatch.setattr(Session, "client", property(lambda _: client))
+    assert entry.main(words) == EXIT_CODES[errors.NotFound][0]
+    assert "this will" not in capsys.readouterr().err

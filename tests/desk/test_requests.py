@@ -4,12 +4,17 @@ import pytest
 
 from comptoir.desk.engine_port import AttemptSight, Observation
 from comptoir.desk.requests import (
+    DeclareSupply,
+    EndSupply,
     ExtendLease,
+    Hold,
     IssueInvoice,
     LeaseRef,
+    NewNode,
     Observed,
     ProposeRate,
     RateRef,
+    RequestLease,
     SetQuota,
     TenantRef,
 )
@@ -220,3 +225,33 @@ def test_whoever_changes_the_fleet_waits_for_its_tables_not_the_next_request(boo
     book.supply(8)
     pools = book.desk.book.snapshot.pools.values()
     assert [pool.tables.pool[DIRTY] >= 0 for pool in pools] == [False]
+
+
+def test_the_largest_request_that_could_be_met_is_named_not_the_sum_of_sites(book: Book) -> None:
+    book.price_all()
+    for site, count in (("paris", 2), ("lyon", 1)):
+        nodes = tuple(NewNode(f"{site}-{n}", 8, 1 << 30, "", site=site) for n in range(count))
+        book.desk.call("declare_supply", DeclareSupply(site, "cpu-core", nodes), book.operator)
+    with pytest.raises(Refused, match="24 are in service, 16 of them at one site") as no:
+        book.lease(book.tenant("acme"), SPOT, 100)
+    assert no.value.next == "ask for at most 16"
+
+
+def test_a_held_window_does_not_keep_a_supply_from_ending(shop: Book) -> None:
+    acme, far = shop.tenant("acme"), START_MS + 300 * 24 * HOUR_MS
+    wanted = RequestLease(
+        "cpu-core", 8, LeaseClass.RESERVED, tenant_id=acme.id, starts_at_ms=far,
+        ends_at_ms=far + HOUR_MS,
+    )  # fmt: skip
+    held = shop.desk.call("hold_capacity", Hold(wanted, 7_200), shop.operator)
+    (inbound,) = shop.desk.book.inbound
+    shop.desk.call("end_supply", EndSupply(inbound.id, far), shop.operator)
+    assert (shop.now(held).state, shop.now(held).reason) == ("cancelled", "supply_ended")
+
+
+def test_a_guarantee_keeps_a_supply_from_ending_before_it(shop: Book) -> None:
+    acme = shop.tenant("acme")
+    sold = shop.lease(acme, LeaseClass.ON_DEMAND, 8)
+    (inbound,) = shop.desk.book.inbound
+    with pytest.raises(Conflict, match=f"promises_past_end.*{sold.id}"):
+        shop.desk.call("end_supply", EndSupply(inbound.id, START_MS + HOUR_MS), shop.operator)

@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
-from comptoir.desk.requests import LeaseRef
+from comptoir.desk.failure_requests import PlanMaintenance
+from comptoir.desk.requests import DeclareSupply, LeaseRef, NewNode
 from comptoir.leases.lease import Lease, LeaseClass, Shape
 from comptoir.placement.why import Why
+from comptoir.units.time import format_instant
 from tests.builders import HOUR_MS
 from tests.desk.test_lending import Shop, shop  # noqa: F401  (a fixture)
 
@@ -140,3 +142,98 @@ def test_who_ends_by_itself_gives_way_to_nobody(full: Shop) -> None:
     full.turn()
     full.pass_s(3_550)
     assert ask(full, brief).gives_way_to is None
+
+
+def test_a_refused_lease_whose_window_has_passed_says_so(full: Shop) -> None:
+    now = full.clock.instant_ms
+    full.lease(full.acme, RESERVED, 8, ends_at_ms=now + HOUR_MS)
+    brief = full.lease(
+        full.acme, RESERVED, 8, starts_at_ms=now + 4_000, ends_at_ms=now + 10_000, notice_s=1
+    )
+    full.clock.instant_ms += 10_000
+    assert ask(full, brief).sentence == "its window has passed: it is given up"
+    full.turn()
+    answer = ask(full, brief)
+    assert (answer.state, answer.sentence) == ("refused", "is refused: window passed")
+    assert answer.best_place == ""
+
+
+def test_it_says_when_it_is_given_up_and_nothing_that_comes_later(shop: Shop) -> None:  # noqa: F811
+    now = shop.clock.instant_ms
+    for _ in range(2):
+        shop.lease(shop.acme, RESERVED, 8, ends_at_ms=now + HOUR_MS)
+    brief = shop.lease(
+        shop.acme, RESERVED, 8, starts_at_ms=now + 60_000, ends_at_ms=now + HOUR_MS // 6
+    )
+    shop.turn()
+    answer = ask(shop, brief)
+    assert (answer.expected_start_ms, answer.kept_from_ms) == (None, None)
+    assert answer.given_up_ms == now + HOUR_MS // 6
+
+
+def test_what_ends_with_its_supply_is_not_coming_and_who_stands_there_is_told_until_when(
+    shop: Shop,  # noqa: F811
+) -> None:
+    ends = shop.clock.instant_ms + HOUR_MS
+    nodes = (NewNode("brief-1", 8, 1 << 30, ""),)
+    shop.price_all("mi300x")
+    shop.desk.call(
+        "declare_supply", DeclareSupply("brief", "mi300x", nodes, ends_at_ms=ends), shop.operator
+    )
+    there = shop.lease(shop.acme, ON_DEMAND, 8, kind="mi300x")
+    waiting = shop.lease(shop.acme, ON_DEMAND, 8, kind="mi300x")
+    shop.turn()
+    assert ask(shop, waiting).coming == ()
+    assert ask(shop, there).sentence == (
+        f"has its 8; until {format_instant(ends)}, when its supply ends"
+    )
+
+
+def test_an_accelerator_is_counted_once_however_many_follow_each_other_on_it(
+    shop: Shop,  # noqa: F811
+) -> None:
+    now = shop.clock.instant_ms
+    for hour in range(3):
+        for _ in range(2):
+            shop.lease(
+                shop.acme, RESERVED, 8, starts_at_ms=now + hour * HOUR_MS,
+                ends_at_ms=now + (hour + 1) * HOUR_MS,
+            )  # fmt: skip
+    waiting = shop.lease(shop.acme, ON_DEMAND, 8)
+    shop.turn()
+    assert ask(shop, waiting).not_sooner == "nothing there gives way to it: 16 there are guaranteed"
+
+
+def test_what_is_free_on_a_node_that_another_tenant_has_whole_is_said(shop: Shop) -> None:  # noqa: F811
+    shop.price_all("h100-sxm")
+    shop.supply(8, kind="h100-sxm", engine="")
+    shop.lease(shop.acme, ON_DEMAND, 4, kind="h100-sxm")
+    waiting = shop.lease(shop.tenant("globex"), ON_DEMAND, 4, kind="h100-sxm")
+    shop.turn()
+    assert ask(shop, waiting).not_sooner == (
+        "nothing there gives way to it: 4 there are guaranteed and 4 are free on nodes that other "
+        "tenants have whole"
+    )
+
+
+def test_where_no_node_is_for_sale_it_names_them_with_their_state_and_end(
+    shop: Shop,  # noqa: F811
+) -> None:
+    shop.price_all("mi300x")
+    shop.supply(8, kind="mi300x", engine="")
+    (node,) = (n for n in shop.desk.book.nodes if n.kind == "mi300x")
+    now = shop.clock.instant_ms
+    running = shop.lease(shop.acme, SPOT, 4, kind="mi300x", ends_at_ms=now + HOUR_MS // 2)
+    shop.turn()
+    work = PlanMaintenance(node.id, now + HOUR_MS, now + 2 * HOUR_MS, "new cables")
+    shop.desk.call("plan_maintenance", work, shop.operator)
+    assert f"planned work on {node.name} from {format_instant(now + HOUR_MS)} on" in (
+        ask(shop, running).sentence
+    )
+    shop.pass_s(3_601)
+    waiting = shop.lease(shop.acme, ON_DEMAND, 8, kind="mi300x")
+    shop.turn()
+    assert ask(shop, waiting).not_sooner == (
+        f"none of mi300x is for sale now: {node.name} is in maintenance, planned work until "
+        f"{format_instant(now + 2 * HOUR_MS)}"
+    )

@@ -268,6 +268,7 @@ class Why(TypedDict):
     first: str | None
     expected_start: str | None
     kept_from: str | None
+    given_up: str | None
     sentence: str
     gives_way_to: str | None
     gives_way_because: str | None

@@ -83,6 +83,7 @@ def _in_pool(
             pool, places, place, request.window.start_ms, MOST_COMING
         )
         if lease_id != request.lease_id
+        and (pool.key.ends_at_ms is None or end_ms < pool.key.ends_at_ms)  # else it is gone, too
     )
     where = place_of(snapshot.nodes[pool.ids[row]], request.shape)
     nodes = tuple(id for id in pool.handles if places[pool.row_of(id)] == place)
@@ -100,14 +101,18 @@ def _together(one: BestPlace | None, other: BestPlace) -> BestPlace:
     return BestPlace(one.name, free, coming[:MOST_COMING], nodes)
 
 
+Slots = set[tuple[NodeId, int]]
+"""Accelerators, by node and number."""
+
+
 def standing_in(
     snapshot: Snapshot, place: BestPlace, request: LeaseRequest, now_ms: int
-) -> list[tuple[Lease, int]]:
-    """What stands in a place during a request's window, with how many accelerators there."""
-    held: dict[LeaseId, int] = {}
+) -> list[tuple[Lease, Slots]]:
+    """What stands in a place during a request's window, with its accelerators there."""
+    held: dict[LeaseId, Slots] = {}
     for node_id in place.nodes:
         for allocation in snapshot.standing_on(node_id):
             if standing_window(allocation, now_ms).overlaps(request.window):
-                count = len(allocation.accelerators)
-                held[allocation.lease_id] = held.get(allocation.lease_id, 0) + count
-    return [(snapshot.leases[lease_id], count) for lease_id, count in held.items()]
+                slots = held.setdefault(allocation.lease_id, set())
+                slots.update((node_id, slot) for slot in allocation.accelerators)
+    return [(snapshot.leases[lease_id], slots) for lease_id, slots in held.items()]

@@ -125,6 +125,7 @@ def refuse_impossible(snapshot: Snapshot, request: LeaseRequest) -> None:
     total, largest = snapshot.capacity(request, request.shape)
     if wanted <= largest:
         return
+    whole = max(snapshot.capacity(request, shape)[1] for shape in Shape)  # no shape is wider
     facts = {"kind": request.kind, "accelerators": wanted, "in_service": total}
     if total == 0:
         raise Refused(
@@ -136,8 +137,9 @@ def refuse_impossible(snapshot: Snapshot, request: LeaseRequest) -> None:
     if wanted > total:
         raise Refused(
             "fleet_too_small",
-            f"you asked for {wanted:,} x {request.kind}; {total:,} are in service",
-            f"ask for at most {total:,}",
+            f"you asked for {wanted:,} x {request.kind}; {total:,} are in service"
+            + (f", {whole:,} of them at one site" if whole < total else ""),
+            f"ask for at most {whole:,}",
             facts,
         )
     fits = [shape for shape in Shape if snapshot.capacity(request, shape)[1] >= wanted]
@@ -402,9 +404,9 @@ def _promised(
 def _reclaim(snapshot: Snapshot, cover: Cover, victim: LeaseId, now_ms: int) -> PlannedReclaim:
     """A victim, and why it and not another."""
     lease, cost = snapshot.leases[victim], cover.costs[victim]
-    why = f"{gives_way_as(lease)}; taking it back costs {cost:,}"
+    why = f"{gives_way_as(lease)}; taking it back costs {cost:,} accelerator-ms of work"
     if victim not in cover.second_best:
-        why += f" of {cover.cost:,} in all, the least that frees enough there"
+        why += f", of {cover.cost:,} in all, the least that frees enough there"
     elif (without := cover.second_best[victim]) is None:
         why += ", and without it not enough can be freed there"
     else:

@@ -9,6 +9,8 @@ gives way to whom.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from comptoir.fleet.kinds import CATALOGUE, Tenancy
+from comptoir.fleet.states import NodeState
 from comptoir.leases.claims import claim_of, free_at_ms, may_reclaim
 from comptoir.leases.lease import (
     PROMISED,
@@ -19,12 +21,22 @@ from comptoir.leases.lease import (
     Reason,
     Shape,
 )
-from comptoir.placement.best_place import NOWHERE, BestPlace, Coming, best_place, standing_in
+from comptoir.placement.best_place import (
+    NOWHERE,
+    BestPlace,
+    Coming,
+    Slots,
+    best_place,
+    standing_in,
+)
 from comptoir.placement.snapshot import Snapshot
 from comptoir.units.ids import LeaseId, NodeId
-from comptoir.units.time import MS_PER_S
+from comptoir.units.time import MS_PER_S, format_instant
 
 MOST_SOONER = 16
+MOST_NAMED = 3
+NO_PLACE = BestPlace("", 0, (), ())
+"""Of what does not look for a place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +69,9 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """The answer. `expected_start_ms` None: nothing says when.
+    """The answer. `expected_start_ms` None: nothing says when; `best_place` empty: none is sought.
+
+    `given_up_ms` is when waiting ends in vain.
 
     `gives_way_to`: the lease for which it is to be taken back, is being, or was last.
     """
@@ -77,6 +91,7 @@ class Why:
     first: LeaseId | None
     expected_start_ms: int | None
     kept_from_ms: int | None
+    given_up_ms: int | None
     sentence: str
     gives_way_to: LeaseId | None = None
 
@@ -84,20 +99,26 @@ class Why:
 def why(
     snapshot: Snapshot,
     lease: Lease,
-    request: LeaseRequest,
+    request: LeaseRequest | None,
     queue: Queue,
     victims: Sequence[Lease],
     now_ms: int,
 ) -> Why:
-    """Explain the state of a lease; `victims` are the leases that give way to it."""
-    place, not_sooner = NOWHERE, ""
+    """Explain the state of a lease; `victims` are the leases that give way to it.
+
+    Without a `request` it asks for no place any more.
+    """
+    place, not_sooner = NO_PLACE, ""
     sooner: tuple[Sooner, ...] = ()
-    if lease.state is LeaseState.WAITING:
+    if lease.state is LeaseState.WAITING and request is not None:
         place = best_place(snapshot, request, now_ms, queue.starts_on)
         sooner, not_sooner = _sooner(snapshot, place, request, queue, now_ms)
+        if place is NOWHERE and not queue.held_up:
+            not_sooner = _out_of_service(snapshot, request.kind) or not_sooner
     elif lease.state is LeaseState.SCHEDULED:
         sooner = tuple(_gone(victim, victim.accelerators, now_ms) for victim in victims)
-    expected = queue.expected_start_ms
+    given_up_ms = lease.waits_until_ms if lease.state is LeaseState.WAITING else None
+    expected = _before(queue.expected_start_ms, given_up_ms)
     if lease.state in PROMISED:
         expected = lease.scheduled_start_ms
     return Why(
@@ -115,10 +136,33 @@ def why(
         queue.ahead,
         queue.first if queue.first != lease.id else None,
         expected,
-        queue.kept_from_ms,
-        _sentence(lease, place, queue, len(sooner)),
+        _before(queue.kept_from_ms, given_up_ms),
+        given_up_ms,
+        _sentence(snapshot, lease, place, queue, len(sooner)),
         lease.reclaimed_for if _gives_way(lease) else None,
     )
+
+
+def _before(instant_ms: int | None, given_up_ms: int | None) -> int | None:
+    """An instant, if waiting is not in vain by then."""
+    late = instant_ms is not None and given_up_ms is not None and instant_ms >= given_up_ms
+    return None if late else instant_ms
+
+
+def _out_of_service(snapshot: Snapshot, kind: str) -> str:
+    """What of a kind is not for sale now, and why: its first nodes, with what is known of them."""
+    out = [node for node in snapshot.nodes.values() if node.kind == kind and not node.for_sale]
+    out = [node for node in out if node.state is not NodeState.RETIRED]
+    if not out:
+        return ""
+    parts = []
+    for node in sorted(out, key=lambda node: node.name)[:MOST_NAMED]:
+        state = "a spare" if node.state is NodeState.IN_SERVICE else f"in {node.state}"
+        until = node.maintenance_until_ms
+        work = "" if until is None else f", planned work until {format_instant(until)}"
+        parts.append(f"{node.name} is {state.replace('_', ' ')}{work}")
+    more = f" and {len(out) - MOST_NAMED:,} more" if len(out) > MOST_NAMED else ""
+    return f"none of {kind} is for sale now: {'; '.join(parts)}{more}"
 
 
 def _gives_way(lease: Lease) -> bool:
@@ -137,30 +181,48 @@ def _sooner(
     """What could give way there to this claim, and why that is not done."""
     claim = claim_of(request.lease_class, request.borrowed)
     standing = standing_in(snapshot, place, request, now_ms)
-    may = [
-        (other, count)
-        for other, count in standing
-        if other.state is LeaseState.ACTIVE and may_reclaim(claim, other)
-    ]
-    others = [other for other in standing if other not in may]
-    gone = sorted((_gone(*item, now_ms) for item in may), key=lambda s: (s.at_ms, s.lease_id))
+    may, others = list[tuple[Lease, Slots]](), list[tuple[Lease, Slots]]()
+    for other, slots in standing:
+        gives_way = other.state is LeaseState.ACTIVE and may_reclaim(claim, other)
+        (may if gives_way else others).append((other, slots))
+    gone = sorted(
+        (_gone(other, len(slots), now_ms) for other, slots in may),
+        key=lambda s: (s.at_ms, s.lease_id),
+    )
     freed = sum(item.accelerators for item in gone)
     missing = max(request.accelerators - place.free, 0)
     if queue.held_up:
         return tuple(gone), queue.held_up
     if missing and freed >= missing:
         return tuple(gone), "what could give way is kept for who is ahead, or is tried next"
-    guaranteed = sum(count for other, count in others if not other.reclaimable)
-    entitled = sum(count for other, count in others if other.reclaimable)
-    kept = [f"{guaranteed:,} there are guaranteed"] if guaranteed else []
-    if entitled:
-        kept.append(f"{entitled:,} give way to stronger claims alone")
+    kept = _kept_there(snapshot, place, may, others)
     if not gone:
         said = "nothing there gives way to it"
     else:
         leases = f"{len(gone):,} lease" + ("s" if len(gone) > 1 else "")
         said = f"reclaiming {leases} frees {freed:,} of the {missing:,} that are missing"
     return tuple(gone), ": ".join([said, " and ".join(kept)] if kept else [said])
+
+
+def _kept_there(
+    snapshot: Snapshot,
+    place: BestPlace,
+    may: Sequence[tuple[Lease, Slots]],
+    others: Sequence[tuple[Lease, Slots]],
+) -> list[str]:
+    """What of a place does not give way: each accelerator once, whoever follows whom on it."""
+    guaranteed = Slots().union(*(slots for other, slots in others if not other.reclaimable))
+    entitled = Slots().union(*(slots for other, slots in others if other.reclaimable))
+    entitled -= guaranteed
+    kept = [f"{len(guaranteed):,} there are guaranteed"] if guaranteed else []
+    if entitled:
+        kept.append(f"{len(entitled):,} give way to stronger claims alone")
+    nodes = [snapshot.nodes[node_id] for node_id in place.nodes]
+    taken = guaranteed.union(entitled, *(slots for _, slots in may))
+    whole = sum(node.accelerators for node in nodes if node.for_sale) - len(taken) - place.free
+    if nodes and CATALOGUE[nodes[0].kind].tenancy is Tenancy.EXCLUSIVE_NODE and whole > 0 and taken:
+        kept.append(f"{whole:,} are free on nodes that other tenants have whole")
+    return kept
 
 
 def _gone(lease: Lease, accelerators: int, now_ms: int) -> Sooner:
@@ -171,7 +233,9 @@ def _gone(lease: Lease, accelerators: int, now_ms: int) -> Sooner:
     return Sooner(lease.id, lease.lease_class, accelerators, at_ms, -(-left_ms // MS_PER_S))
 
 
-def _sentence(lease: Lease, place: BestPlace, queue: Queue, victims: int) -> str:
+def _sentence(
+    snapshot: Snapshot, lease: Lease, place: BestPlace, queue: Queue, victims: int
+) -> str:
     match lease.state:
         case LeaseState.WAITING if queue.held_up:
             return queue.held_up
@@ -186,15 +250,40 @@ def _sentence(lease: Lease, place: BestPlace, queue: Queue, victims: int) -> str
         case LeaseState.SCHEDULED:
             give = "give" if victims > 1 else "gives"
             told = f"; {victims} {give} way to it" if victims else ""
-            return f"promised {lease.accelerators:,}; it starts when they are handed over{told}"
+            until = _until(snapshot, lease)
+            return (
+                f"promised {lease.accelerators:,}; it starts when they are handed over{told}{until}"
+            )
         case LeaseState.ACTIVE:
-            return _has(lease)
+            return _has(lease) + _until(snapshot, lease)
         case LeaseState.RECLAIMING:
             return f"is being taken back: {lease.reason.replace('_', ' ')}"
         case _:
             return f"is {lease.state}" + (
                 f": {lease.reason.replace('_', ' ')}" if lease.reason else ""
             )
+
+
+def _until(snapshot: Snapshot, lease: Lease) -> str:
+    """When what it has ends before it does, or is interrupted, and why."""
+    parts = [
+        (part, snapshot.nodes[part.node_id])
+        for part in snapshot.allocations_of.get(lease.id, {}).values()
+        if part.fenced_at_ms is None and not part.lost
+    ]
+    said = ""
+    ends = [(part.ends_at_ms, node) for part, node in parts if part.ends_at_ms is not None]
+    first_ms, node = min(ends, key=lambda end: end[0], default=(None, None))
+    sooner = lease.ends_at_ms is None or (first_ms or 0) < lease.ends_at_ms
+    if first_ms is not None and node is not None and sooner and lease.reclaimed_for is None:
+        supply_ends_ms = snapshot.inbound[node.inbound_lease_id].ends_at_ms
+        why = "its supply ends" if supply_ends_ms == first_ms else "what it stands on is promised"
+        said += f"; until {format_instant(first_ms)}, when {why}"
+    works = [(node.maintenance_from_ms, node.name) for _, node in parts if node.maintenance]
+    if works:
+        from_ms, name = min((from_ms or 0, name) for from_ms, name in works)
+        said += f"; planned work on {name} from {format_instant(from_ms)} on"
+    return said
 
 
 def _has(lease: Lease) -> str:

@@ -14,11 +14,11 @@ from comptoir.units.values import quick
 
 MS_PER_S = 1_000
 MS_PER_HOUR = 3_600_000
-LATEST_MS = 253_402_300_799_000  # the last second of year 9999
+LATEST_MS = 253_086_767_999_000  # the last second of year 9989: what is added to it can be written
 
 
 def check_instant(field: str, instant_ms: int) -> int:
-    """`instant_ms` itself if it lies between 1970 and the year 9999.
+    """`instant_ms` itself if it lies between 1970 and the year 9989.
 
     Raises:
         Invalid: `bad_instant`.
@@ -26,7 +26,7 @@ def check_instant(field: str, instant_ms: int) -> int:
     if not 0 <= instant_ms <= LATEST_MS:
         raise Invalid(
             "bad_instant",
-            f"{field} must lie between 1970 and the year 9999",
+            f"{field} must lie between 1970 and the year 9989",
             "give another instant",
             {"field": field},
         )

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import Query, Response
 
-from comptoir.api.door import Ask, said
+from comptoir.api.door import Ask, Asking, said
 from comptoir.api.encoding import encode
 from comptoir.api.shapes import supply as shapes
 from comptoir.api.words import Id, Pages, Word
@@ -20,6 +20,7 @@ from comptoir.leases.jobs import Runtime
 from comptoir.store.views import lists, totals
 from comptoir.store.views.totals import PlaceTotal
 from comptoir.tenants.entitlements import ROOT, in_force
+from comptoir.units.errors import Conflict
 from comptoir.units.ids import InboundLeaseId, RuntimeId
 
 Level = Annotated[
@@ -64,14 +65,35 @@ async def list_supply(ask: Ask, pages: Pages, state: InboundState | None = None)
 
 
 async def get_supply(ask: Ask, supply: Id) -> Response:
-    """One inbound lease."""
-    return said(ask.encode(await ask.one("inbound_lease", supply, "inbound lease", lists.find)))
+    """One inbound lease, by its id or name."""
+    named = _supply_named(ask, supply)
+    return said(ask.encode(await ask.one("inbound_lease", named, "inbound lease", lists.find)))
 
 
 async def end_supply(ask: Ask, supply: Id, body: shapes.EndSupplyBody | None = None) -> Response:
-    """Give an inbound lease an end, now or later; what stands on it is stopped by then."""
+    """Give an inbound lease an end, now or later; what stands on it is stopped by then.
+
+    Guarantees that are promised past it are not broken for it: they have to end first.
+    """
     ends_at: Any = None if body is None else body.ends_at
-    return await ask.do("end_supply", requests.EndSupply(InboundLeaseId(supply), ends_at))
+    return await ask.do("end_supply", requests.EndSupply(_supply_named(ask, supply), ends_at))
+
+
+def _supply_named(ask: Asking, named: str) -> InboundLeaseId:
+    """The id of an inbound lease that has not ended and is called so; else what was given.
+
+    Raises:
+        Conflict: `supply_name_twice`.
+    """
+    called = [lease.id for lease in ask.door.desk.book.inbound_by_name.get(named)]
+    if len(called) > 1:
+        raise Conflict(
+            "supply_name_twice",
+            f"{len(called)} inbound leases are called {named}: {', '.join(sorted(called)[:5])}",
+            "give an id",
+            {"supplies": sorted(called)[:50]},
+        )
+    return called[0] if called else InboundLeaseId(named)
 
 
 async def list_nodes(

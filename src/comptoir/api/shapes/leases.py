@@ -164,7 +164,8 @@ class Sooner(Answer):
 
 
 class Why(Answer):
-    """Why a lease is where it is. `expected_start` null: nothing says when.
+    """Why a lease is where it is. `expected_start` null: nothing says when; `given_up`: by then, if
+    nothing came. `best_place` empty: none is sought.
 
     `sooner` could give way to it, and `not_sooner` says why that is not done (of a scheduled
     lease: `sooner` does give way). From `kept_from` on, what becomes free is kept for it once
@@ -188,6 +189,7 @@ class Why(Answer):
     first: str | None
     expected_start: Instant | None
     kept_from: Instant | None
+    given_up: Instant | None
     sentence: str
     gives_way_to: str | None
     gives_way_because: str | None

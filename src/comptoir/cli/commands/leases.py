@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from comptoir.cli.commands.rates import CLASSES
-from comptoir.cli.formats import Duration, Instant, Way, duration, passed, since
+from comptoir.cli.formats import Duration, Instant, Way, counted, duration, passed, since
 from comptoir.cli.lazy import Group, Session, leaf
 from comptoir.client.records import Lease
 from comptoir.units.errors import Invalid
@@ -95,10 +95,14 @@ def request(
     if every is not None and until is not None:
         from comptoir.cli.commands.lease_windows import request_series
 
-        request_series(cli, {**words, "lease_class": chosen}, every, until)
+        wanted = {**words, "lease_class": chosen, "duration_s": duration_s}
+        request_series(cli, wanted, every, until)
         return
     kind, accelerators = words.pop("kind"), words.pop("accelerators")
     made = cli.client.leases.request(kind, accelerators, chosen, duration_s=duration_s, **words)
+    if made["state"] == "scheduled" and made["ends_at"] is None and not (cli.json or cli.ids):
+        held = cli.client.leases.get(made["id"])["allocations"]  # until when it has them
+        made = {**made, "allocations": held}  # type: ignore[typeddict-unknown-key]
     show_lease(cli, made, f"{made['id']}  {what(made)}   {made['state']}")
 
 
@@ -326,6 +330,8 @@ def _fields(cli: Session, found: Lease) -> list[tuple[str, str]]:
         fields.append(("stands on", ground))
     if found["residency"]:
         fields.append(("stays in", found["residency"]))
+    if until := _cut_short(found):
+        fields.append(("until", f"{cli.times.when(until)}: what it stands on is there no longer"))
     if found["project"]:
         fields.append(("project", found["project"]))
     if found["state"] == "waiting":
@@ -336,8 +342,18 @@ def _fields(cli: Session, found: Lease) -> list[tuple[str, str]]:
         lost = f"{sum(found['lost']):,} accelerators, not replaced yet"
         fields.insert(1, ("lost", f"{lost}: comptoir lease breaches {found['id']}"))
     if found["reclaims"]:
-        fields.append(("reclaimed", f"{found['reclaims']} times"))
+        fields.append(("reclaimed", counted(found["reclaims"], "time")))
     return fields
+
+
+def _cut_short(found: Mapping[str, Any]) -> str | None:
+    """When what it holds ends before it does, if it does."""
+    if found["state"] not in ("scheduled", "active"):
+        return None
+    held = found.get("allocations") or ()  # a list of leases comes without
+    ends = [part["ends_at"] for part in held if part["ends_at"] and not part["fenced_at"]]
+    first = min(ends, default=None)
+    return first if first and (not found["ends_at"] or first < found["ends_at"]) else None
 
 
 def _reclaimable(found: Lease) -> str:

@@ -103,6 +103,7 @@ def hold(
     """Keep a window: line N of the last offers, or what the words say."""
     wanted = {name: value for name, value in words.items() if value is not None}
     if number is not None:
+        _refuse_other_words({**wanted, "hours": hours})
         wanted = {**_remembered(cli, number), **wanted}
     elif not {"kind", "accelerators", "lease_class"} <= wanted.keys() or hours is None:
         raise click.UsageError(
@@ -113,6 +114,18 @@ def hold(
         wanted.pop("ends_at", None)
     made = cli.client.holds.make(wanted, hold_s, firm=firm)
     show_lease(cli, made, f"{made['id']}  {what(made)}   {made['state']}")
+
+
+def _refuse_other_words(words: Mapping[str, Any]) -> None:
+    """A line of the offers is a whole window: it is held as it is."""
+    flags = ("kind", "accelerators", "lease_class", "shape", "starts_at", "hours")
+    given = [name for name in flags if words.get(name) is not None]
+    if given:
+        said = ", ".join("--" + _FLAGS.get(name, name) for name in given)
+        raise click.UsageError(f"N is a whole offer: leave out {said}, or N")
+
+
+_FLAGS = {"lease_class": "class", "starts_at": "starts"}
 
 
 def _show(cli: Session, found: Offers) -> None:

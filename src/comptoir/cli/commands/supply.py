@@ -101,22 +101,28 @@ def list_supply(cli: Session) -> None:
     cli.table(cli.client.supply.list(), columns, "supply")
 
 
-@leaf("show", "comptoir supply show il_6K4D", group=supply)
+@leaf("show", "comptoir supply show il_6K4D", "comptoir supply show lab", group=supply)
 @click.argument("inbound_lease_id", metavar="SUPPLY")
 def show(cli: Session, inbound_lease_id: str) -> None:
-    """Show one inbound lease."""
+    """Show one inbound lease, by its id or name."""
     found = cli.client.supply.get(inbound_lease_id)
     _show(cli, found, f"{found['id']}  {found['name']}")
 
 
-@leaf("end", "comptoir supply end il_6K4D --at +24h --yes", group=supply)
+@leaf("end", "comptoir supply end lab --at +24h --yes", group=supply)
 @click.argument("inbound_lease_id", metavar="SUPPLY")
 @click.option("--at", "ends_at", type=Instant(), help="An instant or +24h; now if not said.")
 @click.option("--yes", is_flag=True, help="Go ahead without asking.")
 def end(cli: Session, inbound_lease_id: str, ends_at: str | None, yes: bool) -> None:
-    """Give an inbound lease an end. What stands on it is stopped by then."""
+    """Give an inbound lease an end. What stands on it and may be taken back is stopped by then.
+
+    Held windows beyond it are let go; guarantees that last longer have to end first.
+    """
     moment = cli.times.when(ends_at, "now")
-    cli.confirm(f"end {inbound_lease_id} ({moment}) and take back what stands on it", yes)
+    if not yes:
+        found = cli.client.supply.get(inbound_lease_id)
+        what = f"{found['id']} ({found['name']}), {moment},"
+        cli.confirm(f"end {what} and take back what stands on it", yes)
     found = cli.client.supply.end(inbound_lease_id, ends_at)
     _show(cli, found, f"{found['id']} ends {cli.times.when(found['ends_at'])}")
 

@@ -81,6 +81,8 @@ def show(cli: Session, tenant_named: str) -> None:
 @click.option("--yes", is_flag=True, help="Go ahead without asking.")
 def suspend(cli: Session, tenant_named: str, yes: bool) -> None:
     """Suspend one: no new lease, and the leases it has are taken back with their notice."""
+    if not yes:
+        cli.client.tenants.get(tenant_named)  # nobody is asked about one that there is not
     cli.confirm(f"take back every lease of {tenant_named}, with notice, and allow no new one", yes)
     found = cli.client.tenants.suspend(tenant_named)
     _show(cli, found, f"suspended {found['slug']}")

@@ -21,13 +21,10 @@ def lines(answer: Why, times: Times) -> list[tuple[str, str]]:
             said.append(("starts", times.when(answer["expected_start"])))
         said += [("takes back", _gone(item, times)) for item in answer["sooner"]]
         return said + _gives_way(answer)
-    found = [
-        (
-            "needs",
-            f"{answer['needs']:,} free in one {answer['shape']}; best now: "
-            f"{answer['best_free']:,} in {answer['best_place']}",
-        )
-    ]
+    best = f"best now: {answer['best_free']:,} in {answer['best_place']}"
+    if answer["best_place"] in ("", "nowhere"):
+        best = "no place for it now"
+    found = [("needs", f"{answer['needs']:,} free in one {answer['shape']}; {best}")]
     found += [("coming", _coming(answer, at, times)) for at in range(_most(answer))]
     if len(answer["coming"]) > _MOST_COMING:
         found.append(("", f"and {len(answer['coming']) - _MOST_COMING} more"))
@@ -51,10 +48,12 @@ def _gives_way(answer: Why) -> list[tuple[str, str]]:
 
 def _start(answer: Why, times: Times) -> str:
     if answer["expected_start"]:
-        return f"expected {times.when(answer['expected_start'])}, by what everybody has promised"
-    if answer["kept_from"]:
-        return f"no promise says when; kept for it from {times.when(answer['kept_from'])} on"
-    return "nothing says when"
+        said = f"expected {times.when(answer['expected_start'])}, by what everybody has promised"
+    elif answer["kept_from"]:
+        said = f"no promise says when; kept for it from {times.when(answer['kept_from'])} on"
+    else:
+        said = "nothing comes before its end" if answer["given_up"] else "nothing says when"
+    return said + (f"; given up {times.when(answer['given_up'])}" if answer["given_up"] else "")
 
 
 def _gone(item: Sooner, times: Times) -> str:

@@ -15,10 +15,10 @@ from comptoir.units.time import MS_PER_S
 def explain_lease(tx: Transaction, request: LeaseRef) -> Why:
     """Why a lease is where it is: a question that only the live book can answer."""
     lease = tx.lease(request.lease_id)
-    asked = request_of(lease, tx.book.tenants[lease.tenant_id], tx.now_ms)
-    queue = Queue()
-    waits = lease.state is LeaseState.WAITING
-    if waits and (lease.waits_until_ms is None or lease.waits_until_ms > tx.now_ms):
+    queue, asked = Queue(held_up="its window has passed: it is given up"), None
+    in_vain = lease.waits_until_ms is not None and lease.waits_until_ms <= tx.now_ms
+    if lease.state is LeaseState.WAITING and not in_vain:
+        asked = request_of(lease, tx.book.tenants[lease.tenant_id], tx.now_ms)
         queue = _queue(tx, lease, asked)
     victims = [
         *tx.book.victims_of.get(lease.id),

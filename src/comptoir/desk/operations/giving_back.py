@@ -61,8 +61,8 @@ def give_back(tx: Transaction, lease: Lease) -> list[PlannedReclaim]:
 def _planned(tx: Transaction, claimant: LeaseId, victim: Lease) -> PlannedReclaim:
     cost = lost_accelerator_ms(victim, tx.now_ms)
     why = (
-        f"{gives_way_as(victim)}; taking it back costs {cost:,}: {claimant} takes up its team's "
-        "own on what others keep idle, and so much less can be lent"
+        f"{gives_way_as(victim)}; taking it back costs {cost:,} accelerator-ms of work: {claimant} "
+        "takes up its team's own on what others keep idle, and so much less can be lent"
     )
     return PlannedReclaim(victim.id, free_at_ms(victim, tx.now_ms), cost, why, cost)
 

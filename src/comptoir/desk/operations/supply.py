@@ -30,6 +30,9 @@ from comptoir.units.text import check_count, check_text
 from comptoir.units.time import MS_PER_S, Window, check_instant, format_instant
 from comptoir.units.values import replace
 
+_NOT_BROKEN = (LeaseState.RECLAIMING, LeaseState.HELD)
+"""What goes anyhow, and what nobody has said yes to."""
+
 
 def declare_supply(tx: Transaction, request: DeclareSupply) -> InboundLease:
     """Put an inbound lease and its nodes in the book.
@@ -122,10 +125,11 @@ def _is_gated(tx: Transaction, kind: str, new: NewNode) -> bool:
 
 
 def end_supply(tx: Transaction, request: EndSupply) -> InboundLease:
-    """Give an inbound lease an end; whatever stands on it is stopped by then.
+    """Give an inbound lease an end; what may be taken back and stands on it is stopped by then.
 
-    What runs keeps its notice: an end that comes sooner is put off until the last notice is
-    over, and meanwhile the nodes are given nothing new. The turn closes it.
+    Held windows beyond it are let go: nobody has said yes to them. What runs keeps its notice: an
+    end that comes sooner is put off until the last notice is over, and meanwhile the nodes are
+    given nothing new. The turn closes it.
 
     Raises:
         Conflict: `supply_ended`, or `promises_past_end`: guaranteed leases are promised
@@ -219,7 +223,7 @@ def _refuse_broken_promises(tx: Transaction, inbound: InboundLease, end: int) ->
         for allocation in _standing(tx, inbound)
         if not allocation.lost
         and not tx.book.leases[allocation.lease_id].reclaimable
-        and tx.book.leases[allocation.lease_id].state is not LeaseState.RECLAIMING
+        and tx.book.leases[allocation.lease_id].state not in _NOT_BROKEN
         and _beyond(allocation, end)
     ]
     if broken:

@@ -55,7 +55,7 @@ def wished_window(request: RequestLease, now_ms: int) -> Wish:
         ends_ms = (starts_ms if latest_ms is None else latest_ms) + duration_s * MS_PER_S
     window = Window(starts_ms, ends_ms)
     if max(window.start_ms, window.end_ms or 0) > LATEST_MS:
-        raise Invalid("bad_instant", "the window lies beyond the year 9999", "give an earlier one")
+        raise Invalid("bad_instant", "the window lies beyond the year 9989", "give an earlier one")
     return Wish(window, latest_ms, None if latest_ms is None else duration_s)
 
 
