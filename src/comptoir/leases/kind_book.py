@@ -96,6 +96,10 @@ class KindBook:
         self._tighter: dict[Window, list[int]] = {}
         self._row_instants: list[int] = []
         """When entitlements begin or end, in order."""
+        self._rows_at: dict[int, list[Entitlement]] = {}
+        """By how many of those instants have passed: the rows in force."""
+        self._mine_at: dict[tuple[TenantId, int], dict[str, int]] = {}
+        """The same by team: what it is entitled to, by site."""
 
     # What is asked.
 
@@ -104,8 +108,21 @@ class KindBook:
         return any(row.ends_at_ms is None or row.ends_at_ms > now_ms for row in self.rows.values())
 
     def in_force(self, instant_ms: int) -> list[Entitlement]:
-        """The rows in force at an instant."""
-        return in_force(self.rows.values(), instant_ms)
+        """The rows in force at an instant; to be read only, as it is worked out once."""
+        at = bisect_right(self._row_instants, instant_ms)
+        known = self._rows_at.get(at)
+        if known is None:
+            known = self._rows_at[at] = in_force(self.rows.values(), instant_ms)
+        return known
+
+    def _entitled(self, team: TenantId, instant_ms: int) -> dict[str, int]:
+        """What a team is entitled to at an instant, by site; to be read only, too."""
+        at = bisect_right(self._row_instants, instant_ms)
+        known = self._mine_at.get((team, at))
+        if known is None:
+            rows = self.in_force(instant_ms)
+            known = self._mine_at[team, at] = entitled(rows, Holder(team), instant_ms)
+        return known
 
     def sites(self) -> list[str]:
         """The sites at which the kind was ever supplied."""
@@ -123,7 +140,7 @@ class KindBook:
         """
         uses = self.used(team, instant_ms)
         uses[site] = uses.get(site, 0) + accelerators
-        mine = entitled(self.rows.values(), Holder(team), instant_ms)
+        mine = self._entitled(team, instant_ms)
         if own_part(mine, uses) < sum(uses.values()):
             return False
         spilled = uses[site] - mine.get(site, 0)
@@ -136,7 +153,7 @@ class KindBook:
         room = self.room[site].at(instant_ms)
         for other, sites in self.marked_own.items():
             if other != team and site in sites:
-                has = entitled(self.rows.values(), Holder(other), instant_ms).get(site, 0)
+                has = self._entitled(other, instant_ms).get(site, 0)
                 room -= max(sites[site].at(instant_ms) - has, 0)
         return room
 
@@ -244,7 +261,7 @@ class KindBook:
 
     def outline(self, team: TenantId, instant_ms: int) -> tuple[object, ...]:
         """What decides whether leases of a team are its own: the same again, the same marks."""
-        mine = entitled(self.rows.values(), Holder(team), instant_ms)
+        mine = self._entitled(team, instant_ms)
         own = _at(self.marked_own.get(team, {}), instant_ms)
         used = self.used(team, instant_ms)
         return tuple(tuple(sorted(sums.items())) for sums in (mine, own, used))
@@ -306,6 +323,8 @@ class KindBook:
             self._add_room(site, span, amount)
         rows = list(self.rows.values())
         self._row_instants = changes(rows, 0)
+        self._rows_at.clear()
+        self._mine_at.clear()
         instants = [*self._row_instants, None]
         self._set_aside = [
             (site, (start, end), amount)

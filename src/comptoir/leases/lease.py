@@ -268,6 +268,10 @@ class Lease:
         return replace(self, state=state, state_since_ms=now_ms, **fields)  # type: ignore[arg-type]
 
 
+MOST_REACH = 3
+"""An entitled team takes back leases of so many tiers (`claims.Tier`)."""
+
+
 @quick
 @dataclass(frozen=True, slots=True)
 class LeaseRequest:
@@ -291,7 +295,7 @@ class LeaseRequest:
     residency: tuple[str, ...] = ()
     preferred_shape: Shape | None = None
     borrowed: bool = False
-    reach: int = 3
+    reach: int = MOST_REACH
     least_gap_ms: int | None = None
 
     @property

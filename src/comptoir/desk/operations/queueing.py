@@ -13,8 +13,10 @@ from comptoir.desk.operations.placing import place
 from comptoir.desk.operations.taking_back import drop_promise
 from comptoir.desk.transaction import Transaction
 from comptoir.leases.allocation import Allocation
+from comptoir.leases.claims import Ground
 from comptoir.leases.grounds import Denied
-from comptoir.leases.lease import Lease, LeaseState, Reason, request_of
+from comptoir.leases.lease import MOST_REACH, Lease, LeaseClass, LeaseState, Reason, request_of
+from comptoir.placement.prospects import Prospects
 from comptoir.placement.queue import QueueKey, Shadow, queue_key, shadow_of
 from comptoir.placement.windows import passing_rows
 from comptoir.units.errors import Refused
@@ -40,6 +42,8 @@ class _Pass:
     looked_at: int = 0
     freed: bool = False
     last: QueueKey | None = None
+    prospects: Prospects | None = None
+    """Of the kind whose line is gone through, as its pools stand; None: something has changed."""
 
 
 def try_queue(look: Look) -> bool:
@@ -77,7 +81,7 @@ def _try_line(going: _Pass, kind: str, resumed: QueueKey | None) -> bool:
     tx, book = going.tx, going.tx.book
     kept: list[Allocation] = []
     shadowed = False
-    going.last = None
+    going.last = going.prospects = None
     book.shadows.pop(kind, None)
     walk = book.waiting.walk(kind)
     try:
@@ -103,6 +107,7 @@ def _try_line(going: _Pass, kind: str, resumed: QueueKey | None) -> bool:
                 book.shadows[kind] = shadow
                 kept = kept_for(tx, lease, shadow)
                 book.snapshot.keep(kept)
+                going.prospects = None
                 if tried or going.only is not None:
                     after = key if resumed is None else max(key, resumed)
                     walk = book.waiting.walk_behind(kind, after, going.only)
@@ -116,7 +121,10 @@ def _try_line(going: _Pass, kind: str, resumed: QueueKey | None) -> bool:
 def _try_one(going: _Pass, lease: Lease) -> bool:
     """Whether a lease was placed."""
     tx = going.tx
-    if isinstance(judged(tx, lease), Denied):
+    if _hopeless(going, lease, _most_strength(lease, Ground.OWN)):
+        return False
+    ground = judged(tx, lease)
+    if isinstance(ground, Denied) or _hopeless(going, lease, _most_strength(lease, ground)):
         return False
     going.plans += _weight(tx, lease.kind)
     held = tx.book.leases_by_state.count(LeaseState.HELD)
@@ -128,7 +136,25 @@ def _try_one(going: _Pass, lease: Lease) -> bool:
         return False
     gave_way = held > tx.book.leases_by_state.count(LeaseState.HELD)
     going.freed |= gave_way or bool(tx.book.victims_of.count(lease.id))
+    going.prospects = None
     return True
+
+
+def _hopeless(going: _Pass, lease: Lease, strength: int) -> bool:
+    """Whether there surely is no place: a cheap look that spares most of the plans."""
+    book = going.tx.book
+    if book.leases_by_state.count(LeaseState.HELD):
+        return False  # a soft hold may give way
+    if going.prospects is None:
+        going.prospects = Prospects(book.snapshot, lease.kind, going.tx.now_ms)
+    return going.prospects.hopeless(lease, strength)
+
+
+def _most_strength(lease: Lease, ground: Ground) -> int:
+    """The most strength that a lease may have as a request, on such a ground at best."""
+    if lease.lease_class is LeaseClass.INTERNAL and ground is Ground.OWN:
+        return MOST_REACH
+    return 0 if lease.lease_class is LeaseClass.SPOT else 1
 
 
 def _weight(tx: Transaction, kind: str) -> int:
