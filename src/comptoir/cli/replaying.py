@@ -165,6 +165,13 @@ def _show_rest(report: Row) -> None:
             f"over a minute; most of all {team}: mean {duration(most['mean'])}, "
             f"p99 {duration(most['p99'])}"
         )
+    alone = report["policies"].get("unsold", {}).get("wait_s", {}).get("by_class", {})
+    if teams and "internal" in alone and report["policy"] != "unsold":
+        with_sales = report["wait_s"]["by_class"]["internal"]["mean"]
+        print(
+            f"  on average an internal job waited {duration(with_sales)}; had nothing been sold, "
+            f"{duration(alone['internal']['mean'])}"
+        )
     lost = report["lost_to_reclaims_accelerator_hours"]
     print(
         f"  {report['reclaims']:,} reclaims cost {lost:,.0f} accelerator-hours; "
@@ -177,8 +184,10 @@ def _show_rest(report: Row) -> None:
         print(f"  {number:,} refused, {code}: the first is {first['job']}, {first['message']}")
     rounding = report["rounding"]
     if rounding["jobs_rounded_up"]:
+        slices = rounding["slices"]
+        to = "whole accelerators" if slices == 1 else f"slices of one in {slices}"
         print(
-            f"  {rounding['jobs_rounded_up']:,} jobs were rounded up to 1/{rounding['slices']}: "
+            f"  {rounding['jobs_rounded_up']:,} jobs were rounded up to {to}: "
             f"{rounding['lost_accelerator_hours']:,.0f} accelerator-hours, "
             f"{rounding['lost_share']:.1%} of what they hold"
         )
@@ -223,11 +232,12 @@ def _show_policies(report: Row) -> None:
             "policy": name, **one, "mean": one["wait_s"]["mean"], "p50": one["wait_s"]["p50"],
             "p99": one["wait_s"]["p99"], "slow": f"{one['bounded_slowdown']['mean']:,.1f}",
             "used": f"{one['utilisation']:.1%}",
+            "open": one["running_at_end"] + one["waiting_at_end"],
         }
         for name, one in compared(report)
     ]  # fmt: skip
     columns = [
-        Column("policy", lambda row: row["policy"]), _number("jobs"),
+        Column("policy", lambda row: row["policy"]), _number("jobs"), _number("not over", "open"),
         Column("used", lambda row: row["used"], True), *_waits(mean=True),
         Column("slowdown", lambda row: row["slow"], True), _number("reclaims"),
     ]  # fmt: skip
@@ -236,7 +246,7 @@ def _show_policies(report: Row) -> None:
 
 
 def _number(header: str, name: str = "") -> Column:
-    return Column(header, lambda row: f"{Decimal(row[name or header]):,.0f}", right=True)
+    return Column(header, lambda row: f"{Decimal(row[name or header]):z,.0f}", right=True)
 
 
 def _waits(mean: bool = False) -> list[Column]:

@@ -17,7 +17,17 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from comptoir.cli.bench import calendar, close, desk, http, jobs, placement, rating, start
+from comptoir.cli.bench import (
+    calendar,
+    close,
+    desk,
+    http,
+    jobs,
+    placement,
+    rating,
+    replay,
+    start,
+)
 from comptoir.cli.bench.figures import Figure, Findings
 
 WIDTH_IN_A_FILE = 160
@@ -29,6 +39,7 @@ MEASURES: dict[str, Callable[..., Findings]] = {
     "jobs": jobs.measure,
     "placement": placement.measure,
     "rating": rating.measure,
+    "replay": replay.measure,
     "start": start.measure,
 }
 """Every measure by its command's name. Called without arguments it measures the usual size."""

@@ -152,6 +152,16 @@ def rating(cli: Session, rows: int, json_file: Path | None) -> int:
     return int(server_room(_ROOM).run_one("rating", json_file, rows=rows))
 
 
+@leaf("replay", "comptoir bench replay --json replay.json", group=bench, online=False)
+@JSON_FILE
+def replay(cli: Session, json_file: Path | None) -> int:
+    """Real jobs replayed through the whole desk: 440 accelerators, and 24,576 for a week.
+
+    From the root of the repository, where the trace is.
+    """
+    return int(server_room(_ROOM).run_one("replay", json_file))
+
+
 @leaf("start", "comptoir bench start --json start.json", group=bench, online=False)
 @click.option(
     "--leases",

@@ -4,16 +4,19 @@ Commits are gathered and written together: nobody's promise hangs on a replay's 
 read is written first, so that the desk and the auditor see what they would.
 """
 
-import os
 import shutil
 import sqlite3
 import tempfile
 from pathlib import Path
 
 from comptoir.desk.desk import Desk
+from comptoir.desk.kernel_threads import LEAST_NODES, is_kept
 from comptoir.desk.pricing_requests import ImportRateCard
 from comptoir.desk.requests import ApplyFleet, CreateTenant, Opening, RateRef, SetEntitlement
 from comptoir.fleet.files import FleetFile
+from comptoir.placement.backend import compiled
+from comptoir.placement.compiled import can_compile
+from comptoir.placement.warming import warmed
 from comptoir.pricing.card_files import CardFile
 from comptoir.simulation.audit_entitled import entitled_problems
 from comptoir.simulation.audit_memory import memory_problems
@@ -33,9 +36,7 @@ class Arena:
     """A desk of a replay's own, in a directory that goes with it."""
 
     def __init__(self, start_ms: int, seed: int) -> None:
-        memory = Path("/dev/shm")
-        base = memory if os.access(memory, os.W_OK) else None
-        self._directory = Path(tempfile.mkdtemp(prefix="comptoir-replay-", dir=base))
+        self._directory = Path(tempfile.mkdtemp(prefix="comptoir-replay-"))
         self._book = self._directory / "book.db"
         engine = sqlite_engine(self._book, synchronous="OFF")
         create_tables(engine, "replay")
@@ -53,7 +54,12 @@ class Arena:
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def supply(self, fleet: FleetFile, card: CardFile) -> RateCardId:
-        """Declare a fleet, and put the prices of a card in force."""
+        """Declare a fleet, and put the prices of a card in force.
+
+        A large one is planned with compiled kernels where they are ready: the plans are the same.
+        """
+        if sum(lease.node_count for lease in fleet.leases) >= LEAST_NODES and _compiled_is_ready():
+            self.desk.use(warmed())
         self.desk.call("apply_fleet", ApplyFleet(fleet))
         imported = self.desk.call("import_rate_card", ImportRateCard(card))
         approver = replace(SYSTEM, user_id=UserId("us_approver"))
@@ -116,3 +122,7 @@ class Arena:
         connection = sqlite3.connect(self._book)
         connection.row_factory = sqlite3.Row
         return connection
+
+
+def _compiled_is_ready() -> bool:
+    return can_compile() and is_kept(compiled())

@@ -140,7 +140,8 @@ def _policies(report: Mapping[str, Any]) -> str:
         return ""
     rows = [
         [
-            name, f"{one['jobs']:,}", f"{one['utilisation']:.1%}", f"{one['goodput']:.2%}",
+            name, f"{one['jobs']:,}", f"{one['running_at_end'] + one['waiting_at_end']:,}",
+            f"{one['utilisation']:.1%}", f"{one['goodput']:.2%}",
             plots.duration(one["wait_s"]["mean"]), plots.duration(one["wait_s"]["p50"]),
             plots.duration(one["wait_s"]["p99"]), f"{one['bounded_slowdown']['mean']:,.1f}",
             f"{one['reclaims']:,}", (one["revenue"] and f"{float(one['revenue']):,.0f}") or "-",
@@ -148,8 +149,8 @@ def _policies(report: Mapping[str, Any]) -> str:
         for name, one in found
     ]  # fmt: skip
     header = (
-        "policy", "jobs", "used", "goodput", "mean wait", "p50", "p99", "slowdown", "reclaims",
-        "revenue",
+        "policy", "jobs", "not over", "used", "goodput", "mean wait", "p50", "p99", "slowdown",
+        "reclaims", "revenue",
     )  # fmt: skip
     said = (
         "The same jobs on the same machines, which die at the same instants. fifo and easy let "
@@ -316,9 +317,10 @@ def _foot(report: Mapping[str, Any]) -> str:
     ]
     if rounding["jobs_rounded_up"]:
         words.append(
-            f"{rounding['jobs_rounded_up']:,} jobs were rounded up to slices of one in "
-            f"{rounding['slices']}; that took {rounding['lost_accelerator_hours']:,.0f} "
-            f"accelerator-hours, {rounding['lost_share']:.1%} of what was asked."
+            f"{rounding['jobs_rounded_up']:,} jobs were rounded up, to one in "
+            f"{rounding['slices']} of an accelerator; that took "
+            f"{rounding['lost_accelerator_hours']:,.0f} accelerator-hours, "
+            f"{rounding['lost_share']:.1%} of what they hold."
         )
     return (
         f"<footer><p>{escape(' '.join(words))}</p>"
