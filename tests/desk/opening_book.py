@@ -69,3 +69,30 @@ def move_in(book: Book, files: dict[str, str] | None = None) -> Opening:
     approve(book, opening, files)
     bring(book.desk)
     return book.desk.book.openings.openings[opening.id]
+
+
+def many(invoices: int, customers: int) -> dict[str, str]:
+    """An opening with so many open invoices of so many customers, and its true controls."""
+    rows = ["number,tenant,date,due,gross,tax,tax_rate,paid"]
+    still_open = 0
+    for at in range(invoices):
+        gross, paid = 12_000 + at, 100 * (at % 3)
+        tax = gross - gross * 100 // 120
+        amounts = f"{_cents(gross)},{_cents(tax)},20,{_cents(paid)}"
+        rows.append(f"OLD/26/{at:05d},c{at % customers:04d},2026-07-01,2026-08-01,{amounts}")
+        still_open += gross - paid
+    named = [
+        f'[[customer]]\ntenant = "c{at:04d}"\nname = "Customer {at}"\n' for at in range(customers)
+    ]
+    sums = [
+        f'[[control]]\nof = "invoices"\ncount = {invoices}\namount = "{_cents(still_open)}"\n',
+        f'[[control]]\nof = "opening"\namount = "-{_cents(still_open)}"\n',
+    ]
+    head = 'opening = "many"\nentity = "house"\ncut_over = 2026-09-01\nfrom = "Old"\n'
+    table = '[files]\ninvoices = "invoices.csv"\n'
+    main = "".join([head, *named, table, *sums])
+    return {"opening.toml": main, "invoices.csv": "\n".join(rows) + "\n"}
+
+
+def _cents(amount: int) -> str:
+    return f"{amount // 100}.{amount % 100:02d}"

@@ -7,12 +7,13 @@ it, and no invoice is given more than it asks. Neighbours: `bank_files` reads wh
 """
 
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 from comptoir.billing.fx import Conversion
+from comptoir.billing.invoice_status import InvoiceStatus
 from comptoir.ledger import entries as ledger
 from comptoir.ledger.entries import Posting
 from comptoir.units.errors import Conflict, Invalid, Refused, invariant
@@ -61,6 +62,14 @@ class Asked:
     currency: str
     open_micros: int
     due_at_ms: int
+
+
+def asked_of(status: InvoiceStatus) -> Asked:
+    """What an invoice still asks."""
+    return Asked(
+        status.invoice_id, status.number, status.tenant_id, status.currency, status.open_micros,
+        status.due_at_ms,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,33 +133,42 @@ class Match:
 
 
 class Receivables:
-    """What is asked of everybody, found by the numbers that people write."""
+    """What is asked of everybody, found by the numbers that people write.
 
-    def __init__(self, asked: Iterable[Asked]) -> None:
-        self._by_digits: dict[str, list[tuple[str, Asked]]] = defaultdict(list)
-        self._by_word: dict[str, list[Asked]] = defaultdict(list)
-        self._by_amount: dict[tuple[str, int], list[Asked]] = defaultdict(list)
+    Kept up to date invoice by invoice: nobody goes through all of them for one receipt.
+    """
+
+    def __init__(self, asked: Iterable[Asked] = (), beside: "Receivables | None" = None) -> None:
+        self._by_digits: dict[str, dict[InvoiceId, tuple[str, Asked]]] = {}
+        self._by_word: dict[str, dict[InvoiceId, Asked]] = {}
+        self._by_amount: dict[tuple[str, int], dict[InvoiceId, Asked]] = {}
+        self._beside = beside
         for each in asked:
-            digits = plain(each.number)
-            if _OURS.fullmatch(each.number):
-                self._by_digits[digits[-SEQUENCE_DIGITS:]].append((digits, each))
-            elif len(digits) >= LEAST_LETTERS:  # another system's: it has to stand there whole
-                self._by_word[digits].append(each)
-            if each.open_micros:
-                self._by_amount[each.currency, each.open_micros].append(each)
+            self.ask(each)
+
+    def ask(self, asked: Asked) -> None:
+        """An invoice asks so much, or still."""
+        digits = plain(asked.number)
+        if _OURS.fullmatch(asked.number):
+            of_digits = self._by_digits.setdefault(digits[-SEQUENCE_DIGITS:], {})
+            of_digits[asked.invoice_id] = digits, asked
+        elif len(digits) >= LEAST_LETTERS:  # another system's: it has to stand there whole
+            self._by_word.setdefault(digits, {})[asked.invoice_id] = asked
+        if asked.open_micros:
+            of_amount = self._by_amount.setdefault((asked.currency, asked.open_micros), {})
+            of_amount[asked.invoice_id] = asked
+
+    def forget(self, asked: Asked) -> None:
+        """An invoice asks no more, or another amount."""
+        digits = plain(asked.number)
+        _drop(self._by_digits, digits[-SEQUENCE_DIGITS:], asked.invoice_id)
+        _drop(self._by_word, digits, asked.invoice_id)
+        _drop(self._by_amount, (asked.currency, asked.open_micros), asked.invoice_id)
 
     def with_known(self, asked: Iterable[Asked]) -> "Receivables":
         """These and a few more, which ask nothing any more: who pays them again is known."""
         more = list(asked)
-        if not more:
-            return self
-        both = Receivables(more)
-        for digits, numbers in self._by_digits.items():
-            both._by_digits[digits].extend(numbers)
-        for word, found in self._by_word.items():
-            both._by_word[word].extend(found)
-        both._by_amount = self._by_amount
-        return both
+        return Receivables(more, beside=self) if more else self
 
     def named_in(self, reference: str) -> list[Asked]:
         """The invoices whose numbers stand in a reference, however they are spaced, oldest due."""
@@ -159,21 +177,37 @@ class Receivables:
             for run in _LONG_NUMBER.finditer(text):
                 candidates = [
                     (len(number), asked)
-                    for number, asked in self._by_digits.get(run.group()[-SEQUENCE_DIGITS:], ())
+                    for number, asked in self._numbered(run.group()[-SEQUENCE_DIGITS:])
                     if text[: run.end()].endswith(number)
                 ]
                 if candidates:  # CME-2026-000001 stands in ACME-2026-000001, and is not meant
                     _, meant = max(candidates, key=lambda c: c[0])
                     found[meant.invoice_id] = meant
-        if self._by_word:
-            for word in _runs_of_words(reference):
-                found |= {asked.invoice_id: asked for asked in self._by_word.get(word, ())}
+        for word in _runs_of_words(reference):
+            found |= {asked.invoice_id: asked for asked in self._worded(word)}
         return sorted(found.values(), key=lambda a: (a.due_at_ms, a.number))
+
+    def _numbered(self, digits: str) -> list[tuple[str, Asked]]:
+        beside = [] if self._beside is None else self._beside._numbered(digits)
+        return [*self._by_digits.get(digits, {}).values(), *beside]
+
+    def _worded(self, word: str) -> list[Asked]:
+        beside = [] if self._beside is None else self._beside._worded(word)
+        return [*self._by_word.get(word, {}).values(), *beside]
 
     def suggested(self, micros: int, currency: str) -> tuple[str, ...]:
         """Numbers of open invoices of exactly this amount."""
-        found = sorted(a.number for a in self._by_amount.get((currency, micros), ()))
+        book = self if self._beside is None else self._beside
+        found = sorted(a.number for a in book._by_amount.get((currency, micros), {}).values())
         return tuple(found[:MOST_SUGGESTIONS])
+
+
+def _drop(groups: dict[Any, dict[InvoiceId, Any]], group: Any, invoice_id: InvoiceId) -> None:
+    rows = groups.get(group)
+    if rows is not None:
+        rows.pop(invoice_id, None)
+        if not rows:
+            del groups[group]
 
 
 def match(

@@ -13,6 +13,7 @@ from comptoir.billing.drafts import DraftState, InvoiceDraft, LineKey, line_key
 from comptoir.billing.invoice_status import InvoiceState, InvoiceStatus
 from comptoir.billing.invoices import NumberSeries
 from comptoir.billing.periods import Period, PeriodState
+from comptoir.billing.receipts import Receivables, asked_of
 from comptoir.desk.tables import Index, Journal, Shelves, Table
 from comptoir.units.ids import InvoiceId, LegalEntityId, PeriodId, TenantId
 
@@ -65,11 +66,25 @@ class ClosingBook:
         self.latest_end_ms = 0
         """Where the last period ends that closes or is closed: what counts later is open."""
         self.periods.feed(self._note_end)
+        self.receivables: dict[LegalEntityId, Receivables] = {}
+        """What the invoices of each entity ask, found by the words of a payer."""
+        self.statuses.feed(self._note_asked)
         self.committed_closing: tuple[PeriodId, ...] = ()
         """The periods that close, as last committed: what the close loop goes on with."""
 
     def _note_end(self, old: Period | None, new: Period | None) -> None:
         self.latest_end_ms = max((period.ends_at_ms for period in self.periods), default=0)
+
+    def _note_asked(self, old: InvoiceStatus | None, new: InvoiceStatus | None) -> None:
+        """An invoice asks something, something else, or nothing any more."""
+        for status in (old, new):
+            if status is None or not status.open_micros:
+                continue
+            of_entity = self.receivables.setdefault(status.entity_id, Receivables())
+            if status is new:
+                of_entity.ask(asked_of(status))
+            else:
+                of_entity.forget(asked_of(status))
 
     def closed_until_ms(self, entity_id: LegalEntityId) -> int:
         """Where the last closed period of an entity ends."""

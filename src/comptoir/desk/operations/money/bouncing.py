@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from comptoir.billing.bank_files import BankEntry
 from comptoir.billing.bounces import bounceable_micros, bounced_by, take_back
 from comptoir.billing.invoice_status import InvoiceStatus
-from comptoir.billing.receipts import Payment, PaymentState
-from comptoir.desk.operations.money.receivables import asked_of, open_again, statuses_in
+from comptoir.billing.receipts import Payment, PaymentState, asked_of
+from comptoir.desk.operations.money.receivables import open_again, statuses_in
 from comptoir.desk.transaction import Transaction
 from comptoir.ledger import entries as ledger
 from comptoir.sales.credit_blocks import CreditBlock

@@ -12,13 +12,13 @@ from comptoir.billing import receipts as pure
 from comptoir.billing.bank_files import BankEntry
 from comptoir.billing.fx import Conversion, conversion_at
 from comptoir.billing.look_alikes import look_alike
-from comptoir.billing.receipts import Payment, PaymentState, Receivables
+from comptoir.billing.receipts import Payment, PaymentState, Receivables, asked_of
 from comptoir.billing.statement_checks import check_account, check_days, check_sum
 from comptoir.desk.dues import cut_open
 from comptoir.desk.openings import refuse_while_bringing
 from comptoir.desk.operations.money.bouncing import give_bounce, meet_waiting
 from comptoir.desk.operations.money.outgoing import record_outgoing
-from comptoir.desk.operations.money.receivables import asked_of, pay, status_named, statuses_in
+from comptoir.desk.operations.money.receivables import pay, status_named, statuses_in
 from comptoir.desk.receipt_requests import (
     MOST_ENTRIES_A_CALL,
     AllocatePayment,
@@ -89,8 +89,6 @@ def record_receipts(tx: Transaction, request: RecordReceipts) -> ReceiptsRecorde
             outgoing += 1
             continue
         made.append(booked)
-        if booked.parts or booked.micros < 0 or booked.bounced_micros:
-            receivables = _receivables(tx, entity)
     suggestions = tuple(
         (payment.id, found)
         for payment in made
@@ -205,8 +203,8 @@ def _entity(tx: Transaction, request: RecordReceipts) -> LegalEntity:
 
 
 def _receivables(tx: Transaction, entity: LegalEntity) -> Receivables:
-    statuses = tx.book.closing.statuses
-    return Receivables(asked_of(s) for s in statuses if s.entity_id == entity.id and s.open_micros)
+    """What is asked by an entity, as it is from one receipt to the next."""
+    return tx.book.closing.receivables.get(entity.id) or Receivables()
 
 
 def _came(

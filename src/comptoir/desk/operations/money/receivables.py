@@ -4,20 +4,12 @@ from collections.abc import Iterable, Mapping
 
 from comptoir.billing import receipts as pure
 from comptoir.billing.invoice_status import InvoiceStatus, paid
-from comptoir.billing.receipts import Asked, Part
+from comptoir.billing.receipts import Asked, Part, asked_of
 from comptoir.desk.receipt_memory import Dunned
 from comptoir.desk.transaction import Transaction
 from comptoir.tenants.entities import LegalEntity
 from comptoir.tenants.permissions import not_found
 from comptoir.units.ids import InvoiceId
-
-
-def asked_of(status: InvoiceStatus) -> Asked:
-    """What an invoice still asks."""
-    return Asked(
-        status.invoice_id, status.number, status.tenant_id, status.currency, status.open_micros,
-        status.due_at_ms,
-    )  # fmt: skip
 
 
 def status_named(tx: Transaction, named: str) -> InvoiceStatus:
