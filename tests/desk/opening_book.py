@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from comptoir.billing.opening import Opening, OpeningFile
+from comptoir.billing.opening import Opening, OpeningFile, piece_of
 from comptoir.billing.opening_file import files_named, read_opening
 from comptoir.desk.desk import Desk
 from comptoir.desk.opening_loop import OpeningLoop, items_of
@@ -58,7 +58,7 @@ def bring(desk: Desk) -> None:
 def bring_some(desk: Desk, opening: Opening, most: int) -> Opening:
     """One slice."""
     now = desk.book.openings.openings[opening.id]
-    items = items_of(now, desk.book, desk.store.find)[now.done_items : now.done_items + most]
+    items = piece_of(items_of(now, desk.book, desk.store.find), now.done_items, most)
     return desk.call("bring_slice", BringSlice(now.id, now.sha256, now.done_items, items))
 
 

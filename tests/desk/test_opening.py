@@ -331,6 +331,22 @@ def test_a_killed_desk_goes_on_and_nothing_is_brought_twice(book: Book) -> None:
     assert len(book.desk.book.closing.statuses) == 4
 
 
+def test_a_customer_that_is_here_has_its_contract_from_the_approval_on(book: Book) -> None:
+    """What it uses is priced by the contract at once, not when the loop comes to it."""
+    acme = book.tenant("acme")
+    files = texts()
+    opening = approve(book, propose(book, files).opening, files)
+    assert (opening.state, opening.done_items) == (OpeningState.BRINGING, 2)
+    assert book.desk.book.contracts.sold_at(acme.id, START_MS) is not None
+    bring(book.desk)
+    assert balance(book, BOOKS) == -1_402_443 * DOLLAR
+
+
+def test_a_customer_and_its_contracts_are_one_piece(book: Book) -> None:
+    opening = approve(book, propose(book, texts()).opening, texts())
+    assert bring_some(book.desk, opening, 1).done_items == 2
+
+
 def test_two_who_bring_the_same_items_bring_them_once(book: Book) -> None:
     opening = approve(book, propose(book, texts()).opening, texts())
     first = bring_some(book.desk, opening, 5)

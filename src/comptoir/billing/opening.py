@@ -11,7 +11,7 @@ item is brought once; a number that was brought is never given again. Neighbours
 reads it, `opening_check` holds it against its controls.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -294,10 +294,28 @@ class OpeningFile:
     totals: tuple[Total, ...] = ()
 
     @property
+    def agreed(self) -> tuple[Item, ...]:
+        """The customers with contracts, each with its own behind it: what they use is priced by
+        these from the moment on in which they are there."""
+        mine: dict[str, list[Item]] = {}
+        for one in self.contracts:
+            if one.sold:
+                mine.setdefault(one.file.party, []).append(one)
+        found: list[Item] = []
+        for customer in self.customers:
+            if customer.slug in mine:
+                found += [customer, *mine[customer.slug]]
+        return tuple(found)
+
+    @property
     def items(self) -> tuple[Item, ...]:
         """All that is brought, in the order in which it is brought."""
+        sold_to = {one.file.party for one in self.contracts if one.sold}
         return (
-            *self.customers, *self.contracts, *self.invoices, *self.prepaid, *self.credits,
+            *self.agreed,
+            *(one for one in self.customers if one.slug not in sold_to),
+            *(one for one in self.contracts if not one.sold),
+            *self.invoices, *self.prepaid, *self.credits,
             *self.payables, *self.balances,
         )  # fmt: skip
 
@@ -404,6 +422,14 @@ def _amounts(file: OpeningFile) -> Iterator[tuple[Brings, str, int]]:
             yield of, one.currency, one.micros
     for balance in file.balances:
         yield Brings.BALANCES, balance.currency, balance.micros
+
+
+def piece_of(items: Sequence[Item], first: int, most: int) -> tuple[Item, ...]:
+    """Some items from one on; a customer and its contracts are brought in one piece."""
+    end = min(first + most, len(items))
+    while end < len(items) and isinstance(items[end], RunningContract):
+        end += 1
+    return tuple(items[first:end])
 
 
 def approved(opening: Opening, by: UserId, now_ms: int) -> Opening:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from comptoir.billing.opening import Item, Opening, OpeningText
+from comptoir.billing.opening import Item, Opening, OpeningText, piece_of
 from comptoir.billing.opening_file import read_opening
 from comptoir.desk.memory import Memory
 from comptoir.desk.opening_requests import MOST_ITEMS_A_SLICE, BringSlice
@@ -38,7 +38,7 @@ class OpeningLoop:
         """A slice of every opening that is being brought; returns whether there was any."""
         bringing = self._book().openings.committed_bringing
         for opening in bringing:
-            items = self._items(opening)[opening.done_items : opening.done_items + self._most]
+            items = piece_of(self._items(opening), opening.done_items, self._most)
             began = time.monotonic()
             self._submit(BringSlice(opening.id, opening.sha256, opening.done_items, items))
             self._adapt(time.monotonic() - began)

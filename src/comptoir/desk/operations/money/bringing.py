@@ -5,6 +5,7 @@ account at the cut-over, and says what it has made. Invariant: what an item post
 account is what its kind's control total counted.
 """
 
+from collections.abc import Sequence
 from hashlib import sha256
 
 from comptoir.billing.drafts import a_line
@@ -81,9 +82,14 @@ def bring_slice(tx: Transaction, request: BringSlice) -> Opening:
     if opening.state is not OpeningState.BRINGING or opening.done_items != request.first:
         return opening
     invariant(request.sha256 == opening.sha256, f"{opening.id} is brought from other files")
-    for number, item in enumerate(request.items, request.first):
+    return bring(tx, opening, request.items)
+
+
+def bring(tx: Transaction, opening: Opening, items: Sequence[Item]) -> Opening:
+    """Bring the next items of an opening; the opening as it is then."""
+    for number, item in enumerate(items, opening.done_items):
         _Bringing(tx, opening, number).bring(item)
-    after = went_on(opening, request.first + len(request.items), tx.now_ms)
+    after = went_on(opening, opening.done_items + len(items), tx.now_ms)
     tx.book.openings.openings.put(after)
     if after.state is OpeningState.BROUGHT:
         tx.emit(

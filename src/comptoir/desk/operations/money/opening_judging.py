@@ -21,6 +21,9 @@ from comptoir.units.ids import ContractId, ContractVersionId, TenantId
 from comptoir.units.money import parse_amount
 from comptoir.units.time import format_instant
 
+MOST_AT_ONCE = 100
+"""Customers and contracts that an approval brings in one commit, at most."""
+
 
 def judge_opening(tx: Transaction, file: OpeningFile, entity: LegalEntity) -> None:
     """Let an opening pass that the book does not contradict.
@@ -39,6 +42,13 @@ def judge_opening(tx: Transaction, file: OpeningFile, entity: LegalEntity) -> No
             {"cut_over": format_instant(file.cut_over_ms)},
         )
     _check_unused(tx, file, entity)
+    if len(file.agreed) > MOST_AT_ONCE and any_is_here(tx, file):
+        raise Refused(
+            "opening_too_large",
+            f"{len(file.agreed):,} customers and contracts, some of customers that are here "
+            f"already: at most {MOST_AT_ONCE} are brought at once",
+            "propose the contracts of those who are here by `comptoir contract propose`",
+        )
     faults = Faults()
     cards = {one.slug: _judge_customer(tx, one, entity, faults) for one in file.customers}
     for contract in file.contracts:
@@ -56,6 +66,15 @@ def judge_opening(tx: Transaction, file: OpeningFile, entity: LegalEntity) -> No
             fault = Invalid("date_ahead", f"{format_instant(at_ms)} has not come", "mend the date")
             faults.add(where, "date", fault)
     faults.raise_all()
+
+
+def any_is_here(tx: Transaction, file: OpeningFile) -> bool:
+    """Whether a customer whose contract is brought is in the book already."""
+    return any(
+        tx.book.tenant_by_slug.first(one.file.party) is not None
+        for one in file.contracts
+        if one.sold
+    )
 
 
 def _check_unused(tx: Transaction, file: OpeningFile, entity: LegalEntity) -> None:

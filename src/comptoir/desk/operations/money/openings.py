@@ -1,11 +1,12 @@
 """Moving in: an opening is proposed by one person and approved by another, who is not the first.
 
-What an approval does at once is move the counters of numbers; everything else is brought by the
-desk's own loop (`bringing.py`), and nothing that would see half of it happens meanwhile.
+What an approval does at once is move the counters of numbers, and bring the contracts of customers
+that are here already: what they use is priced by them from then on. Everything else is brought by
+the desk's own loop (`bringing.py`), and nothing that would see half of it happens meanwhile.
 """
 
 from comptoir.billing.invoices import NumberSeries
-from comptoir.billing.opening import Opening, OpeningFile, OpeningState, OpeningText, went_on
+from comptoir.billing.opening import Opening, OpeningFile, OpeningState, OpeningText
 from comptoir.billing.opening import approved as approved_now
 from comptoir.desk.opening_requests import (
     ApproveOpening,
@@ -13,8 +14,9 @@ from comptoir.desk.opening_requests import (
     ProposedOpening,
     ProposeOpening,
 )
+from comptoir.desk.operations.money.bringing import bring
 from comptoir.desk.operations.money.close_period import entity_named
-from comptoir.desk.operations.money.opening_judging import judge_opening
+from comptoir.desk.operations.money.opening_judging import any_is_here, judge_opening
 from comptoir.desk.transaction import Transaction
 from comptoir.tenants.entities import LegalEntity
 from comptoir.tenants.permissions import not_found
@@ -70,12 +72,10 @@ def approve_opening(tx: Transaction, request: ApproveOpening) -> Opening:
     judge_opening(tx, file, entity)
     for one in file.numbers:
         tx.book.closing.number_series.put(NumberSeries(entity.id, one.series, one.next - 1))
-    begun = approved_now(opening, tx.actor.user_id, tx.now_ms)
-    if not begun.total_items:
-        begun = went_on(begun, 0, tx.now_ms)
-    tx.book.openings.openings.put(begun)
+    begun = tx.book.openings.openings.put(approved_now(opening, tx.actor.user_id, tx.now_ms))
     _tell(tx, "opening.approved", begun)
-    return begun
+    at_once = file.agreed if any_is_here(tx, file) else ()
+    return bring(tx, begun, at_once) if at_once or not begun.total_items else begun
 
 
 def withdraw_opening(tx: Transaction, request: OpeningRef) -> Opening:
