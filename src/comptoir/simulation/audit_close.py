@@ -8,6 +8,8 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator
 
+from comptoir.simulation.audit_openings import SERIES, brought, first_numbers, gone_before
+
 PER_MICRO = 3_600_000 * 1_000
 MINOR = {"USD": 10_000, "EUR": 10_000}
 """Micros of a cent."""
@@ -45,17 +47,21 @@ def _numbers(
 ) -> Iterator[str]:
     """1, 2, 3 ... in each series of each entity, and the counter is at the last."""
     given: dict[tuple[str, str], list[int]] = defaultdict(list)
+    first = first_numbers(rows)
     for row in (*invoices, *notes):
+        if row["series"] == SERIES:
+            continue  # another system's numbers
         given[row["entity_id"], row["series"]].append(row["sequence"])
         if row["number"] != f"{row['series']}-{row['sequence']:06d}":
             yield f"{row['id']} is called {row['number']}"
     last = {
         (r["entity_id"], r["name"]): r["last"] for r in rows.execute("SELECT * FROM number_series")
     }
-    if set(last) != set(given):
+    begun = {series for series, number in last.items() if number >= first.get(series, 1)}
+    if begun != set(given):
         yield f"there are series {sorted(last)}, numbers of {sorted(given)}"
     for series, numbers in given.items():
-        if numbers != list(range(1, last.get(series, 0) + 1)):
+        if numbers != list(range(first.get(series, 1), last.get(series, 0) + 1)):
             yield f"series {series} has the numbers {numbers}, the last is {last.get(series)}"
 
 
@@ -89,7 +95,10 @@ def _lines(bill: sqlite3.Row, accruals: list[sqlite3.Row]) -> Iterator[str]:
 
 
 def _asked(rows: sqlite3.Connection, invoice: sqlite3.Row) -> Iterator[str]:
-    """An invoice's total is what its entry posts on the account that it asks."""
+    """An invoice's total is what its entry posts on the account that it asks; of one that was
+    brought, what was open then."""
+    if invoice["opening_id"] is not None:
+        return
     side = "internal_transfer" if invoice["kind"] == "chargeback" else "receivable"
     posted = rows.execute(
         "SELECT coalesce(sum(p.amount), 0) FROM posting p JOIN entry e ON e.seq = p.entry_seq"
@@ -160,7 +169,11 @@ def _periods(rows: sqlite3.Connection) -> Iterator[str]:
 def billed(rows: sqlite3.Connection) -> Iterator[Leg]:
     """What drafts, invoices and credit notes should have posted, by account and unit."""
     blocks = {row["id"]: row for row in rows.execute("SELECT * FROM credit_block")}
-    for row in rows.execute("SELECT * FROM drawdown WHERE tenant_id <> ''"):
+    yield from brought(rows)
+    gone = gone_before(rows)
+    for row in rows.execute(
+        "SELECT * FROM drawdown WHERE tenant_id <> '' AND subject NOT LIKE 'opening:%'"
+    ):
         source = blocks[row["block_id"]]["source"]
         account = {"grant": "grants", "sla_credit": "sla_credit"}.get(
             source, f"deferred_revenue:{row['tenant_id']}"
@@ -170,7 +183,7 @@ def billed(rows: sqlite3.Connection) -> Iterator[Leg]:
             yield f"unbilled:{row['tenant_id']}", row["currency"], -row["micros"]
     for block in blocks.values():
         kept = block["source"] not in ("grant", "sla_credit") and block["tenant_id"]
-        if block["state"] == "expired" and kept:
+        if block["state"] == "expired" and kept and block["id"] not in gone:
             yield (
                 f"deferred_revenue:{block['tenant_id']}",
                 block["currency"],
@@ -182,7 +195,7 @@ def billed(rows: sqlite3.Connection) -> Iterator[Leg]:
         unbilled[row["invoice_id"]] += row["posted_micros"]
     for row in rows.execute("SELECT invoice_id, micros FROM drawdown WHERE micros > 0"):
         unbilled[row["invoice_id"]] -= row["micros"]
-    for invoice in rows.execute("SELECT * FROM invoice"):
+    for invoice in rows.execute("SELECT * FROM invoice WHERE opening_id IS NULL"):
         yield from _settled(invoice, unbilled[invoice["id"]])
     for status in rows.execute(
         "SELECT s.entity_id, s.revalued_micros, e.currency FROM invoice_status s"
@@ -222,6 +235,7 @@ def _against(line: dict[str, str], tenant: str) -> str:
         "true_up": "breakage",
         "recall_fee": "recall_fees",
         "carried": f"customer_credit:{tenant}",
+        "opening": "prior_revenue",
     }.get(line.get("type", "usage"), f"unbilled:{tenant}")
 
 

@@ -177,7 +177,11 @@ def _supply_cost(rows: sqlite3.Connection) -> Iterator[str]:
             )
             if inbound["name"] in json.loads(version["body"])["inbound"]
         ]
-        since = max(min(naming), inbound["starts_at_ms"])
+        cut_over = rows.execute(
+            "SELECT max(cut_over_ms) FROM brought_contract WHERE contract_id = ?",
+            (mark["contract_id"],),
+        ).fetchone()[0]
+        since = max(min(naming), inbound["starts_at_ms"], cut_over or 0)
         until = min(mark["posted_until_ms"], inbound["ends_at_ms"] or mark["posted_until_ms"])
         exact = held * inbound["cost_nanos"] * max(until - since, 0)
         if int(mark["numerator"]) != exact or mark["posted_micros"] != exact // PER_MICRO:

@@ -24,6 +24,7 @@ from comptoir.simulation.audit_failures import failure_problems
 from comptoir.simulation.audit_memory import memory_problems
 from comptoir.simulation.audit_money import money_problems
 from comptoir.simulation.audit_notices import notice_problems
+from comptoir.simulation.audit_openings import opening_problems
 from comptoir.simulation.audit_space import space_problems
 from comptoir.simulation.audit_windows import window_problems
 from comptoir.simulation.machines import Trouble
@@ -67,6 +68,7 @@ def audit(place: BookPlace, desk: Desk, facts: Facts) -> list[str]:
             *money_problems(rows),
             *contract_problems(rows),
             *credit_problems(rows),
+            *opening_problems(rows),
             *_event_problems(rows),
             *_promise_problems(rows, facts),
             *_engine_problems(rows, facts),

@@ -20,6 +20,7 @@ from comptoir.simulation.auditor import Facts, audit
 from comptoir.simulation.clock import MONTH_END_MS, START_MS, SeededEntropy, VirtualClock
 from comptoir.simulation.faults import LEAST_KILLS, Faults, FaultyStore, Killed
 from comptoir.simulation.machines import SCALED_RATE, Fate, Machines
+from comptoir.simulation.moving_in import MovingIn
 from comptoir.simulation.sim_engine import SimEngine
 from comptoir.simulation.sim_post import SimPost
 from comptoir.simulation.template import BookPlace, book_place
@@ -112,11 +113,14 @@ class Schedule:
         self._submitted: list[Observed] = []
         self._limits = LimitWatch()
         self._skewed = self._rng.random() < 0.1
+        self._moving_in = MovingIn(random.Random(seed + 4))
         self._start()
         self._workload = Workload(self._rng, self._clock, self._desk.book, self._machines)
 
     def run(self) -> None:
         """At least the least operations and the least kills, then quiet until nothing moves."""
+        if self._rng.random() < 0.35:
+            self._guarded(lambda: self._moving_in.begin(self._desk))
         rounds = 0
         while self._unfinished() and rounds < MOST_ROUNDS:
             rounds += 1
@@ -135,6 +139,7 @@ class Schedule:
         self._guarded(self._retry)
         if self._rng.random() < 0.5:
             self._guarded(self._settle_down)
+        self._guarded(lambda: self._moving_in.go_on(self._desk, MOST_WIND_DOWN_ROUNDS))
         self._guarded(self._close_the_rest)
         self._guarded(self._send_the_rest)
 
@@ -212,6 +217,7 @@ class Schedule:
         if self._rng.random() < 0.7:
             self._send()
         self._close_on(self._rng.choice((0, 1, 3)))
+        self._moving_in.go_on(self._desk, self._rng.choice((0, 1, 2)))
         if self._submitted and self._rng.random() < 0.1:
             again = self._rng.choice(self._submitted[-20:])
             self._desk.execute([Call("observe", again)])
@@ -357,6 +363,8 @@ class Schedule:
         """What is closing comes to its end, and all drafts are final."""
         for _ in range(MOST_WIND_DOWN_ROUNDS):
             self._close_on(3)
+        if self._desk.book.openings.committed_bringing:
+            self.report.problems.append("an opening is never brought")
         if self._desk.book.closing.committed_closing:
             self.report.problems.append("a close never comes to its end")
         for draft in list(self._desk.book.closing.drafts):
