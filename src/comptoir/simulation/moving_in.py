@@ -6,6 +6,7 @@ run, and numbers that go on. Neighbours: `audit_openings.py` holds what must com
 
 import random
 from dataclasses import replace
+from string import Template
 
 from comptoir.billing.opening import OpeningState, piece_of
 from comptoir.billing.opening_file import read_opening
@@ -54,6 +55,82 @@ invoice = [ { date = 2026-01-01, amount = "900.00" } ]
 """
 
 
+MAIN = Template("""
+opening = "house-moves"
+entity = "house"
+cut_over = 2026-09-01
+from = "another"
+[[contract]]
+file = "sold.toml"
+[[contract.commitment]]
+name = "ahead"
+invoiced = "200.00"
+steps = [
+  { from = 2026-01-01, used = "70.00", settled = "30.00" },
+  { from = 2026-07-01, used = "$used" },
+]
+[[contract.commitment]]
+name = "least"
+steps = [
+  { from = 2026-01-01, used = "20.00", settled = "30.00" },
+  { from = 2026-07-01, used = "$spent" },
+]
+[[contract]]
+file = "bought.toml"
+[[contract.commitment]]
+name = "ahead"
+invoiced = "900.00"
+steps = [ { from = 2026-01-01, used = "$bought" } ]
+[[invoice]]
+number = "ACME-2026-000004"
+tenant = "acme"
+date = 2026-08-01
+due = 2026-08-31
+gross = "$dollars"
+tax = "$tax"
+tax_rate = "20"
+paid = "$paid"
+[[invoice]]
+number = "R/7"
+tenant = "borealis"
+date = 2026-08-01
+due = 2026-08-31
+currency = "EUR"
+gross = "$euros"
+[[prepaid]]
+tenant = "acme"
+source = "top_up"
+amount = "$left"
+[[prepaid]]
+tenant = "borealis"
+source = "grant"
+currency = "EUR"
+amount = "5.00"
+until = 2026-12-31
+[[credit]]
+tenant = "acme"
+amount = "$loose"
+date = 2026-08-02
+[[payable]]
+partner = "partner"
+amount = "$owed"
+due = 2026-10-01
+reference = "P-1"
+[[balance]]
+account = "cash"
+amount = "$cash"
+[[balance]]
+account = "tax_payable"
+amount = "$minus_taxes"
+[[next_number]]
+series = "ACME-2026"
+next = 5
+[[next_number]]
+series = "CN-ACME-2026"
+next = $note
+""")
+
+
 def _money(cents: int) -> str:
     sign = "-" if cents < 0 else ""
     return f"{sign}{abs(cents) // 100}.{abs(cents) % 100:02d}"
@@ -69,80 +146,13 @@ def files_of(rng: random.Random) -> dict[str, str]:
     tax = dollars - dollars * 100 // 120
     open_usd = dollars - paid
     equity = ahead + left + loose + owed - (90_000 - bought) - open_usd - (cash - taxes)
-    main = f"""
-opening = "house-moves"
-entity = "house"
-cut_over = 2026-09-01
-from = "another"
-[[contract]]
-file = "sold.toml"
-[[contract.commitment]]
-name = "ahead"
-invoiced = "200.00"
-steps = [
-  {{ from = 2026-01-01, used = "70.00", settled = "30.00" }},
-  {{ from = 2026-07-01, used = "{_money(used)}" }},
-]
-[[contract.commitment]]
-name = "least"
-steps = [
-  {{ from = 2026-01-01, used = "20.00", settled = "30.00" }},
-  {{ from = 2026-07-01, used = "{_money(spent)}" }},
-]
-[[contract]]
-file = "bought.toml"
-[[contract.commitment]]
-name = "ahead"
-invoiced = "900.00"
-steps = [ {{ from = 2026-01-01, used = "{_money(bought)}" }} ]
-[[invoice]]
-number = "ACME-2026-000004"
-tenant = "acme"
-date = 2026-08-01
-due = 2026-08-31
-gross = "{_money(dollars)}"
-tax = "{_money(tax)}"
-tax_rate = "20"
-paid = "{_money(paid)}"
-[[invoice]]
-number = "R/7"
-tenant = "borealis"
-date = 2026-08-01
-due = 2026-08-31
-currency = "EUR"
-gross = "{_money(euros)}"
-[[prepaid]]
-tenant = "acme"
-source = "top_up"
-amount = "{_money(left)}"
-[[prepaid]]
-tenant = "borealis"
-source = "grant"
-currency = "EUR"
-amount = "5.00"
-until = 2026-12-31
-[[credit]]
-tenant = "acme"
-amount = "{_money(loose)}"
-date = 2026-08-02
-[[payable]]
-partner = "partner"
-amount = "{_money(owed)}"
-due = 2026-10-01
-reference = "P-1"
-[[balance]]
-account = "cash"
-amount = "{_money(cash)}"
-[[balance]]
-account = "tax_payable"
-amount = "{_money(-taxes)}"
-[[next_number]]
-series = "ACME-2026"
-next = 5
-[[next_number]]
-series = "CN-ACME-2026"
-next = {rng.choice((1, 2, 40))}
-"""
+    amounts = {
+        "used": used, "spent": spent, "bought": bought, "dollars": dollars, "tax": tax,
+        "paid": paid, "euros": euros, "left": left, "loose": loose, "owed": owed, "cash": cash,
+        "minus_taxes": -taxes,
+    }  # fmt: skip
+    said = {name: _money(cents) for name, cents in amounts.items()}
+    main = MAIN.substitute(said, note=rng.choice((1, 2, 40)))
     sums = (
         ("commitments", "USD", ahead), ("supply", "USD", 90_000 - bought),
         ("invoices", "USD", open_usd), ("invoices", "EUR", euros), ("prepaid", "USD", left),
