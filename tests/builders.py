@@ -6,6 +6,7 @@ import random
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from comptoir.billing.drafts import InvoiceDraft
 from comptoir.desk.desk import Desk
 from comptoir.desk.engine_port import AttemptSight, Observation
 from comptoir.desk.requests import (
@@ -31,6 +32,8 @@ from comptoir.notices.secrets import SigningKey
 from comptoir.notices.sender import NoticeSender
 from comptoir.store.opening import create_tables, sqlite_engine
 from comptoir.store.sql_store import SqlStore
+from comptoir.store.views import Views
+from comptoir.store.views.tenant_book import preview
 from comptoir.tenants.parties import Actor, Role, Tenant, TenantKind, TenantState
 from comptoir.units.ids import RateCardId, TenantId
 
@@ -125,6 +128,10 @@ class Book:
     def tenant(self, slug: str, kind: TenantKind = TenantKind.ENTERPRISE) -> Tenant:
         """A tenant."""
         return self.desk.call("create_tenant", CreateTenant(slug, slug, kind), self.operator)
+
+    def preview(self, tenant: Tenant) -> tuple[InvoiceDraft, ...]:
+        """What the tenant's current invoice would ask now."""
+        return preview(Views(self.store.engine), tenant.id, self.clock.now_ms())
 
     def lease(
         self,

@@ -7,14 +7,17 @@ from collections.abc import Callable
 
 import pytest
 
-from comptoir.desk.close_requests import ClosePeriod, CloseSlice, CreditInvoice, PreviewInvoice
+from comptoir.desk.close_requests import ClosePeriod, CloseSlice, CreditInvoice
 from comptoir.desk.requests import IssueInvoice, LeaseRef
 from comptoir.leases.lease import Lease, LeaseClass
 from comptoir.ledger import entries as ledger
 from comptoir.metering.usage import Measure
 from comptoir.sales.committed_steps import CommittedStep
+from comptoir.sales.credit_blocks import Covers
 from comptoir.sales.tranches import ActType
 from comptoir.store.rerate import rerate_book
+from comptoir.store.views import Views
+from comptoir.store.views.tenant_book import drawing
 from comptoir.tenants.parties import Role
 from comptoir.units.errors import Conflict, Invalid
 from comptoir.units.ids import LegalEntityId
@@ -177,8 +180,7 @@ def test_an_invoice_in_between_and_a_preview_set_late_usage_against_the_true_up(
     assert asked(deal, "2026-10") == [("true_up", 300_00)]
     deal.at("2026-11-05")
     report(deal, lease, "e1", "2026-10-10", 100)
-    ask = PreviewInvoice(deal.acme.id)
-    (shown,) = deal.book.desk.call("preview_invoice", ask, deal.book.finance)
+    (shown,) = deal.book.preview(deal.acme)
     invoice = deal.book.desk.call("issue_invoice", IssueInvoice(deal.acme.id), deal.book.finance)
     for lines in (shown.lines, invoice.lines):
         assert [(x.type, x.amount_micros) for x in lines] == [
@@ -192,10 +194,9 @@ def test_a_preview_shows_the_true_up_of_a_step_that_is_over(deal: Deal) -> None:
     close_september(deal)
     deal.agree(DAYS)
     deal.at("2026-10-20")
-    ask = PreviewInvoice(deal.acme.id)
-    assert deal.book.desk.call("preview_invoice", ask, deal.book.finance) == ()
+    assert deal.book.preview(deal.acme) == ()
     deal.at("2026-10-22")
-    (shown,) = deal.book.desk.call("preview_invoice", ask, deal.book.finance)
+    (shown,) = deal.book.preview(deal.acme)
     assert [(x.type, x.amount_micros) for x in shown.lines] == [("true_up", 300_00 * CENT)]
     assert not step(deal).settled
 
@@ -413,3 +414,35 @@ def test_a_step_of_a_month_is_the_month_that_its_entity_closes(book: Book) -> No
     (draft,) = drafts(book)
     assert [(x.type, x.amount_micros) for x in draft.lines] == [("usage", 745_00 * CENT)]
     assert (step(deal).settled, step(deal).asked_micros) == (True, 0)
+
+
+def test_what_is_pending_is_read_beside_the_desk_and_is_what_the_close_draws(deal: Deal) -> None:
+    """Two cores from 1 October under $100 of credit from the 5th: after a day of it $48 pend."""
+    close_september(deal)
+    deal.agree(LAPSES)
+    deal.at("2026-10-01")
+    deal.book.lease(deal.acme, ON_DEMAND, 2)
+    deal.book.turn()
+    deal.at("2026-10-06")
+    (block,) = deal.blocks()
+    found = drawing(Views(deal.book.store.engine), deal.acme.id, at("2026-10-06"))
+    assert found.pending == {block.id: 48_00 * CENT}
+    assert found.hourly_nanos(block.covers) == 2_000_000_000
+    assert found.hourly_nanos(Covers(kinds=("h100-sxm",))) == 0
+    assert deal.blocks() == [block]  # nothing of it is written
+    deal.at("2026-11-01")
+    assert asked(deal, "2026-10")[1] == ("drawdown", -100_00)
+
+
+def test_a_preview_finds_nothing_of_what_the_book_has_under_an_id_of_its_own(deal: Deal) -> None:
+    """The draft that it makes has an id that no draft of the book has, now or later."""
+    close_september(deal)
+    deal.at("2026-10-01")
+    deal.book.lease(deal.acme, ON_DEMAND, 1)
+    deal.book.turn()
+    deal.at("2026-10-02")
+    (shown,) = deal.book.preview(deal.acme)
+    assert shown.net_micros == 24_00 * CENT
+    invoice = deal.book.desk.call("issue_invoice", IssueInvoice(deal.acme.id), deal.book.finance)
+    assert invoice.id != shown.id
+    assert deal.book.preview(deal.acme) == ()

@@ -96,7 +96,7 @@ def test_a_commit_that_books_usage_and_credit_divides_what_it_booked(shop: Book)
     shop.clock.instant_ms = OCTOBER_MS + 2 * HOUR_MS
     shop.turn()
     block = topped_up(shop, acme, 1_000_000, OCTOBER_MS + HOUR_MS)
-    (preview,) = preview_of(shop, acme)
+    (preview,) = shop.preview(acme)
     assert [x.amount_micros for x in preview.lines] == [2_000 * CENT, -1_000 * CENT]
     shop.desk.reload()  # a restart knows where it was cut
     (kept,) = shop.desk.book.money.open_accruals_by_tenant.get(acme.id)
@@ -176,9 +176,3 @@ def end(book: Book) -> None:
     for lease in list(book.desk.book.leases):
         book.desk.call("end_lease", LeaseRef(lease.id), book.operator)
     book.turn()
-
-
-def preview_of(book: Book, tenant: Tenant):  # type: ignore[no-untyped-def]
-    from comptoir.desk.close_requests import PreviewInvoice
-
-    return book.desk.call("preview_invoice", PreviewInvoice(tenant.id), book.finance)

@@ -7,7 +7,7 @@ from typing import Any
 from comptoir.billing.drafts import DraftState
 from comptoir.billing.invoice_status import InvoiceState
 from comptoir.billing.periods import Month, month_at, next_to_close
-from comptoir.desk.close_requests import ClosePeriod, CreditInvoice, DraftRef, PreviewInvoice
+from comptoir.desk.close_requests import ClosePeriod, CreditInvoice, DraftRef
 from comptoir.desk.memory import Memory
 from comptoir.simulation.clock import VirtualClock
 from comptoir.tenants.entities import HOUSE_ENTITY
@@ -24,7 +24,7 @@ class Closing:
 
     def makers(self) -> tuple[tuple[Callable[[Memory], Any], int], ...]:
         """Each kind of write with its weight."""
-        return ((self._close, 6), (self._finalise, 5), (self._credit, 5), (self._preview, 1))
+        return ((self._close, 6), (self._finalise, 5), (self._credit, 5))
 
     def month(self) -> list[Callable[[Memory], Any]]:
         """The writes around the end of a month, in their order."""
@@ -66,7 +66,3 @@ class Closing:
         lines = self._rng.choice(((), ((1, None),), ((1, amount),), ((2, amount),)))
         request = CreditInvoice(status.invoice_id, "agreed", lines)
         return self._ask("credit_invoice", request, "seller")
-
-    def _preview(self, book: Memory) -> Any:
-        tenant = self._rng.choice(list(book.tenants))
-        return self._ask("preview_invoice", PreviewInvoice(tenant.id), "seller")

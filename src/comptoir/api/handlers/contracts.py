@@ -14,13 +14,14 @@ from comptoir.api.words import Id, Pages, Word
 from comptoir.desk import contract_requests as requests
 from comptoir.desk.contracts import party_of
 from comptoir.desk.operations.money.explain_contract import CommitmentStanding, ContractExplained
-from comptoir.sales.commitments import AccessStep, Commitment, CommitmentType
 from comptoir.sales.contract_file import read_contract_file
 from comptoir.sales.contracts import AgreedPrice, Contract, ContractVersion, Direction, prices_of
 from comptoir.sales.credit_blocks import PPM, CreditBlock
 from comptoir.sales.supply_cost import burn_down
 from comptoir.sales.tranches import ContractAct, TrancheStanding
 from comptoir.store.views import contracts as views
+from comptoir.store.views.tenant_book import Drawing
+from comptoir.store.views.tenant_book import drawing as drawing_of
 from comptoir.units.ids import ContractId
 from comptoir.units.money import format_price
 
@@ -73,6 +74,8 @@ async def get_contract(ask: Ask, contract: Id) -> Response:
     found: ContractExplained = await ask.value(
         "explain_contract", requests.ContractRef(ContractId(contract))
     )
+    buyer, now_ms = found.contract.tenant_id, ask.door.desk.clock.now_ms()
+    drawing = Drawing({}, ()) if buyer is None else await ask.read(drawing_of, buyer, now_ms)
     shown = {
         **_contract(ask, found.contract),
         "entity": found.entity,
@@ -86,7 +89,7 @@ async def get_contract(ask: Ask, contract: Id) -> Response:
         "inbound": list(found.version.body.inbound),
         "tranches": [_tranche(one) for one in found.tranches],
         "acts": [_act(act) for act in found.acts],
-        "commitments": [await _commitment(ask, found, one) for one in found.commitments],
+        "commitments": [_commitment(one, drawing, now_ms) for one in found.commitments],
     }
     return said(shown)
 
@@ -199,14 +202,12 @@ def _act(act: ContractAct) -> dict[str, Any]:
     }
 
 
-async def _commitment(
-    ask: Asking, found: ContractExplained, one: CommitmentStanding
-) -> dict[str, Any]:
-    commitment = one.commitment
-    steps = await _steps(ask, found, one)
-    now = ask.door.desk.clock.now_ms()
-    burn = burn_down(steps, one.hourly_nanos, now)
-    left = burn.left_micros - one.pending_micros
+def _commitment(one: CommitmentStanding, drawing: Drawing, now_ms: int) -> dict[str, Any]:
+    commitment, steps = one.commitment, _steps(one)
+    hourly = one.supply_nanos + drawing.hourly_nanos(commitment.covers)
+    pending = sum(drawing.pending.get(block.id, 0) for block in one.blocks)
+    burn = burn_down(steps, hourly, now_ms)
+    left = burn.left_micros - pending
     coming = one.next_instalment
     hours = commitment.accelerator_hours
     return {
@@ -219,11 +220,11 @@ async def _commitment(
         "ends_at": instant(commitment.until_ms),
         "granted": money(burn.granted_micros),
         "drawn": money(burn.drawn_micros),
-        "pending": money(one.pending_micros),
+        "pending": money(pending),
         "expired": money(burn.expired_micros),
         "left": money(left),
         "left_accelerator_hours": None if hours(left) is None else str(hours(left)),
-        "hourly": format_price(one.hourly_nanos),
+        "hourly": format_price(hourly),
         "used_up_at": None if burn.used_up_at_ms is None else instant(burn.used_up_at_ms),
         "short": money(burn.short_micros),
         "next_instalment": None
@@ -245,31 +246,16 @@ async def _commitment(
 Step = tuple[int, int, int, int, int]
 
 
-async def _steps(ask: Asking, found: ContractExplained, one: CommitmentStanding) -> list[Step]:
+def _steps(one: CommitmentStanding) -> list[Step]:
     """(from, until, granted, drawn, expired) of each step of a commitment."""
-    commitment, tenant_id = one.commitment, found.contract.tenant_id
-    if commitment.type is CommitmentType.POSTPAID and tenant_id is not None:
-        spent = [await _spent(ask, found, commitment, step) for step in commitment.access]
-        return [
-            (step.from_ms, step.until_ms, step.micros, min(micros, step.micros), 0)
-            for step, micros in zip(commitment.access, spent, strict=True)
-        ]
+    if one.spent:
+        return [(s.from_ms, s.until_ms, s.micros, spent, 0) for s, spent in one.spent]
     if not one.blocks:
-        return [(step.from_ms, step.until_ms, step.micros, 0, 0) for step in commitment.access]
+        return [(step.from_ms, step.until_ms, step.micros, 0, 0) for step in one.commitment.access]
     return [
         (b.from_ms, b.until_ms or 0, b.granted_micros, b.drawn_micros, b.expired_micros)
         for b in one.blocks
     ]
-
-
-async def _spent(
-    ask: Asking, found: ContractExplained, commitment: Commitment, step: AccessStep
-) -> int:
-    contract = found.contract
-    return await ask.read(
-        views.spent, contract.tenant_id or "", contract.currency, step.from_ms, step.until_ms,
-        commitment.covers,
-    )  # fmt: skip
 
 
 def _block(block: CreditBlock) -> dict[str, Any]:

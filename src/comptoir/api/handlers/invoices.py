@@ -16,6 +16,7 @@ from comptoir.desk import close_requests as requests
 from comptoir.desk.requests import IssueInvoice
 from comptoir.store.views import close as views
 from comptoir.store.views.close import Billed
+from comptoir.store.views.tenant_book import preview
 from comptoir.tenants.permissions import not_found
 from comptoir.units.ids import InvoiceId, LegalEntityId, TenantId
 from comptoir.units.time import parse_instant
@@ -52,9 +53,8 @@ async def finalise_invoice(ask: Ask, draft: Id) -> Response:
 
 async def preview_invoice(ask: Ask, tenant: Id) -> Response:
     """What the current invoice would ask if its period ended now."""
-    request = requests.PreviewInvoice(ask.tenant(tenant).id)
-    found = await ask.value("preview_invoice", request)
-    return said(_drafts(found))
+    now_ms = ask.door.desk.clock.now_ms()
+    return said(_drafts(await ask.read(preview, ask.tenant(tenant).id, now_ms)))
 
 
 async def draw_up_prepayments(ask: Ask, tenant: Id) -> Response:

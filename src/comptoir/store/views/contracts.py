@@ -1,15 +1,12 @@
-"""Contracts, credit blocks and drawdowns as lists, and what was spent of a postpaid step."""
+"""Contracts, credit blocks and drawdowns as lists."""
 
 from sqlalchemy import select
 
 from comptoir.sales.contracts import Contract, Direction, VersionState
-from comptoir.sales.credit_blocks import Covers, CreditBlock
+from comptoir.sales.credit_blocks import CreditBlock
 from comptoir.sales.drawdown import Drawdown
 from comptoir.store import tables as t
 from comptoir.store.views.reading import Ask, Page, Views, equal
-from comptoir.units.money import floor_micros
-
-_ROWS_AT_ONCE = 10_000
 
 
 def contracts(
@@ -44,28 +41,3 @@ def drawdowns(
     c = t.drawdown.c
     wanted = equal(c.tenant_id, tenant_id), equal(c.block_id, block_id)
     return views.page("drawdown", ask, *wanted, keys=("seq",))
-
-
-def spent(
-    views: Views, tenant_id: str, currency: str, from_ms: int, until_ms: int, covers: Covers
-) -> int:
-    """Micros of a tenant's charges whose service time lies in a step and which it covers.
-
-    The exact numerators are added up here, since no database adds integers of any size.
-    """
-    c = t.charge.c
-    statement = (
-        select(c.kind, c.lease_class, c.site, c.numerator)
-        .where(c.tenant_id == tenant_id, c.currency == currency)
-        .where(c.starts_at_ms >= from_ms, c.ends_at_ms <= until_ms)
-        .order_by(c.seq)
-    )
-    total = 0
-    with views.reading() as connection:
-        for part in connection.execute(statement).partitions(_ROWS_AT_ONCE):
-            total += sum(
-                numerator
-                for kind, lease_class, site, numerator in part
-                if covers.holds(kind, lease_class, site)
-            )
-    return floor_micros(total)

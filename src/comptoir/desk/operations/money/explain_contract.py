@@ -1,20 +1,19 @@
 """Where a contract stands now: what the live book knows of it, put together.
 
-Nothing is written. What usage of the running period will draw is worked out as the close will
-do it, and told apart from what is drawn for good.
+Nothing is written. What usage of the running period will draw, and what runs, may be much: it is
+read beside the desk (`store/views/tenant_book.py`).
 """
 
 from dataclasses import dataclass
 
 from comptoir.desk.contract_requests import ContractRef
 from comptoir.desk.contracts import contract_named, newest_approved, party_of
-from comptoir.desk.dues import dues_of
 from comptoir.desk.operations.money.supply_costs import supplied_under
-from comptoir.desk.terms import price_of
 from comptoir.desk.transaction import Transaction
-from comptoir.leases.lease import LeaseState
 from comptoir.sales.commitments import (
+    AccessStep,
     Commitment,
+    CommitmentType,
     InstalmentDue,
     commitment_id,
     instalments_due,
@@ -29,24 +28,22 @@ from comptoir.sales.contracts import (
     state_of,
 )
 from comptoir.sales.credit_blocks import BlockState, Covers, CreditBlock
-from comptoir.sales.drawdown import draw
 from comptoir.sales.expansions import expanded
 from comptoir.sales.tranches import ContractAct, TrancheStanding, standing
+from comptoir.units.money import floor_micros
 from comptoir.units.time import LATEST_MS
-
-DRAWS = frozenset({LeaseState.ACTIVE, LeaseState.RECLAIMING})
 
 
 @dataclass(frozen=True, slots=True)
 class CommitmentStanding:
-    """A commitment now: its blocks (none of a sold postpaid one), what the running period will
-    draw of them, what is drawn an hour, and the instalment that comes next."""
+    """A commitment now: its blocks, or what was spent in each step of a sold postpaid one; what
+    bought supply costs an hour; and the instalment that comes next."""
 
     commitment: Commitment
     alive: bool
     blocks: tuple[CreditBlock, ...]
-    pending_micros: int
-    hourly_nanos: int
+    spent: tuple[tuple[AccessStep, int], ...]
+    supply_nanos: int
     next_instalment: InstalmentDue | None
 
 
@@ -106,7 +103,6 @@ def _commitments(
         for block in tx.book.contracts.blocks_of.get(contract.id)
         if block.state is not BlockState.WITHDRAWN
     ]
-    pending = _pending(tx, contract)
     alive = commitments_alive(version.body, acts, tx.now_ms)
     found = []
     for commitment in version.body.commitments:
@@ -121,46 +117,39 @@ def _commitments(
                 commitment,
                 commitment in alive,
                 tuple(mine),
-                sum(pending.get(block.id, 0) for block in mine),
-                _hourly(tx, contract, version, commitment.covers),
+                _spent(tx, contract, commitment),
+                _supplied(tx, contract, version, commitment.covers),
                 coming[0] if coming else None,
             )
         )
     return found
 
 
-def _pending(tx: Transaction, contract: Contract) -> dict[str, int]:
-    """Micros that usage which is not invoiced yet would draw of each block, as of now."""
-    if contract.tenant_id is None:
-        return {}
-    dues = dues_of(tx.book, tx.book.money.open_accruals_by_tenant.get(contract.tenant_id))
-    found: dict[str, int] = {}
-    for one in draw(tx.book.contracts.credit_of.get(contract.tenant_id), dues)[1]:
-        found[one.block_id] = found.get(one.block_id, 0) + one.micros
-    return found
+def _spent(
+    tx: Transaction, contract: Contract, commitment: Commitment
+) -> tuple[tuple[AccessStep, int], ...]:
+    """What was spent in each step of a sold postpaid commitment, as far as it counts."""
+    if contract.tenant_id is None or commitment.type is not CommitmentType.POSTPAID:
+        return ()
+    found = []
+    for step in commitment.access:
+        key = f"{commitment_id(contract.id, commitment.name)}/{step.from_ms}"
+        kept = tx.book.contracts.steps.get(key)
+        if kept is None:
+            found.append((step, 0))
+        elif not kept.released:
+            spent = min(floor_micros(kept.numerator), kept.committed_micros)
+            found.append((AccessStep(kept.from_ms, kept.until_ms, kept.committed_micros), spent))
+    return tuple(found)
 
 
-def _hourly(tx: Transaction, contract: Contract, version: ContractVersion, covers: Covers) -> int:
-    """What is drawn an hour now, in nanos: supply as it stands, or leases at their prices."""
-    if contract.tenant_id is None:
-        return sum(
-            one.hourly_nanos
-            for one in supplied_under(tx, version)
-            if one.held_ms(tx.now_ms, tx.now_ms + 1)[0] < one.held_ms(tx.now_ms, tx.now_ms + 1)[1]
-            and (not covers.kinds or one.inbound.kind in covers.kinds)
-        )
-    total = 0
-    for lease in tx.book.leases_by_tenant.get(contract.tenant_id):
-        if lease.state not in DRAWS:
-            continue
-        for allocation in tx.book.allocations_of(lease.id):
-            node = tx.book.nodes.get(allocation.node_id)
-            site = "" if node is None else node.site
-            priced = price_of(tx.book, lease, tx.now_ms, site)
-            if (
-                priced
-                and allocation.delivered
-                and covers.holds(lease.kind, lease.lease_class, site)
-            ):
-                total += len(allocation.accelerators) * priced.price_nanos
-    return total
+def _supplied(tx: Transaction, contract: Contract, version: ContractVersion, covers: Covers) -> int:
+    """What supply under a bought contract costs an hour now, in nanos."""
+    if contract.tenant_id is not None:
+        return 0
+    return sum(
+        one.hourly_nanos
+        for one in supplied_under(tx, version)
+        if one.held_ms(tx.now_ms, tx.now_ms + 1)[0] < one.held_ms(tx.now_ms, tx.now_ms + 1)[1]
+        and (not covers.kinds or one.inbound.kind in covers.kinds)
+    )
