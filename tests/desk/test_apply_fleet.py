@@ -150,3 +150,14 @@ def test_the_examples_can_be_applied(book: Book, path: Path) -> None:
     assert applied.nodes == len(book.desk.book.nodes) > 0
     if path.stem == "llama3-24576":
         assert (applied.nodes, applied.accelerators) == (3_072, 24_576)
+
+
+def test_a_fabric_of_a_cluster_in_which_no_node_stands_is_a_conflict(book: Book) -> None:
+    slip = TEXT.replace('name = "a"\nfabric', 'name = "A"\nfabric')
+    with pytest.raises(Conflict, match=r"fleet_conflicts.*no node stands in the cluster paris/A"):
+        apply(book, slip)
+    apply(book, TEXT)
+    only = 'site = "lyon"\ncluster = "a"\nnode_name = "l-{rack}-{node}"\n'
+    other = TEXT.split("[[inbound]]")[1].replace('"one"', '"three"')
+    other = "[[inbound]]" + other.replace('site = "paris"\ncluster = "a"\n', only)
+    apply(book, other + TEXT[TEXT.index("[[cluster]]") :])  # its nodes came before

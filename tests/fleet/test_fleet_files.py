@@ -174,6 +174,12 @@ PROBLEMS = [
     ("pods = 8", "pods = 0", 11, "inbound[0].nodes[0].pods", "out_of_range"),
     ("pods = 8", 'pods = "8-1"', 11, "inbound[0].nodes[0].pods", "file_bad_value"),
     ("pods = 8", "pods = [1, 2]", 11, "inbound[0].nodes[0].pods", "file_bad_value"),
+    ("pods = 8", "pods = 2.5", 11, "inbound[0].nodes[0].pods", "file_bad_value"),
+    ("pods = 8", 'pods = "two"', 11, "inbound[0].nodes[0].pods", "file_bad_value"),
+    ("pods = 8", 'pods = "1-3,7"', 11, "inbound[0].nodes[0].pods", "file_bad_value"),
+    ("pods = 8", 'pods = "1..4"', 11, "inbound[0].nodes[0].pods", "file_bad_value"),
+    ("nodes = 2", "nodes = true", 13, "inbound[0].nodes[0].nodes", "file_bad_value"),
+    ("starts = 2026-11-01", 'residency = "ZZ"', 5, "residency", "unknown_country"),
     ("racks = 192", "racks = 100000", 13, "inbound[0].nodes[0].nodes", "fleet_counts"),
     ("nodes = 2", 'node_name = "n{pod}-{rock}"', 13, "node_name", "bad_node_name"),
     ("nodes = 2", 'nodes = ["a", "b"]', 13, "nodes[0].nodes[0]", "fleet_duplicate_name"),
@@ -296,3 +302,24 @@ def test_sizes_are_exact() -> None:
     for text in ("", "1", "GiB", "-1 GiB", "1.5 TiB", "2000 TiB", "1 GiB\n"):
         with pytest.raises(Invalid, match="bad_size"):
             parse_size("memory", text)
+
+
+def test_a_value_of_the_wrong_type_is_shown_as_written_and_says_where_its_format_is() -> None:
+    with pytest.raises(Invalid, match="true is not a count") as no:
+        read_fleet_file("f.toml", LLAMA3.replace("nodes = 2", "nodes = true"))
+    assert no.value.next == "see docs/operate/fleet.md: The file, field by field"
+
+
+def test_a_control_character_is_named_and_not_the_length() -> None:
+    with pytest.raises(Invalid, match=r"its character 3 is '\\x07'") as no:
+        read_fleet_file("f.toml", LLAMA3.replace('name = "', 'name = "ab\\u0007', 1))
+    assert no.value.code == "bad_text"
+
+
+def test_what_has_ended_already_is_a_problem_of_its_line() -> None:
+    ends = "ends = 2029-11-01T00:00:00+01:00"
+    text = LLAMA3.replace("starts = 2026-11-01\n", "").replace(ends, "ends = 2020-01-01")
+    read_fleet_file("f.toml", text)
+    with pytest.raises(Invalid, match=r"2020-01-01T00:00:00\.000Z has passed") as no:
+        read_fleet_file("f.toml", text, 1_790_000_000_000)
+    assert (no.value.code, no.value.facts["field"]) == ("end_in_the_past", "inbound[0].ends")

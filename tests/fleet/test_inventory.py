@@ -147,3 +147,14 @@ def test_every_row_is_one_node_of_the_file_that_is_written(drawn: list[tuple[Any
 def test_a_count_with_thousands_of_digits_is_refused_in_words() -> None:
     with pytest.raises(Invalid, match=r"lab.csv:2: accelerators"):
         read(TEXT.replace("h100-sxm,8", "h100-sxm," + "9" * 5_000, 1))
+
+
+def test_a_column_that_is_there_twice_is_refused_if_it_is_read() -> None:
+    with pytest.raises(Invalid, match="column 'kind' is there twice"):
+        read(TEXT.replace("engine", "Kind", 1))
+    assert read(TEXT.replace("cpus", "note").replace("engine", "note")).without == 1
+
+
+def test_cells_between_semicolons_are_said_to_be_so() -> None:
+    with pytest.raises(Invalid, match="between semicolons"):
+        read(TEXT.replace(",", ";"))

@@ -26,7 +26,7 @@ class Faults:
 
     def of(self, file: str) -> Reading:
         """The reading of a file, which notes what is wrong with it."""
-        return self._readings.setdefault(file, Reading(file))
+        return self._readings.setdefault(file, Reading(file, "docs/import.md: The files"))
 
     def add(self, where: Where, field: str, error: Invalid) -> None:
         """Note what is wrong with something that was read."""

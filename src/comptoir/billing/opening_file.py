@@ -44,7 +44,7 @@ def files_named(name: str, text: str) -> list[str]:
     Raises:
         Invalid: it is not TOML.
     """
-    reading = Reading(name)
+    reading = Reading(name, "docs/import.md: The files")
     document = reading.read_toml(text, MOST_LETTERS) or {}
     reading.raise_problems()
     contracts = document.get("contract", ())

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from comptoir.units.countries import check_country
 from comptoir.units.errors import Invalid
 from comptoir.units.recurrence import Recurrence
 from comptoir.units.text import check_slug
@@ -61,15 +62,18 @@ def check_residency(field: str, code: str) -> str:
     """`code` itself if it is empty, a country, a part of one, or a region of `REGIONS`.
 
     Raises:
-        Invalid: `bad_residency`.
+        Invalid: `bad_residency`, `unknown_country`.
     """
-    if code and code not in REGIONS and not _RESIDENCY.fullmatch(code):
+    if not code or code in REGIONS:
+        return code
+    if not _RESIDENCY.fullmatch(code):
         raise Invalid(
             "bad_residency",
             f"{field} {code[:20]!r} is not a country, a part of one, or {' or '.join(REGIONS)}",
             'write it as in ISO 3166: "FR", "US-VA"',
             {"field": field},
         )
+    check_country(field, code[:2])
     return code
 
 

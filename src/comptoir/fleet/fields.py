@@ -13,6 +13,12 @@ from comptoir.units.recurrence import Recurrence, parse_recurrence
 from comptoir.units.text import check_count, check_text
 
 _SPAN = re.compile(r"([0-9]{1,6})(?:-([0-9]{1,6}))?")
+_LIKE_NUMBERS = re.compile(r"[0-9\s.,;:+–-]+")  # noqa: RUF001
+_NUMBER_WORDS = (
+    *("one", "two", "three", "four", "five", "six"),
+    *("seven", "eight", "nine", "ten", "eleven", "twelve"),
+)
+_PLACES = 'a count (8), a range ("7-8"), a name ("blue") or names (["a", "b"])'
 
 
 def kind(_: str, value: Any) -> str:
@@ -59,6 +65,11 @@ def node_name(field: str, value: Any) -> str:
     return check_node_name(field, string(value))
 
 
+def is_slip(name: str) -> bool:
+    """Whether a name is a count or a range that was written wrong: "2.5", "1..4", "two"."""
+    return bool(_LIKE_NUMBERS.fullmatch(name)) or name.lower() in _NUMBER_WORDS
+
+
 def span(field: str, value: Any) -> Span:
     """A count (8), a range ("7-8"), one of them ("7"), a name ("blue"), or names (["a", "b"])."""
     if isinstance(value, int) and not isinstance(value, bool):
@@ -70,6 +81,11 @@ def span(field: str, value: Any) -> Span:
             raise bad_value(value, "a range: it ends before it starts")
         check_count(field, last - first + 1, 1, MOST_PLACES)
         return Span(first, last)
-    names = value if isinstance(value, list) else [value]
+    if isinstance(value, list):
+        names = value
+    elif not isinstance(value, str) or is_slip(value):
+        raise bad_value(value, _PLACES)
+    else:
+        names = [value]
     check_count(field, len(names), 1, MOST_PLACES)
     return Span(1, 0, tuple(check_text(field, string(name), 1, 64) for name in names))

@@ -139,6 +139,12 @@ class FleetFile:
     leases: tuple[FileLease, ...]
     fabrics: tuple[Fabric, ...] = ()
 
+    def fabrics_of_nothing(self) -> list[Fabric]:
+        """Fabrics of clusters in which no node of the file stands."""
+        blocks = [block for lease in self.leases for block in lease.blocks]
+        there = {(block.site, block.cluster) for block in blocks}
+        return [f for f in self.fabrics if (f.site, f.cluster) not in there]
+
 
 def check_node_name(field: str, pattern: str) -> str:
     """`pattern` itself if it names nodes by fields that there are.

@@ -69,7 +69,7 @@ def read_inventory(name: str, text: str, lease: FileLease, words: Words) -> Inve
         Invalid: the code of the first problem; `facts` has `file`, `line`, `field` (the
             column) and all `problems`.
     """
-    reading = Reading(name)
+    reading = Reading(name, "docs/operate/fleet.md: Bring an inventory")
     rows = _Rows(reading, text, words)
     found: dict[tuple[str, str], dict[Block, list[str]]] = {}
     seen: dict[str, int] = {}
@@ -163,7 +163,17 @@ class _Rows:
 
     def _columns(self, header: list[str]) -> dict[str, int] | None:
         """Field -> the place of its column."""
-        known = {name.lower(): at for at, name in enumerate(header)}
+        lower = [name.lower() for name in header]
+        known = {name: at for at, name in enumerate(lower)}
+        read = {*FIELDS, *(column.lower() for column in self._words.columns.values())}
+        for name in sorted(read & {name for name in lower if lower.count(name) > 1}):
+            said = f"column {name!r} is there twice"
+            self._reading.add((), Invalid("file_bad_value", said, "leave one of them out"))
+            return None
+        if len(header) == 1 and ";" in header[0]:
+            said = "the cells lie between semicolons, and commas are read"
+            self._reading.add((), Invalid("file_bad_value", said, "save it with commas"))
+            return None
         found = {field: known[field] for field in FIELDS if field in known}
         for field, column in self._words.columns.items():
             if column.lower() not in known:

@@ -27,37 +27,38 @@ from comptoir.fleet.topology import MOST_GBPS, Fabric
 from comptoir.units import fields as common
 from comptoir.units.errors import Invalid
 from comptoir.units.reading import MOST_PROBLEMS, Reading, Table
-from comptoir.units.time import Window
+from comptoir.units.time import Window, format_instant
 from comptoir.units.toml_lines import Path
 
 MOST_LEASES = 1_000
 MOST_ACCELERATORS = 10**9
 
 
-def read_fleet_file(name: str, text: str) -> FleetFile:
+def read_fleet_file(name: str, text: str, now_ms: int = 0) -> FleetFile:
     """Read a fleet file.
 
     Args:
         name: The file's, for its problems.
         text: Its TOML.
+        now_ms: When; what has ended by then is a problem.
 
     Raises:
         Invalid: the code of the first problem; `facts` has `file`, `line`, `field`, and all
             `problems`.
     """
-    reading = Reading(name)
-    found = _read(reading, name, text)
+    reading = Reading(name, "docs/operate/fleet.md: The file, field by field")
+    found = _read(reading, name, text, now_ms)
     reading.raise_problems()
     assert found is not None, "a file that could not be read has a problem"
     return found
 
 
-def _read(reading: Reading, name: str, text: str) -> FleetFile | None:
+def _read(reading: Reading, name: str, text: str, now_ms: int) -> FleetFile | None:
     document = reading.read_toml(text, MOST_FILE_LETTERS)
     if document is None:
         return None
     root = Table(reading, (), document)
-    leases = [_lease(table) for table in root.tables("inbound", True, MOST_LEASES)]
+    leases = [_lease(table, now_ms) for table in root.tables("inbound", True, MOST_LEASES)]
     fabrics = [_fabric(table) for table in root.tables("cluster", False, MOST_PLACES)]
     root.close()
     _check_unique(reading, leases, fabrics)
@@ -68,7 +69,7 @@ def _read(reading: Reading, name: str, text: str) -> FleetFile | None:
     )
 
 
-def _lease(table: Table) -> FileLease | None:
+def _lease(table: Table, now_ms: int) -> FileLease | None:
     name, kind = table.take("name", common.text(100)), table.take("kind", fields.kind)
     partner = table.take("partner", common.text(100), "owned")
     starts = table.take("starts", common.instant, None)
@@ -81,11 +82,8 @@ def _lease(table: Table) -> FileLease | None:
         table.take("grant", fields.grant, ""),
         table.take("residency", fields.residency, ""),
     )
-    if starts is not None and ends is not None:
-        try:
-            Window(starts, ends)
-        except Invalid as error:
-            table.wrong("ends", error)
+    if ends is not None:
+        _check_end(table, starts, ends, now_ms)
     blocks = [_block(inner) for inner in table.tables("nodes", True, MOST_PLACES)]
     sound = [block for block in blocks if block is not None]
     stated = table.take("accelerators", common.whole(1, MOST_ACCELERATORS), None)
@@ -95,6 +93,19 @@ def _lease(table: Table) -> FileLease | None:
     if not table.close() or len(sound) != len(blocks):
         return None
     return FileLease(name, kind, tuple(sound), partner, starts, ends, cost, currency, conditions)
+
+
+def _check_end(table: Table, starts_ms: int | None, ends_ms: int, now_ms: int) -> None:
+    """An end lies after the start, and after now: nothing can be supplied in the past."""
+    try:
+        Window(starts_ms or 0, ends_ms)
+    except Invalid as error:
+        table.wrong("ends", error)
+        return
+    if ends_ms <= now_ms:
+        passed = f"{format_instant(ends_ms)} has passed"
+        step = "give a later end, or take this inbound lease out of the file"
+        table.wrong("ends", Invalid("end_in_the_past", passed, step))
 
 
 def _block(table: Table) -> Block | None:

@@ -83,7 +83,7 @@ def read_card_file(file: str, text: str, name: str = "", given_currency: str = "
     Raises:
         Invalid: the first problem, with all of them.
     """
-    reading = Reading(file)
+    reading = Reading(file, "docs/bill.md: Prices")
     document: dict[str, Any] | None
     if file.lower().endswith(".csv"):
         document = _read_csv(reading, text)

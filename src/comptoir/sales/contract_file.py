@@ -33,7 +33,7 @@ def read_contract_file(name: str, text: str) -> ContractFile:
         Invalid: the code of the first problem; `facts` has `file`, `line`, `field`, and all
             `problems`.
     """
-    reading = Reading(name)
+    reading = Reading(name, "docs/contracts.md: The file")
     document = reading.read_toml(text, MOST_FILE_LETTERS)
     found = None if document is None else _contract(Table(reading, (), document), text)
     reading.raise_problems()

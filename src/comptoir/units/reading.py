@@ -14,6 +14,8 @@ from comptoir.units.errors import Invalid
 from comptoir.units.toml_lines import Path, lines_of
 
 MOST_PROBLEMS = 20
+SEE_DOCS = "see its format in docs/"
+"""The next step of a value of the wrong type; the reading says where that is described."""
 MOST_DEEP = 32
 _DEEP = re.compile(
     rf"""(?<![A-Za-z0-9_-])(?:(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')\s*\.\s*){{{MOST_DEEP}}}"""
@@ -39,8 +41,8 @@ class Problem:
 class Reading:
     """The problems of one file, as they are found."""
 
-    def __init__(self, file: str) -> None:
-        self.file = file
+    def __init__(self, file: str, docs: str = "docs/") -> None:
+        self.file, self.docs = file, docs
         self.problems: list[Problem] = []
         self.lines: dict[Path, int] = {}
 
@@ -79,7 +81,13 @@ class Reading:
         """Remember what is wrong with the value at a path."""
         field = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in path).lstrip(".")
         self.problems.append(
-            Problem(self.line_of(path), field, error.code, error.message, error.next)
+            Problem(
+                self.line_of(path),
+                field,
+                error.code,
+                error.message,
+                f"see {self.docs}" if error.next == SEE_DOCS else error.next,
+            )
         )
 
     def raise_problems(self) -> None:
@@ -203,7 +211,9 @@ class Table:
 def bad_value(value: Any, wanted: str) -> Invalid:
     """A value of another type than its field has."""
     shown = "a table" if isinstance(value, dict) else f"{value!r:.40}"
-    return Invalid("file_bad_value", f"{shown} is not {wanted}", "see its format in docs/")
+    if isinstance(value, bool):
+        shown = str(value).lower()  # as the file writes it
+    return Invalid("file_bad_value", f"{shown} is not {wanted}", SEE_DOCS)
 
 
 def _syntax(what: str) -> Invalid:

@@ -13,7 +13,16 @@ def check_text(field: str, value: str, shortest: int, longest: int) -> str:
     Raises:
         Invalid: `bad_text`, naming the field and the bounds.
     """
-    if not shortest <= len(value) <= longest or not (value.isprintable() or value == ""):
+    strange = next((at for at, letter in enumerate(value, 1) if not letter.isprintable()), None)
+    if strange is not None and len(value) <= longest:
+        raise Invalid(
+            "bad_text",
+            f"{field} must be one line of printable characters: its character {strange} is "
+            f"{value[strange - 1]!a}",
+            "leave it out",
+            {"field": field},
+        )
+    if strange is not None or not shortest <= len(value) <= longest:
         raise Invalid(
             "bad_text",
             f"{field} must be {shortest} to {longest} printable characters, it has {len(value)}",

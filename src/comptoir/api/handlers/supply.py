@@ -135,7 +135,7 @@ async def get_fleet(ask: Ask, level: Level = "rack") -> Response:
 
 async def apply_fleet(ask: Ask, body: shapes.FleetBody) -> Response:
     """Declare all that a fleet file says in one act, or say what that would change."""
-    file = await ask.work(read_fleet_file, body.file, body.text)
+    file = await ask.work(read_fleet_file, body.file, body.text, ask.door.desk.clock.now_ms())
     return await ask.do("apply_fleet", requests.ApplyFleet(file, body.dry_run), _applied)
 
 

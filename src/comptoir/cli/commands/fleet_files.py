@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import time_ns
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -26,6 +27,8 @@ _MOST_RACKS = 20_000
 def check(cli: Session, file: Path) -> None:
     """Read a fleet file, say what is wrong with it line by line, or draw it. Asks no server."""
     found = read(file, text_of(file))
+    for fabric in found.fabrics_of_nothing():
+        note(f"no node of this file stands in {fabric.site}/{fabric.cluster}, whose fabric it says")
     if cli.json:
         from comptoir.cli.output import print_json
 
@@ -101,8 +104,25 @@ def import_csv(
     if save is None:
         show_applied(cli, cli.client.fleet.apply(file.name, text, dry_run=dry_run))
         return
-    save.write_text(text, encoding="utf-8")
+    _write_new(save, text)
     cli.record(_summary(found.file), f"wrote {save}: comptoir fleet check {save}")
+
+
+def _write_new(path: Path, text: str) -> None:
+    """A file that was not there before: one that a person has mended since is not lost.
+
+    Raises:
+        Invalid: `bad_file`.
+    """
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise Invalid(
+            "bad_file", f"{path} exists already", "remove it first, or save under another name"
+        ) from None
+    except OSError as error:
+        raise Invalid("bad_file", f"{path}: {error.strerror}", "name a file to write") from None
 
 
 def _fields(words: tuple[str, ...], option: str) -> dict[str, str]:
@@ -131,7 +151,7 @@ def read(path: Path, text: str) -> "FleetFile":
     from comptoir.fleet.read_file import read_fleet_file
 
     with telling(path):
-        return read_fleet_file(path.name, text)
+        return read_fleet_file(path.name, text, time_ns() // 1_000_000)
 
 
 @contextmanager

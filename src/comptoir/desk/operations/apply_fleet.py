@@ -89,6 +89,12 @@ def _set_fabrics(tx: Transaction, file: FleetFile, dry_run: bool) -> Iterator[Ap
 
 
 def _conflicts(tx: Transaction, file: FleetFile) -> Iterator[str]:
+    if nothing := file.fabrics_of_nothing():
+        there = {(node.site, node.cluster) for node in tx.book.nodes}
+        for fabric in nothing:
+            if (fabric.site, fabric.cluster) not in there:
+                place = f"{fabric.site}/{fabric.cluster}"
+                yield f"no node stands in the cluster {place}, in the file or in the book"
     for lease in file.leases:
         known = tx.book.inbound_by_name.get(lease.name)
         if len(known) > 1:
