@@ -182,7 +182,8 @@ def billed(rows: sqlite3.Connection) -> Iterator[Leg]:
             yield account, row["currency"], row["micros"]
             yield f"unbilled:{row['tenant_id']}", row["currency"], -row["micros"]
     for block in blocks.values():
-        kept = block["source"] not in ("grant", "sla_credit") and block["tenant_id"]
+        # A top-up does not expire: what is gone of one was taken back with its payment.
+        kept = block["source"] not in ("grant", "sla_credit", "top_up") and block["tenant_id"]
         if block["state"] == "expired" and kept and block["id"] not in gone:
             yield (
                 f"deferred_revenue:{block['tenant_id']}",

@@ -10,7 +10,7 @@ sent, `audit_memory` the desk's memory against its store.
 
 import json
 import sqlite3
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -25,6 +25,8 @@ from comptoir.simulation.audit_memory import memory_problems
 from comptoir.simulation.audit_money import money_problems
 from comptoir.simulation.audit_notices import notice_problems
 from comptoir.simulation.audit_openings import opening_problems
+from comptoir.simulation.audit_receipts import receipt_problems
+from comptoir.simulation.audit_sla import sla_problems
 from comptoir.simulation.audit_space import space_problems
 from comptoir.simulation.audit_windows import window_problems
 from comptoir.simulation.machines import Trouble
@@ -69,6 +71,8 @@ def audit(place: BookPlace, desk: Desk, facts: Facts) -> list[str]:
             *contract_problems(rows),
             *credit_problems(rows),
             *opening_problems(rows),
+            *receipt_problems(rows),
+            *sla_problems(rows),
             *_event_problems(rows),
             *_promise_problems(rows, facts),
             *_engine_problems(rows, facts),
@@ -116,6 +120,9 @@ def _promise_problems(rows: sqlite3.Connection, facts: Facts) -> Iterator[str]:
         row["event_id"] for row in rows.execute("SELECT event_id FROM usage WHERE source <> 'desk'")
     }
     invoices = {row["id"] for row in rows.execute("SELECT id FROM invoice")}
+    came = Counter(
+        row["bank_reference"] for row in rows.execute("SELECT bank_reference FROM payment")
+    )
     for key, asked in facts.asked.items():
         if asked.answer is not None and answers.get(key) != asked.answer:
             yield f"{key} was answered {asked.answer}, the book says {answers.get(key)}"
@@ -131,6 +138,10 @@ def _promise_problems(rows: sqlite3.Connection, facts: Facts) -> Iterator[str]:
             lost = {event.event_id for event in asked.call.request.events} - reported
             if lost:
                 yield f"{key}: usage {sorted(lost)} was acknowledged and is lost"
+        elif operation == "record_receipts" and done:
+            for name in {entry.id for entry in asked.call.request.entries if entry.micros > 0}:
+                if came[name] != 1:
+                    yield f"{key}: the receipt {name} was acknowledged and is booked {came[name]}x"
         elif operation == "issue_invoice" and done and said["id"] not in invoices:
             yield f"{key}: invoice {said['id']} was acknowledged and is lost"
 

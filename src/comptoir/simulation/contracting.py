@@ -35,8 +35,9 @@ from comptoir.sales.contracts import (
     VersionState,
 )
 from comptoir.sales.credit_blocks import Covers
-from comptoir.sales.tranches import ActType, ExitRight, Expansion, Tranche
+from comptoir.sales.tranches import ActType, ExitRight, Expansion, RecallClause, Tranche
 from comptoir.simulation.clock import VirtualClock
+from comptoir.simulation.template import GUARANTEE
 from comptoir.simulation.wanted import KINDS
 from comptoir.units.values import replace
 
@@ -85,7 +86,7 @@ class Contracting:
             body = replace(before.body, prices=prices, inbound=inbound or before.body.inbound)
             again = ContractFile(number, direction, party, "house", "USD", starts, ends, body, "")
             return self._ask("propose_contract", ProposeContract(again), "seller")
-        ends = starts + rng.choice(LASTS_MS)
+        ends, sold = starts + rng.choice(LASTS_MS), direction is Direction.SOLD
         body = ContractBody(
             tuple(self._price(starts, ends) for _ in range(rng.choice((0, 1, 1, 3)))),
             tuple(self._commitment(name, starts) for name in rng.choice(((), ("a",), ("a", "b")))),
@@ -93,7 +94,9 @@ class Contracting:
                      rng.choice((None, 0, 60))),),
             (Expansion("e", rng.choice(KINDS), 8, starts + 10_000, None),),
             rng.choice((None, ExitRight(rng.choice((0, 20)), 0))),
-            inbound=inbound,
+            RecallClause(0, 1_500_000, 2) if sold and rng.random() < 0.5 else None,
+            GUARANTEE if sold and rng.random() < 0.5 else None,
+            inbound,
         )  # fmt: skip
         file = ContractFile(number, direction, party, "house", "USD", starts, ends, body, "")
         return self._ask("propose_contract", ProposeContract(file, rng.random() < 0.1), "seller")

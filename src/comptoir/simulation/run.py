@@ -2,15 +2,17 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from comptoir.desk.close_requests import CloseSlice, DraftRef
 from comptoir.desk.desk import Call, Desk
 from comptoir.desk.engine_loop import EngineLoop
+from comptoir.desk.memory import Memory
 from comptoir.desk.notice_loop import NoticeLoop
 from comptoir.desk.notice_requests import SettleDeliveries
+from comptoir.desk.receipt_requests import Dun
 from comptoir.desk.requests import LeaseRef, NodeRef, Observed, Turn
 from comptoir.fleet.states import NodeState
 from comptoir.leases.lease import LeaseState
@@ -33,6 +35,8 @@ LEAST_OPERATIONS = 50
 ENOUGH_OPERATIONS = 90
 MOST_ROUNDS = 400
 MOST_WIND_DOWN_ROUNDS = 60
+OVERDUE_MS = 34 * 86_400_000
+"""After so long an invoice is asked for again."""
 STEPS_MS = (0, 1, 40, 250, 250, 1_000, 5_000, 31_000, 61_000, 400_000, 3_700_000, 86_400_000 * 3)
 
 
@@ -218,6 +222,8 @@ class Schedule:
             self._send()
         self._close_on(self._rng.choice((0, 1, 3)))
         self._moving_in.go_on(self._desk, self._rng.choice((0, 1, 2)))
+        if self._rng.random() < 0.3:
+            self._dun()
         if self._submitted and self._rng.random() < 0.1:
             again = self._rng.choice(self._submitted[-20:])
             self._desk.execute([Call("observe", again)])
@@ -313,13 +319,27 @@ class Schedule:
         if ends_ms > self._clock.now_ms():
             self._time_passes(ends_ms - self._clock.now_ms() + self._rng.choice((0, 20_000)))
         self._turn()
-        for maker in self._workload.closing.month():
+        for maker in (*self._workload.closing.month(), *self._workload.paying.month()):
+            self._execute_new([maker])
+            self._close_on(self._rng.choice((1, 4)))
+        if self._rng.random() < 0.5:
+            self._time_passes(OVERDUE_MS)
+            self._dun()
+            self._execute_new(self._workload.paying.month()[:4])
+            self._dun()
+
+    def _execute_new(self, makers: Sequence[Callable[[Memory], Any]]) -> None:
+        """Ask what each of them draws, one after the other."""
+        for maker in makers:
             asked = maker(self._desk.book)
             if asked is not None:
                 self._asked.append(asked)
                 self._waiting.append(asked)
                 self._execute([asked])
-            self._close_on(self._rng.choice((1, 4)))
+
+    def _dun(self) -> None:
+        """Who has not paid is asked again, as far as one call comes."""
+        self._desk.execute([Call("dun", Dun(self._rng.choice((1, 200))))])
 
     def _close_on(self, slices: int) -> None:
         """Some slices of what closes, of some size; the desk may be killed in each."""

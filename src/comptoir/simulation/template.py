@@ -45,7 +45,8 @@ from comptoir.sales.commitments import (
     Instalment,
 )
 from comptoir.sales.contracts import AgreedPrice, ContractBody, ContractFile, Direction
-from comptoir.sales.tranches import Tranche
+from comptoir.sales.sla_terms import CreditStep, SlaTerms, SlaUnit
+from comptoir.sales.tranches import RecallClause, Tranche
 from comptoir.simulation.clock import START_MS, SeededEntropy, VirtualClock
 from comptoir.store.opening import create_tables, sqlite_engine
 from comptoir.store.sql_store import SqlStore
@@ -77,6 +78,12 @@ SELLING_WINDOWS = tuple(
     parse_recurrence(f"daily {hour:02d}:00 to {hour:02d}:25 UTC") for hour in range(24)
 )
 """Short and many, so that schedules meet their ends: the first 25 minutes of every hour."""
+
+GUARANTEE = SlaTerms(
+    SlaUnit.ACCELERATOR, 1_000_000, 0, 0, False, (),
+    (CreditStep(1_000_000, 100_000), CreditStep(900_000, 500_000)), 400_000,
+)  # fmt: skip
+"""Whatever is not delivered to acme is credited."""
 
 IN_WINDOWS = Conditions(selling_windows=SELLING_WINDOWS, residency="FR")
 
@@ -193,6 +200,7 @@ def _sold() -> ContractFile:
     body = ContractBody(
         prices, (_commitment("a", starts, CommitmentType.PREPAID),),
         (Tranche("t", "cpu-core", 8, "", starts, 30, 60, 0),),
+        recall=RecallClause(0, 1_500_000, 3), sla=GUARANTEE,
     )  # fmt: skip
     return ContractFile("acme-1", Direction.SOLD, "acme", "house", "USD", starts, ends, body, "")
 

@@ -49,6 +49,7 @@ from comptoir.simulation.crediting import Crediting
 from comptoir.simulation.entitling import Entitling
 from comptoir.simulation.machines import Machines
 from comptoir.simulation.mishaps import Mishaps
+from comptoir.simulation.paying import Paying
 from comptoir.simulation.subscribers import Subscribers
 from comptoir.simulation.template import PRICES, SELLING_WINDOWS
 from comptoir.simulation.wanted import KINDS, plain_words, wanted
@@ -102,6 +103,7 @@ class Workload:
             name: Actor(user.id, None, user.tenant_id, user.roles) for name, user in users.items()
         }
         self.closing = Closing(rng, clock, self._ask)
+        self.paying = Paying(rng, clock, self._ask)
         self._makers = (
             (self._request, 34), (self._submit, 20), (self._end, 9), (self._cancel, 5),
             (self._extend, 7), (self._cancel_job, 4), (self._usage, 10), (self._invoice, 5),
@@ -114,6 +116,7 @@ class Workload:
             (self._shrink, 5), (self._grant, 1), (self._apply, 1),
             *Subscribers(rng, self._ask).makers(),
             *self.closing.makers(),
+            *self.paying.makers(),
             *Crediting(rng, clock, self._ask).makers(),
         )  # fmt: skip
 
