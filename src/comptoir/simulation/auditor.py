@@ -4,8 +4,9 @@ It shares no code with what it audits: no metering, no pricing, no placement, no
 SQL, integers and its own tables of what is allowed. Each broken rule is one sentence.
 `audit_space` holds accelerators and states, `audit_windows` what was promised when,
 `audit_money` usage to invoices, `audit_contracts` what is agreed, drawn and bought,
-`audit_credit` what is held and who is told, `audit_notices` what arrived where it was to be
-sent, `audit_memory` the desk's memory against its store.
+`audit_credit` what is held and who is told, `audit_receipts` what came in and what it paid,
+`audit_sla` what broken guarantees and recalls are worth, `audit_notices` what arrived where it
+was to be sent, `audit_memory` the desk's memory against its store.
 """
 
 import json
