@@ -2,8 +2,8 @@
 
 Asked after each whole turn, from plain rows, and in its own words: no code of what it audits. A
 limit that was set below what stood there, or passed because supply was lost, is passed by no
-more; who has been told to go is not counted. A site at which teams are entitled is looked at by
-itself, too. Limits on what leaves a group are not looked at.
+more; who has been told to go, or whose time is over, is not counted. A site at which teams are
+entitled is looked at by itself, too. Limits on what leaves a group are not looked at.
 """
 
 import json
@@ -103,7 +103,7 @@ def _is_there(row: Row, at: int, now_ms: int) -> bool:
     if row["reclaimed_for"] is not None:
         return False
     if row["delivered_from_ms"] is not None and at <= now_ms:
-        return True
+        return bool(now_ms < (row["ends_at_ms"] or ENDLESS))  # one whose time is over is told to go
     return bool(row["starts_at_ms"] <= at < (row["ends_at_ms"] or ENDLESS))
 
 
