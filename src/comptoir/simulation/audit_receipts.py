@@ -53,10 +53,10 @@ def _accounted(payment: sqlite3.Row) -> int:
 
 def _invoices(rows: sqlite3.Connection, payments: list[sqlite3.Row]) -> Iterator[str]:
     """No invoice is paid more than came in for it, nor asked more than its total."""
-    given = _given(payments)
+    given, before = _given(payments), _paid_before(rows)
     for status in rows.execute("SELECT * FROM invoice_status"):
-        number, paid = status["number"], status["paid_micros"]
-        if paid < 0 or paid + status["credited_micros"] > status["total_micros"]:
+        number, paid = status["number"], status["paid_micros"] - before[status["invoice_id"]]
+        if status["paid_micros"] + status["credited_micros"] > status["total_micros"]:
             yield f"{number} of {status['total_micros']} has {paid} paid and more credited"
         if paid > given[status["invoice_id"]]:
             yield f"{number} has {paid} paid, {given[status['invoice_id']]} came in for it"
@@ -67,6 +67,17 @@ def _given(payments: list[sqlite3.Row]) -> dict[str, int]:
     for payment in payments:
         for part in json.loads(payment["parts"]):
             found[part["invoice_id"]] += part["micros"]
+    return found
+
+
+def _paid_before(rows: sqlite3.Connection) -> dict[str, int]:
+    """What invoices of another system had been paid, or credited, when they were brought."""
+    found: dict[str, int] = defaultdict(int)
+    for row in rows.execute(
+        "SELECT i.id, i.total_micros - b.micros AS before FROM brought_item b"
+        " JOIN invoice i ON i.id = b.subject WHERE b.brings = 'invoices'"
+    ):
+        found[row["id"]] = row["before"]
     return found
 
 
@@ -113,24 +124,31 @@ def receipt_legs(rows: sqlite3.Connection) -> Iterator[Leg]:
             "SELECT invoice_id, sum(returned_micros) AS micros FROM credit_note GROUP BY invoice_id"
         )
     }
-    given = _given(payments)
+    given, before = _given(payments), _paid_before(rows)
+    brought = {
+        row["subject"]
+        for row in rows.execute("SELECT subject FROM brought_item WHERE brings = 'credits'")
+    }
     for status in rows.execute("SELECT * FROM invoice_status"):
         tenant, unit = status["tenant_id"], status["currency"]
         paid = status["paid_micros"] + returned.get(status["invoice_id"], 0)
+        paid -= before[status["invoice_id"]]
         yield f"receivable:{tenant}", unit, -paid
         yield f"customer_credit:{tenant}", unit, paid - given[status["invoice_id"]]
     for payment in payments:
-        yield from _payment_legs(payment)
+        yield from _payment_legs(payment, payment["id"] in brought)
 
 
-def _payment_legs(payment: sqlite3.Row) -> Iterator[Leg]:
+def _payment_legs(payment: sqlite3.Row, brought: bool) -> Iterator[Leg]:
+    """What is left of a payment that was brought came with the opening, and not as cash."""
     entity, unit, tenant = payment["entity_id"], payment["currency"], payment["tenant_id"]
     nobody = f"unidentified_receipts:{entity}"
-    yield f"cash:{entity}", unit, payment["micros"] - payment["refunded_micros"]
+    came = 0 if brought else payment["micros"]
+    yield f"cash:{entity}", unit, came - payment["refunded_micros"]
     if payment["micros"] < 0:
         yield nobody, unit, payment["left_micros"]
         return
     owner = f"customer_credit:{tenant}" if tenant is not None else nobody
     owed = _accounted(payment) - payment["micros"]
-    yield owner, unit, owed - payment["left_micros"]
+    yield owner, unit, owed - payment["left_micros"] + payment["micros"] - came
     yield f"deferred_revenue:{tenant}", unit, -payment["topped_up_micros"]
