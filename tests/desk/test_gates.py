@@ -3,8 +3,9 @@
 import pytest
 
 from comptoir.desk.check_loop import AGAIN_AFTER_MS, CheckLoop
+from comptoir.desk.engine_port import NodeSight
 from comptoir.desk.failure_requests import AcceptDelivery, RejectNode, ReportChecks
-from comptoir.desk.requests import DeclareSupply, LeaseRef, NewNode
+from comptoir.desk.requests import DeclareSupply, LeaseRef, NewNode, ShrinkLease
 from comptoir.fleet.checks import MOST_EVIDENCE_BYTES, CheckOutcome, CheckResult
 from comptoir.fleet.nodes import Node
 from comptoir.fleet.states import NodeState
@@ -58,6 +59,114 @@ def test_a_gated_node_is_checked_between_two_tenants_and_not_for_the_same(
     assert fleet.now(other).state is LeaseState.WAITING
     fleet.report("r0n0", memory=True)
     assert fleet.now(other).state is LeaseState.ACTIVE
+
+
+def test_a_node_given_back_by_shrinking_is_checked(fleet: FleetBook, acme: Tenant) -> None:
+    fleet.racks(2, gated=True)
+    for name in ("r0n0", "r0n1"):
+        fleet.report(name, memory=True)
+    lease = fleet.lease(acme, ON_DEMAND, 16, H100)
+    fleet.turn()
+    fleet.desk.call("shrink_lease", ShrinkLease(lease.id, 8), fleet.operator)
+    (kept,) = fleet.held(lease)
+    (given,) = {"r0n0", "r0n1"} - {kept}
+    assert fleet.node(given).state is NodeState.CHECKING
+    assert fleet.node(kept).state is NodeState.IN_SERVICE
+
+
+def test_a_node_left_for_planned_work_that_is_called_off_is_checked(
+    fleet: FleetBook, acme: Tenant
+) -> None:
+    fleet.racks(2, gated=True)
+    for name in ("r0n0", "r0n1"):
+        fleet.report(name, memory=True)
+    lease = fleet.lease(acme, ON_DEMAND, 8, H100, Shape.NODE, notice_s=600)
+    fleet.turn()
+    (left,) = fleet.held(lease)
+    fleet.maintain(left, fleet.hour(1), fleet.hour(2))
+    fleet.pass_s(3_001)  # it has moved
+    fleet.maintain(left, None)
+    fleet.pass_s(3_600)
+    assert fleet.node(left).state is NodeState.CHECKING
+
+
+def test_whoever_comes_between_two_windows_of_one_tenant_gets_a_checked_node(
+    fleet: FleetBook, acme: Tenant
+) -> None:
+    fleet.racks(1, gated=True)
+    fleet.report("r0n0", memory=True)
+    reserved = LeaseClass.RESERVED
+    fleet.lease(acme, reserved, 8, H100, ends_at_ms=fleet.hour(1))
+    window = {"starts_at_ms": fleet.hour(10), "ends_at_ms": fleet.hour(11)}
+    fleet.lease(acme, reserved, 8, H100, **window)
+    between = {"starts_at_ms": fleet.hour(1), "ends_at_ms": fleet.hour(3)}
+    other = fleet.lease(fleet.tenant("zenith"), reserved, 8, H100, **between)
+    fleet.turn()
+    fleet.pass_s(3_601)
+    assert fleet.now(other).state is LeaseState.SCHEDULED
+    fleet.report("r0n0", memory=True)
+    assert fleet.now(other).state is LeaseState.ACTIVE
+
+
+def test_a_check_that_failed_has_to_pass_by_its_name(fleet: FleetBook) -> None:
+    fleet.racks(1, gated=True)
+    fleet.report("r0n0", memory=True, links=False)
+    assert fleet.report("r0n0", colour=True).state is NodeState.CHECKING
+    with pytest.raises(Conflict, match="until links has passed"):
+        fleet.do("resume_node", "r0n0")
+    assert fleet.report("r0n0", links=True).state is NodeState.IN_SERVICE
+
+
+def test_a_check_from_before_a_repair_says_nothing_after_it(fleet: FleetBook, acme: Tenant) -> None:
+    fleet.racks(1)
+    checked_at = fleet.clock.instant_ms
+    fleet.pass_s(60)
+    fleet.fail("r0n0")
+    fleet.pass_s(60)
+    fleet.do("repair_node", "r0n0")
+    lease = fleet.lease(acme, ON_DEMAND, 8, H100)
+    fleet.turn()
+    fleet.report("r0n0", at_ms=checked_at, links=False)
+    assert fleet.node("r0n0").state is NodeState.IN_SERVICE
+    assert fleet.now(lease).state is LeaseState.ACTIVE
+
+
+def test_planned_work_does_not_stand_for_checks_that_are_owed(
+    fleet: FleetBook, acme: Tenant
+) -> None:
+    fleet.racks(1, accept_within_s=3_600)
+    lease = fleet.lease(acme, ON_DEMAND, 8, H100)
+    fleet.turn()
+    fleet.desk.call("reject_node", RejectNode(lease.id, "r0n0", "links"), fleet.operator)
+    fleet.maintain("r0n0", fleet.hour(1), fleet.hour(2))
+    fleet.pass_s(3_601)
+    assert fleet.node("r0n0").state is NodeState.MAINTENANCE
+    fleet.report("r0n0", links=False)
+    fleet.pass_s(3_600)
+    assert fleet.node("r0n0").state is NodeState.CHECKING
+    assert fleet.report("r0n0", links=True).state is NodeState.IN_SERVICE
+
+
+def test_a_node_lost_from_sight_in_quarantine_still_owes_its_checks(fleet: FleetBook) -> None:
+    fleet.racks(1, engine="local", gated=True)
+    fleet.pass_s(60)
+    fleet.sight("r0n0", NodeSight.UNKNOWN, fleet.clock.instant_ms)
+    fleet.pass_s(60)
+    fleet.sight("r0n0", NodeSight.WELL)
+    assert fleet.node("r0n0").state is NodeState.CHECKING
+
+
+def test_what_stays_of_a_lease_that_shrinks_on_approval_is_still_on_approval(
+    fleet: FleetBook, acme: Tenant
+) -> None:
+    fleet.racks(1, accept_within_s=24 * 3_600)
+    lease = fleet.lease(acme, ON_DEMAND, 8, H100)
+    fleet.turn()
+    fleet.pass_s(5 * 3_600)
+    fleet.desk.call("shrink_lease", ShrinkLease(lease.id, 7), fleet.operator)
+    fleet.desk.call("reject_node", RejectNode(lease.id, "r0n0", "slow"), fleet.operator)
+    fleet.turn()
+    assert fleet.delivered_ms(lease) == 5 * HOUR_MS  # the one that was given back, and no other
 
 
 def test_a_promise_on_a_node_in_quarantine_is_kept_once_its_checks_pass(

@@ -235,3 +235,14 @@ def test_a_lease_may_be_extended_up_to_the_work(fleet: FleetBook, acme: Tenant) 
         fleet.desk.call("extend_lease", extend, fleet.operator)
     fleet.desk.call("extend_lease", replace(extend, ends_at_ms=work), fleet.operator)
     assert fleet.now(lease).ends_at_ms == work
+
+
+def test_planned_work_that_is_put_off_gives_the_node_back(fleet: FleetBook, acme: Tenant) -> None:
+    fleet.racks(1)
+    fleet.lease(acme, LeaseClass.ON_DEMAND, 8, H100, notice_s=600)
+    fleet.turn()
+    fleet.maintain("r0n0", fleet.hour(1), fleet.hour(2))
+    fleet.pass_s(3_001)
+    assert fleet.node("r0n0").state is NodeState.DRAINING
+    fleet.maintain("r0n0", fleet.hour(24 * 42), fleet.hour(24 * 43))
+    assert fleet.node("r0n0").state is NodeState.IN_SERVICE

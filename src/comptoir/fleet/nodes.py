@@ -23,11 +23,14 @@ class Node:
 
     `state_since_ms` is when the state began, `because` what somebody said of it. A `drained`
     node gets nothing new whatever else becomes of it. A `spare` is kept out of sale and replaces
-    nodes that fail. A `gated` node is sold only after its checks. What stands on a node that
-    failed is fenced when its stop is confirmed, or once nobody has reached the node for
-    `fence_after_s`: by then it has cut itself off. `fence_at_ms` is that instant, where time
-    alone tells it. Whoever is given the node
-    may hand it back unbilled within `accept_within_s`. Nothing is promised into its maintenance.
+    nodes that fail. A `gated` node is sold only after its checks; so is one that `owes_checks`: it
+    has been in quarantine, whatever became of it since. Those of `failed_checks` have to
+    pass by name.
+
+    What stands on a node that failed is fenced when its stop is confirmed, or once nobody has
+    reached the node for `fence_after_s`: by then it has cut itself off. `fence_at_ms` is that
+    instant, where time alone tells it. Whoever is given the node may hand it back unbilled within
+    `accept_within_s`. Nothing is promised into its maintenance.
     """
 
     id: NodeId
@@ -53,6 +56,8 @@ class Node:
     fence_at_ms: int | None = None
     maintenance_from_ms: int | None = None
     maintenance_until_ms: int | None = None
+    owes_checks: bool = False
+    failed_checks: tuple[str, ...] = ()
 
     @property
     def for_sale(self) -> bool:

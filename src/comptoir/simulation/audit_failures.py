@@ -36,6 +36,7 @@ def failure_problems(
     yield from _adds_up(rows, now_ms)
     yield from _unbilled(rows, events, troubles)
     yield from _fenced(rows, events)
+    yield from _gated(rows, events, nodes)
 
 
 def _states(events: list[sqlite3.Row], nodes: dict[str, sqlite3.Row]) -> Iterator[str]:
@@ -58,6 +59,35 @@ def _states(events: list[sqlite3.Row], nodes: dict[str, sqlite3.Row]) -> Iterato
     for node_id, word in state.items():
         if nodes[node_id]["state"] not in (word, "retired", "draining"):
             yield f"{node_id} is {nodes[node_id]['state']}, its history ends with {word}"
+
+
+def _gated(
+    rows: sqlite3.Connection, events: list[sqlite3.Row], nodes: dict[str, sqlite3.Row]
+) -> Iterator[str]:
+    """Nobody is given a gated node that another tenant has left, before its checks have passed."""
+    passed: dict[str, list[int]] = defaultdict(list)
+    for event in events:
+        well = event["type"] in ("node.in_service", "node.draining")
+        if well and json.loads(event["data"])["because"] == "its checks passed":
+            passed[event["subject"]].append(event["at_ms"])
+    given: dict[str, list[sqlite3.Row]] = defaultdict(list)
+    for row in rows.execute(
+        "SELECT * FROM allocation WHERE delivered_from_ms IS NOT NULL ORDER BY delivered_from_ms"
+    ):
+        if nodes[row["node_id"]]["gated"]:
+            given[row["node_id"]].append(row)
+    for node_id, parts in given.items():
+        for number, part in enumerate(parts):
+            at = part["delivered_from_ms"]
+            before = [p for p in parts[:number] if p["fenced_at_ms"] != p["delivered_from_ms"]]
+            if any(p["fenced_at_ms"] is None or p["fenced_at_ms"] > at for p in before):
+                continue  # it is shared, or one tenant's
+            left = max((p["fenced_at_ms"] for p in before), default=0)
+            last = [p for p in before if p["fenced_at_ms"] == left]
+            if any(p["tenant_id"] == part["tenant_id"] for p in last) or not last:
+                continue
+            if not any(left <= instant <= at for instant in passed[node_id]):
+                yield f"{part['lease_id']} was given {node_id}, unchecked since another had it"
 
 
 def _first_state(node: sqlite3.Row) -> str:

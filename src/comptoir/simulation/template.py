@@ -21,6 +21,7 @@ from sqlalchemy import Engine
 
 from comptoir.desk.contract_requests import ContractVersionRef, ProposeContract
 from comptoir.desk.desk import Desk
+from comptoir.desk.failure_requests import ReportChecks
 from comptoir.desk.notice_requests import CreateSubscription
 from comptoir.desk.requests import (
     CreateRateCard,
@@ -32,6 +33,7 @@ from comptoir.desk.requests import (
     ProposeRate,
     RateRef,
 )
+from comptoir.fleet.checks import CheckOutcome, CheckResult
 from comptoir.fleet.conditions import OPEN, Conditions
 from comptoir.leases.lease import LeaseClass
 from comptoir.leases.term import LeaseTerm
@@ -171,11 +173,14 @@ def _open_book(desk: Desk) -> None:
         ("cores", "cpu-core", _nodes("c", (4,), "sim"), OPEN),
         ("hours", "cpu-core", _nodes("h", (3,), "sim"), IN_WINDOWS),
         ("pods", "h100-sxm", _nodes("g", (4, 4), ""), Conditions(residency="FR")),
-        ("amd", "mi300x", _nodes("m", (4, 4), "sim"), OPEN),
+        ("amd", "mi300x", _nodes("m", (4, 4), "sim", gated=True), OPEN),
     ):
         partner, cost = ("partner", 1_111_111_111) if name == "amd" else ("owned", 0)
         supply = DeclareSupply(name, kind, nodes, partner, cost_nanos=cost, conditions=conditions)
         desk.call("declare_supply", supply)
+    answers = (CheckResult("answers", CheckOutcome.PASSED, "it does"),)
+    for node in [node for node in desk.book.nodes if node.gated]:
+        desk.call("report_checks", ReportChecks(node.id, answers))
     for file in (_sold(), _bought()):
         made = desk.call("propose_contract", ProposeContract(file))
         ref = ContractVersionRef(made.contract.id, 1)
@@ -223,9 +228,11 @@ def _commitment(name: str, starts: int, type_: CommitmentType) -> Commitment:
     )
 
 
-def _nodes(prefix: str, sizes: tuple[int, ...], engine: str) -> tuple[NewNode, ...]:
+def _nodes(
+    prefix: str, sizes: tuple[int, ...], engine: str, *, gated: bool = False
+) -> tuple[NewNode, ...]:
     return tuple(
-        NewNode(f"{prefix}{n}", size, 8 << 30, engine, rack=f"{prefix}-rack-{n}")
+        NewNode(f"{prefix}{n}", size, 8 << 30, engine, rack=f"{prefix}-rack-{n}", gated=gated)
         for n, size in enumerate(sizes)
     )
 

@@ -5,7 +5,7 @@ from sqlalchemy import CheckConstraint, Column, Table
 from comptoir.fleet.conditions import SoldTo
 from comptoir.fleet.nodes import NodeState
 from comptoir.leases.inbound import InboundState
-from comptoir.store.schema import Recurring, _flag, _id, _int, _ms, _text, _word, metadata
+from comptoir.store.schema import Recurring, _flag, _id, _int, _json, _ms, _text, _word, metadata
 
 inbound_lease = Table(
     "inbound_lease",
@@ -50,6 +50,8 @@ node = Table(
     _ms("fence_at_ms", null=True),
     _ms("maintenance_from_ms", null=True),
     _ms("maintenance_until_ms", null=True),
+    _flag("owes_checks"),
+    _json("failed_checks"),
     CheckConstraint("accelerators > 0", name="node_has_accelerators"),
 )
 fabric = Table(

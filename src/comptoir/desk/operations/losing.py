@@ -10,6 +10,7 @@ A turn then finds each lost allocation another node (`replacing.py`).
 from comptoir.desk.metered import meter_attempt
 from comptoir.desk.operations.breaking import break_promise
 from comptoir.desk.operations.ending import end_attempt
+from comptoir.desk.operations.gating import gate_between_tenants
 from comptoir.desk.operations.lost import attempts_on, lose_allocation
 from comptoir.desk.operations.taking_back import drop_promise
 from comptoir.desk.transaction import Transaction
@@ -96,6 +97,7 @@ def fence_lost(tx: Transaction, node: Node) -> int | None:
             left = True
             continue
         tx.book.allocations.put(replace(lost, fenced_at_ms=tx.now_ms))
+        gate_between_tenants(tx, node.id, lost.tenant_id)
     return node.fence_at_ms if left else None
 
 

@@ -41,9 +41,10 @@ def report_checks(tx: Transaction, request: ReportChecks) -> Node:
         "node.checked", node.id, None, name=node.name, passed=passed,
         checks={result.name: result.outcome for result in results},
     )  # fmt: skip
-    if passed:
-        return _passed(tx, node, at)
-    return _failed(tx, node, results, at)
+    if at < node.state_since_ms:
+        return node  # checked before its present state began: that says nothing of now
+    node = _noted(tx, node, results)
+    return _passed(tx, node) if passed else _failed(tx, node, results, at)
 
 
 def _row(tx: Transaction, node: Node, result: CheckResult, at: int) -> NodeCheck:
@@ -59,23 +60,35 @@ def _row(tx: Transaction, node: Node, result: CheckResult, at: int) -> NodeCheck
     )
 
 
-def _passed(tx: Transaction, node: Node, at: int) -> Node:
-    if node.state is not NodeState.CHECKING or at < node.state_since_ms:
-        return node  # checked before it was put aside: that says nothing of now
+def _passed(tx: Transaction, node: Node) -> Node:
+    """Out of quarantine, once every check that failed has passed since."""
+    if node.state is not NodeState.CHECKING or node.failed_checks:
+        return node
     check_fenced(tx, node)
+    node = tx.book.nodes.put(replace(node, owes_checks=False))
     return move_node(tx, node, well_state(node), "its checks passed")
 
 
 def _failed(tx: Transaction, node: Node, results: tuple[CheckResult, ...], at: int) -> Node:
+    """Dead if it was in service; else it stays aside, or goes there after its planned work."""
     bad = next(result for result in results if result.outcome is CheckOutcome.FAILED)
     quoted = "".join(c if c.isprintable() else " " for c in bad.evidence[:_MOST_QUOTED]).strip()
     because = f"check {bad.name} failed" + (f": {quoted}" if quoted else "")
     if node.state in _RUNS:
         return fail(tx, node, at, because, BreachCause.NODE_FAILED, fences_at_ms(tx, node))
+    node = tx.book.nodes.put(replace(node, owes_checks=True))
     if node.state is NodeState.CHECKING:
         node = tx.book.nodes.put(replace(node, because=because))
         drop_promises(tx, node, BreachCause.NODE_FAILED)
     return node
+
+
+def _noted(tx: Transaction, node: Node, results: tuple[CheckResult, ...]) -> Node:
+    """Which checks of a node failed and have not passed since."""
+    failed = {result.name for result in results if result.outcome is CheckOutcome.FAILED}
+    said = {result.name for result in results}
+    left = (name for name in node.failed_checks if name not in said)
+    return tx.book.nodes.put(replace(node, failed_checks=tuple(sorted({*left, *failed}))))
 
 
 def see_node(tx: Transaction, engine: str, seen: EngineNode, seen_at_ms: int) -> int:
@@ -120,7 +133,8 @@ def _seen_again(tx: Transaction, node: Node, back_at: int | None) -> None:
     if back_at is not None and back_at >= lost_at_ms(node):
         _time_out(tx, node, None)  # it answers: its engine says what runs there now
     else:
-        move_node(tx, node, well_state(node), "seen again")
+        state = NodeState.CHECKING if node.owes_checks else well_state(node)
+        move_node(tx, node, state, "seen again")
 
 
 def _lose_sight(tx: Transaction, node: Node, seen: EngineNode, since: int) -> None:

@@ -4,7 +4,7 @@ What stands on a node when it goes is `losing.py`'s; what time does to it is `te
 """
 
 from comptoir.desk.failure_requests import FailNode, PlanMaintenance, SetSpare
-from comptoir.desk.operations.gating import is_checked, move_node, trust_again
+from comptoir.desk.operations.gating import move_node, owes_checks, trust_again
 from comptoir.desk.operations.losing import drop_promises, fail, fence_lost, fences_at_ms
 from comptoir.desk.requests import NodeRef
 from comptoir.desk.transaction import Transaction
@@ -49,10 +49,10 @@ def resume_node(tx: Transaction, request: NodeRef) -> Node:
             f"{node.id} is {node.state}{_said(node)}",
             f"when it works again: comptoir fleet repair {node.id}",
         )
-    if node.state is NodeState.CHECKING and is_checked(tx, node):
+    if node.state is NodeState.CHECKING and owes_checks(tx, node):
         raise Conflict(
             "node_not_well",
-            f"{node.id} is in quarantine until its checks pass{_said(node)}",
+            f"{node.id} is in quarantine until {_and(node.failed_checks)} passed{_said(node)}",
             f"report them: comptoir fleet report {node.id} NAME=passed",
         )
     if node.state not in KEEPS_PROMISES:
@@ -63,6 +63,14 @@ def resume_node(tx: Transaction, request: NodeRef) -> Node:
     if node.state in (NodeState.DRAINING, NodeState.CHECKING):
         return move_node(tx, node, NodeState.IN_SERVICE, "resumed")
     return node
+
+
+def _and(checks: tuple[str, ...]) -> str:
+    return (
+        f"{', '.join(checks)} {'has' if len(checks) == 1 else 'have'}"
+        if checks
+        else "its checks have"
+    )
 
 
 def fail_node(tx: Transaction, request: FailNode) -> Node:
@@ -152,7 +160,10 @@ def plan_maintenance(tx: Transaction, request: PlanMaintenance) -> Node:
     )  # fmt: skip
     drop_promises(tx, node, BreachCause.MAINTENANCE, window)
     _tell_holders(tx, node, window)
-    return tx.book.nodes[node.id]
+    node = tx.book.nodes[node.id]
+    if node.state is NodeState.DRAINING and not node.drained:  # it drained for an earlier window
+        return move_node(tx, node, NodeState.IN_SERVICE, because)  # till this one is near enough
+    return node
 
 
 def _tell_holders(tx: Transaction, node: Node, window: Window) -> None:

@@ -2,6 +2,7 @@
 
 from comptoir.desk.credit import change_hold
 from comptoir.desk.metered import meter_allocation
+from comptoir.desk.operations.gating import gate_between_tenants
 from comptoir.desk.operations.taking_back import spare_victims
 from comptoir.desk.requests import ShrinkLease
 from comptoir.desk.transaction import Transaction
@@ -133,7 +134,10 @@ def _refuse_running(tx: Transaction, lease: Lease, parts: list[Allocation]) -> N
 
 
 def _give_back(tx: Transaction, lease: Lease, part: Allocation, count: int) -> None:
-    """End a part; if some of it stays, that is a new part from now on."""
+    """End a part; if some of it stays, that is a new part from now on.
+
+    What stays on approval was a new part all along: none of it is billed before it is accepted.
+    """
     kept = part.accelerators[: len(part.accelerators) - count]
     if part.delivered_from_ms is None:
         if kept:
@@ -141,21 +145,15 @@ def _give_back(tx: Transaction, lease: Lease, part: Allocation, count: int) -> N
         else:
             tx.book.allocations.put(replace(part, fenced_at_ms=tx.now_ms))
         return
+    on_approval = part.on_approval(tx.now_ms)
+    given = replace(part, accelerators=part.accelerators[len(kept) :]) if on_approval else part
     until = max(part.billable_until(tx.now_ms), part.delivered_from_ms)
-    ended = replace(part, delivered_until_ms=until, fenced_at_ms=tx.now_ms)
+    ended = replace(given, delivered_until_ms=until, fenced_at_ms=tx.now_ms)
     meter_allocation(tx, lease, tx.book.allocations.put(ended), until)
     if kept:
-        tx.book.allocations.put(
-            Allocation(
-                AllocationId(tx.new_id("al")),
-                lease.id,
-                lease.tenant_id,
-                part.node_id,
-                part.inbound_lease_id,
-                kept,
-                tx.now_ms,
-                part.ends_at_ms,
-                delivered_from_ms=tx.now_ms,
-                accepted_at_ms=part.accepted_at_ms,
-            )
-        )
+        stays = replace(part, id=AllocationId(tx.new_id("al")), accelerators=kept)
+        if not on_approval:
+            now = tx.now_ms
+            stays = replace(stays, starts_at_ms=now, delivered_from_ms=now, metered_until_ms=None)
+        tx.book.allocations.put(stays)
+    gate_between_tenants(tx, part.node_id, lease.tenant_id)

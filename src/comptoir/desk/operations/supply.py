@@ -108,6 +108,7 @@ def _add_node(tx: Transaction, inbound: InboundLease, new: NewNode) -> None:
             "new" if gated else "",
             spare=new.spare,
             gated=gated,
+            owes_checks=gated,
             fence_after_s=check_count("fence_after_s", new.fence_after_s, 0, MOST_FENCE_AFTER_S),
             accept_within_s=check_count(
                 "accept_within_s", new.accept_within_s, 0, MOST_ACCEPT_WITHIN_S

@@ -27,6 +27,7 @@ REVISIONS = (
     "0022",
     "0030",
     "0031",
+    "0040",
 )
 """Oldest first. Kept here so that a start need not load Alembic to know them."""
 
