@@ -11,6 +11,7 @@ from comptoir.billing.receipts import Payment, PaymentState
 from comptoir.desk.close_requests import ClosePeriod, CloseSlice, CreditInvoice, PreviewInvoice
 from comptoir.desk.contract_requests import ProposeContract, SettleSupply
 from comptoir.desk.desk import Desk
+from comptoir.desk.entity_requests import ImportTable
 from comptoir.desk.opening_loop import items_of
 from comptoir.desk.opening_requests import (
     ApproveOpening,
@@ -18,7 +19,13 @@ from comptoir.desk.opening_requests import (
     OpeningRef,
     ProposeOpening,
 )
-from comptoir.desk.receipt_requests import AllocatePayment, Dun, RecordReceipts
+from comptoir.desk.receipt_requests import (
+    AllocatePayment,
+    Dun,
+    OpenDispute,
+    RecordReceipts,
+    ResolveDispute,
+)
 from comptoir.desk.requests import CreateTenant, DeclareSupply, IssueInvoice, NewNode
 from comptoir.leases.lease import LeaseClass
 from comptoir.ledger import entries as ledger
@@ -487,6 +494,46 @@ def test_a_number_that_would_be_given_again_is_refused(book: Book) -> None:
     assert (problem["code"], problem["file"], problem["line"]) == (
         "number_given_again", "invoices.csv", 3,
     )  # fmt: skip
+
+
+def test_more_than_the_ledger_could_hold_is_refused(book: Book) -> None:
+    """Two balances of 9,000,000,000,000.00 would not fit 64 bits together."""
+    huge = texts({"opening.toml": ('"912000.00"', '"9000000000000.00"')})
+    huge["opening.toml"] = huge["opening.toml"].replace('"-5000.00"', '"9000000000000.00"')
+    error = no(book, huge)
+    assert "more_than_fits" in {p["code"] for p in error.facts["problems"]}
+
+
+def test_a_line_of_a_brought_invoice_is_disputed_and_credited(book: Book) -> None:
+    move_in(book)
+    invoice = status(book, "INV/17").invoice_id
+    opened = OpenDispute(invoice, 1, "never had it", "900.00")
+    dispute = book.desk.call("open_dispute", opened, book.finance)
+    assert dispute.gross_micros == 1_080 * DOLLAR  # a half of 1,800.00, and of its 360.00 of tax
+    upheld = ResolveDispute(dispute.id, True, "they did not")
+    book.desk.call("resolve_dispute", upheld, book.finance)
+    found = status(book, "INV/17")
+    assert (found.credited_micros, found.open_micros) == (1_080 * DOLLAR, 680 * DOLLAR)
+
+
+def test_an_invoice_in_another_currency_is_worth_what_it_was_at_the_cut_over(book: Book) -> None:
+    """EUR 100.00 at 1.10 is $110.00; at the end of September at 1.20 it is $10.00 more."""
+    rates = "date,base,quote,rate\n2026-08-01,EUR,USD,1.05\n2026-09-01,EUR,USD,1.10\n"
+    book.desk.call("import_fx_rates", ImportTable(rates, "fx.csv"), book.finance)
+    euros = (
+        '[[invoice]]\nnumber = "EU-1"\ntenant = "borealis"\ndate = 2026-08-01\ndue = 2026-08-31\n'
+        'currency = "EUR"\ngross = "100.00"\n'
+        '[[control]]\nof = "invoices"\ncurrency = "EUR"\namount = "100.00"\n'
+        '[[control]]\nof = "opening"\ncurrency = "EUR"\namount = "-100.00"\n'
+    )
+    files = texts()
+    files["opening.toml"] += euros
+    move_in(book, files)
+    book.clock.instant_ms = OCTOBER_MS
+    later = "date,base,quote,rate\n2026-09-30,EUR,USD,1.20\n"
+    book.desk.call("import_fx_rates", ImportTable(later, "fx.csv"), book.finance)
+    closed(book, "2026-09")
+    assert balance(book, ledger.revaluation(HOUSE_ENTITY)) == 10 * DOLLAR
 
 
 def test_sums_that_nobody_controls_are_refused(book: Book) -> None:

@@ -31,6 +31,8 @@ from comptoir.units.time import LATEST_MS, format_instant
 from comptoir.units.wire import money
 
 PPM = 1_000_000
+MOST_MICROS = 10**17
+"""A hundred billion of a currency: an opening that brings more has a slip in it."""
 _NUMBERED = re.compile(r"(.+)-([0-9]{6,})")
 _WORDS = {"{tenant}": "[A-Z0-9-]+", "{entity}": "[A-Z0-9-]+", "{year}": "[0-9]{4}"}
 
@@ -47,6 +49,7 @@ def check_opening(file: OpeningFile, entity: LegalEntity, faults: Faults) -> Non
         _check_contract(contract, entity, file.cut_over_ms, faults)
     _check_numbers(file, entity, faults)
     _check_controls(file, faults)
+    _check_size(file, faults)
 
 
 def _check_once(file: OpeningFile, faults: Faults) -> None:
@@ -277,6 +280,29 @@ def _check_controls(file: OpeningFile, faults: Faults) -> None:
             faults.add(top, "control", fault)
         elif total.micros != control.micros or control.count not in (None, total.count):
             faults.add(control.where, "amount", _differs(total, control.count, control.micros))
+
+
+def _check_size(file: OpeningFile, faults: Faults) -> None:
+    """All of it fits the ledger, whatever comes after it."""
+    amounts = [
+        *((one.currency, one.gross_micros, one.where) for one in file.invoices),
+        *((one.currency, one.micros, one.where) for one in file.prepaid),
+        *((one.currency, one.micros, one.where) for one in file.credits),
+        *((one.currency, one.micros, one.where) for one in file.payables),
+        *((one.currency, one.micros, one.where) for one in file.balances),
+        *(
+            (one.file.currency, sum(each.micros for each in one.file.body.commitments), one.where)
+            for one in file.contracts
+        ),
+    ]
+    sums: dict[str, int] = {}
+    for currency, micros, where in amounts:
+        sums[currency] = sums.get(currency, 0) + abs(micros)
+        if sums[currency] > MOST_MICROS:
+            most = format_minor(MOST_MICROS, currency)
+            said = f"what is brought up to here is more than {most} {currency}"
+            faults.add(where, "amount", Invalid("more_than_fits", said, "look for a slip"))
+            return
 
 
 def _differs(total: Total, count: int | None, micros: int) -> Invalid:
