@@ -168,8 +168,7 @@ def plan_free(
         if chosen:
             parts = [(pool, id, pool.untouched(id, count)) for pool, id, count in chosen]
         else:
-            roomy = [pool for pool in pools if may_fit is None or may_fit(pool, request)]
-            chosen = _over_window(snapshot, request, shape, roomy, now_ms)
+            chosen = _over_window(snapshot, request, shape, pools, now_ms, may_fit)
             parts = [
                 (pool, id, _free_on(snapshot, request, id, now_ms)[:count])
                 for pool, id, count in chosen
@@ -288,11 +287,17 @@ def _untouched_in_site(request: LeaseRequest, pools: list[Pool]) -> Chosen:
 
 
 def _over_window(
-    snapshot: Snapshot, request: LeaseRequest, shape: Shape, pools: list[Pool], now_ms: int
+    snapshot: Snapshot,
+    request: LeaseRequest,
+    shape: Shape,
+    pools: list[Pool],
+    now_ms: int,
+    may_fit: MayFit | None,
 ) -> Chosen:
     """Accelerators on which something stands, but not during the window: tightest place first."""
     if not any(windows.something_passes(pool, request.window, now_ms) for pool in pools):
         return []
+    pools = [pool for pool in pools if may_fit is None or may_fit(pool, request)]
     free = [
         (
             pool,
