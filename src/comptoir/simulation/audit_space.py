@@ -34,8 +34,11 @@ MAY_BE_SHORT = {"window_end", "selling_window_end", "node_lost"}
 """The reasons whose instant everybody knew, or nobody."""
 
 
-def space_problems(rows: sqlite3.Connection) -> Iterator[str]:
-    """Every broken rule of space, time and state."""
+def space_problems(rows: sqlite3.Connection, windows_of_the_workload: bool = True) -> Iterator[str]:
+    """Every broken rule of space, time and state.
+
+    Of selling windows only those of the simulator's workload are known here.
+    """
     leases = {row["id"]: row for row in rows.execute("SELECT * FROM lease")}
     nodes = {row["id"]: row for row in rows.execute("SELECT * FROM node")}
     allocations = [dict(row) for row in rows.execute("SELECT * FROM allocation")]
@@ -49,7 +52,7 @@ def space_problems(rows: sqlite3.Connection) -> Iterator[str]:
     yield from _gangs(allocations, leases, nodes)
     yield from _supply(rows, allocations, nodes)
     yield from _planned_work(allocations, nodes)
-    yield from _conditions(rows, allocations, leases)
+    yield from _conditions(rows, allocations, leases, windows_of_the_workload)
     yield from _edges(histories, leases)
     lost = lost_allocations(rows)
     yield from _notices(histories, leases)
@@ -84,10 +87,12 @@ def _strangers_on_a_node(allocations: list[dict], nodes: dict) -> Iterator[str]:
             end = ENDLESS if a["fenced_at_ms"] is None else a["fenced_at_ms"]
             held[a["node_id"]].append((a["delivered_from_ms"], end, a["tenant_id"]))
     for node_id, intervals in held.items():
-        for n, (start, end, tenant) in enumerate(intervals):
-            for other_start, other_end, other in intervals[n + 1 :]:
-                if tenant != other and start < other_end and other_start < end:
+        lasts: dict[str, int] = {}  # by tenant, until when it was there at the latest
+        for start, end, tenant in sorted(intervals):
+            for other, until in lasts.items():
+                if tenant != other and start < until:
                     yield f"{node_id} held {tenant} and {other} at once"
+            lasts[tenant] = max(lasts.get(tenant, 0), end)
 
 
 def _gangs(allocations: list[dict], leases: dict, nodes: dict) -> Iterator[str]:  # type: ignore[type-arg]
@@ -143,7 +148,12 @@ def _planned_work(allocations: list[dict], nodes: dict) -> Iterator[str]:  # typ
             yield f"{a['id']} is promised into the planned work on {node['id']}"
 
 
-def _conditions(rows: sqlite3.Connection, allocations: list[dict], leases: dict) -> Iterator[str]:  # type: ignore[type-arg]
+def _conditions(
+    rows: sqlite3.Connection,
+    allocations: list[dict],  # type: ignore[type-arg]
+    leases: dict,  # type: ignore[type-arg]
+    windows_of_the_workload: bool,
+) -> Iterator[str]:
     """Nobody stands where a condition of the supply keeps it out, or past a selling window."""
     inbound = {row["id"]: row for row in rows.execute("SELECT * FROM inbound_lease")}
     tenants = {row["id"]: row for row in rows.execute("SELECT * FROM tenant")}
@@ -158,7 +168,8 @@ def _conditions(rows: sqlite3.Connection, allocations: list[dict], leases: dict)
             continue
         if supply["sold_to"] != "everybody":
             yield f"{where}, which is not sold"
-        if json.loads(supply["selling_windows"]) and a["delivered_from_ms"] is not None:
+        windows = windows_of_the_workload and json.loads(supply["selling_windows"])
+        if windows and a["delivered_from_ms"] is not None:
             yield from _past_window(a, where)
 
 
@@ -174,13 +185,14 @@ def _past_window(a: dict, where: str) -> Iterator[str]:  # type: ignore[type-arg
 
 
 def _histories(rows: sqlite3.Connection) -> dict[str, list[tuple[int, str, dict]]]:  # type: ignore[type-arg]
-    """Per lease: (instant, state, the event's data), from the event table alone."""
+    """Per lease: (instant, state, what a reclaim said), from the event table alone."""
     found: dict[str, list[tuple[int, str, dict]]] = defaultdict(list)  # type: ignore[type-arg]
     for row in rows.execute("SELECT * FROM event WHERE type LIKE 'lease.%' ORDER BY seq"):
         state = row["type"].removeprefix("lease.")
         state = "waiting" if state == "requested" else state
         if state not in NO_STATE:
-            found[row["subject"]].append((row["at_ms"], state, json.loads(row["data"])))
+            said = json.loads(row["data"]) if state == "reclaiming" else {}
+            found[row["subject"]].append((row["at_ms"], state, said))
     return found
 
 

@@ -5,6 +5,13 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator
 
+READ = {
+    "scheduled": ("starts_at_ms", "ends_at_ms", "kind", "accelerators", "reason"),
+    "held": ("starts_at_ms", "ends_at_ms"),
+    "cancelled": ("reason",),
+    "ending": ("ends_at_ms",),
+}
+"""What is read of an event, by its word: there may be very many."""
 SHAPES = ("node", "rack", "pod", "cluster", "site")
 
 
@@ -14,7 +21,9 @@ def window_problems(rows: sqlite3.Connection) -> Iterator[str]:
     events: dict[str, list[tuple[int, str, dict]]] = defaultdict(list)  # type: ignore[type-arg]
     for row in rows.execute("SELECT * FROM event WHERE type LIKE 'lease.%' ORDER BY seq"):
         word = row["type"].removeprefix("lease.")
-        events[row["subject"]].append((row["at_ms"], word, json.loads(row["data"])))
+        said = json.loads(row["data"]) if word in READ else {}
+        read = {name: said[name] for name in READ.get(word, ()) if name in said}
+        events[row["subject"]].append((row["at_ms"], word, read))
     for lease in leases.values():
         history = events[lease["id"]]
         yield from _starts(lease, history)

@@ -107,7 +107,7 @@ class Arena:
         self.desk.book.version = self.store.version  # it counts commits, the store writings
         try:
             return [
-                *space_problems(rows),
+                *space_problems(rows, windows_of_the_workload=False),
                 *window_problems(rows),
                 *entitled_problems(rows),
                 *money_problems(rows),
