@@ -130,6 +130,41 @@ def test_instalments_are_prepaid_drawn_and_what_is_left_expires_or_rolls_over(de
     assert balance(book, ledger.unbilled(deal.acme.id)) == 0
 
 
+def test_crediting_an_instalment_takes_back_what_is_not_drawn_and_no_more(deal: Deal) -> None:
+    book = deal.book
+    close_september(deal)
+    deal.agree(PREPAID)
+    deal.at("2026-10-16")
+    (draft,) = book.desk.call("draw_up_prepayments", PreviewInvoice(deal.acme.id), book.finance)
+    invoice = final(book, draft)  # $100 and $200, for a block of $300
+    run(deal, "2026-10-16", "2026-10-21")
+    book.desk.call("issue_invoice", IssueInvoice(deal.acme.id), book.finance)
+    # 120 hours at $1 are drawn: $180 are left. The whole $300 cannot be credited any more, ...
+    with pytest.raises(Refused, match="credit_is_used") as no:
+        book.desk.call("credit_invoice", CreditInvoice(invoice.id, "all"), book.finance)
+    assert (no.value.facts["left"], no.value.facts["wanted"]) == ("180.00", "300.00")
+    # ... nor $180.01 of the second instalment; $150 can, and leave $30 to draw.
+    for line, amount in ((2, "180.01"), (2, "150.00")):
+        request = CreditInvoice(invoice.id, "less is needed", ((line, amount),))
+        if amount == "180.01":
+            with pytest.raises(Refused, match="credit_is_used"):
+                book.desk.call("credit_invoice", request, book.finance)
+        else:
+            book.desk.call("credit_invoice", request, book.finance)
+    (block,) = deal.blocks()
+    assert (block.drawn_micros, block.left_micros) == (12_000 * CENT, 3_000 * CENT)
+    assert balance(book, ledger.deferred_revenue(deal.acme.id)) == -3_000 * CENT
+    assert balance(book, ledger.receivable(deal.acme.id)) == 15_000 * CENT
+    run(deal, "2026-10-21", "2026-10-26")
+    second = book.desk.call("issue_invoice", IssueInvoice(deal.acme.id), book.finance)
+    # Another 120 hours: $30 are drawn, $90 are asked. The block is over, and nothing is breakage.
+    assert second.total_micros == 9_000 * CENT
+    deal.at("2026-11-01")
+    close(book, "2026-10")
+    assert balance(book, ledger.BREAKAGE) == 0
+    assert balance(book, ledger.deferred_revenue(deal.acme.id)) == 0
+
+
 def test_what_was_committed_and_not_spent_is_owed_at_the_end_of_its_step_once(deal: Deal) -> None:
     book = deal.book
     close_september(deal)

@@ -15,6 +15,7 @@ from comptoir.desk.close_requests import CreditInvoice, DraftRef
 from comptoir.desk.openings import refuse_while_bringing
 from comptoir.desk.operations.money.drawing_credit import source_of
 from comptoir.desk.operations.money.finalising import invoice_of, series_of
+from comptoir.desk.operations.money.taking_credit_back import take_credit_back
 from comptoir.desk.transaction import Transaction
 from comptoir.ledger import entries as ledger
 from comptoir.sales.credit_blocks import CreditBlock
@@ -32,7 +33,8 @@ def credit_invoice(tx: Transaction, request: CreditInvoice) -> CreditNote:
     Raises:
         NotFound: the invoice.
         Invalid: `bad_text`, `bad_amount`, `too_many_decimals`, `unknown_line`.
-        Refused: `nothing_to_credit`, `credit_note_too_large`, `only_with_the_whole`.
+        Refused: `nothing_to_credit`, `credit_note_too_large`, `only_with_the_whole`,
+            `credit_is_used`.
     """
     note = issue_note(tx, request)
     _answer_disputes(tx, invoice_of(tx, DraftRef(request.invoice_id)), note)
@@ -61,6 +63,7 @@ def issue_note(tx: Transaction, request: CreditInvoice) -> CreditNote:
     tx.book.closing.statuses.put(credited(status, note.total_micros, by_line, note.returned_micros))
     returned = _return_credit(tx, invoice, note)
     _forget_true_ups(tx, invoice, note)
+    take_credit_back(tx, invoice, note.lines)
     tx.post(
         f"credit_note:{note.id}", "credit_note", f"{note.number} of {invoice.number}", tx.now_ms,
         reversal(note, invoice, returned),
