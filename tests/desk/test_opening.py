@@ -288,8 +288,11 @@ def test_open_invoices_are_aged_and_stand_on_the_statement(book: Book) -> None:
     assert aged[tenant(book, "acme")] == (24_000 * DOLLAR, 36_000 * DOLLAR, 0, 0, 0)
     window = (SEPTEMBER_MS, START_MS)
     (account,) = close.statement(views, tenant(book, "borealis"), False, window)
-    assert (account.opening_micros, account.closing_micros) == (0, 3_020 * DOLLAR)
-    assert {entry.description for entry in account.entries} == {"INV/17", "RE-2026-0419"}
+    # $1,760 and $1,260 are asked; $77 of credit are its own.
+    assert (account.opening_micros, account.closing_micros) == (0, (3_020 - 77) * DOLLAR)
+    assert (account.owed_micros, account.credit_micros) == (3_020 * DOLLAR, 77 * DOLLAR)
+    asked = [entry.description for entry in account.entries if entry.amount_micros > 0]
+    assert set(asked) == {"INV/17", "RE-2026-0419"}
 
 
 def test_unapplied_credit_pays_an_invoice(book: Book) -> None:

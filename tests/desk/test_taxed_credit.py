@@ -5,15 +5,17 @@ from dataclasses import dataclass
 import pytest
 
 from comptoir.billing.bank_files import BankEntry
+from comptoir.billing.invoice_status import InvoiceState
 from comptoir.billing.invoices import Invoice
 from comptoir.desk.close_requests import ClosePeriod, CloseSlice, CreditInvoice, PreviewInvoice
 from comptoir.desk.entity_requests import GiveGrant, ImportTable, ShowCredit
-from comptoir.desk.receipt_requests import RecordReceipts, TopUp
+from comptoir.desk.receipt_requests import RecordReceipts, RefundPayment, TopUp
 from comptoir.desk.requests import IssueInvoice, LeaseRef
 from comptoir.leases.lease import LeaseClass
 from comptoir.ledger import entries as ledger
 from comptoir.sales.credit_blocks import CreditBlock
 from comptoir.tenants.parties import Role, Tenant
+from comptoir.units.errors import Refused
 from comptoir.units.ids import LegalEntityId
 from comptoir.units.time import parse_instant
 from tests.builders import HOUR_MS, Book
@@ -149,6 +151,8 @@ def test_voiding_gives_a_top_up_back_with_the_tax_it_paid(shop: Shop) -> None:
     invoice = shop.use(100)
     note = shop.book.desk.call("credit_invoice", CreditInvoice(invoice.id, "no"), shop.book.finance)
     assert note.total_micros == 0
+    status = shop.book.store.find("invoice_status", (invoice.id,))
+    assert status.state is InvoiceState.VOID  # it had asked nothing, and is void all the same
     assert [(tax.base_micros, tax.amount_micros) for tax in note.taxes] == [
         (10_000 * CENT, 2_000 * CENT)
     ]
@@ -185,6 +189,14 @@ def test_a_tax_that_falls_between_draft_and_invoice_makes_credit_of_what_was_dra
     assert amounts(invoice) == [("usage", 10_000), ("on_account", -12_000), ("carried", 1_000)]
     assert (invoice.taxes[0].amount_micros, invoice.total_micros) == (1_000 * CENT, 0)
     assert balance(book, ledger.customer_credit(shop.acme.id)) == -1_000 * CENT
+    (own,) = book.desk.book.receipts.credit_of.get(shop.acme.id)
+    assert (own.left_micros, own.reference) == (1_000 * CENT, invoice.number)
+    # Taken back with the invoice while it is there; once it is sent back, the invoice stays.
+    call, void = book.desk.call, CreditInvoice(invoice.id, "no")
+    call("refund_payment", RefundPayment(own.id, "as asked", "4.00"), book.finance)
+    with pytest.raises(Refused, match="credit_is_used") as no:
+        call("credit_invoice", void, book.finance)
+    assert (no.value.facts["left"], no.value.facts["wanted"]) == ("6.00", "10.00")
     assert balance(book, ledger.unbilled(shop.acme.id)) == 0
 
 

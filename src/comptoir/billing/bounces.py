@@ -49,7 +49,7 @@ class TakenBack:
 
 def bounceable_micros(payment: Payment) -> int:
     """What of a payment can still bounce."""
-    return max(payment.micros, 0) - payment.bounced_micros
+    return 0 if payment.is_credit else max(payment.micros, 0) - payment.bounced_micros
 
 
 def bounced_by(

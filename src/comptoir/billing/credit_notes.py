@@ -262,6 +262,10 @@ class Returned:
     back: tuple[tuple[ledger.Account, int], ...] = ()
     lost_micros: int = 0
 
+    def lost_minor_micros(self, currency: str) -> int:
+        """What is lost, in whole minor units: so much the customer gets as credit."""
+        return round_to_minor_micros(self.lost_micros * NUMERATOR_PER_MICRO, currency)
+
 
 def reversal(note: CreditNote, invoice: Invoice, returned: Returned) -> tuple[Posting, ...]:
     """The postings of a note: the reverse of what the invoice and its usage posted."""
@@ -281,7 +285,7 @@ def reversal(note: CreditNote, invoice: Invoice, returned: Returned) -> tuple[Po
         postings += ledger.transfer(payable, asked, unit, tax.amount_micros)
     for account, micros in returned.back:
         postings += ledger.transfer(asked, account, unit, micros)
-    lost = round_to_minor_micros(returned.lost_micros * NUMERATOR_PER_MICRO, note.currency)
+    lost = returned.lost_minor_micros(note.currency)
     postings += ledger.transfer(asked, credit_of, unit, lost)
     rest = drawn - lost - sum(micros for _, micros in returned.back)
     postings += ledger.transfer(asked, ledger.ROUNDING, unit, rest)

@@ -2,9 +2,10 @@
 
     finalised -> paid | void
 
-Paid is an invoice of which nothing is open any more, void one that was credited whole before
-anything was paid. A refund or a bounced payment opens a paid one again. Invariant: what is
-paid and credited is never more than was asked; what is paid beyond is the customer's credit.
+Paid is an invoice of which nothing is open any more, void one that was credited whole; what had
+been paid of it is the customer's credit. A refund or a bounced payment opens a paid one again.
+Invariant: what is paid and credited is never more than was asked; what is paid beyond is the
+customer's credit.
 """
 
 from dataclasses import dataclass, replace
@@ -91,6 +92,12 @@ def credited(
     )
 
 
+def voided(status: InvoiceStatus) -> InvoiceStatus:
+    """Whose every line is credited: it is void, also where it had asked nothing."""
+    invariant(status.open_micros == 0, f"{status.number} is void and asks {status.open_micros}")
+    return replace(status, state=InvoiceState.VOID)
+
+
 def disputed(status: InvoiceStatus, micros: int) -> InvoiceStatus:
     """With so much more of it disputed; less, where a dispute was settled."""
     return _stated(replace(status, disputed_micros=status.disputed_micros + micros))
@@ -107,7 +114,8 @@ def _stated(status: InvoiceStatus) -> InvoiceStatus:
         f"{status.number} asked {status.total_micros}; {status.paid_micros} are paid and "
         f"{status.credited_micros} credited",
     )
-    if status.total_micros and status.credited_micros == status.total_micros:
+    whole = status.total_micros and status.credited_micros == status.total_micros
+    if whole or status.state is InvoiceState.VOID:
         state = InvoiceState.VOID
     elif status.open_micros == 0:
         state = InvoiceState.PAID

@@ -31,7 +31,7 @@ def look_alike(
         explained: Payments that other entries of this file tell of again.
     """
     for payment in booked:
-        if payment.state is PaymentState.DUPLICATE or payment.id in explained:
+        if payment.state is PaymentState.DUPLICATE or payment.id in explained or payment.is_credit:
             continue
         if payment.file == file or _differ(account, payment.account):
             continue

@@ -50,6 +50,12 @@ class PaymentState(StrEnum):
     """It came in, and the bank has taken all of it back."""
     DUPLICATE = "duplicate"
     """It looks like a payment that another file told of, and is not booked: `about` names it."""
+    TAKEN_BACK = "taken_back"
+    """It was credit of a credit note, and what had given it was taken back."""
+
+
+CREDIT = "credit:"
+"""How the entry of a payment begins that nobody sent: what a customer got back as credit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +125,37 @@ class Payment:
     bounced_micros: int = 0
     blocks: tuple[CreditBlockId, ...] = ()
     """The prepaid credit that was made of it."""
+
+    @property
+    def is_credit(self) -> bool:
+        """Whether it came from no bank: it was paid before, and credited since."""
+        return self.entry_id.startswith(CREDIT) and not self.account
+
+
+def of_credit(
+    id: PaymentId,
+    entity_id: LegalEntityId,
+    tenant_id: TenantId,
+    source: tuple[str, str],
+    amount: tuple[int, str],
+    now_ms: int,
+) -> Payment:
+    """A payment that nobody sent, of what a customer got back as credit.
+
+    Args:
+        id: Its own.
+        entity_id: Whose customer it is.
+        tenant_id: The customer.
+        source: The id of what gave it back, and its name for people.
+        amount: Micros, and their currency.
+        now_ms: When.
+    """
+    of, words = source
+    micros, currency = amount
+    return Payment(
+        id, entity_id, f"{CREDIT}{of}", "", now_ms, now_ms, micros, currency, words, "", tenant_id,
+        PaymentState.EXCESS, (), micros, about=of,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

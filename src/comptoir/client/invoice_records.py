@@ -150,11 +150,13 @@ class StatementEntry(TypedDict):
 
 
 class AccountStatement(TypedDict):
-    """One currency of a tenant's account over a window."""
+    """One currency of a tenant's account over a window: opening + entries = closing."""
 
     currency: str
     opening: str
     closing: str
+    owed: str
+    credit: str
     entries: list[StatementEntry]
 
 

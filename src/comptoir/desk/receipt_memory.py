@@ -12,7 +12,7 @@ from comptoir.billing.dunning import STEPS, Dispute, DisputeState, DunningStep
 from comptoir.billing.invoice_status import InvoiceState, InvoiceStatus
 from comptoir.billing.receipts import Payment
 from comptoir.desk.tables import Index, Journal, Table
-from comptoir.units.ids import DisputeId, InvoiceId, PaymentId
+from comptoir.units.ids import DisputeId, InvoiceId, PaymentId, TenantId
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,9 @@ class ReceiptBook:
         self.tables: tuple[Table[Any, Any], ...] = (
             self.payments, self.disputes, self.dunned, self.policies,
         )  # fmt: skip
+        self.credit_of = Index[TenantId, Payment](
+            self.payments, lambda p: p.tenant_id if p.is_credit and p.left_micros else None
+        )
         self.disputes_of = Index[InvoiceId, Dispute](
             self.disputes, lambda d: d.invoice_id if d.state is DisputeState.OPEN else None
         )

@@ -182,23 +182,11 @@ def billed(rows: sqlite3.Connection) -> Iterator[Leg]:
             yield account, row["currency"], row["micros"]
             yield f"unbilled:{row['tenant_id']}", row["currency"], -row["micros"]
     for block in blocks.values():
-<<<<<<< HEAD
-        # A top-up does not expire: what is gone of one was taken back with its payment.
-        kept = block["source"] not in ("grant", "sla_credit", "top_up") and block["tenant_id"]
-        if block["state"] == "expired" and kept and block["id"] not in gone:
-            yield (
-                f"deferred_revenue:{block['tenant_id']}",
-                block["currency"],
-                block["expired_micros"],
-            )
-            yield "breakage", block["currency"], -block["expired_micros"]
-=======
         kept = block["source"] not in ("grant", "sla_credit") and block["tenant_id"]
         if kept:  # what was taken back with its payment is over, too, and no income
             deferred, income = f"deferred_revenue:{block['tenant_id']}", block["lapsed_micros"]
             yield deferred, block["currency"], income
             yield "breakage", block["currency"], -income
->>>>>>> 33484ff (Crediting an instalment takes its credit back, as far as it is not drawn)
     unbilled: dict[str, int] = defaultdict(int)
     for row in rows.execute("SELECT invoice_id, posted_micros FROM accrual"):
         unbilled[row["invoice_id"]] += row["posted_micros"]

@@ -1,5 +1,6 @@
 """Periods, drafts, invoices, credit notes, statements of account."""
 
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import Response
@@ -10,7 +11,7 @@ from comptoir.api.shapes import invoices as shapes
 from comptoir.api.words import Id, InstantWord, InvoiceWord, NumberWord, Pages, Word
 from comptoir.billing.credit_notes import CreditNote
 from comptoir.billing.drafts import InvoiceDraft
-from comptoir.billing.invoice_status import opened
+from comptoir.billing.invoice_status import opened, paid
 from comptoir.billing.invoices import Invoice
 from comptoir.desk import close_requests as requests
 from comptoir.desk.requests import IssueInvoice
@@ -48,7 +49,7 @@ async def list_drafts(ask: Ask, pages: Pages, tenant: Word = None, period: Word 
 async def finalise_invoice(ask: Ask, draft: Id) -> Response:
     """Give a draft its number and ask for it; it is never edited again."""
     request = requests.DraftRef(InvoiceId(draft))
-    return await ask.do("finalise_invoice", request, _just_issued, 201)
+    return await ask.do("finalise_invoice", request, _issued(ask), 201)
 
 
 async def preview_invoice(ask: Ask, tenant: Id) -> Response:
@@ -67,7 +68,7 @@ async def issue_invoice(ask: Ask, body: shapes.InvoiceBody) -> Response:
     """Issue an invoice, or a team's chargeback statement, over what is not yet billed."""
     until: Any = body.until
     request = IssueInvoice(TenantId(body.tenant), until)
-    return await ask.do("issue_invoice", request, _just_issued, 201)
+    return await ask.do("issue_invoice", request, _issued(ask), 201)
 
 
 async def list_invoices(ask: Ask, pages: Pages, tenant: Word = None) -> Response:
@@ -129,6 +130,8 @@ async def give_statement(
             "currency": account.currency,
             "opening": money(account.opening_micros),
             "closing": money(account.closing_micros),
+            "owed": money(account.owed_micros),
+            "credit": money(account.credit_micros),
             "entries": [encode(entry, house=True) for entry in account.entries],
         }
         for account in accounts
@@ -144,8 +147,16 @@ async def _found(ask: Asking, invoice: str) -> Billed:
     return found
 
 
-def _just_issued(invoice: Invoice) -> dict[str, Any]:
-    return _billed(Billed(invoice, opened(invoice, 0)), lines=True)
+def _issued(ask: Asking) -> Callable[[Invoice], dict[str, Any]]:
+    """How an invoice that was just issued is said: credit of before may have paid it already."""
+    statuses = ask.door.desk.book.closing.statuses
+
+    def say(invoice: Invoice) -> dict[str, Any]:
+        fresh = opened(invoice, 0)
+        status = statuses.get(invoice.id) or paid(fresh, fresh.open_micros)
+        return _billed(Billed(invoice, status), lines=True)
+
+    return say
 
 
 def _billed(billed: Billed, lines: bool = False) -> dict[str, Any]:

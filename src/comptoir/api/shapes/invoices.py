@@ -219,11 +219,16 @@ class StatementEntry(Answer):
 
 
 class AccountStatement(Answer):
-    """One currency of a tenant's account over a window."""
+    """One currency of a tenant's account over a window: opening + entries = closing.
+
+    Of what it closes with, `owed` is asked by invoices and `credit` is the tenant's own.
+    """
 
     currency: Currency
     opening: Decimal
     closing: Decimal
+    owed: Decimal
+    credit: Decimal
     entries: list[StatementEntry]
 
 

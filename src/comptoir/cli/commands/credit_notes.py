@@ -36,7 +36,11 @@ def credit_note() -> None:
 @click.option("--yes", is_flag=True, help="Go ahead without asking.")
 def issue(cli: Session, invoice: str, lines: tuple[str, ...], reason: str, yes: bool) -> None:
     """Credit lines of an invoice; taxes follow."""
-    wanted = dict(map(_line, lines))
+    wanted: dict[int, str | None] = {}
+    for number, amount in map(_line, lines):
+        if number in wanted:
+            raise click.BadParameter(f"line {number} is named twice", param_hint="--line")
+        wanted[number] = amount
     cli.confirm(f"credit line {', '.join(map(str, wanted))} of {invoice}", yes)
     show_note(cli, cli.client.credit_notes.issue(invoice, reason, wanted))
 
@@ -82,17 +86,16 @@ def show_note(cli: Session, found: CreditNote) -> None:
     from comptoir.cli.output import amount, count, text
 
     rows = [{**line, "currency": found["currency"]} for line in found["lines"]]
-    rows += [
-        {"line": 0, "description": tax["note"], "amount": tax["amount"],
-         "currency": found["currency"]}
-        for tax in found["taxes"]
-    ]  # fmt: skip
     columns = [
         count("line"),
         text("what", "description", flexible=True),
         amount("amount", "amount"),
     ]
     cli.table(rows, columns, "lines")
+    for tax in found["taxes"]:
+        rate = f"{tax['rate_percent']} % of {money(tax['base'], found['currency'])}"
+        words = f"  {tax['note'] or tax['treatment']}, {rate}"
+        cli.record(tax, f"{words}: {money(tax['amount'], found['currency'])}", [])
 
 
 def _line(text: str) -> tuple[int, str | None]:

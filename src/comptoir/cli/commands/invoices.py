@@ -142,7 +142,9 @@ def statement(cli: Session, tenant: str, since: str | None, until: str | None) -
     for account in found["items"]:
         code = account["currency"]
         starts, ends = money(account["opening"], code), money(account["closing"], code)
-        cli.record(account, f"{code}   {starts} before, {ends} now", [])
+        owed, own = money(account["owed"], code), money(account["credit"], code)
+        fields = [("asked and open", owed), ("its own credit", own)]
+        cli.record(account, f"{code}   {starts} before, {ends} now", fields)
         columns = [
             instant(cli.times, "at", "at"),
             text("what", "kind"),

@@ -1,7 +1,9 @@
 """Periods, drafts, invoices with what became of them, credit notes, statements of account."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
 
 from sqlalchemy import or_, select
 
@@ -42,11 +44,17 @@ class StatementEntry:
 
 @dataclass(frozen=True, slots=True)
 class AccountStatement:
-    """One currency of a tenant's account over a window."""
+    """One currency of a tenant's account over a window: opening + entries = closing.
+
+    Of what it closes with, `owed_micros` are asked by invoices, and `credit_micros` are the
+    tenant's own: paid, and not used.
+    """
 
     currency: str
     opening_micros: int
     closing_micros: int
+    owed_micros: int
+    credit_micros: int
     entries: tuple[StatementEntry, ...]
 
 
@@ -127,39 +135,50 @@ def statement(
 ) -> list[AccountStatement]:
     """What moved a tenant's account in a window, by currency; what it was asked is positive.
 
+    A customer's account is what it was asked and what it has as credit: all of a payment shows,
+    also what of it paid no invoice, and what passes between the two shows as nothing.
+
     Raises:
         Refused: `statement_too_long`.
     """
-    account = (ledger.internal_transfer if is_internal else ledger.receivable)(tenant_id)
+    asked = (ledger.internal_transfer if is_internal else ledger.receivable)(tenant_id)
     e, p = t.entry.c, t.posting.c
     moved = (
-        select(
-            p.unit, e.seq, e.effective_at_ms, e.kind, e.description, p.amount,
-        )
+        select(p.unit, e.seq, e.effective_at_ms, e.kind, e.description, p.account, p.amount)
         .join_from(t.posting, t.entry, e.seq == p.entry_seq)
-        .where(p.account == account, e.effective_at_ms < window[1])
-        .order_by(p.unit, e.effective_at_ms, e.seq, p.leg)
-    )  # fmt: skip
-    found: dict[str, tuple[int, list[StatementEntry]]] = {}
-    with views.reading() as connection:
-        for unit, seq, at_ms, kind, description, amount in connection.execute(moved):
-            opening, entries = found.setdefault(unit, (0, []))
-            if at_ms < window[0]:
-                found[unit] = opening + amount, entries
-                continue
-            if entries and entries[-1].seq == seq:
-                amount += entries.pop().amount_micros
-            balance = (entries[-1].balance_micros if entries else opening) + amount
-            entries.append(StatementEntry(seq, at_ms, kind, description, amount, balance))
-            if len(entries) > MOST_ENTRIES:
-                raise Refused(
-                    "statement_too_long",
-                    f"more than {MOST_ENTRIES:,} entries lie in that window",
-                    "ask for a shorter window",
-                )
-    return [
-        AccountStatement(
-            unit, opening, entries[-1].balance_micros if entries else opening, tuple(entries)
+        .where(
+            p.account.in_([asked, ledger.customer_credit(tenant_id)]),
+            e.effective_at_ms < window[1],
         )
-        for unit, (opening, entries) in sorted(found.items())
-    ]
+        .order_by(p.unit, e.effective_at_ms, e.seq, p.leg)
+    )
+    with views.reading() as connection:
+        by_unit = groupby(connection.execute(moved), key=lambda row: row.unit)
+        return [_account(unit, rows, asked, window[0]) for unit, rows in by_unit]
+
+
+def _account(unit: str, rows: Iterable[Any], asked: str, from_ms: int) -> AccountStatement:
+    """One currency, from its legs in order."""
+    opening = owed = balance = 0
+    entries: list[StatementEntry] = []
+    for seq, legs in groupby(rows, key=lambda row: row.seq):
+        of_entry = list(legs)
+        moved = sum(leg.amount for leg in of_entry)
+        owed += sum(leg.amount for leg in of_entry if leg.account == asked)
+        balance += moved
+        first = of_entry[0]
+        if first.effective_at_ms < from_ms:
+            opening = balance
+            continue
+        entries.append(
+            StatementEntry(
+                seq, first.effective_at_ms, first.kind, first.description, moved, balance
+            )
+        )
+        if len(entries) > MOST_ENTRIES:
+            raise Refused(
+                "statement_too_long",
+                f"more than {MOST_ENTRIES:,} entries lie in that window",
+                "ask for a shorter window",
+            )
+    return AccountStatement(unit, opening, balance, owed, owed - balance, tuple(entries))

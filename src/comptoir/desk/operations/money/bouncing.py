@@ -7,9 +7,10 @@ the money has gone, and the book says so.
 from collections.abc import Iterable
 
 from comptoir.billing.bank_files import BankEntry
-from comptoir.billing.bounces import bounceable_micros, bounced_by, take_back
+from comptoir.billing.bounces import TakenBack, bounceable_micros, bounced_by, take_back
 from comptoir.billing.invoice_status import InvoiceStatus
 from comptoir.billing.receipts import Payment, PaymentState, asked_of
+from comptoir.desk.operations.money.customer_credit import take_credit
 from comptoir.desk.operations.money.receivables import open_again, statuses_in
 from comptoir.desk.transaction import Transaction
 from comptoir.ledger import entries as ledger
@@ -117,6 +118,7 @@ def _take_back(
     for block in done.blocks:
         tx.book.contracts.credit_blocks.put(block)
     tx.book.receipts.payments.put(done.payment)
+    _take_credit(tx, payment, done)
     tx.post(
         f"bounce:{sent.id}:{payment.id}:{payment.bounced_micros}", "bounced",
         f"{payment.id} bounced", sent.value_at_ms, done.postings,
@@ -125,6 +127,18 @@ def _take_back(
         "payment.bounced", payment.id, payment.tenant_id, micros=str(micros),
         currency=payment.currency, owed_micros=str(done.owed_micros), bounce=sent.id,
     )  # fmt: skip
+
+
+def _take_credit(tx: Transaction, payment: Payment, done: TakenBack) -> None:
+    """What it had paid and was credited since is the customer's credit no more."""
+    if payment.tenant_id is None:
+        return
+    own = ledger.customer_credit(payment.tenant_id)
+    gone = ledger.sums_by_unit(leg for leg in done.postings if leg.account == own)
+    own_left = payment.left_micros - done.payment.left_micros
+    for unit, micros in gone.items():
+        more = micros - (own_left if unit == payment.currency else 0)
+        take_credit(tx, payment.tenant_id, payment.entity_id, (more, unit), payment.id)
 
 
 def _waits(entry: BankEntry, named: Iterable[InvoiceStatus], candidates: Iterable[Payment]) -> bool:

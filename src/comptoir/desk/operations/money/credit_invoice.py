@@ -9,10 +9,11 @@ from comptoir.billing.credit_notes import (
     reversal,
 )
 from comptoir.billing.dunning import Dispute, DisputeState, answered
-from comptoir.billing.invoice_status import InvoiceStatus, credited, disputed
-from comptoir.billing.invoices import Invoice
+from comptoir.billing.invoice_status import InvoiceStatus, credited, disputed, voided
+from comptoir.billing.invoices import Invoice, LineType
 from comptoir.desk.close_requests import CreditInvoice, DraftRef
 from comptoir.desk.openings import refuse_while_bringing
+from comptoir.desk.operations.money.customer_credit import keep_credit, refuse_used, take_credit
 from comptoir.desk.operations.money.drawing_credit import source_of
 from comptoir.desk.operations.money.finalising import invoice_of, series_of
 from comptoir.desk.operations.money.taking_credit_back import take_credit_back
@@ -21,6 +22,7 @@ from comptoir.ledger import entries as ledger
 from comptoir.sales.credit_blocks import CreditBlock
 from comptoir.sales.drawdown import Drawdown, give_back
 from comptoir.tenants.permissions import not_found
+from comptoir.units.errors import Invalid
 from comptoir.units.ids import CreditBlockId, CreditNoteId, id_number
 from comptoir.units.money import parse_amount
 from comptoir.units.text import check_text
@@ -32,7 +34,7 @@ def credit_invoice(tx: Transaction, request: CreditInvoice) -> CreditNote:
 
     Raises:
         NotFound: the invoice.
-        Invalid: `bad_text`, `bad_amount`, `too_many_decimals`, `unknown_line`.
+        Invalid: `bad_text`, `bad_amount`, `too_many_decimals`, `unknown_line`, `line_twice`.
         Refused: `nothing_to_credit`, `credit_note_too_large`, `only_with_the_whole`,
             `credit_is_used`.
     """
@@ -47,10 +49,18 @@ def issue_note(tx: Transaction, request: CreditInvoice) -> CreditNote:
     reason = check_text("reason", request.reason, 1, 500)
     invoice = invoice_of(tx, DraftRef(request.invoice_id))
     status = status_of(tx, invoice)
-    wanted = {
-        line: None if text is None else parse_amount(text, invoice.currency, f"lines[{line}]")
-        for line, text in request.lines
-    }
+    wanted: dict[int, int | None] = {}
+    for line, text in request.lines:
+        if line in wanted:
+            raise Invalid(
+                "line_twice",
+                f"lines: line {line} is named twice",
+                "name each line once, with all that is to be credited of it",
+                {"field": "lines", "line": line},
+            )
+        wanted[line] = (
+            None if text is None else parse_amount(text, invoice.currency, f"lines[{line}]")
+        )
     lines = lines_to_credit(invoice, status, wanted)
     entity, tenant = tx.book.credit.entities[invoice.entity_id], tx.book.tenants[invoice.tenant_id]
     note, series, by_line = credit(
@@ -60,7 +70,9 @@ def issue_note(tx: Transaction, request: CreditInvoice) -> CreditNote:
     )  # fmt: skip
     tx.book.closing.number_series.put(series)
     tx.append("credit_note", note)
-    tx.book.closing.statuses.put(credited(status, note.total_micros, by_line, note.returned_micros))
+    after = credited(status, note.total_micros, by_line, note.returned_micros)
+    tx.book.closing.statuses.put(voided(after) if _is_whole(invoice, by_line) else after)
+    _take_carried(tx, invoice, note)
     returned = _return_credit(tx, invoice, note)
     _forget_true_ups(tx, invoice, note)
     take_credit_back(tx, invoice, note.lines)
@@ -68,12 +80,36 @@ def issue_note(tx: Transaction, request: CreditInvoice) -> CreditNote:
         f"credit_note:{note.id}", "credit_note", f"{note.number} of {invoice.number}", tx.now_ms,
         reversal(note, invoice, returned),
     )  # fmt: skip
+    back = note.returned_micros + returned.lost_minor_micros(note.currency)
+    keep_credit(tx, invoice, note.id, note.number, back)
     tx.emit(
         "credit_note.issued", note.id, tenant.id, number=note.number, invoice=invoice.number,
         total_micros=str(note.total_micros), currency=note.currency,
         reason=reason,
     )  # fmt: skip
     return note
+
+
+def _is_whole(invoice: Invoice, credited_by_line: tuple[int, ...]) -> bool:
+    return credited_by_line == tuple(line.amount_micros for line in invoice.lines)
+
+
+def _take_carried(tx: Transaction, invoice: Invoice, note: CreditNote) -> None:
+    """The credit that an invoice below zero had given goes with it, if it is there still.
+
+    Raises:
+        Refused: `credit_is_used`.
+    """
+    micros = sum(
+        line.amount_micros
+        for line in note.lines
+        if invoice.lines[line.line - 1].type is LineType.CARRIED
+    )
+    if micros:
+        amount = micros, invoice.currency
+        missing = take_credit(tx, invoice.tenant_id, invoice.entity_id, amount, note.id)
+        if missing:
+            raise refuse_used(invoice, micros, missing)
 
 
 def _answer_disputes(tx: Transaction, invoice: Invoice, note: CreditNote) -> None:

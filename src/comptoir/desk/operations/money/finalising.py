@@ -6,12 +6,15 @@ finalisation that does not happen leaves no gap.
 
 from comptoir.billing.drafts import DraftState, InvoiceDraft, carried, finalise
 from comptoir.billing.invoice_status import opened
-from comptoir.billing.invoices import Invoice, NumberSeries, settlement
+from comptoir.billing.invoices import Invoice, LineType, NumberSeries, settlement
 from comptoir.billing.periods import year_at
 from comptoir.desk.close_requests import DraftRef
 from comptoir.desk.openings import refuse_while_bringing
+from comptoir.desk.operations.money.customer_credit import credit_of, keep_credit
 from comptoir.desk.operations.money.drawing_up import parties_of, tax_of, taxes_on
+from comptoir.desk.operations.money.receipts import allocate_payment
 from comptoir.desk.operations.money.revaluing import rate_nanos_at
+from comptoir.desk.receipt_requests import AllocatePayment
 from comptoir.desk.transaction import Transaction
 from comptoir.tenants.entities import LegalEntity, series_name
 from comptoir.tenants.parties import Tenant
@@ -75,10 +78,13 @@ def make_final(tx: Transaction, tenant: Tenant, draft: InvoiceDraft) -> Invoice:
         f"invoice:{invoice.id}", invoice.kind, invoice.number, tx.now_ms,
         settlement(invoice, draft.unbilled_micros),
     )  # fmt: skip
+    given = sum(line.amount_micros for line in invoice.lines if line.type is LineType.CARRIED)
+    keep_credit(tx, invoice, invoice.id, invoice.number, given)
     tx.emit(
         f"{invoice.kind}.issued", invoice.id, tenant.id, number=invoice.number,
         total_micros=str(invoice.total_micros), currency=invoice.currency,
     )  # fmt: skip
+    _use_credit(tx, invoice)
     return invoice
 
 
@@ -87,6 +93,15 @@ def _payment_days(tx: Transaction, tenant: Tenant, entity: LegalEntity) -> int:
     sold = tx.book.contracts.sold_at(tenant.id, tx.now_ms)
     agreed = None if sold is None else sold[1].body.payment_days
     return entity.payment_days if agreed is None else agreed
+
+
+def _use_credit(tx: Transaction, invoice: Invoice) -> None:
+    """Let it be paid by what the customer got back of others, the oldest first."""
+    whose = invoice.tenant_id, invoice.entity_id, invoice.currency
+    for payment in credit_of(tx, *whose):
+        if tx.book.closing.statuses[invoice.id].open_micros <= 0:
+            return
+        allocate_payment(tx, AllocatePayment(payment.id, invoice.id))
 
 
 def series_of(tx: Transaction, entity: LegalEntity, tenant: Tenant, pattern: str) -> NumberSeries:

@@ -27,6 +27,7 @@ from comptoir.desk.receipt_requests import (
     RefundPayment,
     TopUp,
 )
+from comptoir.desk.terms import currency_at
 from comptoir.desk.transaction import Transaction
 from comptoir.ledger import entries as ledger
 from comptoir.sales.credit_blocks import (
@@ -37,6 +38,7 @@ from comptoir.sales.credit_blocks import (
     CreditSource,
 )
 from comptoir.tenants.entities import LegalEntity
+from comptoir.tenants.parties import Tenant
 from comptoir.tenants.permissions import not_found
 from comptoir.units.errors import Invalid, Refused
 from comptoir.units.ids import CreditBlockId, PaymentId
@@ -338,7 +340,8 @@ def top_up(tx: Transaction, request: TopUp) -> CreditBlock:
 
     Raises:
         NotFound: the payment, the tenant.
-        Refused: `nothing_left`, `refund_too_large`, `other_tenants_credit`, `went_out`.
+        Refused: `nothing_left`, `refund_too_large`, `other_tenants_credit`, `went_out`,
+            `other_currency`.
         Invalid: `tenant_missing`: it is nobody's yet, and none is named; `bad_amount`.
     """
     payment = _came_in(_payment(tx, request.payment_id))
@@ -351,6 +354,7 @@ def top_up(tx: Transaction, request: TopUp) -> CreditBlock:
         raise Refused(
             "other_tenants_credit", f"what is left of {payment.id} is another tenant's credit", ""
         )
+    _refuse_other_currency(tx, payment, tenant)
     postings: tuple[object, ...] = ()
     if payment.tenant_id is None:
         payment, postings = pure.named(payment, tenant.id)
@@ -378,6 +382,24 @@ def top_up(tx: Transaction, request: TopUp) -> CreditBlock:
     )  # fmt: skip
     _put(tx, changed)
     return block
+
+
+def _refuse_other_currency(tx: Transaction, payment: Payment, tenant: Tenant) -> None:
+    """Credit pays usage of its own currency only: in another it would never be drawn.
+
+    Raises:
+        Refused: `other_currency`.
+    """
+    currency = currency_at(tx.book, tenant.id, tx.now_ms)
+    if payment.currency != currency:
+        raise Refused(
+            "other_currency",
+            f"{payment.id} came in in {payment.currency}, and {tenant.slug} pays for its use in "
+            f"{currency}: credit in {payment.currency} would never be drawn",
+            f"comptoir payment allocate {payment.id} INVOICE converts at its day's rate; or "
+            "send it back",
+            {"currency": payment.currency, "wanted": currency},
+        )
 
 
 # What these share.
