@@ -8,7 +8,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator
 
-from comptoir.simulation.audit_openings import SERIES, brought, first_numbers, gone_before
+from comptoir.simulation.audit_openings import SERIES, brought, first_numbers
 
 PER_MICRO = 3_600_000 * 1_000
 MINOR = {"USD": 10_000, "EUR": 10_000}
@@ -170,7 +170,6 @@ def billed(rows: sqlite3.Connection) -> Iterator[Leg]:
     """What drafts, invoices and credit notes should have posted, by account and unit."""
     blocks = {row["id"]: row for row in rows.execute("SELECT * FROM credit_block")}
     yield from brought(rows)
-    gone = gone_before(rows)
     for row in rows.execute(
         "SELECT * FROM drawdown WHERE tenant_id <> '' AND subject NOT LIKE 'opening:%'"
     ):

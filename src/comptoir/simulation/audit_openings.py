@@ -97,14 +97,3 @@ def _account(rows: sqlite3.Connection, item: sqlite3.Row) -> str:
     if item["brings"] == "payables":
         return f"supplier_payable:{item['subject']}"
     return str(item["subject"])
-
-
-def gone_before(rows: sqlite3.Connection) -> set[str]:
-    """Credit blocks of brought contracts that were over before the cut-over."""
-    return {
-        row["id"]
-        for row in rows.execute(
-            "SELECT b.id FROM credit_block b JOIN brought_contract c"
-            " ON c.contract_id = b.contract_id WHERE b.until_ms <= c.cut_over_ms"
-        )
-    }

@@ -136,11 +136,13 @@ def receipt_legs(rows: sqlite3.Connection) -> Iterator[Leg]:
         yield f"receivable:{tenant}", unit, -paid
         yield f"customer_credit:{tenant}", unit, paid - given[status["invoice_id"]]
     for payment in payments:
-        yield from _payment_legs(payment, payment["id"] in brought)
+        got_back = payment["entry_id"].startswith("credit:")
+        yield from _payment_legs(payment, got_back or payment["id"] in brought)
 
 
 def _payment_legs(payment: sqlite3.Row, brought: bool) -> Iterator[Leg]:
-    """What is left of a payment that was brought came with the opening, and not as cash."""
+    """What is left of a payment that was brought came with the opening, and not as cash; so did
+    what a customer got back come with its credit note."""
     entity, unit, tenant = payment["entity_id"], payment["currency"], payment["tenant_id"]
     nobody = f"unidentified_receipts:{entity}"
     came = 0 if brought else payment["micros"]
