@@ -22,6 +22,7 @@ from comptoir.billing.receipts import Part
 from comptoir.desk.desk import Desk
 from comptoir.desk.ports import Changes, CommitUnknown, Event, StaleBook, StoredAnswer
 from comptoir.desk.requests import CreateTenant, Opening
+from comptoir.fleet.checks import CheckOutcome, NodeCheck
 from comptoir.leases.allocation import Allocation
 from comptoir.leases.lease import Alternative, LeaseClass, LeaseState, Shape
 from comptoir.ledger.entries import Account, Entry, Posting, Unit
@@ -552,3 +553,35 @@ def test_what_was_charged_in_a_window_is_of_the_versions_that_are_asked(store: S
     store.commit(changes(rows={"accrual": rows}))
     versions = [ContractVersionId("cv_1"), ContractVersionId("cv_2")]
     assert store.find_charged(TenantId("tn_1"), versions, 100, 200) == 21
+
+
+def test_a_node_is_degraded_until_the_same_check_comes_out_otherwise(store: SqlStore) -> None:
+    said = [
+        ("nd_1", "links", CheckOutcome.DEGRADED, 10),
+        ("nd_1", "clock", CheckOutcome.PASSED, 20),
+        ("nd_1", "links", CheckOutcome.DEGRADED, 30),
+        ("nd_1", "links", CheckOutcome.FAILED, 40),
+        ("nd_2", "links", CheckOutcome.DEGRADED, 35),
+        ("nd_2", "links", CheckOutcome.DEGRADED, 99),
+    ]
+    rows = [
+        NodeCheck(seq, NodeId(node), name, outcome, "", at, at, "us_1")
+        for seq, (node, name, outcome, at) in enumerate(said, 1)
+    ]
+    store.commit(changes(appended={"node_check": rows}))
+    assert sorted(store.find_degraded(90)) == [
+        ("nd_1", 10, 40), ("nd_1", 30, 40), ("nd_2", 35, None),
+    ]  # fmt: skip
+
+
+def test_what_a_tenant_held_on_nodes_is_found_by_node_and_window(store: SqlStore) -> None:
+    parts = [
+        handed_over(1, 4, 0, 150),
+        handed_over(2, 1, 120, 180, node_id=NodeId("nd_2")),
+        handed_over(3, 1, 0, 100),
+        handed_over(4, 1, 200, 300),
+        handed_over(5, 1, 0, 150, tenant_id=TenantId("tn_2")),
+    ]
+    store.commit(changes(rows={"allocation": parts}))
+    found = store.find_held_on(TenantId("tn_1"), [NodeId("nd"), NodeId("nd_3")], 100, 200)
+    assert [one.id for one in found] == ["al_1"]

@@ -4,7 +4,7 @@ import pytest
 
 from comptoir.billing.invoices import LineType
 from comptoir.desk.close_requests import ClosePeriod, CloseSlice
-from comptoir.desk.failure_requests import FailNode
+from comptoir.desk.failure_requests import FailNode, ReportChecks
 from comptoir.desk.requests import (
     IssueInvoice,
     LeaseRef,
@@ -12,13 +12,14 @@ from comptoir.desk.requests import (
     RecordUsage,
     ReportedUsage,
 )
+from comptoir.fleet.checks import CheckOutcome, CheckResult
 from comptoir.fleet.states import NodeState
 from comptoir.leases.lease import Lease, LeaseClass, Shape
 from comptoir.ledger import entries as ledger
 from comptoir.metering.usage import Measure
 from comptoir.sales.credit_blocks import BlockState, CreditSource
 from comptoir.tenants.parties import Role
-from comptoir.units.ids import LegalEntityId
+from comptoir.units.ids import LegalEntityId, NodeId
 from tests.builders import Book
 from tests.desk.test_contracts import Deal
 
@@ -248,6 +249,39 @@ def test_a_rack_counts_with_what_stood_in_it_after_its_lease_is_over(deal: Deal)
     close_october(deal)
     [event] = told(deal)
     assert event.data["down_accelerator_ms"] == 8 * 24 * HOUR
+
+
+def report(deal: Deal, node_id: NodeId, **outcomes: CheckOutcome) -> None:
+    results = tuple(CheckResult(name, outcome) for name, outcome in outcomes.items())
+    deal.book.desk.call("report_checks", ReportChecks(node_id, results), deal.book.operator)
+    deal.book.turn()
+
+
+@pytest.mark.parametrize(("counts", "micros"), [("true", 178_560 * CENT), ("false", None)])
+def test_degraded_time_counts_where_the_contract_says_so(
+    deal: Deal, counts: str, micros: int | None
+) -> None:
+    """A node is degraded on the 11th, by two checks; all 5,952 h are delivered and promised.
+
+    By gang 192 h of them were not healthy: 96.77 % available, 30 % of $5,952.00 = $1,785.60.
+    """
+    terms = TERMS.replace("UNIT", "gang").replace("cap = 1", f"cap = 1\ndegraded_counts = {counts}")
+    lease = begun(deal, terms)
+    node_id = deal.book.desk.book.allocations_of(lease.id)[0].node_id
+    deal.at("2026-10-11")
+    bad = CheckOutcome.DEGRADED
+    report(deal, node_id, bandwidth=bad, clock=bad)
+    assert deal.book.desk.book.nodes[node_id].state is NodeState.IN_SERVICE
+    deal.at("2026-10-12")
+    report(deal, node_id, bandwidth=CheckOutcome.PASSED, clock=CheckOutcome.PASSED)
+    close_october(deal)
+    credits = told(deal)
+    assert [int(event.data["micros"]) for event in credits] == ([micros] if micros else [])
+    for event in credits:
+        assert event.data["promised_accelerator_ms"] == 5_952 * HOUR
+        assert event.data["broken_accelerator_ms"] == 0
+        assert event.data["down_accelerator_ms"] == 192 * HOUR
+        assert event.data["breaches"] == [f"{node_id} degraded"]
 
 
 def told(deal: Deal):  # type: ignore[no-untyped-def]

@@ -26,14 +26,15 @@ class Outage:
     """One broken guarantee, with the sizes of what it stood in.
 
     `from_ms` and `until_ms` are the whole of it; the month clips it. `rack_accelerators` are
-    the lease's in that rack, `gang_accelerators` all of the lease's.
+    the lease's in that rack, `gang_accelerators` all of the lease's. Without a `cause` the
+    accelerators were delivered, and degraded.
     """
 
     breach_id: BreachId
     lease_id: LeaseId
     node_id: NodeId
     rack: str
-    cause: BreachCause
+    cause: BreachCause | None
     accelerators: int
     rack_accelerators: int
     gang_accelerators: int
@@ -101,6 +102,7 @@ def sla_credit(
     broken = sum(
         outage.accelerators * max(min(outage.until_ms, month[1]) - max(outage.from_ms, month[0]), 0)
         for outage in counted
+        if outage.cause is not None
     )
     promised = delivered_ms + broken
     down = min(sum(one.accelerator_ms for one in downs), promised)
@@ -151,7 +153,7 @@ def _downs(terms: SlaTerms, outages: Sequence[Outage], month: tuple[int, int]) -
     sizes: dict[tuple[str, str], int] = {}
     for outage in outages:
         name, size = _unit(terms, outage)
-        alone = outage.breach_id if terms.unit is SlaUnit.ACCELERATOR else ""
+        alone = outage.breach_id + outage.lease_id if terms.unit is SlaUnit.ACCELERATOR else ""
         by_unit[name, alone].append(outage)
         sizes[name, alone] = max(size, sizes.get((name, alone), 0))
     found = []

@@ -24,6 +24,7 @@ from comptoir.units.ids import (
     InvoiceId,
     LeaseId,
     LegalEntityId,
+    NodeId,
     TenantId,
 )
 from comptoir.units.values import quick
@@ -203,6 +204,17 @@ class Store(Protocol):
     ) -> int:
         """Micros of what a tenant's guaranteed leases were charged under versions of a contract
         for use in a window, of accruals that are committed and billed."""
+        ...
+
+    def find_degraded(self, until_ms: int) -> Sequence[tuple[NodeId, int, int | None]]:
+        """When nodes were degraded by their committed checks, from before an instant on: (node,
+        from, until the same check came out otherwise)."""
+        ...
+
+    def find_held_on(
+        self, tenant_id: TenantId, nodes: Sequence[NodeId], from_ms: int, until_ms: int
+    ) -> Sequence[Allocation]:
+        """What a tenant was delivered on nodes in a window, of what is committed and fenced."""
         ...
 
     def find_allocations(self, lease_id: LeaseId) -> Sequence[Allocation]:

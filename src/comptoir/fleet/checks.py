@@ -1,6 +1,7 @@
 """Health checks of nodes: what was checked, how it came out, and the evidence.
 
-Evidence is kept for ever and never edited. A node passes when every check of a report passed.
+Evidence is kept for ever and never edited. A node passes when every check of a report passed. A
+degraded one stays where it is: what stands on it goes on, and an SLA may count it as not healthy.
 """
 
 from collections.abc import Iterable
@@ -20,6 +21,8 @@ class CheckOutcome(StrEnum):
 
     PASSED = "passed"
     FAILED = "failed"
+    DEGRADED = "degraded"
+    """It works, and less well than was promised, until the same check comes out otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,8 @@ def check_results(results: Iterable[CheckResult]) -> tuple[CheckResult, ...]:
     return found
 
 
-def all_passed(results: Iterable[CheckResult]) -> bool:
-    """Whether none of them failed."""
-    return all(result.outcome is CheckOutcome.PASSED for result in results)
+def worst(results: Iterable[CheckResult]) -> CheckOutcome:
+    """The worst outcome of a report."""
+    found = {result.outcome for result in results}
+    order = (CheckOutcome.FAILED, CheckOutcome.DEGRADED)
+    return next((one for one in order if one in found), CheckOutcome.PASSED)

@@ -66,7 +66,8 @@ def _credit(
     if promised - broken != delivered:
         yield f"{name} promises {promised}, {broken} of it broken; {delivered} were delivered"
     most = _broken(rows, block["tenant_id"], window)
-    if not 0 < broken <= most or not 0 < down <= promised:
+    degraded = any(" degraded" in one for one in data["breaches"])
+    if not 0 <= broken <= most or not 0 < down <= promised or not (broken or degraded):
         yield f"{name} counts {broken} broken and {down} down, the breaches {most}"
     share, versions = _share(rows, block["contract_id"], window[0], promised, down)
     charged = _charged(rows, versions, window)

@@ -101,6 +101,8 @@ class Mishaps:
             return None
         well = self._machines.trouble(node.id, self._clock.true_ms) is None
         outcome = CheckOutcome.PASSED if well and rng.random() < 0.9 else CheckOutcome.FAILED
+        if well and rng.random() < 0.2:
+            outcome = CheckOutcome.DEGRADED
         results = (CheckResult("answers", outcome, "x" * rng.choice((0, 9))),)
         return self._ask("report_checks", ReportChecks(node.id, results), "operator")
 

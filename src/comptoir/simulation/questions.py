@@ -23,6 +23,7 @@ from comptoir.units.ids import (
     InvoiceId,
     LeaseId,
     LegalEntityId,
+    NodeId,
     TenantId,
 )
 
@@ -83,6 +84,16 @@ class Questions(ABC):
     ) -> int:
         """As the real one."""
         return self.written().find_charged(tenant_id, versions, from_ms, until_ms)
+
+    def find_degraded(self, until_ms: int) -> Sequence[tuple[NodeId, int, int | None]]:
+        """As the real one."""
+        return self.written().find_degraded(until_ms)
+
+    def find_held_on(
+        self, tenant_id: TenantId, nodes: Sequence[NodeId], from_ms: int, until_ms: int
+    ) -> Sequence[Allocation]:
+        """As the real one."""
+        return self.written().find_held_on(tenant_id, nodes, from_ms, until_ms)
 
     def find_allocations(self, lease_id: LeaseId) -> Sequence[Allocation]:
         """As the real one."""

@@ -82,7 +82,7 @@ SELLING_WINDOWS = tuple(
 """Short and many, so that schedules meet their ends: the first 25 minutes of every hour."""
 
 GUARANTEE = SlaTerms(
-    SlaUnit.ACCELERATOR, 1_000_000, 0, 0, False, (),
+    SlaUnit.ACCELERATOR, 1_000_000, 0, 0, True, (),
     (CreditStep(1_000_000, 100_000), CreditStep(900_000, 500_000)), 400_000,
 )  # fmt: skip
 """Whatever is not delivered to acme is credited."""

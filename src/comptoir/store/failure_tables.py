@@ -49,4 +49,5 @@ node_check = Table(
     _ms("received_at_ms"),
     _text("reported_by"),
     Index("node_check_by_node", "node_id", "seq"),
+    Index("node_check_by_outcome", "outcome", "checked_at_ms"),
 )

@@ -33,8 +33,10 @@ from comptoir.store.statements import (
     BOOK,
     BREACHES,
     CHARGED,
+    DEGRADED,
     DELIVERED,
     DRAWDOWNS,
+    HELD_ON,
     LAST_AT,
     LAST_SEQ,
     MOVE,
@@ -60,6 +62,7 @@ from comptoir.units.ids import (
     InvoiceId,
     LeaseId,
     LegalEntityId,
+    NodeId,
     TenantId,
 )
 
@@ -187,6 +190,19 @@ class SqlStore:
         draft: the others are in memory."""
         window = {"from_ms": from_ms, "until_ms": until_ms}
         return self._sum(CHARGED, tenant_id=tenant_id, versions=versions, **window)
+
+    def find_degraded(self, until_ms: int) -> Sequence[tuple[NodeId, int, int | None]]:
+        """When nodes were degraded, from before an instant on: (node, from, until)."""
+        with self._reading() as connection:
+            rows = connection.execute(DEGRADED, {"until_ms": until_ms}).all()
+        return [(NodeId(node), since, until) for node, since, until in rows]
+
+    def find_held_on(
+        self, tenant_id: TenantId, nodes: Sequence[NodeId], from_ms: int, until_ms: int
+    ) -> Sequence[Allocation]:
+        """What a tenant was delivered on nodes in a window, as far as it is fenced."""
+        given = {"tenant_id": tenant_id, "nodes": nodes, "from_ms": from_ms, "until_ms": until_ms}
+        return self._many("allocation", HELD_ON, given)
 
     def find_allocations(self, lease_id: LeaseId) -> Sequence[Allocation]:
         """All that was ever handed over of a lease."""

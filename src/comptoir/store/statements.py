@@ -26,6 +26,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from comptoir.billing.drafts import DraftState
 from comptoir.billing.dunning import DisputeState
 from comptoir.billing.invoice_status import InvoiceState
+from comptoir.fleet.checks import CheckOutcome
 from comptoir.fleet.nodes import NodeState
 from comptoir.leases.inbound import InboundState
 from comptoir.leases.jobs import FINAL_JOB_STATES
@@ -177,6 +178,25 @@ DELIVERED = (
 STOOD = select_rows("allocation").where(
     _HELD.lease_id == bindparam("lease_id"), _HELD.delivered_from_ms.is_not(None)
 )
+HELD_ON = select_rows("allocation").where(
+    _HELD.tenant_id == bindparam("tenant_id"),
+    _HELD.node_id.in_(bindparam("nodes", expanding=True)),
+    _HELD.fenced_at_ms > bindparam("from_ms"),
+    _HELD.delivered_from_ms < bindparam("until_ms"),
+)
+_CHECK, _AGAIN = tables.node_check.c, tables.node_check.alias("again")
+DEGRADED = select(
+    _CHECK.node_id,
+    _CHECK.checked_at_ms,
+    select(func.min(_AGAIN.c.checked_at_ms))
+    .where(
+        _AGAIN.c.node_id == _CHECK.node_id,
+        _AGAIN.c.name == _CHECK.name,
+        _AGAIN.c.outcome != CheckOutcome.DEGRADED,
+        _AGAIN.c.checked_at_ms > _CHECK.checked_at_ms,
+    )
+    .scalar_subquery(),
+).where(_CHECK.outcome == CheckOutcome.DEGRADED, _CHECK.checked_at_ms < bindparam("until_ms"))
 CHARGED = select(func.sum(tables.accrual.c.posted_micros)).where(
     tables.accrual.c.tenant_id == bindparam("tenant_id"),
     tables.accrual.c.service_month_ms > bindparam("from_ms") - 32 * DAY_MS,

@@ -97,7 +97,10 @@ def spare(cli: Session, node_id: str, put_back: bool) -> None:
 def report(
     cli: Session, node_id: str, checks: tuple[str, ...], evidence: Path | None, at: str | None
 ) -> None:
-    """Report health checks: a node in quarantine passes, one in service that fails is dead."""
+    """Report health checks: a node in quarantine passes, one in service that fails is dead.
+
+    One that is degraded stays where it is; contracts may count it as not healthy.
+    """
     shown = _read(evidence)
     results = [{**_result(word), "evidence": shown} for word in checks]
     show_node(cli, cli.client.fleet.report_checks(node_id, results, at))
@@ -139,8 +142,8 @@ def show_node(cli: Session, node: Node) -> None:
 
 def _result(word: str) -> dict[str, str]:
     name, equals, outcome = word.partition("=")
-    if not equals or outcome not in ("passed", "failed") or not name:
-        raise click.UsageError(f"{word!r} is not NAME=passed or NAME=failed")
+    if not equals or outcome not in ("passed", "failed", "degraded") or not name:
+        raise click.UsageError(f"{word!r} is not NAME=passed, NAME=failed or NAME=degraded")
     return {"name": name, "outcome": outcome}
 
 

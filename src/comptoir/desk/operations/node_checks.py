@@ -12,7 +12,7 @@ from comptoir.desk.operations.losing import (
 )
 from comptoir.desk.operations.nodes import check_failure_instant, check_fenced, live_node
 from comptoir.desk.transaction import Transaction
-from comptoir.fleet.checks import CheckOutcome, CheckResult, NodeCheck, all_passed, check_results
+from comptoir.fleet.checks import CheckOutcome, CheckResult, NodeCheck, check_results, worst
 from comptoir.fleet.nodes import Node
 from comptoir.fleet.states import NodeState
 from comptoir.leases.breaches import BreachCause
@@ -25,6 +25,8 @@ _MOST_QUOTED = 200
 def report_checks(tx: Transaction, request: ReportChecks) -> Node:
     """Keep the evidence; a node in quarantine passes, one in service that failed a check is dead.
 
+    A degraded one stays where it is: in service, or in quarantine.
+
     What is promised on a node in quarantine looks elsewhere once a check has failed there.
 
     Raises:
@@ -36,15 +38,17 @@ def report_checks(tx: Transaction, request: ReportChecks) -> Node:
     at = check_failure_instant(tx, request.checked_at_ms)
     for result in results:
         tx.append("node_check", _row(tx, node, result, at))
-    passed = all_passed(results)
+    outcome = worst(results)
     tx.emit(
-        "node.checked", node.id, None, name=node.name, passed=passed,
+        "node.checked", node.id, None, name=node.name, passed=outcome is CheckOutcome.PASSED,
         checks={result.name: result.outcome for result in results},
     )  # fmt: skip
     if at < node.state_since_ms:
         return node  # checked before its present state began: that says nothing of now
     node = _noted(tx, node, results)
-    return _passed(tx, node) if passed else _failed(tx, node, results, at)
+    if outcome is CheckOutcome.FAILED:
+        return _failed(tx, node, results, at)
+    return _passed(tx, node) if outcome is CheckOutcome.PASSED else node
 
 
 def _row(tx: Transaction, node: Node, result: CheckResult, at: int) -> NodeCheck:

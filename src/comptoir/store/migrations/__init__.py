@@ -28,6 +28,7 @@ REVISIONS = (
     "0030",
     "0031",
     "0040",
+    "0045",
 )
 """Oldest first. Kept here so that a start need not load Alembic to know them."""
 

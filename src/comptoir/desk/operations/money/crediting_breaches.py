@@ -13,16 +13,17 @@ from dataclasses import dataclass
 from comptoir.billing.accruals import Accrual
 from comptoir.billing.periods import Period
 from comptoir.billing.sla_credits import Outage, SlaCredit, explained, sla_credit
+from comptoir.desk.operations.money.degraded_time import held_degraded
 from comptoir.desk.transaction import Transaction
 from comptoir.fleet.nodes import Node
 from comptoir.leases.allocation import Allocation
 from comptoir.leases.breaches import Breach, guaranteed
-from comptoir.leases.lease import LeaseClass
+from comptoir.leases.lease import Lease, LeaseClass
 from comptoir.sales.contracts import Contract, spans
 from comptoir.sales.credit_blocks import EVERYTHING, BlockState, CreditBlock, CreditSource
 from comptoir.sales.sla_terms import SlaTerms, SlaUnit
 from comptoir.tenants.parties import Tenant
-from comptoir.units.ids import ContractVersionId, CreditBlockId, LeaseId, NodeId
+from comptoir.units.ids import BreachId, ContractVersionId, CreditBlockId, LeaseId, NodeId
 from comptoir.units.money import NUMERATOR_PER_MICRO, round_to_minor_micros
 
 PRIORITY = 0
@@ -43,12 +44,14 @@ def credit_breaches(tx: Transaction, tenant: Tenant, period: Period) -> None:
     """Work out and grant what a tenant's contracts owe it for the broken guarantees of a period."""
     for contract in tx.book.contracts.sold_to.get(tenant.id):
         for stretch in _stretches(tx, contract, period):
-            broken = _broken(tx, tenant, stretch)
-            if not broken:
+            outages = list(_outages(tx, _broken(tx, tenant, stretch), stretch.terms))
+            if stretch.terms.degraded_counts:
+                outages += _degraded(tx, tenant, stretch)
+            if not outages:
                 continue
             credit = sla_credit(
                 stretch.terms,
-                _outages(tx, broken, stretch.terms),
+                outages,
                 (stretch.from_ms, stretch.until_ms),
                 _delivered_ms(tx, tenant, stretch),
                 _charged_micros(tx, tenant, contract, period, stretch),
@@ -99,7 +102,8 @@ def _outages(
         if terms.unit is SlaUnit.RACK:
             if breach.lease_id not in stood:
                 stood[breach.lease_id] = handed_over(tx, breach.lease_id)
-            rack, beside = _rack(tx, breach, stood[breach.lease_id])
+            where = breach.node_id, breach.broken_from_ms
+            rack, beside = _rack(tx, *where, stood[breach.lease_id])
         yield Outage(
             breach.id, breach.lease_id, breach.node_id, rack, breach.cause, breach.accelerators,
             breach.accelerators + beside, breach.gang_accelerators, breach.broken_from_ms,
@@ -107,19 +111,37 @@ def _outages(
         )  # fmt: skip
 
 
-def _rack(tx: Transaction, breach: Breach, stood: list[Allocation]) -> tuple[NodeId, int]:
-    """The rack of a broken node, named by that node's own, and what else of its lease was
-    delivered in it when it broke."""
-    node = node_of(tx, breach.node_id)
-    at, beside = breach.broken_from_ms, 0
-    first = breach.node_id
+def _degraded(tx: Transaction, tenant: Tenant, stretch: _Stretch) -> Iterator[Outage]:
+    """What was delivered on nodes while their checks said that they were degraded."""
+    for held, (since_ms, until_ms) in held_degraded(tx, tenant, stretch.from_ms, stretch.until_ms):
+        lease = tx.book.leases.get(held.lease_id) or tx.store.find("lease", (held.lease_id,))
+        assert isinstance(lease, Lease)
+        if not guaranteed(lease):
+            continue
+        rack, beside, count = held.node_id, 0, len(held.accelerators)
+        if stretch.terms.unit is SlaUnit.RACK:
+            rack, beside = _rack(tx, held.node_id, since_ms, handed_over(tx, lease.id))
+        name = BreachId(f"{held.node_id} degraded")
+        yield Outage(
+            name, lease.id, held.node_id, rack, None, count, count + beside, lease.accelerators,
+            since_ms, until_ms,
+        )  # fmt: skip
+
+
+def _rack(
+    tx: Transaction, node_id: NodeId, at_ms: int, stood: list[Allocation]
+) -> tuple[NodeId, int]:
+    """The rack of a node, named by a node of it, and what else of its lease was delivered in it
+    at an instant."""
+    node = node_of(tx, node_id)
+    beside, first = 0, node_id
     for one in stood:
         since, until = one.delivered_from_ms or 0, one.delivered_until_ms
         other = node_of(tx, one.node_id)
         if node is None or other is None or _place(other) != _place(node):
             continue
         first = min(first, one.node_id)
-        if one.node_id != breach.node_id and since <= at and (until is None or until >= at):
+        if one.node_id != node_id and since <= at_ms and (until is None or until >= at_ms):
             beside += len(one.accelerators)
     return first, beside
 
