@@ -11,7 +11,7 @@ from comptoir.billing.receipts import Payment, PaymentState
 from comptoir.desk.close_requests import ClosePeriod, CloseSlice, CreditInvoice, PreviewInvoice
 from comptoir.desk.contract_requests import ProposeContract, SettleSupply
 from comptoir.desk.desk import Desk
-from comptoir.desk.entity_requests import ImportTable
+from comptoir.desk.entity_requests import CreateEntity, ImportTable
 from comptoir.desk.opening_loop import items_of
 from comptoir.desk.opening_requests import (
     ApproveOpening,
@@ -537,6 +537,64 @@ def test_an_invoice_in_another_currency_is_worth_what_it_was_at_the_cut_over(boo
     book.desk.call("import_fx_rates", ImportTable(later, "fx.csv"), book.finance)
     closed(book, "2026-09")
     assert balance(book, ledger.revaluation(HOUSE_ENTITY)) == 10 * DOLLAR
+
+
+PARIS = """
+opening = "paris-1"
+entity = "paris"
+cut_over = 2026-09-01
+from = "another"
+[[customer]]
+tenant = "lyon"
+name = "Lyon SA"
+[customer.admission]
+legal_name = "Lyon SA"
+country = "FR"
+terms = "1"
+accepted = 2025-01-01
+screened = 2025-01-01
+evidence = "e"
+[[invoice]]
+number = "PARIS-2026-000009"
+tenant = "lyon"
+date = 2026-08-01
+due = 2026-08-31
+gross = "100.00"
+[[next_number]]
+series = "PARIS-2026"
+next = 10
+[[control]]
+of = "invoices"
+amount = "100.00"
+[[control]]
+of = "opening"
+amount = "-100.00"
+"""
+
+
+def in_paris(book: Book) -> None:
+    made = CreateEntity("paris", "Paris SA", "FR", "USD", "Europe/Paris")
+    book.desk.call("create_entity", made, book.finance)
+
+
+def test_dates_are_days_where_the_entity_is(book: Book) -> None:
+    """September begins in Paris two hours earlier; what is due on a day is late on the next."""
+    in_paris(book)
+    opening = move_in(book, {"opening.toml": PARIS})
+    assert opening.cut_over_ms == SEPTEMBER_MS - 2 * HOUR_MS
+    found = status(book, "PARIS-2026-000009")
+    assert found.due_at_ms == SEPTEMBER_MS - 2 * HOUR_MS - 1
+    assert found.issued_at_ms == SEPTEMBER_MS - 31 * 24 * HOUR_MS - 2 * HOUR_MS
+
+
+def test_an_entity_of_its_own_brings_its_own_customers(book: Book) -> None:
+    in_paris(book)
+    without = {"opening.toml": PARIS.replace("[customer.admission]", "[customer.admision]")}
+    assert no(book, without).code == "file_unknown_field"
+    book.tenant("lyon")  # of the house
+    error = no(book, {"opening.toml": PARIS.split("[customer.admission]")[0] + "[[invoice]]"
+                      + PARIS.split("[[invoice]]")[1]})  # fmt: skip
+    assert error.code == "entity_of_another"
 
 
 def test_sums_that_nobody_controls_are_refused(book: Book) -> None:

@@ -100,6 +100,8 @@ class Node(TypedDict):
     fence_at: str | None
     maintenance_from: str | None
     maintenance_until: str | None
+    owes_checks: bool
+    failed_checks: list[str]
 
 
 class InboundLease(TypedDict):

@@ -152,6 +152,8 @@ class Node(Answer):
     fence_at: Instant | None
     maintenance_from: Instant | None
     maintenance_until: Instant | None
+    owes_checks: bool
+    failed_checks: list[str]
 
 
 class Place(Answer):
