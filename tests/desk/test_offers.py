@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from comptoir.desk.operations import effort, placing
 from comptoir.desk.operations.offers import Offers
 from comptoir.desk.requests import (
     AskOffers,
@@ -173,3 +174,27 @@ def test_a_quota_is_judged_in_the_window_that_is_offered(post: Book, acme: Tenan
     assert offer.starts_at_ms == START_MS + 4 * HOUR_MS
     with pytest.raises(Refused, match="quota_exceeded"):
         ask(post, acme, 24, RESERVED)
+
+
+def test_one_question_looks_at_so_many_starts_and_says_what_it_did_not_look_at(
+    post: Book, acme: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for hours in range(1, 8):
+        post.lease(acme, ON_DEMAND, 8, KIND, ends_at_ms=START_MS + hours * HOUR_MS)
+    post.lease(acme, ON_DEMAND, 8, KIND, ends_at_ms=START_MS + 9 * HOUR_MS)
+    post.turn()
+    ways = tuple(Alternative(KIND, 56 + n, Shape.SITE) for n in range(8))
+    words = {"alternatives": ways, "preferred_shape": Shape.POD}
+    whole = ask(post, acme, 64, **words)
+    assert len({(offer.lease_class, offer.accelerators) for offer in whole.offers}) == 27
+    planned = []
+    plan = placing.plan_on_ground
+    monkeypatch.setattr(placing, "plan_on_ground", lambda *a: planned.append(1) or plan(*a))
+    monkeypatch.setattr(effort, "ROWS_OF_A_PLAN", 1)  # eight promises: a plan counts for nine
+    cut = ask(post, acme, 64, **words)
+    assert len(planned) <= effort.MOST_PLANS_OF_A_CALL // 9 + 1
+    assert {no.code for no in cut.not_offered} == {"look_cut"}
+    seen = {(offer.lease_class, offer.accelerators) for offer in cut.offers}
+    assert len(seen) > 0 and len(seen) + len(cut.not_offered) == 27
+    alone = ask(post, acme, 64, SPOT)
+    assert alone.offers and not alone.not_offered

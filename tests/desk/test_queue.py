@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from comptoir.desk.operations import queueing
+from comptoir.desk.operations import effort, queueing
 from comptoir.desk.requests import DeclareSupply, LeaseRef, NewNode, SetEntitlement, SetPolicy, Turn
 from comptoir.leases.lease import LeaseClass, LeaseState, Shape
 from comptoir.tenants.parties import TenantKind
@@ -130,7 +130,7 @@ def test_a_turn_tries_fewer_the_more_is_promised_ahead_and_the_next_goes_on(
     whole = shop.lease(acme, ON_DEMAND, 8)
     assert whole.state is LeaseState.WAITING
     short = [shop.lease(acme, SPOT, 1, ends_at_ms=now + HOUR_MS // 2) for _ in range(6)]
-    monkeypatch.setattr(queueing, "ROWS_OF_A_PLAN", 1)
+    monkeypatch.setattr(effort, "ROWS_OF_A_PLAN", 1)
     monkeypatch.setattr(queueing, "MOST_PLANS_A_TURN", 20)
     monkeypatch.setattr(queueing, "PLANS_OF_A_SHADOW", 1)
     turns = 1

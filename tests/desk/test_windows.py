@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from comptoir.desk.operations import series
 from comptoir.desk.requests import (
     ExtendLease,
     Hold,
@@ -22,6 +23,7 @@ from comptoir.tenants.parties import Role, Tenant, TenantKind
 from comptoir.units.errors import Conflict, Invalid, NotFound, Refused
 from comptoir.units.ids import AllocationId
 from comptoir.units.recurrence import parse_recurrence
+from comptoir.units.time import parse_instant
 from comptoir.units.values import replace
 from tests.builders import HOUR_MS, START_MS, Book
 
@@ -321,10 +323,26 @@ class TestSeries:
         assert len(shop.desk.book.leases) == 1
 
     def test_its_number_of_windows_is_limited_and_not_zero(self, shop: Book, acme: Tenant) -> None:
-        with pytest.raises(Invalid, match="series_too_long"):
+        with pytest.raises(Invalid, match="series_too_long") as no:
             self.ask(shop, acme, 1, 500)
+        assert no.value.facts["most"] == 260
         with pytest.raises(Invalid, match="series_empty"):
             self.ask(shop, acme, 1, 0)
+
+    def test_a_series_of_large_gangs_has_fewer_windows_and_is_had_in_parts(
+        self, shop: Book, acme: Tenant, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(series, "MOST_WORK", 100)  # on two nodes a window costs ten
+        with pytest.raises(Invalid, match="series_too_long") as no:
+            self.ask(shop, acme, 8, 30)
+        assert no.value.facts == {"most": 10, "until": no.value.facts["until"]}
+        assert len(shop.desk.book.leases) == 0
+        until_ms = parse_instant(str(no.value.facts["until"]))
+        each = RequestLease("cpu-core", 8, RESERVED, tenant_id=acme.id)
+        every = parse_recurrence(self.EVERY)
+        for from_ms, to_ms in ((START_MS, until_ms), (until_ms, until_ms + 10 * DAY_MS)):
+            request = RequestSeries(every, to_ms, replace(each, starts_at_ms=from_ms))
+            assert len(shop.desk.call("request_series", request, shop.operator).leases) == 10
 
     def test_what_has_not_started_is_cancelled_together(self, shop: Book, acme: Tenant) -> None:
         made = self.ask(shop, acme, 1, 5)

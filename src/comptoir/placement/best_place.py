@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from comptoir.leases.eligible import unmet_terms
 from comptoir.leases.lease import Lease, LeaseRequest, Shape
 from comptoir.placement.pools import Pool
-from comptoir.placement.snapshot import Place, Snapshot, place_of, standing_window
+from comptoir.placement.snapshot import Place, Snapshot, place_of, stands_during
 from comptoir.placement.windows import available, ending, places_of, roomiest
 from comptoir.units.ids import LeaseId, NodeId
 
@@ -112,7 +112,7 @@ def standing_in(
     held: dict[LeaseId, Slots] = {}
     for node_id in place.nodes:
         for allocation in snapshot.standing_on(node_id):
-            if standing_window(allocation, now_ms).overlaps(request.window):
+            if stands_during(allocation, request.window, now_ms):
                 slots = held.setdefault(allocation.lease_id, set())
                 slots.update((node_id, slot) for slot in allocation.accelerators)
     return [(snapshot.leases[lease_id], slots) for lease_id, slots in held.items()]

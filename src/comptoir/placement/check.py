@@ -193,13 +193,13 @@ def check_nobody_displaced(
         exclusive = CATALOGUE[node.kind].tenancy is Tenancy.EXCLUSIVE_NODE
         my_end = _ENDLESS if part.ends_at_ms is None else part.ends_at_ms
         for other in snapshot.standing_on(part.node_id):
-            stranger = exclusive and other.tenant_id != request.tenant_id
-            if not stranger and not wanted & set(other.accelerators):
-                continue
             end = _ENDLESS if other.ends_at_ms is None else other.ends_at_ms
-            if other.delivered_from_ms is not None:
-                end = max(end, now_ms + 1)
+            if other.delivered_from_ms is not None and end <= now_ms:
+                end = now_ms + 1
             if end <= plan.starts_at_ms or other.starts_at_ms >= my_end:
+                continue
+            stranger = exclusive and other.tenant_id != request.tenant_id
+            if not stranger and wanted.isdisjoint(other.accelerators):
                 continue
             if until.get(other.lease_id, _ENDLESS) <= plan.starts_at_ms:
                 spared.discard(other.lease_id)

@@ -27,7 +27,7 @@ from comptoir.placement.kernel_reclaim import (
     RECORD,
 )
 from comptoir.placement.pools import Pool, mask_of, rank_of
-from comptoir.placement.snapshot import Snapshot, promised_until, standing_window
+from comptoir.placement.snapshot import Snapshot, promised_until, stands_during
 from comptoir.placement.tiers import by_tier, one_price
 from comptoir.units.ids import LeaseId, NodeId
 from comptoir.units.time import Window
@@ -340,7 +340,7 @@ class _Unit:
         shared = snapshot.pool_of(node_id).shared
         blocked, together, masks = 0, 0, dict[LeaseId, int]()
         for other in snapshot.standing_on(node_id):
-            if not standing_window(other, now_ms).overlaps(window):
+            if not stands_during(other, window, now_ms):
                 continue
             foreign = not shared and other.tenant_id != request.tenant_id
             together |= foreign
@@ -410,7 +410,7 @@ def free_without(
     exclusive = not snapshot.pool_of(node_id).shared
     taken = 0
     for other in snapshot.standing_on(node_id):
-        if other.lease_id in gone or not standing_window(other, now_ms).overlaps(window):
+        if other.lease_id in gone or not stands_during(other, window, now_ms):
             continue
         if exclusive and other.tenant_id != request.tenant_id:
             return []
@@ -434,7 +434,7 @@ def spared(
             (not shared and other.tenant_id != request.tenant_id)
             or mask_of(other.accelerators) & mask
             for other in snapshot.allocations_of[victim].values()
-            if other.fenced_at_ms is None and standing_window(other, now_ms).overlaps(window)
+            if other.fenced_at_ms is None and stands_during(other, window, now_ms)
             for shared, mask in [used.get(other.node_id, (True, 0))]
         )
 

@@ -120,14 +120,14 @@ class Snapshot:
             return []
         taken: set[int] = set()
         for allocation in self.standing_on(node.id):
-            if standing_window(allocation, now_ms).overlaps(window):
+            if stands_during(allocation, window, now_ms):
                 taken.update(allocation.accelerators)
         return [index for index in range(node.accelerators) if index not in taken]
 
     def free_for(self, tenant: TenantId, node: Node, window: Window, now_ms: int) -> list[int]:
         """As `free_over`; none where tenants do not share nodes and another is there then."""
         if CATALOGUE[node.kind].tenancy is Tenancy.EXCLUSIVE_NODE and any(
-            other.tenant_id != tenant and standing_window(other, now_ms).overlaps(window)
+            other.tenant_id != tenant and stands_during(other, window, now_ms)
             for other in self.standing_on(node.id)
         ):
             return []
@@ -150,7 +150,7 @@ class Snapshot:
                 held.intersection(other.accelerators)
                 or (exclusive and other.tenant_id != mine.tenant_id)
             )
-            and standing_window(other, now_ms).overlaps(window)
+            and stands_during(other, window, now_ms)
         ]
 
     def promise_end(
@@ -431,14 +431,19 @@ def promised_until(
     return window.end_ms <= supply.ends_at_ms, window.end_ms
 
 
-def standing_window(allocation: Allocation, now_ms: int) -> Window:
-    """When an unfenced allocation stands: past its promise too, until it is fenced."""
-    end = allocation.ends_at_ms
-    if end is not None and allocation.delivered_from_ms is not None:
-        end = max(end, now_ms + 1)
-    if end is not None and end <= allocation.starts_at_ms:
-        end = allocation.starts_at_ms + 1
-    return Window(allocation.starts_at_ms, end)
+def stands_during(allocation: Allocation, window: Window, now_ms: int) -> bool:
+    """Whether an unfenced allocation stands there at some instant of a window.
+
+    What is handed over stands past its promise too, until it is fenced: until after now.
+    """
+    start_ms, end_ms = allocation.starts_at_ms, allocation.ends_at_ms
+    if window.end_ms is not None and window.end_ms <= start_ms:
+        return False
+    if end_ms is None or end_ms > window.start_ms:
+        return True
+    if allocation.delivered_from_ms is not None and end_ms <= now_ms:
+        end_ms = now_ms + 1
+    return max(end_ms, start_ms + 1) > window.start_ms
 
 
 def _terms(inbound: InboundLease) -> tuple[object, ...]:

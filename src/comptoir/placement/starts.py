@@ -46,12 +46,14 @@ class Search:
         calendars: Its calendars.
         now_ms: The instant.
         plan_at: Plans a request over its window, or None.
+        give_up: Whether to look no further; None: only when there have been enough tries.
     """
 
     snapshot: Snapshot
     calendars: Calendars
     now_ms: int
     plan_at: PlanAt
+    give_up: Callable[[], bool] | None = None
 
     def starts(
         self, request: LeaseRequest, latest_ms: int, tries: int = MOST_TRIES
@@ -63,6 +65,8 @@ class Search:
         reclaims = request.strength > 0
         at_ms: int | None = request.window.start_ms
         for _ in range(tries):
+            if self.give_up is not None and self.give_up():
+                return
             at_ms = self._candidate(request, at_ms, latest_ms, reclaims)
             if at_ms is None:
                 return

@@ -21,6 +21,7 @@ from comptoir.units.ids import LeaseId, NodeId, TenantId
 from comptoir.units.time import Window
 
 Counts = np.ndarray[Any, np.dtype[np.int64]]
+_ROWS_AT_ONCE = 256
 FreeOn = Callable[[NodeId], int]
 """How many accelerators of a node are free over the window, by its rows."""
 
@@ -38,14 +39,16 @@ def available(pool: Pool, tenant: TenantId, window: Window, now_ms: int, free_on
     np.add.at(gains, rows[gone, k.W_NODE] // k.NODE_ROW, rows[gone, k.W_SIZE])
     free = node[:, k.FREE] + gains
     usable = node[:, k.SIZE] > 0
-    odd = {n // k.NODE_ROW for n in pool.doubled}
+    odd = np.zeros(len(node), np.bool_)
+    odd[np.fromiter(pool.doubled, np.int64, len(pool.doubled)) // k.NODE_ROW] = True
     if not pool.shared:
         owner = node[:, k.OWNER]
         mine = (owner == k.NOBODY) | (owner == pool.owner_of(tenant))
         usable &= mine | (free == node[:, k.SIZE])
-        odd.update(np.flatnonzero(owner == k.MIXED).tolist())
+        odd |= owner == k.MIXED
     counts = np.where(usable, free, 0)
-    looked_at = [row for row in odd if gains[row] and node[row, k.SIZE] > 0]
+    odd &= (gains != 0) & (node[:, k.SIZE] > 0)
+    looked_at: list[int] = np.flatnonzero(odd).tolist()
     for row in pool.worked.intersection(looked_at):
         counts[row] = free_on(pool.ids[row])
     masked = [row for row in looked_at if row not in pool.worked]
@@ -143,13 +146,20 @@ def ending(
     ends_ms = rows[:, k.W_END]
     there = places[rows[:, k.W_NODE] // k.NODE_ROW] == place
     here = rows[there & (ends_ms > after_ms) & (ends_ms < ENDLESS)]
+    order = np.argsort(here[:, k.W_END], kind="stable")
     found: dict[tuple[int, LeaseId], int] = {}
-    for h, _, size, _, end_ms in here[np.argsort(here[:, k.W_END], kind="stable")].tolist():
+    for h, _, size, _, end_ms in _row_by_row(here, order):
         key = end_ms, pool.lease_ids[pool.tables.held[h + k.OF]]
         if key not in found and len(found) == most:
             break
         found[key] = found.get(key, 0) + size
     return [(end_ms, lease_id, size) for (end_ms, lease_id), size in found.items()]
+
+
+def _row_by_row(rows: Counts, order: Counts) -> Iterator[list[int]]:
+    """Rows in an order, some at a time: who has seen enough leaves the rest as they are."""
+    for first in range(0, len(order), _ROWS_AT_ONCE):
+        yield from rows[order[first : first + _ROWS_AT_ONCE]].tolist()
 
 
 def ends(pool: Pool) -> list[int]:

@@ -2,7 +2,8 @@
 
 24,576 accelerators, full of leases of every size; 3,000 requests of four classes wait. Then
 an operator changes something small, and the whole queue is tried: how long in all, and how long
-the desk is deaf at most, which is its longest turn.
+the desk is deaf at most, which is its longest turn. And how long it is deaf to others while it
+answers the largest questions that one call may ask.
 """
 
 import random
@@ -21,6 +22,7 @@ from comptoir.cli.bench.fleet_load import (
 )
 from comptoir.desk.desk import Call, Desk
 from comptoir.desk.requests import (
+    AskOffers,
     CreateTenant,
     DeclareSupply,
     LeaseRef,
@@ -29,11 +31,15 @@ from comptoir.desk.requests import (
     ProposeRate,
     RateRef,
     RequestLease,
+    RequestSeries,
+    SeriesMade,
+    SeriesRef,
     Turn,
 )
-from comptoir.leases.lease import Lease, LeaseClass, LeaseState, Shape
+from comptoir.leases.lease import Alternative, Lease, LeaseClass, LeaseState, Shape
 from comptoir.tenants.parties import Actor, Role, TenantKind
 from comptoir.units.ids import TenantId, UserId
+from comptoir.units.recurrence import DAY_MS, parse_recurrence
 from comptoir.units.time import MS_PER_HOUR
 
 NODES = 3_072
@@ -72,6 +78,7 @@ def measure_replan() -> tuple[list[Figure], dict[str, float]]:
             whole.append(sum(turns))
             longest.append(1_000 * max(turns))
         waiting = desk.book.leases_by_state.count(LeaseState.WAITING)
+        calls = _largest_calls(desk, clock, customers[0])
         desk.store.close()  # type: ignore[attr-defined]
     figures = [
         figure(
@@ -80,12 +87,52 @@ def measure_replan() -> tuple[list[Figure], dict[str, float]]:
             f"after {placed / RUNS:.0f} leases have ended; {desk.kernels.name} kernels",
         ),
         figure("the longest turn of that", "ms", longest, MOST_PAUSE_MS, True),
+        *(figure(what, "ms", each, MOST_PAUSE_MS, True) for what, each in calls.items()),
     ]  # fmt: skip
     return figures, {
         "replan_s": figures[0].median,
         "longest_pause_ms": figures[1].median,
+        "longest_call_ms": max(each.median for each in figures[2:]),
         "waiting": waiting,
     }
+
+
+def _largest_calls(desk: Desk, clock: _ToldClock, tenant: TenantId) -> dict[str, list[float]]:
+    """Milliseconds of what one call may ask at most: nine ways over a year, windows of a year."""
+    now_ms = clock.instant_ms
+    ways = tuple(Alternative("h100-sxm", 1_024 + 8 * n, Shape.SITE) for n in range(1, 9))
+    wanted = RequestLease(
+        "h100-sxm", 1_024, LeaseClass.SPOT, Shape.SITE, tenant_id=tenant,
+        preferred_shape=Shape.POD, duration_s=30 * 86_400, alternatives=ways,
+        latest_start_ms=now_ms + 400 * DAY_MS,
+    )  # fmt: skip
+    found: dict[str, list[float]] = {}
+    for days, size in ((260, ACCELERATORS), (110, 8 * ACCELERATORS), (26, 64 * ACCELERATORS)):
+        what = f"a series of {days} windows of {size}, promised in one step"
+        found[what] = [
+            _series_ms(desk, tenant, size, now_ms + 30 * DAY_MS, days) for _ in range(RUNS)
+        ]
+    offers = found["offers of nine ways in three classes, 400 days ahead"] = []
+    for _ in range(RUNS):
+        began = time.perf_counter()
+        desk.call("list_offers", AskOffers(wanted, (), explain=True))
+        offers.append(1_000 * (time.perf_counter() - began))
+    return found
+
+
+def _series_ms(desk: Desk, tenant: TenantId, size: int, from_ms: int, days: int) -> float:
+    """Promise one window a day, and let them go again."""
+    shape = Shape.NODE if size <= ACCELERATORS else Shape.SITE
+    each = RequestLease(
+        "h100-sxm", size, LeaseClass.RESERVED, shape, tenant_id=tenant, starts_at_ms=from_ms
+    )
+    every = parse_recurrence("daily 16:00 to 17:00 UTC")
+    request = RequestSeries(every, from_ms + days * DAY_MS, each)
+    began = time.perf_counter()
+    made: SeriesMade = desk.call("request_series", request)
+    took_ms = 1_000 * (time.perf_counter() - began)
+    desk.call("cancel_series", SeriesRef(made.series))
+    return took_ms
 
 
 def _people(desk: Desk) -> tuple[TenantId, list[TenantId]]:

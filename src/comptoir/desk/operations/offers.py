@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from comptoir.desk.operations.ahead import behind_those_ahead
+from comptoir.desk.operations.effort import Effort, weight_of
 from comptoir.desk.operations.placing import chosen_way, feasible_plans
 from comptoir.desk.operations.request_lease import judge_request
 from comptoir.desk.operations.wishes import is_narrower
@@ -16,7 +17,7 @@ from comptoir.desk.terms import currency_at, estimate_of, item_of_lease, price_o
 from comptoir.desk.transaction import Transaction
 from comptoir.leases.lease import STRENGTH, Alternative, Lease, LeaseClass, Shape, request_of
 from comptoir.metering.usage import Measure
-from comptoir.placement.best_place import Coming, best_place
+from comptoir.placement.best_place import BestPlace, Coming, best_place
 from comptoir.placement.place_names import place_name
 from comptoir.placement.plan import Plan
 from comptoir.placement.snapshot import place_of
@@ -31,6 +32,8 @@ MOST_AHEAD_MS = 90 * DAY_MS
 MOST_A_WAY = 2
 """Starts that are offered of one class and way; the next one begins an hour later at least."""
 TRIES = 12
+LEAST_A_WAY = 12
+"""Plans that a way may cost at least, before the next one is looked at."""
 RECLAIMS_OVER_MS = 30 * DAY_MS
 
 
@@ -93,34 +96,42 @@ class Offers:
 
 
 def list_offers(tx: Transaction, request: AskOffers) -> Offers:
-    """The next feasible starts, class by class and way by way.
+    """The next feasible starts, class by class and way by way, with the effort of one call.
 
     Raises:
         Invalid: as `request_lease`, or `duration_missing`.
-        Refused: no class is open to it at all; the first one's no.
+        Refused: no class is open to it at all; the first one's no. A way for which no effort
+            is left has its own, `look_cut`, which says how to go on.
     """
     counter = tx.book.counter
     offers: list[Offer] = []
     refused: list[tuple[NotOffered, Refused]] = []
     sooner: list[WhyNotSooner] = []
-    for lease_class in request.lease_classes or _open_classes(tx, request.wanted):
+    places = _Places(tx)
+    classes = request.lease_classes or _open_classes(tx, request.wanted)
+    effort, ways_left = Effort(), len(classes) * (1 + len(request.wanted.alternatives))
+    for lease_class in classes:
         try:
             lease = _as_lease(tx, request.wanted, lease_class)
         except Refused as no:
             refused.append((_not_offered(lease_class, request.wanted.kind, no), no))
             continue
-        for choice in lease.choices:
-            way = chosen_way(lease, choice)
-            try:
-                with behind_those_ahead(tx, way):
-                    found = _offers(tx, way)
-            except Refused as no:
-                refused.append((_not_offered(lease_class, choice.kind, no), no))
-                continue
-            offers += found
-            first_ms = min((offer.starts_at_ms for offer in found), default=None)
-            if request.explain and first_ms != max(lease.starts_at_ms, tx.now_ms):
-                sooner.append(_why_not_sooner(tx, way, first_ms))
+        with behind_those_ahead(tx, lease):
+            for choice in lease.choices:
+                way = chosen_way(lease, choice)
+                part = effort.part(ways_left, LEAST_A_WAY * weight_of(tx, way.kind))
+                ways_left -= 1
+                try:
+                    found = _offers(tx, way, part)
+                except Refused as no:
+                    refused.append((_not_offered(lease_class, choice.kind, no), no))
+                    continue
+                finally:
+                    effort.spent += part.spent
+                offers += found
+                first_ms = min((offer.starts_at_ms for offer in found), default=None)
+                if request.explain and first_ms != max(lease.starts_at_ms, tx.now_ms):
+                    sooner.append(places.why_not_sooner(way, first_ms))
     tx.book.counter = counter  # a look gives no ids away
     if refused and not offers and not sooner:
         raise refused[0][1]
@@ -154,17 +165,22 @@ def _as_lease(tx: Transaction, wanted: RequestLease, lease_class: LeaseClass) ->
     return judge_request(tx, asked)
 
 
-def _offers(tx: Transaction, lease: Lease) -> list[Offer]:
-    """The first starts of a lease; with a preferred shape, those in it and those that span it."""
+def _offers(tx: Transaction, lease: Lease, effort: Effort) -> list[Offer]:
+    """The first starts of a lease; with a preferred shape, those in it and those that span it.
+
+    Raises:
+        Refused: it could never be met; or `look_cut`: none was found, and no effort is left.
+    """
     ways = [lease]
     if lease.preferred_shape is not None and is_narrower(lease.preferred_shape, lease.shape):
         narrow = Alternative(lease.kind, lease.accelerators, lease.preferred_shape)
         ways = [chosen_way(lease, narrow), lease]
     found: dict[tuple[int, str], Offer] = {}
-    for way in ways:
+    for number, way in enumerate(ways):
         given, last_ms = 0, None
+        part = effort.part(len(ways) - number, 1)
         try:
-            for plan in feasible_plans(tx, replace(way, preferred_shape=None), TRIES):
+            for plan in feasible_plans(tx, replace(way, preferred_shape=None), TRIES, part):
                 if last_ms is not None and plan.starts_at_ms < last_ms + MS_PER_HOUR:
                     continue
                 offer = _offer(tx, lease, plan)
@@ -175,7 +191,21 @@ def _offers(tx: Transaction, lease: Lease) -> list[Offer]:
         except Refused:
             if way is lease:
                 raise
+        finally:
+            effort.spent += part.spent
+    if effort.over and not found:
+        raise _look_cut(lease)
     return list(found.values())
+
+
+def _look_cut(lease: Lease) -> Refused:
+    return Refused(
+        "look_cut",
+        f"one question may look at so many starts, and by then none was found for "
+        f"{lease.accelerators:,} x {lease.kind}, {lease.lease_class}",
+        "ask for this class and way alone, with a later start or up to a sooner latest start",
+        {"kind": lease.kind, "accelerators": lease.accelerators, "class": lease.lease_class},
+    )
 
 
 def _offer(tx: Transaction, lease: Lease, plan: Plan) -> Offer:
@@ -220,18 +250,25 @@ def _reclaims(tx: Transaction, kind: str) -> int:
     )
 
 
-def _why_not_sooner(tx: Transaction, lease: Lease, first_ms: int | None) -> WhyNotSooner:
-    request = request_of(lease, tx.book.tenants[lease.tenant_id], tx.now_ms)
-    place = best_place(tx.book.snapshot, request, tx.now_ms)
-    return WhyNotSooner(
-        lease.lease_class,
-        lease.kind,
-        lease.accelerators,
-        place.name,
-        place.free,
-        place.coming,
-        first_ms,
-    )
+class _Places:
+    """The best places as things stand, each looked for once: classes and sizes share them."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+        self._found: dict[tuple[object, ...], BestPlace] = {}
+
+    def why_not_sooner(self, lease: Lease, first_ms: int | None) -> WhyNotSooner:
+        """What is missing in the best place for a lease."""
+        tx = self._tx
+        request = request_of(lease, tx.book.tenants[lease.tenant_id], tx.now_ms)
+        key = (request.kind, request.shape, request.window)
+        place = self._found.get(key)
+        if place is None:
+            place = self._found[key] = best_place(tx.book.snapshot, request, tx.now_ms)
+        return WhyNotSooner(
+            lease.lease_class, lease.kind, lease.accelerators,
+            place.name, place.free, place.coming, first_ms,
+        )  # fmt: skip
 
 
 def _not_offered(lease_class: LeaseClass, kind: str, no: Refused) -> NotOffered:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from comptoir.desk.operations.effort import Effort, weight_of
 from comptoir.desk.operations.giving_back import give_back
 from comptoir.desk.operations.grounds import marked, plan_on_ground
 from comptoir.desk.operations.quota import judge_quota
@@ -40,6 +41,7 @@ def place(
     lease: Lease,
     state: LeaseState = LeaseState.SCHEDULED,
     tries: int = FEW_TRIES,
+    effort: Effort | None = None,
 ) -> Lease | None:
     """Promise a waiting lease its accelerators, in the first of its ways that has a place.
 
@@ -48,17 +50,19 @@ def place(
         lease: A lease that waits.
         state: What it becomes: `scheduled`, or `held`.
         tries: How many later starts of a flexible lease are planned.
+        effort: What all its ways together may spend, and what they did; None is a call's.
 
     Raises:
         Refused: no way of it could ever be met; see `no_way`.
     """
+    effort = effort or Effort()
     refused: list[tuple[Alternative, Refused]] = []
     for choice in lease.choices:
         chosen = chosen_way(lease, choice)
         try:
             if choice.kind != lease.kind or choice.accelerators > lease.accelerators:
                 judge_quota(tx, chosen, tx.book.tenants[lease.tenant_id])
-            found = _find(tx, chosen, state, tries)
+            found = _find(tx, chosen, state, tries, effort)
         except Refused as no:
             refused.append((choice, no))
             continue
@@ -109,20 +113,25 @@ class _Found:
     give_way: tuple[Lease, ...] = ()
 
 
-def feasible_plans(tx: Transaction, lease: Lease, tries: int) -> Iterator[Plan]:
+def feasible_plans(tx: Transaction, lease: Lease, tries: int, effort: Effort) -> Iterator[Plan]:
     """Plans for a lease with a flexible start, the earliest first: a look, nothing is promised.
+
+    There are no more of them once the effort is over.
 
     Raises:
         Refused: it could never be met.
     """
-    for found in _starts(tx, lease, LeaseState.SCHEDULED, tries):
+    for found in _starts(tx, lease, LeaseState.SCHEDULED, tries, effort):
         yield found.plan
 
 
-def _find(tx: Transaction, lease: Lease, state: LeaseState, tries: int) -> _Found | None:
+def _find(
+    tx: Transaction, lease: Lease, state: LeaseState, tries: int, effort: Effort
+) -> _Found | None:
     """Where a lease could stand: from its start on, or from the first that will do for it."""
     if lease.flexible:
-        return next(_starts(tx, lease, state, tries), None)
+        return next(_starts(tx, lease, state, tries, effort), None)
+    effort.spent += weight_of(tx, lease.kind)
     return _find_at(tx, lease, state, _asked(tx, lease, None))
 
 
@@ -135,22 +144,28 @@ def _asked(tx: Transaction, lease: Lease, latest_start_ms: int | None) -> LeaseR
     return request
 
 
-def _starts(tx: Transaction, lease: Lease, state: LeaseState, tries: int) -> Iterator[_Found]:
+def _starts(
+    tx: Transaction, lease: Lease, state: LeaseState, tries: int, effort: Effort
+) -> Iterator[_Found]:
     """Where a lease with a flexible start could stand, from each that will do for it."""
     latest_start_ms = lease.latest_start_ms
     assert latest_start_ms is not None
     request = _asked(tx, lease, latest_start_ms)
     refuse_impossible(tx.book.snapshot, request)
     found: dict[int, _Found] = {}
+    weight = weight_of(tx, lease.kind)
 
     def plan_at(asked: LeaseRequest) -> Plan | None:
+        if effort.over:
+            return None
+        effort.spent += weight
         one = _find_at(tx, lease, state, asked)
         if one is None or not _fits_quota(tx, lease, one.plan):
             return None
         found[one.plan.starts_at_ms] = one
         return one.plan
 
-    search = Search(tx.book.snapshot, tx.book.calendars, tx.now_ms, plan_at)
+    search = Search(tx.book.snapshot, tx.book.calendars, tx.now_ms, plan_at, lambda: effort.over)
     for start in search.starts(request, latest_start_ms, tries):
         yield found[start.at_ms]
 

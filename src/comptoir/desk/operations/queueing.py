@@ -7,6 +7,7 @@ first on behalf of what does not wait.
 
 from dataclasses import dataclass
 
+from comptoir.desk.operations.effort import Effort, weight_of
 from comptoir.desk.operations.grounds import judged
 from comptoir.desk.operations.looking import Look
 from comptoir.desk.operations.placing import place
@@ -18,7 +19,6 @@ from comptoir.leases.grounds import Denied
 from comptoir.leases.lease import MOST_REACH, Lease, LeaseClass, LeaseState, Reason, request_of
 from comptoir.placement.prospects import Prospects
 from comptoir.placement.queue import QueueKey, Shadow, queue_key, shadow_of
-from comptoir.placement.windows import passing_rows
 from comptoir.units.errors import Refused
 from comptoir.units.ids import AllocationId, LeaseId
 from comptoir.units.time import MS_PER_S
@@ -27,8 +27,6 @@ MOST_PLANS_A_TURN = 200
 MOST_LOOKED_AT_A_TURN = 2_000
 PLANS_OF_A_SHADOW = 20
 """What finding a shadow promise counts for: it asks for a plan at many starts."""
-ROWS_OF_A_PLAN = 5_000
-"""So many promises that come and go, in the pools of a kind, make a plan of it cost one more."""
 
 
 @dataclass(slots=True)
@@ -103,7 +101,7 @@ def _try_line(going: _Pass, kind: str, resumed: QueueKey | None) -> bool:
                     continue
             if not shadowed and (shadow := _shadow(tx, lease)) is not None:
                 shadowed = True
-                going.plans += PLANS_OF_A_SHADOW * _weight(tx, kind)
+                going.plans += PLANS_OF_A_SHADOW * weight_of(tx, kind)
                 book.shadows[kind] = shadow
                 kept = kept_for(tx, lease, shadow)
                 book.snapshot.keep(kept)
@@ -126,12 +124,13 @@ def _try_one(going: _Pass, lease: Lease) -> bool:
     ground = judged(tx, lease)
     if isinstance(ground, Denied) or _hopeless(going, lease, _most_strength(lease, ground)):
         return False
-    going.plans += _weight(tx, lease.kind)
+    effort = Effort()
     held = tx.book.leases_by_state.count(LeaseState.HELD)
     try:
-        placed = place(tx, lease)
+        placed = place(tx, lease, effort=effort)
     except Refused:
         placed = None  # the fleet has shrunk under it: it waits for the fleet to grow
+    going.plans += max(effort.spent, 1)
     if placed is None:
         return False
     gave_way = held > tx.book.leases_by_state.count(LeaseState.HELD)
@@ -155,12 +154,6 @@ def _most_strength(lease: Lease, ground: Ground) -> int:
     if lease.lease_class is LeaseClass.INTERNAL and ground is Ground.OWN:
         return MOST_REACH
     return 0 if lease.lease_class is LeaseClass.SPOT else 1
-
-
-def _weight(tx: Transaction, kind: str) -> int:
-    """What a plan of a kind counts for: the more is promised ahead, the longer it takes."""
-    pools = tx.book.snapshot.pools_of(kind)
-    return 1 + sum(passing_rows(pool) for pool in pools) // ROWS_OF_A_PLAN
 
 
 def _shadow(tx: Transaction, lease: Lease) -> Shadow | None:

@@ -5,10 +5,12 @@ waits ahead of it (`ahead.py`). What the zone's clock does on
 the nights on which it changes is the recurrence's own business (`units/recurrence.py`).
 """
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 
 from comptoir.desk.credit import take_hold
 from comptoir.desk.operations.ahead import Ahead, behind_those_ahead, waits_first
+from comptoir.desk.operations.effort import weight_of
 from comptoir.desk.operations.placing import place
 from comptoir.desk.operations.request_lease import judge_request
 from comptoir.desk.operations.taking_back import drop_promise
@@ -22,7 +24,10 @@ from comptoir.units.recurrence import format_recurrence
 from comptoir.units.time import Window, check_instant, format_instant
 from comptoir.units.values import replace
 
-MOST_OCCURRENCES = 400
+MOST_OCCURRENCES = 260
+MOST_WORK = 2_340
+"""What all windows together may cost: `_WORK_OF_A_PLAN` a plan, and one for each part of it."""
+_WORK_OF_A_PLAN = 8
 _NOT_STARTED = PROMISED | {LeaseState.WAITING}
 
 
@@ -41,7 +46,7 @@ def request_series(tx: Transaction, request: RequestSeries) -> SeriesMade:
     series = SeriesId(tx.new_id("se"))
     made: list[Lease] = []
     with ExitStack() as stack:
-        ahead = Ahead()
+        ahead, work = Ahead(), 0
         for window in windows:
             each = replace(request.each, starts_at_ms=window.start_ms, ends_at_ms=window.end_ms)
             lease = replace(judge_request(tx, each), series=series)
@@ -54,6 +59,9 @@ def request_series(tx: Transaction, request: RequestSeries) -> SeriesMade:
             if promised is None:
                 raise _not_free(request.each, window, len(made), len(windows), ahead)
             made.append(promised)
+            work += _WORK_OF_A_PLAN * weight_of(tx, promised.kind)
+            work += len(tx.book.allocations_of(promised.id))
+            _refuse_too_much(request, work, windows, len(made))
     return SeriesMade(series, tuple(made))
 
 
@@ -92,13 +100,7 @@ def _windows(tx: Transaction, request: RequestSeries) -> list[Window]:
             continue
         windows.append(window)
         if len(windows) > MOST_OCCURRENCES:
-            raise Invalid(
-                "series_too_long",
-                f"{format_recurrence(every)} occurs more than {MOST_OCCURRENCES} times until "
-                f"{format_instant(request.until_ms)}",
-                f"end it sooner: {MOST_OCCURRENCES} windows are the most of one series",
-                {"most": MOST_OCCURRENCES},
-            )
+            raise _too_long(request, MOST_OCCURRENCES, window)
     if not windows:
         raise Invalid(
             "series_empty",
@@ -107,6 +109,31 @@ def _windows(tx: Transaction, request: RequestSeries) -> list[Window]:
             "give a later end, or other days",
         )
     return windows
+
+
+def _refuse_too_much(
+    request: RequestSeries, work: int, windows: Sequence[Window], made: int
+) -> None:
+    """A series is promised in one step, so its windows together may not be too much work.
+
+    Judged from the first one on: by what those so far have cost, the whole would cost.
+    """
+    if work * len(windows) <= MOST_WORK * made:
+        return
+    most = max(MOST_WORK * made // work, 1)
+    raise _too_long(request, most, windows[min(most, len(windows) - 1)])
+
+
+def _too_long(request: RequestSeries, most: int, first_beyond: Window) -> Invalid:
+    begins = format_instant(first_beyond.start_ms)
+    return Invalid(
+        "series_too_long",
+        f"{format_recurrence(request.every)} occurs more than {most} times until "
+        f"{format_instant(request.until_ms)}, and of {request.each.accelerators:,} x "
+        f"{request.each.kind} {most} windows are the most of one series",
+        f"end it at {begins}, and ask for another one from then on",
+        {"most": most, "until": begins},
+    )
 
 
 def _not_free(each: RequestLease, window: Window, fit: int, of: int, ahead: Ahead) -> Refused:
