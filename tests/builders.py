@@ -9,6 +9,7 @@ from pathlib import Path
 from comptoir.billing.drafts import InvoiceDraft
 from comptoir.desk.desk import Desk
 from comptoir.desk.engine_port import AttemptSight, Observation
+from comptoir.desk.operations import OPERATIONS
 from comptoir.desk.requests import (
     CreateTenant,
     CreateUser,
@@ -34,7 +35,8 @@ from comptoir.store.opening import create_tables, sqlite_engine
 from comptoir.store.sql_store import SqlStore
 from comptoir.store.views import Views
 from comptoir.store.views.tenant_book import preview
-from comptoir.tenants.parties import Actor, Role, Tenant, TenantKind, TenantState
+from comptoir.tenants.parties import SYSTEM, Actor, Role, Tenant, TenantKind, TenantState
+from comptoir.tenants.permissions import Permission
 from comptoir.units.ids import RateCardId, TenantId
 
 START_MS = 1_790_000_000_000
@@ -157,6 +159,11 @@ class Book:
         """A job on a lease."""
         request = SubmitJob(lease.id, ("true",), release_lease=release_lease)
         return self.desk.call("submit_job", request, self.operator)
+
+    def who(self, operation: str) -> Actor:
+        """Who calls an operation in a test: the desk itself what only an approval does."""
+        of_the_desk = OPERATIONS[operation].permission is Permission.SYSTEM
+        return SYSTEM if of_the_desk else self.finance
 
     def pass_s(self, seconds: float) -> None:
         """Let time pass, and turn the book to it."""

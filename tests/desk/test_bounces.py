@@ -134,7 +134,7 @@ def test_dunning_goes_on_after_a_bounce_where_it_was(shop: Book) -> None:
 def test_a_top_up_that_bounces_takes_its_credit_away(shop: Book) -> None:
     acme = shop.tenant("acme")
     [payment] = book_(shop, replace(entry(5_000, "for later"), end_to_end="E1")).payments
-    block = shop.desk.call("top_up", TopUp(payment.id, None, "acme"), shop.finance)
+    block = shop.desk.call("top_up", TopUp(payment.id, None, "acme"))
     book_(shop, back(2_000, "returned", end_to_end="E1"))
     left = shop.desk.book.contracts.credit_blocks[block.id]
     assert left.left_micros == 3_000 * CENT
@@ -147,7 +147,7 @@ def test_a_top_up_that_bounces_takes_its_credit_away(shop: Book) -> None:
 def test_what_was_sent_back_before_it_bounced_is_owed_by_the_customer(shop: Book) -> None:
     invoice = invoiced(shop)
     [payment] = book_(shop, entry(1_250, invoice.number, "e1")).payments
-    shop.desk.call("refund_payment", RefundPayment(payment.id, "too much"), shop.finance)
+    shop.desk.call("refund_payment", RefundPayment(payment.id, "too much"))
     book_(shop, back(1_250, invoice.number))
     # 12.50 came in, 2.50 went back, 12.50 bounced: the customer owes 10.00 and 2.50
     assert asked(shop, invoice) == 1_000
@@ -158,7 +158,7 @@ def test_what_was_sent_back_before_it_bounced_is_owed_by_the_customer(shop: Book
 def test_what_a_credit_note_had_given_back_of_a_payment_that_bounces(shop: Book) -> None:
     invoice = invoiced(shop)
     book_(shop, entry(1_000, invoice.number, "e1"))
-    shop.desk.call("credit_invoice", CreditInvoice(invoice.id, "a gift"), shop.finance)
+    shop.desk.call("credit_invoice", CreditInvoice(invoice.id, "a gift"))
     assert balance(shop, ledger.customer_credit(invoice.tenant_id)) == -1_000
     book_(shop, back(1_000, invoice.number))
     # nothing was owed, nothing is paid, nothing is credit
@@ -184,7 +184,7 @@ def test_a_file_without_a_word_for_it_takes_back_what_is_named_and_of_the_same_a
 
 def test_a_refund_in_the_banks_file_is_no_bounce(shop: Book) -> None:
     [payment] = book_(shop, entry(1_000, "stray", "e1")).payments
-    shop.desk.call("refund_payment", RefundPayment(payment.id, "not ours"), shop.finance)
+    shop.desk.call("refund_payment", RefundPayment(payment.id, "not ours"))
     sent = replace(entry(-1_000, "stray", "x1"), reversal=None)
     assert book_(shop, sent).outgoing == 1
     assert balance(shop, ledger.cash(HOUSE_ENTITY)) == 0

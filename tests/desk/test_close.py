@@ -75,7 +75,7 @@ def balance(book: Book, account: ledger.Account, unit: str = "USD") -> int:
 
 def refused(book: Book, operation: str, request: object) -> ComptoirError:
     with pytest.raises(ComptoirError) as no:
-        book.desk.call(operation, request, book.finance)
+        book.desk.call(operation, request, book.who(operation))
     return no.value
 
 
@@ -314,9 +314,7 @@ def test_voiding_an_invoice_gives_drawn_credit_back(shop: Book) -> None:
     invoice = final(shop, drafts(shop)[0])
     assert invoice.total_micros == 351_556 * CENT  # $4,515.56 less $1,000.00
     assert not shop.desk.book.contracts.credit_of.get(acme.id)  # it was spent
-    note: CreditNote = shop.desk.call(
-        "credit_invoice", CreditInvoice(invoice.id, "wrong rate"), shop.finance
-    )
+    note: CreditNote = shop.desk.call("credit_invoice", CreditInvoice(invoice.id, "wrong rate"))
     assert (note.number, note.total_micros) == ("CN-ACME-2026-000001", 351_556 * CENT)
     (block,) = shop.desk.book.contracts.credit_of.get(acme.id)
     assert block.left_micros == 100_000 * CENT

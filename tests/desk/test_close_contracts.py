@@ -346,7 +346,7 @@ def test_what_is_open_in_another_currency_is_revalued_at_the_close_and_back(book
     assert balance(book, ledger.fx_gain_loss(paris), "EUR") == 123_000
     assert balance(book, ledger.revaluation(paris), "EUR") == -123_000
     # Credited whole, nothing is open any more: the next close takes the revaluation back.
-    book.desk.call("credit_invoice", CreditInvoice(invoice.id, "a gift"), book.finance)
+    book.desk.call("credit_invoice", CreditInvoice(invoice.id, "a gift"))
     book.clock.instant_ms = parse_instant("2026-11-01T00:00:00Z")
     period = book.desk.call("close_period", ClosePeriod(paris, "2026-10"), book.finance)
     while not period.closed:

@@ -33,7 +33,7 @@ def topped_up(book: Book, tenant: Tenant, amount: int, value_at_ms: int) -> Cred
     entry = BankEntry(f"e{amount}", value_at_ms, amount * CENT, "USD", "top-up", "A payer")
     request = RecordReceipts(LegalEntityId("house"), "s", "", (entry,))
     (payment,) = book.desk.call("record_receipts", request, book.finance).payments
-    return book.desk.call("top_up", TopUp(payment.id, None, tenant.id), book.finance)
+    return book.desk.call("top_up", TopUp(payment.id, None, tenant.id))
 
 
 def one_core(book: Book, from_ms: int) -> Tenant:
@@ -134,7 +134,7 @@ def test_a_grant_begins_where_it_was_given_within_what_was_used_ahead(shop: Book
     to(shop, OCTOBER_MS + DAY_MS)
     shop.clock.instant_ms += HOUR_MS  # an hour that is not metered yet
     grant = GiveGrant(acme.id, "1000.00", OCTOBER_MS + 2 * DAY_MS)
-    block = shop.desk.call("give_grant", grant, shop.finance)
+    block = shop.desk.call("give_grant", grant)
     to(shop, NOVEMBER_MS)
     close(shop, "2026-10")
     # From 01:00 on the 2nd to midnight are 23 hours at $10.

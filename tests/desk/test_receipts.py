@@ -8,7 +8,7 @@ from comptoir.billing.invoice_status import InvoiceState, InvoiceStatus
 from comptoir.billing.invoices import Invoice
 from comptoir.billing.receipts import Payment, PaymentState
 from comptoir.desk.close_requests import CreditInvoice
-from comptoir.desk.entity_requests import ChangeEntity
+from comptoir.desk.entity_requests import ChangeAccount, ChangeEntity
 from comptoir.desk.operations.money.receipts import ReceiptsRecorded
 from comptoir.desk.receipt_requests import (
     AllocatePayment,
@@ -88,7 +88,7 @@ def kept(shop: Book, payment: Payment) -> Payment:
 
 def no(shop: Book, operation: str, request: object) -> ComptoirError:
     with pytest.raises(ComptoirError) as said:
-        shop.desk.call(operation, request, shop.finance)
+        shop.desk.call(operation, request, shop.who(operation))
     return said.value
 
 
@@ -164,8 +164,8 @@ def test_what_is_left_is_sent_back_once(shop: Book) -> None:
     assert no(shop, "refund_payment", RefundPayment(payment.id, "too much", "2.51")).code == (
         "refund_too_large"
     )
-    shop.desk.call("refund_payment", RefundPayment(payment.id, "too much", "1.00"), shop.finance)
-    rest = shop.desk.call("refund_payment", RefundPayment(payment.id, "too much"), shop.finance)
+    shop.desk.call("refund_payment", RefundPayment(payment.id, "too much", "1.00"))
+    rest = shop.desk.call("refund_payment", RefundPayment(payment.id, "too much"))
     assert (rest.state, rest.refunded_micros) == (PaymentState.REFUNDED, 250 * CENT)
     assert balance(shop, ledger.cash(HOUSE_ENTITY)) == 1_000
     assert balance(shop, ledger.customer_credit(invoice.tenant_id)) == 0
@@ -176,7 +176,7 @@ def test_a_top_up_is_credit_from_its_value_date_on(shop: Book) -> None:
     [payment] = book_(shop, entry(5_000, "for later")).payments
     assert no(shop, "top_up", TopUp(payment.id)).code == "tenant_missing"
     shop.pass_s(86_400)
-    block = shop.desk.call("top_up", TopUp(payment.id, None, "acme"), shop.finance)
+    block = shop.desk.call("top_up", TopUp(payment.id, None, "acme"))
     assert (block.tenant_id, block.granted_micros, block.from_ms) == (
         acme.id,
         5_000 * CENT,
@@ -215,12 +215,12 @@ def test_a_dispute_pauses_what_it_disputes_and_nothing_else(shop: Book) -> None:
     )
     assert no(shop, "open_dispute", OpenDispute(invoice.id, 2, "more")).code == "unknown_line"
     settled = ResolveDispute(dispute.id, True, "yes, it was")
-    assert shop.desk.call("resolve_dispute", settled, shop.finance).state is DisputeState.UPHELD
+    assert shop.desk.call("resolve_dispute", settled).state is DisputeState.UPHELD
     after = status(shop, invoice)
     assert (after.disputed_micros, after.credited_micros) == (0, 400 * CENT)
     assert balance(shop, ledger.receivable(invoice.tenant_id)) == 600
     with pytest.raises(Conflict, match="dispute_resolved"):
-        shop.desk.call("resolve_dispute", settled, shop.finance)
+        shop.desk.call("resolve_dispute", settled)
 
 
 def test_a_rejected_dispute_is_asked_for_again(shop: Book) -> None:
@@ -229,7 +229,7 @@ def test_a_rejected_dispute_is_asked_for_again(shop: Book) -> None:
     shop.clock.instant_ms = invoice.due_at_ms + 14 * DAY_MS
     shop.desk.call("dun", Dun())
     assert told(shop, "invoice.overdue") == []
-    shop.desk.call("resolve_dispute", ResolveDispute(dispute.id, False, "it ran"), shop.finance)
+    shop.desk.call("reject_dispute", ResolveDispute(dispute.id, False, "it ran"), shop.finance)
     shop.desk.call("dun", Dun())
     assert [e.data["step"] for e in told(shop, "invoice.overdue")] == ["second"]
 
@@ -303,12 +303,12 @@ def test_a_credit_note_answers_what_is_disputed_of_its_lines(shop: Book) -> None
     asked = OpenDispute(invoice.id, 1, "node was down", "4.00")
     dispute = shop.desk.call("open_dispute", asked, shop.finance)
     part = CreditInvoice(invoice.id, "by mail", ((1, "1.00"),))
-    shop.desk.call("credit_invoice", part, shop.finance)
+    shop.desk.call("credit_invoice", part)
     # 1.00 of the 4.00 is credited: 3.00 are disputed still, and can be upheld
     assert shop.desk.book.receipts.disputes[dispute.id].micros == 300 * CENT
     assert status(shop, invoice).disputed_micros == 300 * CENT
     settled = ResolveDispute(dispute.id, True, "yes")
-    assert shop.desk.call("resolve_dispute", settled, shop.finance).state is DisputeState.UPHELD
+    assert shop.desk.call("resolve_dispute", settled).state is DisputeState.UPHELD
     after = status(shop, invoice)
     assert (after.disputed_micros, after.credited_micros) == (0, 400 * CENT)
 
@@ -319,7 +319,7 @@ def test_what_is_upheld_answers_no_other_dispute(shop: Book) -> None:
         shop.desk.call("open_dispute", OpenDispute(invoice.id, 1, "no", "4.00"), shop.finance)
         for _ in range(2)
     )
-    shop.desk.call("resolve_dispute", ResolveDispute(two.id, True, "yes"), shop.finance)
+    shop.desk.call("resolve_dispute", ResolveDispute(two.id, True, "yes"))
     assert shop.desk.book.receipts.disputes[one.id].micros == 400 * CENT
     assert status(shop, invoice).disputed_micros == 400 * CENT
 
@@ -330,7 +330,7 @@ def test_no_dispute_survives_a_void(shop: Book) -> None:
         shop.desk.call("open_dispute", OpenDispute(invoice.id, 1, "no", amount), shop.finance)
         for amount in ("4.00", "6.00")
     )
-    shop.desk.call("credit_invoice", CreditInvoice(invoice.id, "wrong"), shop.finance)
+    shop.desk.call("credit_invoice", CreditInvoice(invoice.id, "wrong"))
     assert status(shop, invoice).state is InvoiceState.VOID
     assert status(shop, invoice).disputed_micros == 0
     assert not shop.desk.book.receipts.disputes_of.get(invoice.id)
@@ -345,10 +345,9 @@ def test_no_dispute_survives_a_void(shop: Book) -> None:
 
 
 def test_an_invoice_says_where_it_is_paid_and_is_due_when_its_seller_says(shop: Book) -> None:
-    change = ChangeEntity(
-        HOUSE_ENTITY, iban="DE89 3704 0044 0532 0130 00", bic="COBADEFF", payment_days=14
-    )
-    shop.desk.call("change_entity", change, shop.finance)
+    account = ChangeAccount(HOUSE_ENTITY, "DE89 3704 0044 0532 0130 00", "COBADEFF")
+    shop.desk.call("change_account", account)
+    shop.desk.call("change_entity", ChangeEntity(HOUSE_ENTITY, payment_days=14), shop.finance)
     invoice = invoiced(shop)
     assert (invoice.seller.iban, invoice.seller.bic) == ("DE89370400440532013000", "COBADEFF")
     assert invoice.due_at_ms == invoice.issued_at_ms + 14 * DAY_MS

@@ -42,7 +42,7 @@ class Shop:
         request = RecordReceipts(LegalEntityId("paris"), "s", "", (entry,))
         call = self.book.desk.call
         (payment,) = call("record_receipts", request, self.book.finance).payments
-        return call("top_up", TopUp(payment.id, None, self.acme.id), self.book.finance)
+        return call("top_up", TopUp(payment.id, None, self.acme.id))
 
     def use(self, hours: int) -> Invoice:
         """So many hours of one core, and the invoice over them."""
@@ -138,7 +138,7 @@ def test_what_was_prepaid_by_an_invoice_is_not_taxed_again(shop: Shop) -> None:
 def test_a_gift_lowers_what_is_taxed_and_a_top_up_pays_the_rest_with_tax(shop: Shop) -> None:
     shop.top_up(12_000)
     grant = GiveGrant(shop.acme.id, "40.00", shop.book.clock.instant_ms + 1_000 * HOUR_MS)
-    shop.book.desk.call("give_grant", grant, shop.book.finance)
+    shop.book.desk.call("give_grant", grant)
     invoice = shop.use(100)
     # $40.00 are given; $60.00 are sold, with $12.00 of tax: $72.00 of the top-up, $48.00 stay.
     assert amounts(invoice) == [("usage", 10_000), ("drawdown", -4_000), ("on_account", -7_200)]
@@ -149,7 +149,7 @@ def test_a_gift_lowers_what_is_taxed_and_a_top_up_pays_the_rest_with_tax(shop: S
 def test_voiding_gives_a_top_up_back_with_the_tax_it_paid(shop: Shop) -> None:
     block = shop.top_up(12_000)
     invoice = shop.use(100)
-    note = shop.book.desk.call("credit_invoice", CreditInvoice(invoice.id, "no"), shop.book.finance)
+    note = shop.book.desk.call("credit_invoice", CreditInvoice(invoice.id, "no"))
     assert note.total_micros == 0
     status = shop.book.store.find("invoice_status", (invoice.id,))
     assert status.state is InvoiceState.VOID  # it had asked nothing, and is void all the same

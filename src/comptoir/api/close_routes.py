@@ -4,6 +4,7 @@ from comptoir.api.handlers import invoices as handlers
 from comptoir.api.route import Route
 from comptoir.api.shapes import invoices as shapes
 from comptoir.api.shapes.common import ListOf
+from comptoir.api.shapes.receipts import Approval
 from comptoir.tenants.permissions import Permission
 
 _S, _H, _P = shapes, handlers, Permission
@@ -44,7 +45,7 @@ CLOSE_ROUTES: tuple[Route, ...] = (
         "/v1/invoices/{invoice:path}/credit-notes",
         _H.credit_invoice,
         _P.INVOICES_WRITE,
-        _S.CreditNote,
+        Approval,
         201,
     ),
     Route("GET", "/v1/credit-notes", _H.list_credit_notes, _P.READ, ListOf[_S.CreditNote]),

@@ -6,6 +6,7 @@ from comptoir.api.route import Route
 from comptoir.api.shapes import credit as credit_shapes
 from comptoir.api.shapes import entities as shapes
 from comptoir.api.shapes.common import ListOf
+from comptoir.api.shapes.receipts import Approval
 from comptoir.tenants.permissions import Permission
 
 _E, _C = shapes, credit_shapes
@@ -18,6 +19,9 @@ ENTITY_ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/entities", entities.list_entities, _HOUSE, ListOf[_E.Entity]),
     Route("GET", "/v1/entities/{entity}", entities.get_entity, _HOUSE, _E.Entity),
     Route("POST", "/v1/entities/{entity}/change", entities.change_entity, _FINANCE, _E.Entity),
+    Route(
+        "POST", "/v1/entities/{entity}/account", entities.change_account, _FINANCE, Approval, 201
+    ),
     Route("POST", "/v1/tax-rules", entities.import_tax_rules, _FINANCE, _E.TableImported),
     Route("GET", "/v1/tax-rules", entities.list_tax_rules, _HOUSE, ListOf[_E.TaxRule]),
     Route("POST", "/v1/fx-rates", entities.import_fx_rates, _FINANCE, _E.TableImported),
@@ -33,7 +37,7 @@ ENTITY_ROUTES: tuple[Route, ...] = (
         "/v1/tenants/{tenant}/grants",
         credit.give_grant,
         Permission.GRANTS_WRITE,
-        _C.CreditOf,
+        Approval,
         201,
     ),
     Route("GET", "/v1/tenants/{tenant}/credit", credit.show_credit, Permission.READ, _C.Credit),

@@ -40,6 +40,7 @@ SECTIONS = {
         "period": (f"{_AT}.periods:period", "Months of a legal entity, and their close."),
         "invoice": (f"{_AT}.invoices:invoice", "Invoices: preview, drafts, final, void."),
         "payment": (f"{_AT}.payments:payment", "What came in, and what it pays."),
+        "approval": (f"{_AT}.approvals:approval", "Acts on money that two people agree to."),
         "dispute": (f"{_AT}.disputes:dispute", "Lines that a customer does not owe."),
         "dunning": (f"{_AT}.disputes:dunning", "When unpaid invoices are asked for again."),
         "credit-note": (f"{_AT}.credit_notes:credit_note", "Invoices taken back, in part."),

@@ -27,7 +27,7 @@ from comptoir.client.invoices import CreditNotes, Invoices, Periods
 from comptoir.client.openings import Openings
 from comptoir.client.parties import PAGE, Keys, Tenants, Users
 from comptoir.client.profiles import resolve
-from comptoir.client.receipts import Disputes, DunningSteps, Payments
+from comptoir.client.receipts import Approvals, Disputes, DunningSteps, Payments
 from comptoir.client.records import Job
 from comptoir.client.retry import Patience
 from comptoir.client.running import start
@@ -94,6 +94,7 @@ class Client:
         self.payments = Payments(self._transport)
         self.openings = Openings(self._transport)
         self.disputes = Disputes(self._transport)
+        self.approvals = Approvals(self._transport)
         self.dunning = DunningSteps(self._transport)
         self.feed = Feed(self._transport)
         self.subscriptions = Subscriptions(self._transport)

@@ -7,13 +7,13 @@ from comptoir.client.entity_records import (
     Admission,
     Budget,
     Credit,
-    CreditOf,
     Entity,
     FxRate,
     TableImported,
     TaxRule,
 )
 from comptoir.client.parties import PAGE
+from comptoir.client.receipt_records import Approval
 from comptoir.client.transport import Transport, path_of
 
 
@@ -82,8 +82,6 @@ class Entities:
         country: str | None = None,
         address: Sequence[str] | None = None,
         tax_ids: Mapping[str, str] | None = None,
-        iban: str | None = None,
-        bic: str | None = None,
         admission_required: bool | None = None,
         payment_days: int | None = None,
     ) -> Entity:
@@ -93,13 +91,19 @@ class Entities:
             "country": country,
             "address": None if address is None else list(address),
             "tax_ids": None if tax_ids is None else dict(tax_ids),
-            "iban": iban,
-            "bic": bic,
             "admission_required": admission_required,
             "payment_days": payment_days,
         }
         path = path_of("entities", entity, "change")
         return cast(Entity, self._transport.write("POST", path, body))
+
+    def change_account(
+        self, entity: str, iban: str | None = None, bic: str | None = None
+    ) -> Approval:
+        """Ask to change where it is paid; None leaves it as it is."""
+        path = path_of("entities", entity, "account")
+        body = {"iban": iban, "bic": bic}
+        return cast(Approval, self._transport.write("POST", path, body))
 
     def list(self) -> Iterator[Entity]:
         """Every legal entity."""
@@ -199,13 +203,13 @@ class Admissions:
         *,
         conditions: Sequence[str] = (),
         kinds: Sequence[str] = (),
-    ) -> CreditOf:
-        """Give a customer credit that costs it nothing, until it expires."""
+    ) -> Approval:
+        """Ask to give a customer credit that costs it nothing, until it expires."""
         body = {
             "amount": amount, "until": until, "conditions": [*conditions], "kinds": [*kinds],
         }  # fmt: skip
         path = path_of("tenants", tenant, "grants")
-        return cast(CreditOf, self._transport.write("POST", path, body))
+        return cast(Approval, self._transport.write("POST", path, body))
 
     def _write(self, tenant: str, step: str | None, body: Mapping[str, Any]) -> Admission:
         path = path_of("tenants", tenant, "admission", *([step] if step else []))

@@ -12,6 +12,7 @@ from comptoir.client.invoice_records import (
     Statements,
 )
 from comptoir.client.parties import PAGE
+from comptoir.client.receipt_records import Approval
 from comptoir.client.transport import Transport, path_of
 
 
@@ -87,14 +88,14 @@ class CreditNotes:
 
     def issue(
         self, invoice: str, reason: str, lines: Mapping[int, str | None] | None = None
-    ) -> CreditNote:
-        """Credit lines (line -> amount, None for all of it), or the whole invoice."""
+    ) -> Approval:
+        """Ask to credit lines (line -> amount, None for all of it), or the whole invoice."""
         body = {
             "reason": reason,
             "lines": [{"line": n, "amount": amount} for n, amount in (lines or {}).items()],
         }
         path = path_of("invoices", invoice, "credit-notes")
-        return cast(CreditNote, self._transport.write("POST", path, body))
+        return cast(Approval, self._transport.write("POST", path, body))
 
     def list(self, tenant: str | None = None, invoice: str | None = None) -> Iterator[CreditNote]:
         """Every credit note that you may see, newest first."""

@@ -49,14 +49,20 @@ class BankFileBooked(TypedDict):
     suggestions: dict[str, list[str]]
 
 
-class ToppedUp(TypedDict):
-    """Prepaid credit made of a payment, from its value date on."""
+class Approval(TypedDict):
+    """An act on money that one asks for and another approves; `made` names what it made."""
 
     id: str
-    tenant_id: str
-    amount: str
-    currency: str
-    counts_from: str
+    kind: str
+    tenant_id: str | None
+    subject: str
+    summary: str
+    asked_by: str
+    asked_at: str
+    state: str
+    decided_by: str | None
+    decided_at: str | None
+    made: str
 
 
 class Dispute(TypedDict):

@@ -1,4 +1,4 @@
-"""The client's way to bank files, payments, disputes, dunning and receivables."""
+"""The client's way to bank files, payments, disputes, dunning, receivables and approvals."""
 
 from collections.abc import Iterator, Mapping
 from typing import cast
@@ -6,11 +6,11 @@ from typing import cast
 from comptoir.client.parties import PAGE
 from comptoir.client.receipt_records import (
     AgedAmounts,
+    Approval,
     BankFileBooked,
     Dispute,
     Dunning,
     Payment,
-    ToppedUp,
 )
 from comptoir.client.transport import Transport, path_of
 
@@ -62,19 +62,19 @@ class Payments:
         body = {"invoice": invoice, "amount": amount}
         return cast(Payment, self._transport.write("POST", path, body))
 
-    def refund(self, payment: str, reason: str, amount: str | None = None) -> Payment:
-        """Send back what is left of a payment; your bank does the sending."""
+    def refund(self, payment: str, reason: str, amount: str | None = None) -> Approval:
+        """Ask to send back what is left of a payment; approved, your bank does the sending."""
         path = path_of("payments", payment, "refund")
         body = {"reason": reason, "amount": amount}
-        return cast(Payment, self._transport.write("POST", path, body))
+        return cast(Approval, self._transport.write("POST", path, body))
 
     def top_up(
         self, payment: str, amount: str | None = None, tenant: str | None = None
-    ) -> ToppedUp:
-        """Make prepaid credit of what is left of a payment, from its value date on."""
+    ) -> Approval:
+        """Ask to make prepaid credit of what is left of a payment, from its value date on."""
         path = path_of("payments", payment, "top-up")
         body = {"amount": amount, "tenant": tenant}
-        return cast(ToppedUp, self._transport.write("POST", path, body))
+        return cast(Approval, self._transport.write("POST", path, body))
 
     def ageing(self, tenant: str | None = None) -> Iterator[AgedAmounts]:
         """What customers still owe, by days since it was due."""
@@ -93,15 +93,44 @@ class Disputes:
         body = {"line": line, "reason": reason, "amount": amount}
         return cast(Dispute, self._transport.write("POST", path, body))
 
-    def resolve(self, dispute: str, uphold: bool, resolution: str) -> Dispute:
-        """Uphold it, which credits it in the same act, or reject it."""
-        path = path_of("disputes", dispute, "resolve")
-        body = {"uphold": uphold, "resolution": resolution}
-        return cast(Dispute, self._transport.write("POST", path, body))
+    def uphold(self, dispute: str, resolution: str) -> Approval:
+        """Ask to uphold it; approved, it is credited in the same act."""
+        path = path_of("disputes", dispute, "uphold")
+        return cast(Approval, self._transport.write("POST", path, {"resolution": resolution}))
+
+    def reject(self, dispute: str, resolution: str) -> Dispute:
+        """Reject it: its line is asked for again."""
+        path = path_of("disputes", dispute, "reject")
+        return cast(Dispute, self._transport.write("POST", path, {"resolution": resolution}))
 
     def list(self, tenant: str | None = None, state: str | None = None) -> Iterator[Dispute]:
         """Disputes, newest first."""
         return self._transport.pages(path_of("disputes"), PAGE, tenant=tenant, state=state)
+
+
+class Approvals:
+    """Acts on money that one asks for and another approves."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def list(self, state: str | None = None) -> Iterator[Approval]:
+        """Those that wait, were done or withdrawn, newest first."""
+        return self._transport.pages(path_of("approvals"), PAGE, state=state)
+
+    def get(self, approval: str) -> Approval:
+        """One of them."""
+        return cast(Approval, self._transport.get(path_of("approvals", approval)))
+
+    def approve(self, approval: str) -> Approval:
+        """Have it done; nobody approves what they asked for."""
+        path = path_of("approvals", approval, "approve")
+        return cast(Approval, self._transport.write("POST", path, {}))
+
+    def withdraw(self, approval: str) -> Approval:
+        """Say that it is not done."""
+        path = path_of("approvals", approval, "withdraw")
+        return cast(Approval, self._transport.write("POST", path, {}))
 
 
 class DunningSteps:

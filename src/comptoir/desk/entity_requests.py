@@ -37,10 +37,17 @@ class ChangeEntity:
     country: str | None = None
     address: tuple[str, ...] | None = None
     tax_ids: TaxIds | None = None
-    iban: str | None = None
-    bic: str | None = None
     admission_required: bool | None = None
     payment_days: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeAccount:
+    """Where an entity is paid from now on; None leaves it as it is."""
+
+    entity_id: LegalEntityId
+    iban: str | None = None
+    bic: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,5 @@
-"""The live rows of receipts in memory: payments with something left, disputes, dunning.
+"""The live rows of receipts in memory: payments with something left, disputes, dunning, acts on
+money that wait for a second person.
 
 A part of the book (`book.receipts`), with the same journal. A payment that is accounted for, a
 dispute that is settled and the dunning of an invoice that asks nothing more are evicted after the
@@ -8,11 +9,13 @@ commit that made them so; the store keeps them.
 from dataclasses import dataclass
 from typing import Any
 
+from comptoir.billing.approvals import Approval, ApprovalState
 from comptoir.billing.dunning import STEPS, Dispute, DisputeState, DunningStep
 from comptoir.billing.invoice_status import InvoiceState, InvoiceStatus
 from comptoir.billing.receipts import Payment
+from comptoir.desk.approval_requests import WantedAct
 from comptoir.desk.tables import Index, Journal, Table
-from comptoir.units.ids import DisputeId, InvoiceId, PaymentId, TenantId
+from comptoir.units.ids import ApprovalId, DisputeId, InvoiceId, PaymentId, TenantId
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +43,11 @@ class ReceiptBook:
         self.disputes = Table[DisputeId, Dispute]("dispute", lambda r: r.id, journal)
         self.dunned = Table[InvoiceId, Dunned]("dunned", lambda r: r.invoice_id, journal)
         self.policies = Table[str, DunningPolicy]("dunning_policy", lambda r: r.id, journal)
+        self.approvals = Table[ApprovalId, Approval]("approval", lambda r: r.id, journal)
+        self.wanted_acts = Table[ApprovalId, WantedAct]("wanted_act", lambda r: r.id, journal)
         self.tables: tuple[Table[Any, Any], ...] = (
-            self.payments, self.disputes, self.dunned, self.policies,
+            self.payments, self.disputes, self.dunned, self.policies, self.approvals,
+            self.wanted_acts,
         )  # fmt: skip
         self.credit_of = Index[TenantId, Payment](
             self.payments, lambda p: p.tenant_id if p.is_credit and p.left_micros else None
@@ -62,6 +68,11 @@ class ReceiptBook:
             assert isinstance(payment, Payment)
             if not payment.left_micros:
                 self.payments.evict(payment.id)
+        for approval in rows.get("approval", ()):
+            assert isinstance(approval, Approval)
+            if approval.state is not ApprovalState.ASKED:
+                self.approvals.evict(approval.id)
+                self.wanted_acts.evict(approval.id)
         for dispute in rows.get("dispute", ()):
             assert isinstance(dispute, Dispute)
             if dispute.state is not DisputeState.OPEN:

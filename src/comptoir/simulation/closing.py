@@ -7,6 +7,7 @@ from typing import Any
 from comptoir.billing.drafts import DraftState
 from comptoir.billing.invoice_status import InvoiceState
 from comptoir.billing.periods import Month, month_at, next_to_close
+from comptoir.desk.approval_requests import Act, AskApproval
 from comptoir.desk.close_requests import ClosePeriod, CreditInvoice, DraftRef
 from comptoir.desk.memory import Memory
 from comptoir.simulation.clock import VirtualClock
@@ -65,4 +66,4 @@ class Closing:
         amount = format_minor(part, status.currency)
         lines = self._rng.choice(((), ((1, None),), ((1, amount),), ((2, amount),)))
         request = CreditInvoice(status.invoice_id, "agreed", lines)
-        return self._ask("credit_invoice", request, "seller")
+        return self._ask("ask_approval", AskApproval(Act(credit_note=request)), "seller")

@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+from comptoir.desk.approval_requests import Act, ApprovalRef, AskApproval
 from comptoir.desk.entity_requests import (
     AcceptTerms,
     AdmitCustomer,
@@ -40,7 +41,13 @@ class Crediting:
 
     def makers(self) -> tuple[tuple[Maker, int], ...]:
         """What may happen, and how often beside the rest."""
-        return ((self._admit, 8), (self._budget, 3), (self._end_budget, 1), (self._grant, 1))
+        return (
+            (self._admit, 8),
+            (self._budget, 3),
+            (self._end_budget, 1),
+            (self._grant, 1),
+            (self._approve, 3),
+        )
 
     def _admit(self, book: Memory) -> Any:
         """The next step of a customer's admission; once in a while one that is not due."""
@@ -97,4 +104,14 @@ class Crediting:
         tenant = self._rng.choice(list(book.tenants))
         until_ms = self._clock.now_ms() + self._rng.choice((-1, 60_000, 10**10))
         request = GiveGrant(tenant.id, self._rng.choice(("0.10", "50.00")), until_ms)
-        return self._ask("give_grant", request, "seller")
+        return self._ask("ask_approval", AskApproval(Act(grant=request)), "seller")
+
+    def _approve(self, book: Memory) -> Any:
+        """An act that waits; once in a while by who asked for it, or withdrawn."""
+        waiting = list(book.receipts.approvals)
+        if not waiting:
+            return None
+        ref = ApprovalRef(self._rng.choice(waiting).id)
+        if self._rng.random() < 0.1:
+            return self._ask("withdraw_act", ref, "seller")
+        return self._ask("approve_act", ref, "approver")

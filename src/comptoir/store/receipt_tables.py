@@ -2,8 +2,10 @@
 
 from sqlalchemy import CheckConstraint, Column, Index, Table, UniqueConstraint
 
+from comptoir.billing.approvals import ActKind, Approval, ApprovalState
 from comptoir.billing.dunning import Dispute, DisputeState, DunningStep
 from comptoir.billing.receipts import Part, Payment, PaymentState
+from comptoir.desk.approval_requests import Act, WantedAct
 from comptoir.desk.receipt_memory import Dunned, DunningPolicy
 from comptoir.store.nested import Nested
 from comptoir.store.schema import Mapped, _id, _int, _ms, _text, _word, metadata
@@ -70,10 +72,30 @@ dunning_policy = Table(
     _id(),
     Column("steps", Nested(tuple[DunningStep, ...]), nullable=False),
 )
+approval = Table(
+    "approval",
+    metadata,
+    _id(),
+    _word("kind", ActKind),
+    _text("tenant_id", null=True),
+    _text("subject"),
+    _text("summary"),
+    _text("asked_by"),
+    _ms("asked_at_ms"),
+    _word("state", ApprovalState),
+    _text("decided_by", null=True),
+    _ms("decided_at_ms", null=True),
+    _text("made"),
+    Index("approval_by_asking", "asked_at_ms", "id"),
+    Index("approval_by_state", "state"),
+)
+wanted_act = Table("wanted_act", metadata, _id(), Column("act", Nested(Act), nullable=False))
 
 RECEIPTS: dict[str, Mapped] = {
     "payment": Mapped(payment, Payment, {}),
     "dispute": Mapped(dispute, Dispute, {}),
     "dunned": Mapped(dunned, Dunned, {}),
+    "approval": Mapped(approval, Approval, {}),
+    "wanted_act": Mapped(wanted_act, WantedAct, {}),
     "dunning_policy": Mapped(dunning_policy, DunningPolicy, {}),
 }

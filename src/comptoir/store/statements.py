@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from comptoir.billing.approvals import ApprovalState
 from comptoir.billing.drafts import DraftState
 from comptoir.billing.dunning import DisputeState
 from comptoir.billing.invoice_status import InvoiceState
@@ -339,6 +340,7 @@ def _live_bills() -> dict[str, Any]:
 def _live_receipts() -> dict[str, Any]:
     """Payments with something left, open disputes, and how often open invoices were asked for."""
     status = tables.invoice_status.c
+    asked = tables.approval.c.state == ApprovalState.ASKED
     asking = select(status.invoice_id).where(status.state == InvoiceState.FINALISED)
     return {
         "payment": tables.payment.c.left_micros > 0,
@@ -347,4 +349,6 @@ def _live_receipts() -> dict[str, Any]:
         "dunning_policy": None,
         "opening": None,
         "brought_contract": None,
+        "approval": asked,
+        "wanted_act": tables.wanted_act.c.id.in_(select(tables.approval.c.id).where(asked)),
     }

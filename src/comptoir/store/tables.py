@@ -65,9 +65,11 @@ from comptoir.store.opening_tables import brought_item as brought_item
 from comptoir.store.opening_tables import opening as opening
 from comptoir.store.opening_tables import opening_text as opening_text
 from comptoir.store.receipt_tables import RECEIPTS
+from comptoir.store.receipt_tables import approval as approval
 from comptoir.store.receipt_tables import dispute as dispute
 from comptoir.store.receipt_tables import dunned as dunned
 from comptoir.store.receipt_tables import payment as payment
+from comptoir.store.receipt_tables import wanted_act as wanted_act
 from comptoir.store.sales_tables import SALES
 from comptoir.store.sales_tables import committed_step as committed_step
 from comptoir.store.sales_tables import contract as contract

@@ -37,6 +37,7 @@ class Permission(Term):
     TERMS_ACCEPT = "terms_accept"
     BUDGETS_WRITE = "budgets_write"
     GRANTS_WRITE = "grants_write"
+    MONEY_APPROVE = "money_approve"
     SYSTEM = "system"
 
 
@@ -98,6 +99,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.KEYS_ISSUE,
             _P.ADMISSIONS_APPROVE,
             _P.OPENINGS_APPROVE,
+            _P.MONEY_APPROVE,
         }
     ),
     Role.AUDITOR: frozenset({_P.READ, _P.READ_HOUSE}),

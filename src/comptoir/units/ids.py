@@ -14,6 +14,7 @@ from typing import NewType
 TenantId = NewType("TenantId", str)
 UserId = NewType("UserId", str)
 KeyId = NewType("KeyId", str)
+ApprovalId = NewType("ApprovalId", str)
 InboundLeaseId = NewType("InboundLeaseId", str)
 NodeId = NewType("NodeId", str)
 LeaseId = NewType("LeaseId", str)

@@ -6,9 +6,11 @@ from fastapi import Response
 
 from comptoir.api.door import Ask, Asking, said
 from comptoir.api.encoding import instant, money
+from comptoir.api.handlers.approvals import ask_for
 from comptoir.api.shapes import credit as shapes
 from comptoir.api.words import Id, Pages, Word
 from comptoir.desk import entity_requests as requests
+from comptoir.desk.approval_requests import Act
 from comptoir.desk.entities import entity_of
 from comptoir.sales.credit_blocks import Covers, CreditBlock
 from comptoir.store.views import budgets as views
@@ -58,12 +60,12 @@ async def get_budget(ask: Ask, budget: Id) -> Response:
 
 
 async def give_grant(ask: Ask, tenant: Id, body: shapes.GrantBody) -> Response:
-    """Give a customer credit that costs it nothing, until it expires."""
+    """Ask to give a customer credit that costs it nothing, until it expires."""
     until: Any = body.until
     request = requests.GiveGrant(
         TenantId(tenant), body.amount, until, tuple(body.conditions), Covers(tuple(body.kinds))
     )
-    return await ask.do("give_grant", request, _block, 201)
+    return await ask_for(ask, Act(grant=request))
 
 
 async def show_credit(ask: Ask, tenant: Id) -> Response:

@@ -5,9 +5,11 @@ from typing import Any
 from fastapi import Response
 
 from comptoir.api.door import Ask, Asking, said
+from comptoir.api.handlers.approvals import ask_for
 from comptoir.api.shapes import entities as shapes
 from comptoir.api.words import Id, Pages, Word
 from comptoir.desk import entity_requests as requests
+from comptoir.desk.approval_requests import Act
 from comptoir.store.views import entities as views
 from comptoir.tenants.admissions import Admission, AdmissionState
 from comptoir.tenants.permissions import not_found
@@ -30,12 +32,16 @@ async def change_entity(ask: Ask, entity: Id, body: shapes.EntityChangeBody) -> 
         body.country,
         None if body.address is None else tuple(body.address),
         None if body.tax_ids is None else tuple(body.tax_ids.items()),
-        body.iban,
-        body.bic,
         body.admission_required,
         body.payment_days,
     )
     return await ask.do("change_entity", request)
+
+
+async def change_account(ask: Ask, entity: Id, body: shapes.AccountBody) -> Response:
+    """Ask to change where an entity is paid."""
+    request = requests.ChangeAccount(LegalEntityId(entity), body.iban, body.bic)
+    return await ask_for(ask, Act(account=request))
 
 
 async def list_entities(ask: Ask, pages: Pages) -> Response:

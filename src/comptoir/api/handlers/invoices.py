@@ -7,6 +7,7 @@ from fastapi import Response
 
 from comptoir.api.door import Ask, Asking, said
 from comptoir.api.encoding import encode, instant, money
+from comptoir.api.handlers.approvals import ask_for
 from comptoir.api.shapes import invoices as shapes
 from comptoir.api.words import Id, InstantWord, InvoiceWord, NumberWord, Pages, Word
 from comptoir.billing.credit_notes import CreditNote
@@ -14,6 +15,7 @@ from comptoir.billing.drafts import InvoiceDraft
 from comptoir.billing.invoice_status import opened, paid
 from comptoir.billing.invoices import Invoice
 from comptoir.desk import close_requests as requests
+from comptoir.desk.approval_requests import Act
 from comptoir.desk.requests import IssueInvoice
 from comptoir.store.views import close as views
 from comptoir.store.views.close import Billed
@@ -84,13 +86,13 @@ async def get_invoice(ask: Ask, invoice: InvoiceWord) -> Response:
 
 
 async def credit_invoice(ask: Ask, invoice: InvoiceWord, body: shapes.CreditNoteBody) -> Response:
-    """Credit lines of an invoice, or all of it: the only way to take it back."""
+    """Ask to credit lines of an invoice, or all of it: the only way to take it back."""
     found = await ask.read(views.invoice, invoice)
     if found is None:
         raise not_found(f"invoice {invoice}")
     lines = tuple((line.line, line.amount) for line in body.lines)
     request = requests.CreditInvoice(found.invoice.id, body.reason, lines)
-    return await ask.do("credit_invoice", request, _note, 201)
+    return await ask_for(ask, Act(credit_note=request))
 
 
 async def list_credit_notes(

@@ -8,6 +8,7 @@ from fastapi import Response
 
 from comptoir.api.door import Ask, Asking, said
 from comptoir.api.encoding import money
+from comptoir.api.handlers.approvals import ask_for
 from comptoir.api.shapes import receipts as shapes
 from comptoir.api.words import Id, InvoiceWord, Pages, Word
 from comptoir.billing.ageing import Aged
@@ -18,9 +19,9 @@ from comptoir.billing.dunning import DisputeState, DunningStep
 from comptoir.billing.receipts import PaymentState
 from comptoir.billing.statement_checks import check_account, check_days
 from comptoir.desk import receipt_requests as requests
+from comptoir.desk.approval_requests import Act
 from comptoir.desk.operations.money.receipts import ReceiptsRecorded
 from comptoir.desk.receipt_memory import DunningPolicy
-from comptoir.sales.credit_blocks import CreditBlock
 from comptoir.store.views import close as bills
 from comptoir.store.views import entities as entity_views
 from comptoir.store.views import lists
@@ -108,26 +109,15 @@ async def book_payment(ask: Ask, payment: Id) -> Response:
 
 
 async def refund_payment(ask: Ask, payment: Id, body: shapes.RefundBody) -> Response:
-    """Send back what is left of a payment; the bank does the sending."""
+    """Ask to send back what is left of a payment; approved, the bank does the sending."""
     request = requests.RefundPayment(PaymentId(payment), body.reason, body.amount)
-    return await ask.do("refund_payment", request)
+    return await ask_for(ask, Act(refund=request))
 
 
 async def top_up(ask: Ask, payment: Id, body: shapes.TopUpBody) -> Response:
-    """Make prepaid credit of what is left of a payment, from its value date on."""
+    """Ask to make prepaid credit of what is left of a payment, from its value date on."""
     request = requests.TopUp(PaymentId(payment), body.amount, body.tenant)
-    return await ask.do("top_up", request, lambda made: _topped_up(ask, made))
-
-
-def _topped_up(ask: Asking, block: CreditBlock) -> dict[str, Any]:
-    made = ask.encode(block)
-    return {
-        "id": block.id,
-        "tenant_id": block.tenant_id,
-        "amount": money(block.granted_micros),
-        "currency": block.currency,
-        "counts_from": made["from"],
-    }
+    return await ask_for(ask, Act(top_up=request))
 
 
 async def open_dispute(ask: Ask, invoice: InvoiceWord, body: shapes.DisputeBody) -> Response:
@@ -139,10 +129,16 @@ async def open_dispute(ask: Ask, invoice: InvoiceWord, body: shapes.DisputeBody)
     return await ask.do("open_dispute", request, status=201)
 
 
-async def resolve_dispute(ask: Ask, dispute: Id, body: shapes.ResolveBody) -> Response:
-    """Uphold a dispute, which credits it, or reject it."""
-    request = requests.ResolveDispute(DisputeId(dispute), body.uphold, body.resolution)
-    return await ask.do("resolve_dispute", request)
+async def uphold_dispute(ask: Ask, dispute: Id, body: shapes.ResolveBody) -> Response:
+    """Ask to uphold a dispute; approved, it is credited in the same act."""
+    request = requests.ResolveDispute(DisputeId(dispute), True, body.resolution)
+    return await ask_for(ask, Act(uphold=request))
+
+
+async def reject_dispute(ask: Ask, dispute: Id, body: shapes.ResolveBody) -> Response:
+    """Reject a dispute: its line is asked for again."""
+    request = requests.ResolveDispute(DisputeId(dispute), False, body.resolution)
+    return await ask.do("reject_dispute", request)
 
 
 async def list_disputes(

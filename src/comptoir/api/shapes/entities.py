@@ -55,10 +55,15 @@ class EntityChangeBody(Body):
     country: Country | None = None
     address: Address | None = None
     tax_ids: TaxIds | None = None
-    iban: Line | None = None
-    bic: Line | None = None
     admission_required: Flag | None = None
     payment_days: Count | None = None
+
+
+class AccountBody(Body):
+    """Where an entity is paid; left out, as it is."""
+
+    iban: Line | None = None
+    bic: Line | None = None
 
 
 class Entity(Answer):

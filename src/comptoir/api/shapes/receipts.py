@@ -10,12 +10,12 @@ from comptoir.api.shapes.common import (
     Count,
     Currency,
     Decimal,
-    Flag,
     Instant,
     Line,
     Named,
     Positive,
 )
+from comptoir.billing.approvals import ActKind, ApprovalState
 from comptoir.billing.dunning import DisputeState
 from comptoir.billing.receipts import PaymentState
 
@@ -71,9 +71,8 @@ class DisputeBody(Body):
 
 
 class ResolveBody(Body):
-    """Upheld, it is credited in the same act; rejected, it is asked for again."""
+    """Why it is upheld, which credits it once another agrees, or rejected, which asks again."""
 
-    uphold: Flag
     resolution: Words
 
 
@@ -140,14 +139,23 @@ class BankFileBooked(Answer):
     )
 
 
-class ToppedUp(Answer):
-    """Prepaid credit made of a payment."""
+class Approval(Answer):
+    """An act on money that one asks for and another approves; `made` names what it made.
+
+    It was judged when it was asked for, and is done, once, when it is approved.
+    """
 
     id: str
-    tenant_id: str
-    amount: Decimal
-    currency: Currency
-    counts_from: Instant
+    kind: ActKind
+    tenant_id: str | None
+    subject: str
+    summary: str
+    asked_by: str
+    asked_at: Instant
+    state: ApprovalState
+    decided_by: str | None
+    decided_at: Instant | None
+    made: str
 
 
 class Dispute(Answer):

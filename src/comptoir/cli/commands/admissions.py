@@ -2,6 +2,7 @@
 
 import click
 
+from comptoir.cli.commands.approvals import show_approval
 from comptoir.cli.formats import Instant, money
 from comptoir.cli.lazy import Group, Session, leaf
 from comptoir.client.entity_records import Admission
@@ -185,19 +186,11 @@ def grant(
     conditions: tuple[str, ...],
     kinds: tuple[str, ...],
 ) -> None:
-    """Give a customer credit that costs it nothing, until it expires."""
-    made = cli.client.admissions.grant(
+    """Ask to give a customer credit that costs it nothing, until it expires."""
+    asked = cli.client.admissions.grant(
         tenant_named, amount, until, conditions=conditions, kinds=kinds
     )
-    fields = [
-        ("id", made["id"]),
-        ("until", cli.times.when(made["ends_at"])),
-        ("for", ", ".join(made["kinds"]) or "everything"),
-        *(("condition", words) for words in made["conditions"]),
-    ]
-    cli.record(
-        made, f"granted {money(made['granted'], made['currency'])} to {tenant_named}", fields
-    )
+    show_approval(cli, asked)
 
 
 def _limit(limit: str | None, no_limit: bool) -> str | None:

@@ -5,6 +5,7 @@ from itertools import islice
 import click
 
 from comptoir.cli.commands.accounts import LIMIT, TENANT
+from comptoir.cli.commands.approvals import show_approval
 from comptoir.cli.formats import money
 from comptoir.cli.lazy import Group, Session, leaf
 from comptoir.client.invoice_records import CreditNote
@@ -35,14 +36,14 @@ def credit_note() -> None:
 @REASON
 @click.option("--yes", is_flag=True, help="Go ahead without asking.")
 def issue(cli: Session, invoice: str, lines: tuple[str, ...], reason: str, yes: bool) -> None:
-    """Credit lines of an invoice; taxes follow."""
+    """Ask to credit lines of an invoice; taxes follow. It is issued once it is approved."""
     wanted: dict[int, str | None] = {}
     for number, amount in map(_line, lines):
         if number in wanted:
             raise click.BadParameter(f"line {number} is named twice", param_hint="--line")
         wanted[number] = amount
-    cli.confirm(f"credit line {', '.join(map(str, wanted))} of {invoice}", yes)
-    show_note(cli, cli.client.credit_notes.issue(invoice, reason, wanted))
+    cli.confirm(f"ask to credit line {', '.join(map(str, wanted))} of {invoice}", yes)
+    show_approval(cli, cli.client.credit_notes.issue(invoice, reason, wanted))
 
 
 @leaf("list", "comptoir credit-note list --invoice ACME-2026-000001", group=credit_note)

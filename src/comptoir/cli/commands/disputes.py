@@ -5,6 +5,7 @@ from itertools import islice
 import click
 
 from comptoir.cli.commands.accounts import LIMIT, TENANT
+from comptoir.cli.commands.approvals import show_approval
 from comptoir.cli.formats import money
 from comptoir.cli.lazy import Group, Session, leaf
 from comptoir.client.receipt_records import Dispute, Dunning
@@ -41,9 +42,12 @@ def open_dispute(cli: Session, invoice: str, line: int, amount: str | None, reas
 @click.option("--because", required=True, help="The customer reads it.")
 @click.option("--yes", is_flag=True, help="Go ahead without asking.")
 def resolve(cli: Session, dispute_id: str, uphold: bool, because: str, yes: bool) -> None:
-    """Settle one; upheld, its credit note is issued in the same act."""
-    cli.confirm(f"{'uphold and credit' if uphold else 'reject'} {dispute_id}", yes)
-    _show(cli, cli.client.disputes.resolve(dispute_id, uphold, because))
+    """Settle one; to uphold it is asked for, and once approved its credit note is issued."""
+    cli.confirm(f"{'ask to uphold and credit' if uphold else 'reject'} {dispute_id}", yes)
+    if uphold:
+        show_approval(cli, cli.client.disputes.uphold(dispute_id, because))
+    else:
+        _show(cli, cli.client.disputes.reject(dispute_id, because))
 
 
 @leaf("list", "comptoir dispute list --state open", group=dispute)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from comptoir.cli.commands.approvals import show_approval
 from comptoir.cli.lazy import Group, Session, leaf
 from comptoir.client.entity_records import Entity, TableImported
 from comptoir.units.errors import Invalid
@@ -107,19 +108,21 @@ def change(
     admission_required: bool | None,
     payment_days: int | None,
 ) -> None:
-    """Change what its next invoices say; what is issued stays as it was."""
-    made = cli.client.entities.change(
-        entity_named,
-        name=name,
-        country=country,
-        address=address or None,
-        tax_ids=_by_country(tax_ids) or None,
-        iban=iban,
-        bic=bic,
-        admission_required=admission_required,
-        payment_days=payment_days,
-    )
-    _show(cli, made, f"changed entity {made['slug']}")
+    """Change what its next invoices say; an IBAN or a BIC once another has approved it."""
+    fields = {
+        "name": name,
+        "country": country,
+        "address": address or None,
+        "tax_ids": _by_country(tax_ids) or None,
+        "admission_required": admission_required,
+        "payment_days": payment_days,
+    }
+    account = iban is not None or bic is not None
+    if not account or any(value is not None for value in fields.values()):
+        made = cli.client.entities.change(entity_named, **fields)  # type: ignore[arg-type]
+        _show(cli, made, f"changed entity {made['slug']}")
+    if account:
+        show_approval(cli, cli.client.entities.change_account(entity_named, iban, bic))
 
 
 @leaf("list", "comptoir entity list", group=entity)

@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from comptoir.cli.commands.accounts import LIMIT, TENANT
-from comptoir.cli.commands.credit_notes import REASON, show_note
+from comptoir.cli.commands.approvals import show_approval
+from comptoir.cli.commands.credit_notes import REASON
 from comptoir.cli.formats import Instant, accelerator_time, money
 from comptoir.cli.lazy import Group, Session, leaf
 from comptoir.client.invoice_records import InvoiceDetail, InvoiceDraft
@@ -124,7 +125,7 @@ def show(cli: Session, number: str) -> None:
 def void(cli: Session, number: str, reason: str, yes: bool) -> None:
     """Credit all that is left of an invoice: it stays, with its number, and asks nothing."""
     cli.confirm(f"credit all of {number}", yes)
-    show_note(cli, cli.client.credit_notes.issue(number, reason))
+    show_approval(cli, cli.client.credit_notes.issue(number, reason))
 
 
 @leaf("statement", "comptoir invoice statement acme --since 2026-10-01T00:00:00Z", group=invoice)

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from comptoir.cli.commands.accounts import LIMIT, TENANT
+from comptoir.cli.commands.approvals import show_approval
 from comptoir.cli.formats import counted, money
 from comptoir.cli.lazy import Group, Session, leaf
 from comptoir.client.receipt_records import BankFileBooked, Payment
@@ -124,9 +125,9 @@ def allocate(cli: Session, payment_id: str, invoice: str, amount: str | None) ->
 @AMOUNT
 @click.option("--yes", is_flag=True, help="Go ahead without asking.")
 def refund(cli: Session, payment_id: str, reason: str, amount: str | None, yes: bool) -> None:
-    """Book that what is left of a payment is sent back; your bank does the sending."""
-    cli.confirm(f"book a refund of {amount or 'all that is left'} of {payment_id}", yes)
-    _show(cli, cli.client.payments.refund(payment_id, reason, amount))
+    """Ask that what is left of a payment is sent back; once approved, your bank does it."""
+    cli.confirm(f"ask to refund {amount or 'all that is left'} of {payment_id}", yes)
+    show_approval(cli, cli.client.payments.refund(payment_id, reason, amount))
 
 
 @leaf("top-up", "comptoir payment top-up py_7Q4M", group=payment)
@@ -134,12 +135,8 @@ def refund(cli: Session, payment_id: str, reason: str, amount: str | None, yes: 
 @AMOUNT
 @click.option("--tenant", help="Whose, where the payment is nobody's yet.")
 def top_up(cli: Session, payment_id: str, amount: str | None, tenant: str | None) -> None:
-    """Make prepaid credit of what is left of a payment; it counts from the value date."""
-    made = cli.client.payments.top_up(payment_id, amount, tenant)
-    said = f"{made['id']}: {money(made['amount'], made['currency'])} of credit"
-    cli.record(
-        made, said, [("of", made["tenant_id"]), ("from", cli.times.when(made["counts_from"]))]
-    )
+    """Ask to make prepaid credit of what is left of a payment; it counts from the value date."""
+    show_approval(cli, cli.client.payments.top_up(payment_id, amount, tenant))
 
 
 @leaf("ageing", "comptoir payment ageing", group=payment)

@@ -29,6 +29,7 @@ REVISIONS = (
     "0031",
     "0040",
     "0045",
+    "0046",
 )
 """Oldest first. Kept here so that a start need not load Alembic to know them."""
 

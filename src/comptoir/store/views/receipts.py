@@ -3,6 +3,7 @@
 from sqlalchemy import select
 
 from comptoir.billing.ageing import Aged, OpenAmount, age
+from comptoir.billing.approvals import Approval, ApprovalState
 from comptoir.billing.dunning import STEPS, Dispute, DisputeState, DunningStep
 from comptoir.billing.invoice_status import InvoiceState
 from comptoir.billing.invoices import InvoiceKind
@@ -28,6 +29,12 @@ def disputes(
     c = r.dispute.c
     wanted = equal(c.tenant_id, tenant_id), equal(c.state, state)
     return views.page("dispute", ask, *wanted, keys=("opened_at_ms", "id"))
+
+
+def approvals(views: Views, ask: Ask, state: ApprovalState | None = None) -> Page[Approval]:
+    """Acts on money that two people agree to, newest first."""
+    wanted = equal(r.approval.c.state, state)
+    return views.page("approval", ask, wanted, keys=("asked_at_ms", "id"))
 
 
 def dunning_steps(views: Views) -> tuple[DunningStep, ...]:

@@ -21,6 +21,7 @@ from comptoir.units.errors import Conflict, Invalid, Refused
 from comptoir.units.ids import DisputeId
 from comptoir.units.money import MINOR_DIGITS, format_micros, format_minor, parse_amount
 from comptoir.units.text import check_text
+from comptoir.units.values import replace
 
 
 def open_dispute(tx: Transaction, request: OpenDispute) -> Dispute:
@@ -103,6 +104,11 @@ def resolve_dispute(tx: Transaction, request: ResolveDispute) -> Dispute:
         because = f"{found.id}: {resolution}"[:500]
         issue_note(tx, CreditInvoice(invoice.id, because, ((found.line, amount),)))
     return resolved
+
+
+def reject_dispute(tx: Transaction, request: ResolveDispute) -> Dispute:
+    """Say that a disputed line is owed; as `resolve_dispute` refuses it."""
+    return resolve_dispute(tx, replace(request, uphold=False))
 
 
 def set_dunning(tx: Transaction, request: SetDunning) -> DunningPolicy:

@@ -1,7 +1,13 @@
 """Legal entities made and changed; tables of taxes and rates of exchange taken in."""
 
 from comptoir.billing import fx, tax
-from comptoir.desk.entity_requests import ChangeEntity, CreateEntity, ImportTable, TableImported
+from comptoir.desk.entity_requests import (
+    ChangeAccount,
+    ChangeEntity,
+    CreateEntity,
+    ImportTable,
+    TableImported,
+)
 from comptoir.desk.transaction import Transaction
 from comptoir.tenants.entities import (
     MOST_PAYMENT_DAYS,
@@ -77,10 +83,6 @@ def change_entity(tx: Transaction, request: ChangeEntity) -> LegalEntity:
         changes["address"] = check_address("address", request.address)
     if request.tax_ids is not None:
         changes["tax_ids"] = check_tax_ids(request.tax_ids)
-    if request.iban is not None:
-        changes["iban"] = check_iban("iban", request.iban) if request.iban else ""
-    if request.bic is not None:
-        changes["bic"] = check_bic("bic", request.bic) if request.bic else ""
     if request.admission_required is not None:
         changes["admission_required"] = request.admission_required
     if request.payment_days is not None:
@@ -91,6 +93,30 @@ def change_entity(tx: Transaction, request: ChangeEntity) -> LegalEntity:
         tx.book.credit.entities.put(changed)
         tx.emit("entity.changed", entity.id, None, slug=entity.slug, fields=sorted(changes))
     return changed
+
+
+def change_account(tx: Transaction, request: ChangeAccount) -> LegalEntity:
+    """Change where an entity is paid; its next invoices say so.
+
+    Raises:
+        NotFound: the entity.
+        Invalid: `bad_iban`, `bad_bic`.
+        Conflict: `nothing_changes`: it is paid there already.
+    """
+    entity = find_entity(tx, request.entity_id)
+    iban, bic = entity.iban, entity.bic
+    if request.iban is not None:
+        iban = check_iban("iban", request.iban) if request.iban else ""
+    if request.bic is not None:
+        bic = check_bic("bic", request.bic) if request.bic else ""
+    if (iban, bic) == (entity.iban, entity.bic):
+        raise Conflict(
+            "nothing_changes",
+            f"{entity.slug} is paid at {iban or 'no account'} {bic}".strip() + " already",
+            "give another iban or bic",
+        )
+    tx.emit("entity.changed", entity.id, None, slug=entity.slug, fields=["bic", "iban"])
+    return tx.book.credit.entities.put(replace(entity, iban=iban, bic=bic))
 
 
 def find_entity(tx: Transaction, named: str) -> LegalEntity:
