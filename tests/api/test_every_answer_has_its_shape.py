@@ -89,6 +89,7 @@ def answers_fit(world: World) -> None:
         "entity": _admitted(world),
         "budget": _budgeted(world),
         "opening": _moved_in(world),
+        "approval": world.people["auditor"].get("/v1/approvals").ok()["items"][0]["id"],
     }
     queries = {"/v1/offers": f"?kind={KIND}&accelerators=1&duration_s=60&tenant=acme&explain=true"}
     for route in ROUTES:
@@ -177,14 +178,21 @@ def _paid(world: World, number: str) -> str:
     path = f"/v1/payments/{payment['id']}"
     refunded = finance.post(f"{path}/refund", {"reason": "r", "amount": "0.50"}).ok()
     fits("POST", "/v1/payments/{payment}/refund", refunded)
-    fits(
-        "POST",
-        "/v1/payments/{payment}/top-up",
-        finance.post(f"{path}/top-up", {"amount": "1.00"}).ok(),
-    )
+    kept = finance.post(f"{path}/top-up", {"amount": "1.00"}).ok()
+    fits("POST", "/v1/payments/{payment}/top-up", kept)
+    _done_by_two(world, refunded)
+    gone = finance.post(f"/v1/approvals/{kept['id']}/withdraw").ok()
+    fits("POST", "/v1/approvals/{approval}/withdraw", gone)
     steps = finance.ask("PUT", "/v1/dunning", {"steps": {"reminder": 3}}).ok()
     fits("PUT", "/v1/dunning", steps)
     return str(payment["id"])
+
+
+def _done_by_two(world: World, asked: Any) -> str:
+    """What an act made that finance asked for, once the approver has said yes."""
+    done = world.people["approver"].post(f"/v1/approvals/{asked['id']}/approve").ok()
+    fits("POST", "/v1/approvals/{approval}/approve", done)
+    return str(done["made"])
 
 
 def _admitted(world: World) -> str:
@@ -198,6 +206,8 @@ def _admitted(world: World) -> str:
     fits("POST", "/v1/entities", made.ok())
     changed = finance.post("/v1/entities/paris/change", {"name": "Paris"})
     fits("POST", "/v1/entities/{entity}/change", changed.ok())
+    account = finance.post("/v1/entities/paris/account", {"bic": "PSSTFRPPPAR"})
+    _done_by_two(world, fits("POST", "/v1/entities/{entity}/account", account.ok()))
     rules = (
         "seller,buyer_country,buyer,treatment,rate_percent,from\nFR,*,*,standard,20,2014-01-01\n"
     )
@@ -289,8 +299,7 @@ def _credited(world: World, invoice: str) -> str:
     note = world.people["finance"].post(
         f"/v1/invoices/{invoice}/credit-notes", {"reason": "to see it"}
     )
-    fits("POST", path, note.ok())
-    return str(note.json["number"])
+    return _done_by_two(world, fits("POST", path, note.ok()))
 
 
 def _budgeted(world: World) -> str:
@@ -303,7 +312,7 @@ def _budgeted(world: World) -> str:
     fits("POST", "/v1/budgets/{budget}/end", ended.ok())
     grant = {"amount": "5.00", "until": "2099-01-01T00:00:00Z", "conditions": ["publish"]}
     given = world.people["finance"].post("/v1/tenants/acme/grants", grant)
-    fits("POST", "/v1/tenants/{tenant}/grants", given.ok())
+    _done_by_two(world, fits("POST", "/v1/tenants/{tenant}/grants", given.ok()))
     return str(made.json["id"])
 
 
