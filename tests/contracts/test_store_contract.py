@@ -13,13 +13,17 @@ from sqlalchemy import BigInteger, Boolean, Integer, LargeBinary, text
 from sqlalchemy.exc import DBAPIError
 
 from comptoir.billing.accruals import Accrual
+from comptoir.billing.approvals import ApprovalState
 from comptoir.billing.credit_notes import CreditLine
 from comptoir.billing.dunning import DunningStep
 from comptoir.billing.invoice_status import InvoiceState
 from comptoir.billing.invoices import Invoice, InvoiceLine, LineType, Party, TaxLine
 from comptoir.billing.opening import Brings, Total
 from comptoir.billing.receipts import Part
+from comptoir.desk.approval_requests import Act
+from comptoir.desk.close_requests import CreditInvoice
 from comptoir.desk.desk import Desk
+from comptoir.desk.entity_requests import GiveGrant
 from comptoir.desk.ports import Changes, CommitUnknown, Event, StaleBook, StoredAnswer
 from comptoir.desk.requests import CreateTenant, Opening
 from comptoir.fleet.checks import CheckOutcome, NodeCheck
@@ -66,6 +70,13 @@ MAKERS: dict[str, Any] = {
     "roles": (Role.APPROVER, Role.FINANCE),
     "accelerators": (0, 3, 1023),
     "lines": (LINE,),
+    "blocks": (CreditBlockId("cb_1"), CreditBlockId("cb_2")),
+    "act": Act(
+        grant=GiveGrant(
+            TenantId("tn_1"), "1.00", 2**53, (ODD_TEXT,), Covers(("h100-sxm",), (LeaseClass.SPOT,))
+        ),
+        credit_note=CreditInvoice(InvoiceId("iv_1"), ODD_TEXT, ((1, None), (2, "1.00"))),
+    ),
     "taxes": (TaxLine("standard", "FR", 200_000, 2**62, 2**62, ODD_TEXT),),
     "seller": PARTY,
     "buyer": PARTY,
@@ -204,7 +215,7 @@ def test_a_row_put_again_is_replaced_and_loaded(store: SqlStore, name: str) -> N
     live = {"lease": LeaseState.ACTIVE, "job": "queued"}
     live |= dict.fromkeys(("inbound_lease", "subscription"), "active")
     live |= {"credit_block": "open", "invoice_draft": "draft", "invoice_status": "finalised"}
-    live["dispute"] = "open"
+    live |= {"dispute": "open", "approval": "asked"}
     for word in ("state",):
         if name in live and hasattr(second, word):
             kind = type(getattr(second, word))
@@ -228,6 +239,9 @@ def test_a_row_put_again_is_replaced_and_loaded(store: SqlStore, name: str) -> N
     if name == "dunned":  # live as long as its invoice asks for something
         asking = replace(extreme("invoice_status", False), invoice_id=second.invoice_id)
         rows["invoice_status"] = [replace(asking, state=InvoiceState.FINALISED)]
+    if name == "wanted_act":  # live as long as nobody has decided
+        asked = replace(extreme("approval", False), id=second.id)
+        rows["approval"] = [replace(asked, state=ApprovalState.ASKED)]
     store.commit(changes(1, rows=rows))
     assert list(store.load().rows[name]) == [second]
 

@@ -11,6 +11,7 @@ _PAYMENT, _DISPUTE = "/v1/payments/{payment}", "/v1/disputes/{dispute}"
 _APPROVAL = "/v1/approvals/{approval}"
 _FINANCE, _READ, _HOUSE = Permission.PAYMENTS_WRITE, Permission.READ, Permission.READ_HOUSE
 _BILLS, _APPROVER = Permission.INVOICES_WRITE, Permission.MONEY_APPROVE
+_ASKING = Permission.MONEY_ASK
 
 RECEIPT_ROUTES: tuple[Route, ...] = (
     Route("POST", "/v1/bank-files", receipts.book_bank_file, _FINANCE, _R.BankFileBooked),
@@ -34,7 +35,7 @@ RECEIPT_ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/approvals", approvals.list_approvals, _HOUSE, ListOf[_R.Approval]),
     Route("GET", _APPROVAL, approvals.get_approval, _HOUSE, _R.Approval),
     Route("POST", f"{_APPROVAL}/approve", approvals.approve_act, _APPROVER, _R.Approval),
-    Route("POST", f"{_APPROVAL}/withdraw", approvals.withdraw_act, _HOUSE, _R.Approval),
+    Route("POST", f"{_APPROVAL}/withdraw", approvals.withdraw_act, _ASKING, _R.Approval),
     Route("GET", "/v1/dunning", receipts.get_dunning, Permission.READ_HOUSE, _R.Dunning),
     Route("PUT", "/v1/dunning", receipts.set_dunning, _FINANCE, _R.Dunning),
     Route("GET", "/v1/receivables", receipts.age_receivables, _READ, ListOf[_R.AgedAmounts]),

@@ -37,6 +37,7 @@ class Permission(Term):
     TERMS_ACCEPT = "terms_accept"
     BUDGETS_WRITE = "budgets_write"
     GRANTS_WRITE = "grants_write"
+    MONEY_ASK = "money_ask"
     MONEY_APPROVE = "money_approve"
     SYSTEM = "system"
 
@@ -74,6 +75,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.ENTITIES_WRITE,
             _P.BUDGETS_WRITE,
             _P.GRANTS_WRITE,
+            _P.MONEY_ASK,
             _P.PERIODS_CLOSE,
             _P.OPENINGS_WRITE,
         }
@@ -99,6 +101,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.KEYS_ISSUE,
             _P.ADMISSIONS_APPROVE,
             _P.OPENINGS_APPROVE,
+            _P.MONEY_ASK,
             _P.MONEY_APPROVE,
         }
     ),
