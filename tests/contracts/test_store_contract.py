@@ -84,7 +84,6 @@ MAKERS: dict[str, Any] = {
     "cuts": ((1, 2**62), (2, 2**62)),
     "lost": (8, 1024),
     "failed_checks": ("links", "nccl"),
-    "blocks": (CreditBlockId("cb_1"), CreditBlockId("cb_2")),
     "parts": (Part(InvoiceId("iv_1"), 2**62, 2**62),),
     "steps": (DunningStep(ODD_TEXT, 30),),
     "data": {"numbers": [1, 2], "word": ODD_TEXT, "none": None},

@@ -46,7 +46,7 @@ class Crediting:
             (self._budget, 3),
             (self._end_budget, 1),
             (self._grant, 1),
-            (self._approve, 3),
+            (self._approve, 6),
         )
 
     def _admit(self, book: Memory) -> Any:

@@ -14,6 +14,7 @@ from comptoir.billing.bank_files import BankEntry
 from comptoir.billing.dunning import DunningStep
 from comptoir.billing.invoice_status import InvoiceStatus
 from comptoir.billing.receipts import Payment
+from comptoir.desk.approval_requests import Act, AskApproval
 from comptoir.desk.memory import Memory
 from comptoir.desk.receipt_requests import (
     AllocatePayment,
@@ -138,7 +139,8 @@ class Paying:
         if payment is None:
             return None
         amount = self._rng.choice((None, format_minor(CENT, payment.currency)))
-        return self._ask("refund_payment", RefundPayment(payment.id, "sent back", amount), "seller")
+        refund = RefundPayment(payment.id, "sent back", amount)
+        return self._ask("ask_approval", AskApproval(Act(refund=refund)), "seller")
 
     def _top_up(self, book: Memory) -> Any | None:
         payment = self._left(book)
@@ -146,7 +148,8 @@ class Paying:
             return None
         tenants = [one for one in book.tenants if not one.is_internal]
         owner = payment.tenant_id or self._rng.choice(tenants).id
-        return self._ask("top_up", TopUp(payment.id, None, owner), "seller")
+        kept = TopUp(payment.id, None, owner)
+        return self._ask("ask_approval", AskApproval(Act(top_up=kept)), "seller")
 
     def _dispute(self, book: Memory) -> Any | None:
         """The customer disputes a line, or a cent of it."""
@@ -163,10 +166,11 @@ class Paying:
         open_ones = list(book.receipts.disputes)
         if not open_ones:
             return None
-        request = ResolveDispute(
-            self._rng.choice(open_ones).id, self._rng.random() < 0.5, "looked at"
-        )
-        return self._ask("resolve_dispute", request, "seller")
+        uphold = self._rng.random() < 0.5
+        request = ResolveDispute(self._rng.choice(open_ones).id, uphold, "looked at")
+        if not uphold:
+            return self._ask("reject_dispute", request, "seller")
+        return self._ask("ask_approval", AskApproval(Act(uphold=request)), "seller")
 
     def _dunning(self, book: Memory) -> Any:
         steps = (DunningStep("reminder", 1), DunningStep("final", self._rng.choice((2, 30))))
