@@ -141,16 +141,16 @@ def test_crediting_an_instalment_takes_back_what_is_not_drawn_and_no_more(deal: 
     book.desk.call("issue_invoice", IssueInvoice(deal.acme.id), book.finance)
     # 120 hours at $1 are drawn: $180 are left. The whole $300 cannot be credited any more, ...
     with pytest.raises(Refused, match="credit_is_used") as no:
-        book.desk.call("credit_invoice", CreditInvoice(invoice.id, "all"), book.finance)
+        book.desk.call("credit_invoice", CreditInvoice(invoice.id, "all"))
     assert (no.value.facts["left"], no.value.facts["wanted"]) == ("180.00", "300.00")
     # ... nor $180.01 of the second instalment; $150 can, and leave $30 to draw.
     for line, amount in ((2, "180.01"), (2, "150.00")):
         request = CreditInvoice(invoice.id, "less is needed", ((line, amount),))
         if amount == "180.01":
             with pytest.raises(Refused, match="credit_is_used"):
-                book.desk.call("credit_invoice", request, book.finance)
+                book.desk.call("credit_invoice", request)
         else:
-            book.desk.call("credit_invoice", request, book.finance)
+            book.desk.call("credit_invoice", request)
     (block,) = deal.blocks()
     assert (block.drawn_micros, block.left_micros) == (12_000 * CENT, 3_000 * CENT)
     assert balance(book, ledger.deferred_revenue(deal.acme.id)) == -3_000 * CENT

@@ -512,7 +512,7 @@ def test_a_line_of_a_brought_invoice_is_disputed_and_credited(book: Book) -> Non
     dispute = book.desk.call("open_dispute", opened, book.finance)
     assert dispute.gross_micros == 1_080 * DOLLAR  # a half of 1,800.00, and of its 360.00 of tax
     upheld = ResolveDispute(dispute.id, True, "they did not")
-    book.desk.call("resolve_dispute", upheld, book.finance)
+    book.desk.call("resolve_dispute", upheld)
     found = status(book, "INV/17")
     assert (found.credited_micros, found.open_micros) == (1_080 * DOLLAR, 680 * DOLLAR)
 
