@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -148,10 +149,9 @@ def _show(report: Row, wall_s: float) -> None:
     _show_rest(report)
     if len(report["policies"]) > 1:
         _show_policies(report)
-    print(
-        f"  audit  nothing sold twice, nothing billed twice, every unit sums to zero\n"
-        f"  report {report['report_sha256'][:16]}, the same for the same seed; {wall_s:,.1f} s"
-    )
+    if any(one["revenue"] is not None for one in report["policies"].values()):
+        print("  audit  nothing sold twice, nothing billed twice, every unit sums to zero")
+    print(f"  report {report['report_sha256'][:16]}, the same for the same seed; {wall_s:,.1f} s")
 
 
 def _show_rest(report: Row) -> None:
@@ -263,7 +263,7 @@ def spark(busy: Mapping[str, Sequence[float]], width: int) -> str:
     total = [sum(v[n] for v in busy.values() if n < len(v)) for n in range(longest)]
     step = max(-(-longest // width), 1)
     means = [sum(part) / len(part) for part in _parts(total, step)]
-    return "".join(_SPARKS[min(round(mean * 8), 8)] for mean in means)
+    return "".join(_SPARKS[min(ceil(mean * 8), 8)] for mean in means)
 
 
 def _parts(values: Sequence[float], step: int) -> list[Sequence[float]]:

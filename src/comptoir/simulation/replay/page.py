@@ -312,9 +312,12 @@ def _foot(report: Mapping[str, Any]) -> str:
         f"accelerator-days and are back after {plots.duration(options['repair_s'])}; a job goes "
         f"back to its last checkpoint, at most {plots.duration(options['checkpoint_s'])} old, and "
         f"spends {plots.duration(options['restart_s'])} to begin again.",
-        "The auditor of the simulator read the whole book at the end: nothing sold twice, nothing "
-        "billed twice, every unit of the ledger sums to zero.",
     ]
+    if report["revenue"] is not None:
+        words.append(
+            "The auditor of the simulator read the whole book at the end: nothing sold twice, "
+            "nothing billed twice, every unit of the ledger sums to zero."
+        )
     if rounding["jobs_rounded_up"]:
         words.append(
             f"{rounding['jobs_rounded_up']:,} jobs were rounded up, to one in "

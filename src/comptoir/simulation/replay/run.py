@@ -161,7 +161,10 @@ def _horizon_ms(wanted: Replay, asked: Workload) -> int:
 def _tenants(
     arena: Arena, fleet: ReplayedFleet, asked: Workload, card: RateCardId
 ) -> dict[tuple[str, bool], TenantId]:
-    """Everybody who asks. Teams have the fleet as their own, by what they ask of it."""
+    """Everybody who asks. Teams have the fleet as their own, by what they ask of it.
+
+    What is reserved has its share beside them: it could be sold on nothing that is theirs.
+    """
     names = sorted({_holder(work) for work in asked.works})
     made = {
         (name, internal): arena.tenant(
@@ -170,7 +173,8 @@ def _tenants(
         for number, (name, internal) in enumerate(names, 1)
     }
     internal_shares = shares(asked.works, LeaseClass.INTERNAL)
-    whole = sum(internal_shares.values())
+    reserved_shares = shares(asked.works, LeaseClass.RESERVED)
+    whole = sum(internal_shares.values()) + sum(reserved_shares.values())
     for kind in fleet.node_sizes:
         there = sum(node.accelerators for node in fleet.nodes if node.kind == kind)
         for name, part in sorted(internal_shares.items()):
