@@ -22,23 +22,24 @@ def receipt_problems(rows: sqlite3.Connection) -> Iterator[str]:
 
 
 def _payments(payments: list[sqlite3.Row]) -> Iterator[str]:
-    """What a payment did and what is left of it are what came in, and what went out is told."""
-    bounced = {p["id"]: p["bounced_micros"] for p in payments}
-    went: dict[str, int] = defaultdict(int)
+    """What a payment did and what is left of it are what came in; what bounced went out."""
+    ids = {p["id"] for p in payments}
+    bounced: dict[tuple[str, str], int] = defaultdict(int)
     for p in payments:
+        whose = p["entity_id"], p["currency"]
+        bounced[whose] += p["bounced_micros"]
         if p["micros"] < 0:
-            gone = -p["micros"] - p["left_micros"]
-            if p["about"] in bounced:
-                went[p["about"]] += gone
-            elif p["state"] == "sent" and p["left_micros"]:
+            # One that went out may take several payments back: it names the last of them.
+            bounced[whose] -= -p["micros"] - p["left_micros"] if p["about"] in ids else 0
+            if p["state"] == "sent" and p["left_micros"]:
                 yield f"{p['id']} went out, and {p['left_micros']} of it wait for nothing"
         elif _accounted(p) < p["micros"]:
             yield f"{p['id']} is {p['micros']}, of which {_accounted(p)} are accounted for"
         elif _accounted(p) > p["micros"] and not p["bounced_micros"]:
             yield f"{p['id']} is {p['micros']}, and did {_accounted(p)}"
-    for payment_id, micros in bounced.items():
-        if went[payment_id] != micros:
-            yield f"{payment_id} bounced {micros}, and {went[payment_id]} went out for it"
+    for (entity_id, currency), micros in bounced.items():
+        if micros:
+            yield f"{entity_id}: {micros} {currency} more bounced than went out for it"
 
 
 def _accounted(payment: sqlite3.Row) -> int:
