@@ -144,12 +144,14 @@ def close_october(deal: Deal) -> None:
             period = book.desk.call("close_slice", CloseSlice(period.id))
 
 
-def begun(deal: Deal, terms: str, *, measure: Measure = Measure.DELIVERED) -> Lease:
+def begun(
+    deal: Deal, terms: str, *, measure: Measure = Measure.DELIVERED, nodes: tuple[int, ...] = (4, 4)
+) -> Lease:
     """8 cores on two nodes from 1 October on, by a measure."""
     book = deal.book
     for lease_class in LeaseClass:
         book.price(lease_class, 4_000_000_000, measure=measure)
-    book.supply(4, 4, engine="")
+    book.supply(*nodes, engine="")
     deal.agree(terms)
     deal.at("2026-10-01")
     lease = book.lease(deal.acme, LeaseClass.ON_DEMAND, 8, shape=Shape.CLUSTER)
@@ -282,6 +284,35 @@ def test_degraded_time_counts_where_the_contract_says_so(
         assert event.data["broken_accelerator_ms"] == 0
         assert event.data["down_accelerator_ms"] == 192 * HOUR
         assert event.data["breaches"] == [f"{node_id} degraded"]
+
+
+def test_a_failure_that_was_known_late_is_given_back_and_counts_from_its_instant(
+    deal: Deal,
+) -> None:
+    """Dead from 11 October 20:00, reported on the 12th at 08:00, replaced at once.
+
+    12 h of 4 cores were billed at $1.00: $48.00 come back. They are down, too: of 31 x 24 x 8 =
+    5,952 h 48 h were, 99.19 % were available, so 10 % of $5,952.00 = $595.20.
+    """
+    lease = begun(deal, TERMS.replace("UNIT", "node"), nodes=(4, 4, 4))
+    book = deal.book
+    deal.at("2026-10-12")
+    book.pass_s(8 * 3_600)
+    node = book.desk.book.allocations_of(lease.id)[0].node_id
+    failed_at = book.clock.instant_ms - 12 * HOUR
+    book.desk.call("fail_node", FailNode(node, "power", failed_at, stopped=True), book.operator)
+    book.turn()
+    close_october(deal)
+    [event] = told(deal)
+    assert event.data["down_accelerator_ms"] == 48 * HOUR
+    assert event.data["broken_accelerator_ms"] == 0
+    assert event.data["promised_accelerator_ms"] == 5_952 * HOUR
+    assert event.data["micros"] == str(59_520 * CENT)
+    [back] = deal.book.store.find_told(["credit.billed_while_down"], None, 0, 100)
+    assert (back.data["micros"], back.data["billed_accelerator_ms"]) == (
+        str(4_800 * CENT),
+        48 * HOUR,
+    )
 
 
 def told(deal: Deal):  # type: ignore[no-untyped-def]

@@ -25,8 +25,9 @@ MOST_SAID = 20
 class Outage:
     """One broken guarantee, with the sizes of what it stood in.
 
-    `from_ms` and `until_ms` are the whole of it; the month clips it. `rack_accelerators` are
-    the lease's in that rack, `gang_accelerators` all of the lease's. Without a `cause` the
+    `from_ms` and `until_ms` are the whole of it; the month clips it. What it was billed for,
+    because the failure was known late, ends at `billed_until_ms`. `rack_accelerators` are the
+    lease's in that rack, `gang_accelerators` all of the lease's. Without a `cause` the
     accelerators were delivered, and degraded.
     """
 
@@ -40,6 +41,7 @@ class Outage:
     gang_accelerators: int
     from_ms: int
     until_ms: int
+    billed_until_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +95,17 @@ def sla_credit(
         outages: Of its guaranteed leases, those that reach into the month, whole: whether one
             was made good in time does not depend on where a month ends.
         month: [start, end) in milliseconds: the month, or what of it the terms were in force.
-        delivered_ms: Accelerator-milliseconds that were delivered in it.
+        delivered_ms: Accelerator-milliseconds that were delivered, or billed as such, in it.
         charges_micros: What it is charged.
         currency: Of the charges; the credit is whole minor units.
     """
     counted = _counted(terms, outages)
     downs = _downs(terms, counted, month)
     broken = sum(
-        outage.accelerators * max(min(outage.until_ms, month[1]) - max(outage.from_ms, month[0]), 0)
-        for outage in counted
-        if outage.cause is not None
+        one.accelerators
+        * max(min(one.until_ms, month[1]) - max(one.from_ms, one.billed_until_ms, month[0]), 0)
+        for one in counted
+        if one.cause is not None
     )
     promised = delivered_ms + broken
     down = min(sum(one.accelerator_ms for one in downs), promised)

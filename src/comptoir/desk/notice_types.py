@@ -419,6 +419,18 @@ NOTICE_TYPES: dict[str, NoticeType] = {
             "because": WORDS,
         },
     ),
+    "credit.billed_while_down": NoticeType(
+        "{amount} {currency} are given back: they were billed after a failure that was known late",
+        "nothing: the invoice of {period} has it",
+        {
+            "period": WORD,
+            "micros": MONEY,
+            "currency": WORD,
+            "breach": WORD,
+            "billed_accelerator_ms": LONG,
+            "because": WORDS,
+        },
+    ),
     "credit.topped_up": NoticeType(
         "{amount} {currency} of prepaid credit, from {from} on",
         "comptoir invoice list",

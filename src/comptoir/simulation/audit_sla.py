@@ -17,6 +17,8 @@ from typing import Any
 PPM = 1_000_000
 MINOR = 10_000
 """Micros of a cent."""
+NUMERATOR_PER_MICRO = 3_600_000_000
+"""Nanos times milliseconds in an hour's micro."""
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
 
 
@@ -36,12 +38,37 @@ def sla_problems(rows: sqlite3.Connection) -> Iterator[str]:
         first, until = _window(data["because"][0])
         windows[data["contract"]].append((first, until))
         yield from _credit(rows, block, data, (first, until))
+    yield from _given_back(rows, blocks)
     yield from (f"{block_id} was granted and told to nobody" for block_id in blocks)
     for contract_id, found in windows.items():
         for (_, end), (start, _) in pairwise(sorted(found)):
             if start < end:
                 yield f"{contract_id} was credited twice for what lies before {end}"
     yield from _recalls(rows)
+
+
+def _given_back(rows: sqlite3.Connection, blocks: dict[str, sqlite3.Row]) -> Iterator[str]:
+    """What was billed while down is given back once, never above what its time was charged."""
+    breaches = {row["id"]: row for row in rows.execute("SELECT * FROM breach")}
+    for event in rows.execute("SELECT * FROM event WHERE type = 'credit.billed_while_down'"):
+        block, data = blocks.pop(event["subject"], None), json.loads(event["data"])
+        breach = breaches.pop(data["breach"], None)
+        if block is None or breach is None:
+            yield f"{event['subject']} gives back what was given back, or nothing"
+            continue
+        billed = breach["billed_accelerator_ms"]
+        if data["billed_accelerator_ms"] != billed or block["granted_micros"] <= 0:
+            yield f"{block['id']} gives back {block['granted_micros']} for {billed} billed"
+        charged, used = 0, 0
+        for row in rows.execute(
+            "SELECT * FROM charge WHERE lease_id = ? AND ends_at_ms > ? AND starts_at_ms < ?"
+            " AND measure = 'delivered'",
+            (breach["lease_id"], breach["failed_at_ms"], breach["broken_from_ms"]),
+        ):
+            charged += int(row["numerator"])
+            used += row["accelerator_ms"]
+        if not used or block["granted_micros"] > charged // NUMERATOR_PER_MICRO + MINOR:
+            yield f"{block['id']} gives back {block['granted_micros']}, {charged} was charged"
 
 
 def _window(words: str) -> tuple[int, int]:

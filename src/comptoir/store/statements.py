@@ -144,7 +144,7 @@ USED_ACROSS = select(
 BREACHES = select_rows("breach").where(
     tables.breach.c.tenant_id == bindparam("tenant_id"),
     tables.breach.c.broken_until_ms > bindparam("from_ms"),
-    tables.breach.c.broken_from_ms < bindparam("until_ms"),
+    tables.breach.c.failed_at_ms < bindparam("until_ms"),
 )
 
 

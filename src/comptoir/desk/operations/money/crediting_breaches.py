@@ -5,6 +5,9 @@ contract's terms were in force, whatever was invoiced in between; terms that cha
 month each have their own part of it. The credit is a block of its own, drawn by the invoice of
 the same month before anything else; what is left of it serves the next. Its conditions are the
 explanation, and `credit.sla` tells it to the customer with every number.
+
+What was billed between a failure and the report of it is given back whole, with or without a
+contract: `credit.billed_while_down`.
 """
 
 from collections.abc import Iterator
@@ -14,17 +17,28 @@ from comptoir.billing.accruals import Accrual
 from comptoir.billing.periods import Period
 from comptoir.billing.sla_credits import Outage, SlaCredit, explained, sla_credit
 from comptoir.desk.operations.money.degraded_time import held_degraded
+from comptoir.desk.terms import currency_at, estimate_of, price_of
 from comptoir.desk.transaction import Transaction
 from comptoir.fleet.nodes import Node
 from comptoir.leases.allocation import Allocation
 from comptoir.leases.breaches import Breach, guaranteed
 from comptoir.leases.lease import Lease, LeaseClass
+from comptoir.metering.usage import Measure
 from comptoir.sales.contracts import Contract, spans
 from comptoir.sales.credit_blocks import EVERYTHING, BlockState, CreditBlock, CreditSource
 from comptoir.sales.sla_terms import SlaTerms, SlaUnit
 from comptoir.tenants.parties import Tenant
-from comptoir.units.ids import BreachId, ContractVersionId, CreditBlockId, LeaseId, NodeId
+from comptoir.units.ids import (
+    BreachId,
+    ContractId,
+    ContractVersionId,
+    CreditBlockId,
+    LeaseId,
+    NodeId,
+)
 from comptoir.units.money import NUMERATOR_PER_MICRO, round_to_minor_micros
+from comptoir.units.time import format_instant
+from comptoir.units.values import replace
 
 PRIORITY = 0
 """It is drawn before what the customer has paid for."""
@@ -41,7 +55,8 @@ class _Stretch:
 
 
 def credit_breaches(tx: Transaction, tenant: Tenant, period: Period) -> None:
-    """Work out and grant what a tenant's contracts owe it for the broken guarantees of a period."""
+    """Work out and grant what is owed to a tenant for the broken guarantees of a period."""
+    _give_back_billed(tx, tenant, period)
     for contract in tx.book.contracts.sold_to.get(tenant.id):
         for stretch in _stretches(tx, contract, period):
             outages = list(_outages(tx, _broken(tx, tenant, stretch), stretch.terms))
@@ -80,17 +95,56 @@ def _stretches(tx: Transaction, contract: Contract, period: Period) -> list[_Str
 
 def _broken(tx: Transaction, tenant: Tenant, stretch: _Stretch) -> list[tuple[Breach, int]]:
     """Broken guarantees of a tenant that reach into a stretch, each with its end so far."""
-    rows = {
-        breach.id: breach
-        for breach in tx.store.find_breaches(tenant.id, stretch.from_ms, stretch.until_ms)
-    }
-    rows |= {b.id: b for b in tx.book.breaches if b.tenant_id == tenant.id}
     found = []
-    for breach in sorted(rows.values(), key=lambda b: (b.broken_from_ms, b.id)):
+    for breach in _breaches(tx, tenant, stretch.from_ms, stretch.until_ms):
         until = breach.until(tx.now_ms) if breach.open else breach.broken_until_ms or 0
-        if breach.broken_from_ms < stretch.until_ms and until > stretch.from_ms:
+        if _since(breach) < stretch.until_ms and until > stretch.from_ms:
             found.append((breach, until))
     return found
+
+
+def _breaches(tx: Transaction, tenant: Tenant, from_ms: int, until_ms: int) -> list[Breach]:
+    """Those of a tenant that may reach into a time, in order."""
+    rows = {row.id: row for row in tx.store.find_breaches(tenant.id, from_ms, until_ms)}
+    rows |= {b.id: b for b in tx.book.breaches if b.tenant_id == tenant.id}
+    return sorted(rows.values(), key=lambda b: (b.broken_from_ms, b.id))
+
+
+def _give_back_billed(tx: Transaction, tenant: Tenant, period: Period) -> None:
+    """What was billed after failures that became known in a period, at what it cost."""
+    for breach in _breaches(tx, tenant, period.starts_at_ms, period.ends_at_ms):
+        known = period.starts_at_ms <= breach.broken_from_ms < period.ends_at_ms
+        window = (breach.failed_at_ms, breach.broken_from_ms)
+        lease = tx.book.leases.get(breach.lease_id) or tx.store.find("lease", (breach.lease_id,))
+        if not known or not breach.billed_accelerator_ms or not isinstance(lease, Lease):
+            continue
+        node = node_of(tx, breach.node_id)
+        part = replace(lease, kind=breach.kind, accelerators=breach.accelerators)
+        site = "" if node is None else node.site
+        priced = price_of(tx.book, part, window[0], site)
+        if priced is None or priced.rate.measure is not Measure.DELIVERED:
+            continue  # time that nothing was measured in was not billed
+        currency = currency_at(tx.book, tenant.id, window[0])
+        cost = estimate_of(tx.book, part, window, site) or 0
+        micros = round_to_minor_micros(cost, currency)
+        if micros <= 0:
+            continue
+        words = (
+            f"{breach.accelerators:,} accelerators of {breach.node_id} were dead from "
+            f"{format_instant(window[0])} to {format_instant(window[1])} and billed: "
+            f"{breach.billed_accelerator_ms:,} accelerator-ms ({breach.id})",
+        )
+        block = _put(tx, tenant, None, currency, micros, period, words)
+        tx.emit(
+            "credit.billed_while_down", block.id, tenant.id, period=period.name,
+            micros=str(micros), currency=currency, breach=breach.id,
+            billed_accelerator_ms=breach.billed_accelerator_ms, because=list(words),
+        )  # fmt: skip
+
+
+def _since(breach: Breach) -> int:
+    """When it began: what was billed after the failure was not delivered either."""
+    return breach.failed_at_ms if breach.billed_accelerator_ms else breach.broken_from_ms
 
 
 def _outages(
@@ -106,8 +160,8 @@ def _outages(
             rack, beside = _rack(tx, *where, stood[breach.lease_id])
         yield Outage(
             breach.id, breach.lease_id, breach.node_id, rack, breach.cause, breach.accelerators,
-            breach.accelerators + beside, breach.gang_accelerators, breach.broken_from_ms,
-            until_ms,
+            breach.accelerators + beside, breach.gang_accelerators, _since(breach),
+            until_ms, breach.broken_from_ms,
         )  # fmt: skip
 
 
@@ -209,13 +263,8 @@ def _grant(
 ) -> None:
     assert contract.tenant_id is not None, "only what is sold guarantees anything"
     words = explained(credit, terms)
-    block = tx.book.contracts.credit_blocks.put(
-        CreditBlock(
-            CreditBlockId(tx.new_id("cb")), contract.tenant_id, contract.id, None,
-            CreditSource.SLA_CREDIT, contract.currency, credit.micros, 0, 0, period.starts_at_ms,
-            None, PRIORITY, EVERYTHING, words, BlockState.OPEN, tx.now_ms,
-        )
-    )  # fmt: skip
+    tenant = tx.book.tenants[contract.tenant_id]
+    block = _put(tx, tenant, contract.id, contract.currency, credit.micros, period, words)
     tx.emit(
         "credit.sla",
         block.id,
@@ -230,3 +279,21 @@ def _grant(
         breaches=sorted({id for down in credit.downs for id in down.breaches}),
         because=list(words),
     )
+
+
+def _put(
+    tx: Transaction,
+    tenant: Tenant,
+    contract_id: ContractId | None,
+    currency: str,
+    micros: int,
+    period: Period,
+    words: tuple[str, ...],
+) -> CreditBlock:
+    return tx.book.contracts.credit_blocks.put(
+        CreditBlock(
+            CreditBlockId(tx.new_id("cb")), tenant.id, contract_id, None,
+            CreditSource.SLA_CREDIT, currency, micros, 0, 0, period.starts_at_ms, None, PRIORITY,
+            EVERYTHING, words, BlockState.OPEN, tx.now_ms,
+        )
+    )  # fmt: skip
