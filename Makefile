@@ -29,6 +29,7 @@ check: ## style, types, import directions: what CI checks before the tests
 
 bench: ## measure, print a table, write JSON under bench/results
 	@scripts/setup demo
+	@mkdir -p bench/results
 	@$(BIN)/comptoir bench --json bench/results/bench.json $(ARGS)
 
 setup: ## only set up, for everything

@@ -189,3 +189,24 @@ def test_nobody_is_asked_to_confirm_what_there_is_not(
     monkeypatch.setattr(Session, "client", property(lambda _: client))
     assert entry.main(words) == EXIT_CODES[errors.NotFound][0]
     assert "this will" not in capsys.readouterr().err
+
+
+def test_figures_go_into_a_directory_that_there_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nowhere = tmp_path / "nosuch" / "x.json"
+    assert entry.main(["bench", "desk", "--json", str(nowhere)]) == 2
+    assert "there is no directory" in capsys.readouterr().err
+    assert not nowhere.parent.exists()
+
+
+def test_an_inventory_is_saved_over_no_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    csv, there = tmp_path / "i.csv", tmp_path / "fleet.toml"
+    csv.write_text("node,kind,accelerators\nn1,h100-sxm,8\n")
+    there.write_text("mine")
+    words = ["fleet", "import", str(csv), "--lease", "lab", "--save", str(there)]
+    assert entry.main(words) == 2
+    assert "exists already" in capsys.readouterr().err
+    assert there.read_text() == "mine"

@@ -37,6 +37,13 @@ def test_accelerator_time_is_exact(count: str, said: str) -> None:
     assert accelerator_time(count) == said
 
 
+def test_beside_hours_less_than_an_hour_is_in_hours_too() -> None:
+    assert accelerator_time(1_800_000, beside=3_600_000) == "0.50 acc-h"
+    assert accelerator_time(1, beside=3_600_000) == "0.00 acc-h"
+    assert accelerator_time(31_418, beside=7_200_000) == "0.008727 acc-h"
+    assert accelerator_time(31_418, beside=31_418) == "31,418 acc-ms"
+
+
 @pytest.mark.parametrize(
     "text", ["tomorrow", "2026-11-28", "2026-11-28T06:00:00", "+", "+99999999w"]
 )

@@ -115,6 +115,7 @@ def test_an_entitlement_that_has_not_begun_is_withdrawn(shop: Book) -> None:
         ({"accelerators": 1, "team": "acme"}, "not_a_team"),
         ({"accelerators": 1, "group": "Ads!"}, "bad_slug"),
         ({"accelerators": 1, "team": "ranking", "lend_limit": -1}, "out_of_range"),
+        ({"accelerators": 4, "team": "ranking", "lend_limit": 5}, "out_of_range"),
         ({"accelerators": 1, "team": "ranking", "lender_share_bps": 10_001}, "out_of_range"),
         ({"accelerators": 1, "team": "ranking", "starts_at_ms": 1}, "start_in_the_past"),
     ],
@@ -181,3 +182,8 @@ def test_a_recall_clause_is_the_houses_to_give_and_a_sold_windows_to_have(shop: 
     request = RequestLease("cpu-core", 1, RESERVED, ends_at_ms=end, recall=True)
     with pytest.raises(Forbidden, match="recall_by_house"):
         shop.desk.call("request_lease", request, member)
+
+
+def test_a_group_that_nobody_made_is_said_not_to_be_there(shop: Book) -> None:
+    with pytest.raises(Refused, match=r"no group nogroup has any cpu-core"):
+        entitle(shop, 1, "ranking", parent="nogroup")

@@ -169,8 +169,10 @@ class Shop:
         return live[which % len(live)] if live else None
 
     def entitle(self, who: str, share: Share) -> None:
+        lends = share.lend_limit
         request = SetEntitlement(
-            "cpu-core", share.accelerators, self.tenants[who].id, lend_limit=share.lend_limit,
+            "cpu-core", share.accelerators, self.tenants[who].id,
+            lend_limit=None if lends is None else min(lends, share.accelerators),
             borrow_limit=share.borrow_limit,
         )  # fmt: skip
         self.book.desk.call("set_entitlement", request, self.book.operator)

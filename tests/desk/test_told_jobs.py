@@ -103,6 +103,15 @@ def test_a_job_whose_node_is_taken_for_planned_work_is_told_so_and_resumes(world
     assert (notice.kill_at_ms, notice.resumes) == (now + 60_000, True)
 
 
+def test_a_notice_is_whole_though_the_turn_comes_a_moment_late(world: World) -> None:
+    world.book.pass_s(569.7)
+    assert world.step() == []
+    world.book.pass_s(0.2)  # it is due a quarter of a second early, and this turn is late
+    notice = world.told()
+    assert notice.kill_at_ms - notice.told_at_ms == 30_100
+    assert notice.notice_s == 30
+
+
 def test_the_end_of_a_window_is_told_as_an_ending(world: World) -> None:
     world.book.pass_s(570)
     notice = world.told()

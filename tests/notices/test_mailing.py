@@ -165,7 +165,16 @@ def test_a_server_that_is_away_is_a_failure() -> None:
         pass
     sent = sender(box).send(Parcel(ONE, (notice(),)), AT_MS)
     assert (sent.delivered, sent.status) == (False, None)
-    assert "did not take it" in sent.detail
+    assert sent.detail == "the mail server did not take it: Connection refused"
+
+
+def test_a_mail_has_the_words_of_people_and_not_of_a_program() -> None:
+    with mail_server() as box:
+        more = {"ends_at": None, "lent": False, "borrowed": True, "credits": {"USD": "1.50"}}
+        sender(box).send(Parcel(ONE, (notice(**more),)), AT_MS)
+    lines = box.got[0].get_content().splitlines()
+    for line in ("  ends_at: -", "  lent: no", "  borrowed: yes", "  credits: USD 1.50"):
+        assert line in lines
 
 
 @pytest.fixture(scope="module")

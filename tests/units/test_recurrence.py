@@ -231,3 +231,11 @@ def test_what_is_no_zone_is_refused(name: str) -> None:
 def test_ranges_of_days_may_pass_the_weeks_end() -> None:
     assert parse_recurrence("fri-mon 08:00-12:00 UTC").days == (0, 4, 5, 6)
     assert parse_recurrence("MON,wed 22:00 to 00:00 UTC") == Recurrence((0, 2), 1_320, 1_440, "UTC")
+
+
+def test_dates_whose_window_a_clock_skips_are_named() -> None:
+    night = parse_recurrence("daily 02:30-02:45 Europe/Paris")
+    since, until = parse_instant("2027-03-26T00:00:00Z"), parse_instant("2027-03-31T00:00:00Z")
+    assert night.skipped(since, until) == ["2027-03-28"]
+    assert len(list(night.occurrences(since, until))) == 4
+    assert NIGHTS.skipped(since, until) == []

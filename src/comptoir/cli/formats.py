@@ -138,9 +138,17 @@ def money(amount: str, currency: str) -> str:
     return f"{sign}{symbol}{grouped}" if symbol else f"{sign}{grouped} {currency}"
 
 
-def accelerator_time(milliseconds: str | int) -> str:
-    """Accelerator time for people: "31,418 acc-ms" below an hour, then "1,234.56 acc-h"."""
+def accelerator_time(milliseconds: str | int, beside: int = 0) -> str:
+    """Accelerator time for people: "31,418 acc-ms" below an hour, then "1,234.56 acc-h".
+
+    `beside` larger times it is in hours too, with as many digits as it needs.
+    """
     count = int(milliseconds)
+    if abs(count) < MS_PER_HOUR <= beside:
+        millionths = abs(count) * 1_000_000 // MS_PER_HOUR
+        digits = f"{millionths:06d}"
+        shown = digits.rstrip("0").ljust(2, "0")
+        return f"{'-' if count < 0 else ''}0.{shown} acc-h"
     if abs(count) < MS_PER_HOUR:
         return f"{count:,} acc-ms"
     hundredths = abs(count) * 100 // MS_PER_HOUR

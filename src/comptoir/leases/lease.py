@@ -97,6 +97,9 @@ EDGES: dict[LeaseState, frozenset[LeaseState]] = {
 FINAL = frozenset(state for state, edges in EDGES.items() if not edges)
 
 
+TOLD_AHEAD_MS = 250
+"""A notice is given so much sooner, so that it is whole though a turn comes a moment late."""
+
 LEAST_GAP_S = 60
 """What fills a gap before a promise stays so long at least: moving in has its price."""
 

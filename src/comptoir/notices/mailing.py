@@ -6,7 +6,7 @@ trusted to relay; who is written to is judged by it.
 
 import smtplib
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -86,7 +86,8 @@ def send_mail(settings: MailSettings, message: EmailMessage) -> int:
             f"the mail server refused it: {_said(error.smtp_error)}", error.smtp_code
         ) from None
     except (smtplib.SMTPException, OSError) as error:
-        raise MailFailed(f"the mail server did not take it: {_said(str(error))}") from None
+        words = getattr(error, "strerror", None) or str(error)  # without its number
+        raise MailFailed(f"the mail server did not take it: {_said(words)}") from None
 
 
 def write_mail(
@@ -141,7 +142,14 @@ def _text(notice: Notice) -> str:
 
 
 def _value(value: object) -> str:
-    text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        text = ", ".join(map(_value, value))
+    elif isinstance(value, Mapping):
+        text = ", ".join(f"{name} {_value(inner)}" for name, inner in value.items())
+    else:
+        text = "" if value is None else str(value)
     return "".join(letter if letter.isprintable() else " " for letter in text) or "-"
 
 

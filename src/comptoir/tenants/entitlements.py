@@ -188,9 +188,10 @@ def _refuse_overshare(standing: Sequence[Entitlement], group: Holder, instant_ms
     short = shortage(has, wants)
     if short:
         kind, total, asked = standing[0].kind, sum(has.values()), sum(wants.values())
+        there = f"{group} has {total:,} x {kind}" if has else f"no group {group} has any {kind}"
         raise Refused(
             "more_than_the_group_has",
-            f"from {format_instant(instant_ms)} on, {group} has {total:,} x {kind} and its "
+            f"from {format_instant(instant_ms)} on, {there} and its "
             f"members would have {asked:,}: {short:,} too many{_where(has, wants)}",
             f"give the group more first, or its members {short:,} less",
             {"group": group, "at": format_instant(instant_ms), "has": total, "asked": asked},

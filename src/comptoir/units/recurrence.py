@@ -66,6 +66,12 @@ class Recurrence:
             if end > from_ms:
                 yield Window(start, end)
 
+    def skipped(self, from_ms: int, until_ms: int) -> list[str]:
+        """The dates between two instants on which its window does not occur: a clock skips it."""
+        first, last = _local_date(from_ms, self.zone), _local_date(until_ms, self.zone)
+        days = (day for day in range(first, min(last, _LAST_DAY)) if (day + 6) % 7 in self.days)
+        return [date.fromordinal(day).isoformat() for day in days if self._on(day) is None]
+
     def holding(self, instant_ms: int) -> Window | None:
         """The window that holds an instant, if one does."""
         return next(self.occurrences(instant_ms, instant_ms + 1), None)

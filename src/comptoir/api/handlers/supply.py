@@ -110,8 +110,10 @@ async def list_nodes(
 
 
 async def get_node(ask: Ask, node: Id) -> Response:
-    """One node."""
-    return said(ask.encode(await ask.one("node", node, "node", lists.find)))
+    """One node, by its id or name."""
+    known = ask.door.desk.book.nodes_by_name.first(node)
+    named = node if known is None else known.id
+    return said(ask.encode(await ask.one("node", named, "node", lists.find)))
 
 
 async def get_fleet(ask: Ask, level: Level = "rack") -> Response:

@@ -85,7 +85,6 @@ def _show(figures: Sequence[Figure], json_file: Path | None, numbers: Mapping[st
     width = None if sys.stdout.isatty() else WIDTH_IN_A_FILE
     Console(width=width).print(_table(figures, machine))
     if json_file is not None:
-        json_file.parent.mkdir(parents=True, exist_ok=True)
         document = {
             **numbers,
             "machine": asdict(machine),

@@ -11,10 +11,20 @@ from comptoir.cli.server_extra import server_room
 
 F = TypeVar("F", bound=Callable[..., Any])
 _ROOM = "comptoir.cli.bench"
+
+
+def _where_it_can_be(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
+    """A file in a directory that there is: a slip makes no directory, and costs no minutes."""
+    if path is not None and not path.parent.is_dir():
+        raise click.BadParameter(f"there is no directory {path.parent}")
+    return path
+
+
 JSON_FILE = click.option(
     "--json",
     "json_file",
     type=click.Path(path_type=Path, dir_okay=False),
+    callback=_where_it_can_be,
     help="Write the figures and the machine as JSON too.",
 )
 

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from comptoir.cli.commands.rates import CLASSES
-from comptoir.cli.formats import Duration, Instant, accelerator_time, duration, money
+from comptoir.cli.formats import Duration, Instant, accelerator_time, duration, money, passed
 from comptoir.cli.lazy import Group, Session, leaf
 from comptoir.client.entitlement_records import ClassPolicy, Entitlement, LenderStatement
 
@@ -65,6 +65,7 @@ def list_entitlements(cli: Session, tenant: str | None, kind: str | None) -> Non
 
     columns = [
         text("id"),
+        Column("state", _state),
         Column("holder", _holder),
         text("of", "parent"),
         Column("accelerators", _what, right=True),
@@ -193,6 +194,13 @@ def set_policy(cli: Session, lease_class: str, **words: Any) -> None:
     cli.record(made, said)
 
 
+def _state(row: Mapping[str, Any]) -> str:
+    """Whether it counts now."""
+    if passed(row["ends_at"]):
+        return "ended"
+    return "in force" if passed(row["starts_at"]) else "later"
+
+
 def _holder(row: Mapping[str, Any]) -> str:
     return row["tenant_id"] or f"{row['group']} (group)"
 
@@ -223,25 +231,30 @@ def _statement(
 ) -> tuple[str, list[tuple[str, str]]]:
     """The headline and the fields of a lender's statement."""
     starts, ends = cli.times.when(drawn["starts_at"]), cli.times.when(drawn["ends_at"])
+    most = int(drawn["entitled_accelerator_ms"])
+
+    def time_of(milliseconds: str) -> str:
+        return accelerator_time(milliseconds, beside=most)
+
     fields = [
-        ("entitled", accelerator_time(drawn["entitled_accelerator_ms"])),
-        ("used", accelerator_time(drawn["used_accelerator_ms"])),
+        ("entitled", time_of(drawn["entitled_accelerator_ms"])),
+        ("used", time_of(drawn["used_accelerator_ms"])),
     ]
     if int(drawn["borrowed_accelerator_ms"]):
-        above = accelerator_time(drawn["borrowed_accelerator_ms"])
+        above = time_of(drawn["borrowed_accelerator_ms"])
         fields.append(("borrowed", f"{above} above its own"))
-    fields.append(("lent", accelerator_time(drawn["lent_accelerator_ms"])))
+    fields.append(("lent", time_of(drawn["lent_accelerator_ms"])))
     for line in drawn["lines"]:
         price = f"{money(line['price_per_accelerator_hour'], line['currency'])}/acc-h"
         fields.append(
             (
                 f"to {line['lease_class']}",
-                f"{accelerator_time(line['accelerator_ms'])} at {price}, "
+                f"{time_of(line['accelerator_ms'])} at {price}, "
                 f"earned {money(line['credit'], line['currency'])}",
             )
         )
     cost = money(drawn["idle_cost"], drawn["currency"])
-    idle = accelerator_time(drawn["idle_accelerator_ms"])
+    idle = time_of(drawn["idle_accelerator_ms"])
     fields.append(("idle", f"{idle} neither used nor lent, {cost} at its own price"))
     earned = ", ".join(money(amount, unit) for unit, amount in drawn["credits"].items())
     return f"{team}  {drawn['kind']}, {starts} to {ends}: earned {earned or 'nothing'}", fields

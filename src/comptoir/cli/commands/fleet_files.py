@@ -20,13 +20,17 @@ if TYPE_CHECKING:
 
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True)
 _MOST_RACKS = 20_000
+_MANY_NODES = 40_000
 
 
 @leaf("check", "comptoir fleet check fleet.toml", online=False)
 @click.argument("file", type=FILE)
 def check(cli: Session, file: Path) -> None:
     """Read a fleet file, say what is wrong with it line by line, or draw it. Asks no server."""
-    found = read(file, text_of(file))
+    text = text_of(file)
+    with waiting(f"reading {file.name}", sys.stderr.isatty()):
+        found = read(file, text)
+    nodes = sum(lease.node_count for lease in found.leases)
     for fabric in found.fabrics_of_nothing():
         note(f"no node of this file stands in {fabric.site}/{fabric.cluster}, whose fabric it says")
     if cli.json:
@@ -36,7 +40,9 @@ def check(cli: Session, file: Path) -> None:
         return
     from comptoir.cli.fleet_map import draw
 
-    draw(_as_fleet(found), live=False)
+    with waiting(f"adding up {counted(nodes, 'node')}", nodes >= _MANY_NODES):
+        drawn = _as_fleet(found)
+    draw(drawn, live=False)
 
 
 @leaf("apply", "comptoir fleet apply fleet.toml --dry-run", "comptoir fleet apply fleet.toml")
@@ -47,7 +53,9 @@ def apply(cli: Session, file: Path, dry_run: bool) -> None:
     text = text_of(file)
     found = read(file, text)
     nodes = sum(lease.node_count for lease in found.leases)
-    with waiting(f"declaring {counted(nodes, 'node')}, about {nodes // 20_000} s", nodes >= 40_000):
+    with waiting(
+        f"declaring {counted(nodes, 'node')}, about {nodes // 20_000} s", nodes >= _MANY_NODES
+    ):
         done = cli.client.fleet.apply(file.name, text, dry_run=dry_run)
     show_applied(cli, done)
 

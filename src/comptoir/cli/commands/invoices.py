@@ -215,12 +215,15 @@ def _lines(cli: Session, found: InvoiceDetail | InvoiceDraft) -> None:
     rows: list[Mapping[str, Any]] = [
         {**line} for line in found["lines"] if line["type"] not in SETTLING
     ]
+    most = max(
+        (int(line["accelerator_ms"]) for line in found["lines"] if line["measure"]), default=0
+    )
     columns = [
         Column("line", lambda row: f"  {row['number']}", right=True),
         text("what", "description", flexible=True),
         Column(
             "use",
-            lambda row: accelerator_time(row["accelerator_ms"]) if row["measure"] else "-",
+            lambda row: accelerator_time(row["accelerator_ms"], most) if row["measure"] else "-",
             right=True,
         ),
         Column("price/acc-h", price, right=True),

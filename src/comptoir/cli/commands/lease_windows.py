@@ -11,8 +11,12 @@ import click
 from comptoir.cli.commands.leases import lease, show_lease, what
 from comptoir.cli.formats import counted
 from comptoir.cli.lazy import Session, leaf
+from comptoir.cli.session import note
 from comptoir.client.window_records import Series
 from comptoir.units.errors import Invalid
+from comptoir.units.time import parse_instant
+
+MOST_SKIPPED = 5
 
 __all__ = ["lease", "request_series", "show_series"]
 
@@ -30,7 +34,9 @@ def confirm(cli: Session, lease_id: str) -> None:
 def release(cli: Session, lease_id: str) -> None:
     """Let a held window go before its time."""
     found = cli.client.holds.release(lease_id)
-    cli.record(found, f"{found['id']} is released")
+    over = found["reason"] not in ("", None, "hold_released")
+    said = f"was let go before: {str(found['reason']).replace('_', ' ')}" if over else "is released"
+    cli.record(found, f"{found['id']} {said}")
 
 
 @leaf(
@@ -59,8 +65,17 @@ def shrink(
 
 def request_series(cli: Session, words: Mapping[str, Any], every: str, until: str) -> None:
     """Ask for every window of a recurrence."""
+    from comptoir.units.recurrence import parse_recurrence
+
     wanted = {name: value for name, value in words.items() if value not in (None, ())}
-    show_series(cli, cli.client.series.request(wanted, every, until), "promised")
+    made = cli.client.series.request(wanted, every, until)
+    show_series(cli, made, "promised")
+    first = made["leases"][0]["starts_at"] if made["leases"] else until
+    skipped = parse_recurrence(every).skipped(
+        parse_instant(words.get("starts_at") or first), parse_instant(until)
+    )
+    for day in skipped[:MOST_SKIPPED]:
+        note(f"no window on {day}: the zone's clock skips all of it that day")
 
 
 def show_series(cli: Session, made: Series, done: str) -> None:

@@ -1,6 +1,6 @@
 """`lease`: asked for, listed, explained, extended, ended."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import click
@@ -25,6 +25,7 @@ STATES = click.Choice(
         "broken",
     ]
 )
+_MOST_SHOWN = 16
 _LIVE = ("waiting", "held", "scheduled", "active", "reclaiming")
 
 
@@ -125,7 +126,7 @@ def list_leases(
     """List leases that are not over, newest request first."""
     from itertools import islice
 
-    from comptoir.cli.output import Column, instant, text
+    from comptoir.cli.output import Column, text
 
     wanted = states or (() if everything else _LIVE)
     columns = [
@@ -134,11 +135,14 @@ def list_leases(
         Column("accelerators", _held, right=True),
         text("class", "lease_class"),
         text("tenant"),
-        instant(cli.times, "ends", "ends_at", "open"),
+        Column("when", lambda row: _when(cli, row)),
         text("name", flexible=True),
     ]
     found = cli.client.leases.list(states=wanted, tenant=tenant, kind=kind, series=series)
-    cli.table(cli.with_tenants(islice(found, limit)), columns, "leases")
+    rows: Iterable[Lease] = islice(found, limit)
+    if series is not None:
+        rows = sorted(rows, key=_start)
+    cli.table(cli.with_tenants(rows), columns, "leases")
 
 
 @leaf("show", "comptoir lease show ls_7Q4M", group=lease)
@@ -147,10 +151,13 @@ def show(cli: Session, lease_id: str) -> None:
     """Show one, with what it holds."""
     found = cli.client.leases.get(lease_id)
     fields = _fields(cli, found)
-    for held in found["allocations"]:
+    for held in found["allocations"][:_MOST_SHOWN]:
         until = cli.times.when(held["delivered_until"] or held["ends_at"], "open")
         start = cli.times.when(held["delivered_from"] or held["starts_at"])
         cores = f"{len(held['accelerators']):,} on {held['node_id']}"
+        if held["fenced_at"] and not held["delivered_from"]:  # it was promised, and never had
+            fields.append(("let go", f"{cores}, {cli.times.when(held['fenced_at'])}"))
+            continue
         over = "fenced" if held["fenced_at"] else "lost"
         word = over if held["delivered_until"] or held["fenced_at"] else "holds"
         fields.append((word, f"{cores}, {start} to {until}"))
@@ -158,6 +165,9 @@ def show(cli: Session, lease_id: str) -> None:
             fields.append(
                 ("", f"to send back unbilled until {cli.times.when(held['accepted_at'])}")
             )
+    if rest := found["allocations"][_MOST_SHOWN:]:
+        held_there = sum(len(held["accelerators"]) for held in rest)
+        fields.append(("", f"and {held_there:,} on {len(rest):,} more nodes: --json has them"))
     cli.record(found, f"{found['id']}  {what(found)}   {found['state']}", fields)
 
 
@@ -322,6 +332,7 @@ def _fields(cli: Session, found: Lease) -> list[tuple[str, str]]:
     fields = [
         ("state", state),
         ("window", f"{starts} to {cli.times.when(found['ends_at'], 'open end')}"),
+        *_starts(cli, found),
         *_wishes(cli, found),
         ("notice", f"{duration(found['notice_s'])}, then on reclaim: {found['on_reclaim']}"),
         ("tenant", found["tenant_id"]),
@@ -344,6 +355,26 @@ def _fields(cli: Session, found: Lease) -> list[tuple[str, str]]:
     if found["reclaims"]:
         fields.append(("reclaimed", counted(found["reclaims"], "time")))
     return fields
+
+
+def _when(cli: Session, row: Mapping[str, Any]) -> str:
+    """From when, of what has not started; else until when."""
+    if row["state"] in ("waiting", "held", "scheduled"):
+        return f"from {cli.times.when(_start(row))}"
+    return f"to {cli.times.when(row['ends_at'])}" if row["ends_at"] else "open"
+
+
+def _start(row: Mapping[str, Any]) -> str:
+    """When it starts: as it is promised, or the earliest that it asked for."""
+    return str(row.get("scheduled_start") or row["starts_at"])
+
+
+def _starts(cli: Session, found: Lease) -> list[tuple[str, str]]:
+    """The promised start, where the window says only the earliest."""
+    promised = found["scheduled_start"]
+    if found["state"] not in ("scheduled", "held") or promised in (None, found["starts_at"]):
+        return []
+    return [("starts", cli.times.when(promised))]
 
 
 def _cut_short(found: Mapping[str, Any]) -> str | None:

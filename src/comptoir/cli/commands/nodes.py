@@ -6,6 +6,7 @@ import click
 
 from comptoir.cli.formats import Instant
 from comptoir.cli.lazy import Session, leaf
+from comptoir.cli.session import note
 from comptoir.client.records import Node
 from comptoir.units.errors import Invalid
 
@@ -70,7 +71,11 @@ def maintenance(
     """Plan work on a node: nothing new is promised into it, what stands there moves before."""
     if call_off is (starts_at is not None):
         raise click.UsageError("give --from, or --call-off")
+    known = None if call_off else cli.client.fleet.node(node_id)
     show_node(cli, cli.client.fleet.maintenance(node_id, starts_at, ends_at, because))
+    if known is not None and known["maintenance_from"]:
+        until = cli.times.when(known["maintenance_until"], "it is resumed")
+        note(f"in place of the work from {cli.times.when(known['maintenance_from'])} to {until}")
 
 
 @leaf("spare", "comptoir fleet spare nd_2W8C", "comptoir fleet spare nd_2W8C --no")

@@ -194,6 +194,8 @@ def _await(cli: Session, one: Subscription, notice: str, before: int) -> int:
             if tried["again"] and tried["notice"] == notice:
                 return _say(cli, one, tried)
         time.sleep(0.2)
+    if one["kind"] == "mail":
+        note("of mails that are asked for by hand, one a minute is sent")
     note(f"no try within {TEST_WITHIN_S:.0f} s: comptoir {one['kind']} deliveries {one['id']}")
     return 1
 

@@ -73,6 +73,15 @@ def _judge_words(tx: Transaction, request: SetEntitlement) -> Entitlement:
         )
     for name in (request.group, request.parent):
         _check_group(tx, name)
+    check_count("accelerators", request.accelerators, 1, MOST_ACCELERATORS)
+    if request.lend_limit is not None and request.lend_limit > request.accelerators:
+        raise Invalid(
+            "out_of_range",
+            f"lend_limit must be 0 to {request.accelerators:,}, all of it, not "
+            f"{request.lend_limit:,}",
+            "lend no more than it has, or leave the limit out for all",
+            {"field": "lend_limit", "smallest": 0, "largest": request.accelerators},
+        )
     limits = [
         None if limit is None else check_count(field, limit, 0, MOST_ACCELERATORS)
         for field, limit in (
@@ -87,7 +96,7 @@ def _judge_words(tx: Transaction, request: SetEntitlement) -> Entitlement:
         request.parent,
         check_kind(request.kind),
         check_text("site", request.site, 0, 64),
-        check_count("accelerators", request.accelerators, 1, MOST_ACCELERATORS),
+        request.accelerators,
         window.start_ms,
         window.end_ms,
         limits[0],

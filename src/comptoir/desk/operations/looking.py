@@ -7,7 +7,7 @@ from comptoir.desk.requests import Turn
 from comptoir.desk.transaction import Transaction
 from comptoir.fleet.states import NodeState
 from comptoir.leases.allocation import Allocation
-from comptoir.leases.lease import Lease, LeaseState
+from comptoir.leases.lease import TOLD_AHEAD_MS, Lease, LeaseState
 from comptoir.units.ids import LeaseId
 from comptoir.units.time import MS_PER_S
 
@@ -68,7 +68,8 @@ def _next_look_ms(tx: Transaction, lease: Lease, request: Turn) -> int | None:
         case LeaseState.ACTIVE:
             ends = [a.ends_at_ms for a in standing if a.ends_at_ms is not None]
             notice_ms = lease.notice_s * MS_PER_S
-            times = [end - notice_ms if end - notice_ms > tx.now_ms else end for end in ends]
+            told = [(end - notice_ms - TOLD_AHEAD_MS, end) for end in ends]
+            times = [at if at > tx.now_ms else end for at, end in told]
             warning_ms = lease.warning_due_ms(tx.book.setting("ending_lead_s"))
             if warning_ms is not None and (lease.ends_at_ms or 0) > tx.now_ms:
                 times.append(max(warning_ms, tx.now_ms))

@@ -40,7 +40,7 @@ from comptoir.fleet.states import KEEPS_PROMISES, NodeState
 from comptoir.leases.allocation import Allocation
 from comptoir.leases.inbound import InboundLease, InboundState
 from comptoir.leases.jobs import Attempt, AttemptState, Job, JobState
-from comptoir.leases.lease import Lease, LeaseState, Reason
+from comptoir.leases.lease import TOLD_AHEAD_MS, Lease, LeaseState, Reason
 from comptoir.units.ids import AttemptId, id_number
 from comptoir.units.recurrence import next_opening
 from comptoir.units.time import MS_PER_S, Window
@@ -128,7 +128,7 @@ def _announce_due_ends(look: Look) -> None:
             and not allocation.lost
         ]
         notice_ms = lease.notice_s * MS_PER_S
-        if not ends or min(ends) - notice_ms > tx.now_ms:
+        if not ends or min(ends) - notice_ms - TOLD_AHEAD_MS > tx.now_ms:
             continue
         if done >= look.request.most:
             look.leave(lease)
