@@ -11,7 +11,6 @@ Invariant: new work is granted only while owed, its own hold included, is within
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from comptoir.billing.accruals import Accrual
 from comptoir.leases.lease import LeaseClass
 from comptoir.sales.credit_blocks import CreditBlock
 from comptoir.sales.drawdown import Due, draw
@@ -113,37 +112,18 @@ def with_tax(net_micros: int, tax_ppm: int) -> int:
 
 
 def covered(
-    open_blocks: Iterable[CreditBlock],
-    accruals: Iterable[Accrual],
-    holds: Iterable[CreditHold],
-    currency: str,
-    now_ms: int,
-    tax_ppm: int,
+    open_blocks: Iterable[CreditBlock], dues: Iterable[Due], tax_ppm: int
 ) -> tuple[int, int]:
     """What credit would pay of unbilled usage and of what is held, drawn as it is drawn.
 
     Args:
         open_blocks: The customer's.
-        accruals: Its open accruals.
-        holds: What it holds.
-        currency: Of the limit.
-        now_ms: What is held will be used from now on.
+        dues: What its usage and its holds owe, or sums of what credit does not tell apart.
         tax_ppm: The tax that its usage bears.
 
     Returns:
         What it would pay, without tax; and what of credit that would use up.
     """
-    dues = [
-        Due(a.id, a.tenant_id, a.currency, a.kind, a.lease_class, "", a.first_at_ms, a.last_at_ms,
-            a.posted_micros)
-        for a in accruals
-        if a.currency == currency
-    ] + [
-        Due(h.lease_id, h.tenant_id, h.currency, h.kind, h.lease_class, "",
-            max(h.starts_at_ms, now_ms), max(h.ends_at_ms, now_ms + 1), h.micros)
-        for h in holds
-        if h.currency == currency
-    ]  # fmt: skip
     blocks = {block.id: block for block in open_blocks}
     paid = used = 0
     for one in draw(blocks.values(), dues, tax_ppm)[1]:

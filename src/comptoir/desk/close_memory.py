@@ -11,7 +11,7 @@ from typing import Any
 from comptoir.billing.accruals import Accrual
 from comptoir.billing.drafts import DraftState, InvoiceDraft, LineKey, line_key
 from comptoir.billing.invoice_status import InvoiceState, InvoiceStatus
-from comptoir.billing.invoices import NumberSeries
+from comptoir.billing.invoices import InvoiceKind, NumberSeries
 from comptoir.billing.periods import Period, PeriodState
 from comptoir.billing.receipts import Receivables, asked_of
 from comptoir.desk.tables import Index, Journal, Shelves, Table
@@ -51,6 +51,15 @@ class ClosingBook:
             self.drafts,
             lambda d: (d.tenant_id, d.period_id) if d.state is not DraftState.FINALISED else None,
         )
+        self.waiting = Index[TenantId, InvoiceDraft](
+            self.drafts,
+            lambda d: (
+                d.tenant_id
+                if d.state is DraftState.DRAFT and d.kind is InvoiceKind.INVOICE
+                else None
+            ),
+        )
+        """Drafts of what was used that are whole and not final: drawn, taxed and not asked yet."""
         self.open_invoices = Index[TenantId, InvoiceStatus](
             self.statuses, lambda s: s.tenant_id if s.state is InvoiceState.FINALISED else None
         )

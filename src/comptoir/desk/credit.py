@@ -172,12 +172,16 @@ def exposure_of(tx: Transaction, tenant_id: TenantId, new: CreditHold | None = N
         known = book.credit.holds.get(new.lease_id)
         held += new.micros - (0 if known is None or known.released else known.micros)
     blocks = [b for b in book.contracts.credit_of.get(tenant_id) if b.currency == currency]
-    paid, used = _covered(tx, tenant_id, currency, new) if blocks else (0, 0)
+    paid = used = 0
+    if blocks:
+        dues = book.pending.of(tenant_id, currency, tx.now_ms, new)
+        paid, used = covered(blocks, dues, tax_ppm_of(tx, tenant_id))
+    drafted, asked = _drafted(book, tenant_id, currency)
     return Exposure(
         tenant_id,
         currency,
-        balance(ledger.receivable(tenant_id)) + balance(ledger.customer_credit(tenant_id)),
-        balance(ledger.unbilled(tenant_id)),
+        balance(ledger.receivable(tenant_id)) + balance(ledger.customer_credit(tenant_id)) + asked,
+        balance(ledger.unbilled(tenant_id)) - drafted,
         held,
         paid,
         max(sum(b.left_micros for b in blocks if b.contains(tx.now_ms, tx.now_ms + 1)) - used, 0),
@@ -185,6 +189,12 @@ def exposure_of(tx: Transaction, tenant_id: TenantId, new: CreditHold | None = N
         tax_ppm_of(tx, tenant_id),
         None if admission is None else admission.limit_micros,
     )
+
+
+def _drafted(book: Memory, tenant_id: TenantId, currency: str) -> tuple[int, int]:
+    """What of `unbilled` is in drafts that wait, and what those ask, taxes and all."""
+    mine = [d for d in book.closing.waiting.each(tenant_id) if d.currency == currency]
+    return sum(d.unbilled_micros for d in mine), sum(d.total_micros for d in mine)
 
 
 def refuse_beyond_limit(tx: Transaction, hold: CreditHold) -> None:
@@ -267,23 +277,6 @@ def tax_ppm_of(tx: Transaction, tenant_id: TenantId) -> int:
             tax = None
         book.credit.taxes_kept[key] = 0 if tax is None else tax.rate_ppm
     return book.credit.taxes_kept[key]
-
-
-def _covered(
-    tx: Transaction, tenant_id: TenantId, currency: str, new: CreditHold | None
-) -> tuple[int, int]:
-    book = tx.book
-    holds = {hold.lease_id: hold for hold in book.credit.holds_of.each(tenant_id)}
-    if new is not None:
-        holds[new.lease_id] = new
-    return covered(
-        book.contracts.credit_of.get(tenant_id),
-        book.money.open_accruals_by_tenant.get(tenant_id),
-        holds.values(),
-        currency,
-        tx.now_ms,
-        tax_ppm_of(tx, tenant_id),
-    )
 
 
 def _sites(tx: Transaction, lease: Lease) -> set[str]:

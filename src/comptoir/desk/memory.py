@@ -12,6 +12,7 @@ from comptoir.desk.contract_memory import ContractBook
 from comptoir.desk.credit_memory import CreditBook
 from comptoir.desk.money_memory import MoneyBook
 from comptoir.desk.opening_memory import OpeningBook
+from comptoir.desk.pending_dues import PendingDues
 from comptoir.desk.ports import Loaded
 from comptoir.desk.receipt_memory import ReceiptBook
 from comptoir.desk.settings import SETTINGS, Setting
@@ -105,6 +106,7 @@ class Memory:
         self.contracts = ContractBook(journal)
         self.credit = CreditBook(journal)
         self.closing = ClosingBook(journal, self.money.accruals)
+        self.pending = PendingDues(self.money, self.credit, self.contracts)
         self.receipts = ReceiptBook(journal)
         self.openings = OpeningBook(journal)
         self._make_entitlement_tables(journal)
