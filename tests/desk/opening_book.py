@@ -2,8 +2,14 @@
 
 from pathlib import Path
 
+import pytest
+
+from comptoir.billing.bank_files import BankEntry
+from comptoir.billing.invoice_status import InvoiceStatus
 from comptoir.billing.opening import Opening, OpeningFile, piece_of
 from comptoir.billing.opening_file import files_named, read_opening
+from comptoir.billing.receipts import Payment
+from comptoir.desk.close_requests import ClosePeriod, CloseSlice
 from comptoir.desk.desk import Desk
 from comptoir.desk.opening_loop import OpeningLoop, items_of
 from comptoir.desk.opening_requests import (
@@ -12,8 +18,13 @@ from comptoir.desk.opening_requests import (
     ProposedOpening,
     ProposeOpening,
 )
+from comptoir.desk.receipt_requests import RecordReceipts
+from comptoir.ledger import entries as ledger
+from comptoir.tenants.entities import HOUSE_ENTITY
 from comptoir.tenants.parties import Actor, Role
-from tests.builders import Book
+from comptoir.units.errors import ComptoirError
+from comptoir.units.ids import ContractId, TenantId
+from tests.builders import HOUR_MS, START_MS, Book
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "opening"
 SEPTEMBER_MS = 1_788_220_800_000  # 2026-09-01T00:00Z; a book starts on 2026-09-21T14:13:20Z
@@ -96,3 +107,51 @@ def many(invoices: int, customers: int) -> dict[str, str]:
 
 def _cents(amount: int) -> str:
     return f"{amount // 100}.{amount % 100:02d}"
+
+
+DOLLAR = 1_000_000
+OCTOBER_MS = SEPTEMBER_MS + 30 * 24 * HOUR_MS
+BOOKS = ledger.opening_balance(HOUSE_ENTITY)
+
+
+def balance(book: Book, account: ledger.Account) -> int:
+    held = book.desk.book.money.balances.get((account, ledger.Unit("USD")))
+    return held.amount if held else 0
+
+
+def no(book: Book, files: dict[str, str]) -> ComptoirError:
+    with pytest.raises(ComptoirError) as refused:
+        propose(book, files)
+    return refused.value
+
+
+def status(book: Book, number: str) -> InvoiceStatus:
+    found = [s for s in book.desk.book.closing.statuses if s.number == number]
+    return found[0] if found else book.store.find_statuses([number])[0]
+
+
+def tenant(book: Book, slug: str) -> TenantId:
+    found = book.desk.book.tenant_by_slug.first(slug)
+    assert found is not None
+    return found.id
+
+
+def contract(book: Book, number: str) -> ContractId:
+    found = book.desk.book.contracts.by_number.first(number)
+    assert found is not None
+    return found.id
+
+
+def receipt(book: Book, amount: int, reference: str, id: str = "e1") -> Payment:
+    entry = BankEntry(id, START_MS, amount, "USD", reference, "somebody")
+    done = book.desk.call(
+        "record_receipts", RecordReceipts(HOUSE_ENTITY, "s", "a", (entry,)), book.finance
+    )
+    (payment,) = done.payments
+    return payment
+
+
+def closed(book: Book, name: str) -> None:
+    period = book.desk.call("close_period", ClosePeriod(HOUSE_ENTITY, name), book.finance)
+    while not period.closed:
+        period = book.desk.call("close_slice", CloseSlice(period.id))

@@ -5,8 +5,7 @@ from comptoir.desk.opening_requests import MOST_ITEMS_A_SLICE, BringSlice
 from comptoir.ledger import entries as ledger
 from comptoir.tenants.entities import HOUSE_ENTITY
 from tests.builders import Book
-from tests.desk.opening_book import approve, many, propose
-from tests.desk.test_opening import balance, receipt, status
+from tests.desk.opening_book import approve, balance, many, propose, receipt, status
 
 INVOICES, CUSTOMERS = 10_000, 300
 

@@ -6,6 +6,7 @@ else is in the book is the desk's to judge.
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from comptoir.billing.opening import (
     CommitmentBefore,
@@ -47,6 +48,7 @@ def check_opening(file: OpeningFile, entity: LegalEntity, faults: Faults) -> Non
             faults.add(credit.where, "until", _over(credit.until_ms))
     for contract in file.contracts:
         _check_contract(contract, entity, file.cut_over_ms, faults)
+    _check_apart(file, faults)
     _check_numbers(file, entity, faults)
     _check_controls(file, faults)
     _check_size(file, faults)
@@ -129,6 +131,18 @@ def _check_contract(
             )
     for commitment in file.body.commitments:
         _check_commitment(contract, commitment, cut_over_ms, faults)
+
+
+def _check_apart(file: OpeningFile, faults: Faults) -> None:
+    """No two contracts of a customer are in force at once."""
+    sold = [one for one in file.contracts if one.sold]
+    sold.sort(key=lambda one: (one.file.party, one.file.effective_from_ms))
+    for one, other in pairwise(sold):
+        mine, theirs = one.file, other.file
+        if mine.party == theirs.party and theirs.effective_from_ms < mine.until_ms:
+            said = f"{mine.number} and {theirs.number} of {mine.party} are in force at once"
+            fault = Invalid("contracts_overlap", said, "let one end before the other begins")
+            faults.add(other.where, "file", fault)
 
 
 def _check_commitment(

@@ -52,7 +52,7 @@ def judge_opening(tx: Transaction, file: OpeningFile, entity: LegalEntity) -> No
     faults = Faults()
     cards = {one.slug: _judge_customer(tx, one, entity, faults) for one in file.customers}
     for contract in file.contracts:
-        _judge_contract(tx, contract, file, entity, cards, faults)
+        _judge_contract(tx, contract, entity, cards, faults)
     for credit in file.prepaid:
         card = cards.get(credit.customer)
         if card is not None and card.currency != credit.currency:
@@ -208,7 +208,6 @@ def admission_from(
 def _judge_contract(
     tx: Transaction,
     running: RunningContract,
-    file: OpeningFile,
     entity: LegalEntity,
     cards: dict[str, RateCard | None],
     faults: Faults,
@@ -225,7 +224,6 @@ def _judge_contract(
             if card is not None and card.currency != told.currency:
                 said = f"{told.number} is in {told.currency}, {told.party} pays in {card.currency}"
                 raise Invalid("currency_of_another", said, "give it another card")
-            _check_apart(running, file)
         contract, version = made_of(running, entity, None if tenant is None else tenant.id)
         if tenant is not None:
             check_used(tx, contract, version, tenant.id)
@@ -234,18 +232,6 @@ def _judge_contract(
             check_inbound(tx, contract, name)
     except ComptoirError as no:
         faults.add(running.where, "file", Invalid(no.code, no.message, no.next))
-
-
-def _check_apart(running: RunningContract, file: OpeningFile) -> None:
-    """Two contracts of a customer that are brought are not in force at once."""
-    mine = running.file
-    for other in file.contracts:
-        theirs = other.file
-        if theirs.number == mine.number or not other.sold or theirs.party != mine.party:
-            continue
-        if theirs.effective_from_ms < mine.until_ms and mine.effective_from_ms < theirs.until_ms:
-            said = f"{mine.number} and {theirs.number} of {mine.party} are in force at once"
-            raise Invalid("contracts_overlap", said, "let one end before the other")
 
 
 def made_of(
