@@ -140,6 +140,22 @@ def test_a_turn_tries_fewer_the_more_is_promised_ahead_and_the_next_goes_on(
     assert [shop.now(lease).state for lease in short] == [LeaseState.ACTIVE] * 6
 
 
+def test_a_line_that_a_turn_had_nothing_left_for_is_tried_in_the_next(
+    shop: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.price_all("h100-sxm")
+    shop.supply(8, kind="h100-sxm", engine="")
+    acme = shop.tenant("acme")
+    core, node = shop.lease(acme, ON_DEMAND, 8), shop.lease(acme, ON_DEMAND, 8, "h100-sxm")
+    after = [shop.lease(acme, ON_DEMAND, 8, kind) for kind in ("cpu-core", "h100-sxm")]
+    shop.turn()
+    monkeypatch.setattr(queueing, "MOST_PLANS_A_TURN", 1)
+    for lease in (core, node):
+        shop.desk.call("end_lease", LeaseRef(lease.id), shop.operator)
+    shop.pass_s(31)
+    assert states(shop, *after) == ["active", "active"]
+
+
 def test_three_thousand_wait_on_a_full_fleet_and_no_turn_is_long(book: Book) -> None:
     """24,576 accelerators; the bounds are those of the issue, in a slow test process."""
     book.price_all("h100-sxm")

@@ -216,6 +216,11 @@ class Lease:
         return (Alternative(self.kind, self.accelerators, self.shape),)
 
     @property
+    def other_kinds(self) -> bool:
+        """Whether it can be met with another kind than the first, for whose line it waits."""
+        return any(choice.kind != self.kind for choice in self.choices)
+
+    @property
     def hold_over_ms(self) -> int:
         """When a hold is over: at its own end, or with its window."""
         ends = (self.hold_until_ms, self.ends_at_ms)

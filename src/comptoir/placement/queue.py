@@ -11,6 +11,8 @@ Stated policy, all of it here:
 3. Where no promise says when, requests behind it are placed freely, until it has waited as
    long as its class's `ageing_s`: then what is free, and what becomes free, in the roomiest place
    that could hold it is kept for it, until it has enough. So no gang waits for ever.
+4. Whoever can be met in several ways stands in the line of its first kind. Its ways of other
+   kinds are tried once all who wait for those have been, behind what is kept for their first.
 
 A shadow is found again whenever something changes; it is no promise to the holder.
 Source: Lifka, "The ANL/IBM SP Scheduling System" (EASY), 1995.
@@ -71,6 +73,7 @@ class Waiting:
         self._by_kind: dict[str, list[Place]] = {}
         self._alike: dict[str, dict[Question, list[Place]]] = {}
         self._known: dict[LeaseId, tuple[str, Question, Place]] = {}
+        self._several: list[Place] = []
 
     def feed(self, old: Lease | None, new: Lease | None) -> None:
         """A lease was put or taken away."""
@@ -81,11 +84,15 @@ class Waiting:
             _take_out(alike, question, place)
             if not alike:
                 del self._alike[kind]
+            if old.other_kinds:
+                del self._several[bisect_left(self._several, place)]
         if new is not None and new.state is LeaseState.WAITING:
             question, place = (asked_of(new), new.accelerators), (queue_key(new), new.id)
             self._known[new.id] = new.kind, question, place
             insort(self._by_kind.setdefault(new.kind, []), place)
             insort(self._alike.setdefault(new.kind, {}).setdefault(question, []), place)
+            if new.other_kinds:
+                insort(self._several, place)
 
     def kinds(self) -> list[str]:
         """The kinds that somebody waits for."""
@@ -98,6 +105,12 @@ class Waiting:
     def lines(self) -> dict[str, list[LeaseId]]:
         """Every line, by kind."""
         return {kind: self.line(kind) for kind in self.kinds()}
+
+    def of_several_kinds(self, after: QueueKey | None = None) -> list[LeaseId]:
+        """Who could be met with another kind too, behind a place in the queue; first first."""
+        places = self._several
+        at = 0 if after is None else bisect_right(places, after, key=lambda place: place[0])
+        return [lease_id for _, lease_id in places[at:]]
 
     def ahead_of(self, lease: Lease) -> int:
         """How many wait for the same kind and come first."""

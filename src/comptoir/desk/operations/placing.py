@@ -42,6 +42,7 @@ def place(
     state: LeaseState = LeaseState.SCHEDULED,
     tries: int = FEW_TRIES,
     effort: Effort | None = None,
+    ways: Sequence[Alternative] | None = None,
 ) -> Lease | None:
     """Promise a waiting lease its accelerators, in the first of its ways that has a place.
 
@@ -51,13 +52,14 @@ def place(
         state: What it becomes: `scheduled`, or `held`.
         tries: How many later starts of a flexible lease are planned.
         effort: What all its ways together may spend, and what they did; None is a call's.
+        ways: The first of its ways, if not all are to be tried.
 
     Raises:
         Refused: no way of it could ever be met; see `no_way`.
     """
     effort = effort or Effort()
     refused: list[tuple[Alternative, Refused]] = []
-    for choice in lease.choices:
+    for choice in lease.choices if ways is None else ways:
         chosen = chosen_way(lease, choice)
         try:
             if choice.kind != lease.kind or choice.accelerators > lease.accelerators:

@@ -5,7 +5,9 @@ for the first of its kind. The same question is not asked twice in vain. `ahead.
 first on behalf of what does not wait.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from comptoir.desk.operations.effort import Effort, weight_of
 from comptoir.desk.operations.grounds import judged
@@ -16,17 +18,30 @@ from comptoir.desk.transaction import Transaction
 from comptoir.leases.allocation import Allocation
 from comptoir.leases.claims import Ground
 from comptoir.leases.grounds import Denied
-from comptoir.leases.lease import MOST_REACH, Lease, LeaseClass, LeaseState, Reason, request_of
+from comptoir.leases.lease import (
+    MOST_REACH,
+    Alternative,
+    Lease,
+    LeaseClass,
+    LeaseState,
+    Reason,
+    request_of,
+)
 from comptoir.placement.prospects import Prospects
-from comptoir.placement.queue import QueueKey, Shadow, queue_key, shadow_of
+from comptoir.placement.queue import Asked, QueueKey, Shadow, asked_of, queue_key, shadow_of
 from comptoir.units.errors import Refused
 from comptoir.units.ids import AllocationId, LeaseId
 from comptoir.units.time import MS_PER_S
+from comptoir.units.values import replace
 
 MOST_PLANS_A_TURN = 200
 MOST_LOOKED_AT_A_TURN = 2_000
 PLANS_OF_A_SHADOW = 20
 """What finding a shadow promise counts for: it asks for a plan at many starts."""
+_BEFORE_ALL: QueueKey = (-(1 << 30), 0, 0)
+"""A place in the queue before that of the strongest claim."""
+_OTHER_WAYS = "\uffff"
+"""Behind every kind: where the ways of other kinds are tried."""
 
 
 @dataclass(slots=True)
@@ -42,6 +57,14 @@ class _Pass:
     last: QueueKey | None = None
     prospects: Prospects | None = None
     """Of the kind whose line is gone through, as its pools stand; None: something has changed."""
+
+    @property
+    def enough(self) -> bool:
+        """Whether the rest is left to the next turn. Somebody is tried in each, or none would end:
+        what is kept for the first may alone cost all that a turn may plan.
+        """
+        much = self.plans >= MOST_PLANS_A_TURN or self.looked_at >= MOST_LOOKED_AT_A_TURN
+        return much and self.looked_at > 0
 
 
 def try_queue(look: Look) -> bool:
@@ -66,8 +89,12 @@ def try_queue(look: Look) -> bool:
         if new is not None and not any(book.leases[one].kind == kind for one in new):
             continue
         if _try_line(going, kind, resumed):
-            book.queue_resumes_after = (kind, going.last or resumed or (0, 0, 0))
+            book.queue_resumes_after = (kind, going.last or resumed or _BEFORE_ALL)
             return True
+    resumed = after[1] if after is not None and after[0] == _OTHER_WAYS else None
+    if _try_other_ways(going, resumed):
+        book.queue_resumes_after = (_OTHER_WAYS, going.last or resumed or _BEFORE_ALL)
+        return True
     book.queue_resumes_after = None
     if after is None and not going.freed:
         book.queue_tried_at = book.snapshot.version  # promises alone free nothing
@@ -92,7 +119,7 @@ def _try_line(going: _Pass, kind: str, resumed: QueueKey | None) -> bool:
             tried = resumed is not None and key <= resumed
             tried |= going.only is not None and lease_id not in going.only
             if not tried:
-                if going.plans >= MOST_PLANS_A_TURN or going.looked_at >= MOST_LOOKED_AT_A_TURN:
+                if going.enough:
                     return True
                 going.looked_at += 1
                 going.last = key
@@ -116,18 +143,73 @@ def _try_line(going: _Pass, kind: str, resumed: QueueKey | None) -> bool:
     return False
 
 
+def _try_other_ways(going: _Pass, resumed: QueueKey | None) -> bool:
+    """Try the ways of other kinds, now that all who wait for those have been tried.
+
+    Each behind what is kept for the first of every kind, if that is ahead of it; returns
+    whether some are left.
+    """
+    tx, book = going.tx, going.tx.book
+    vain = set[tuple[str, int, Asked]]()
+    going.last = going.prospects = None
+    for lease_id in book.waiting.of_several_kinds(resumed):
+        lease = book.leases[lease_id]
+        asked = lease.kind, lease.accelerators, asked_of(lease)
+        skipped = going.only is not None and lease_id not in going.only
+        if skipped or asked in vain or _in_vain(lease, tx.now_ms):
+            continue
+        if going.enough:
+            return True
+        going.looked_at += 1
+        going.last = queue_key(lease)
+        kept = kept_ahead_of(tx, lease)
+        book.snapshot.keep(kept)
+        try:
+            placed = _place(going, lease, lease.choices)
+        finally:
+            book.snapshot.give_up(kept)
+        if not placed:
+            vain.add(asked)
+    return False
+
+
+def kept_ahead_of(tx: Transaction, lease: Lease) -> list[Allocation]:
+    """What is kept for the first of each kind of a lease, where that is ahead of it."""
+    book, kept = tx.book, list[Allocation]()
+    for kind in sorted({choice.kind for choice in lease.choices}):
+        asked = replace(lease, kind=kind)
+        if not book.waiting.ahead_of(asked):
+            continue
+        shadow = book.shadows.get(kind)
+        first = None if shadow is None else book.leases.get(shadow.lease_id)
+        if shadow is None or first is None or first.state is not LeaseState.WAITING:
+            found = first_ahead(tx, asked)
+        else:
+            is_ahead = first.id != lease.id and queue_key(first) < queue_key(lease)
+            found = (first, shadow) if is_ahead else None
+        if found is not None:
+            kept += kept_for(tx, *found)
+    return kept
+
+
 def _try_one(going: _Pass, lease: Lease) -> bool:
-    """Whether a lease was placed."""
+    """Whether a lease was placed with the kind for which it stands in line."""
     tx = going.tx
     if _hopeless(going, lease, _most_strength(lease, Ground.OWN)):
         return False
     ground = judged(tx, lease)
     if isinstance(ground, Denied) or _hopeless(going, lease, _most_strength(lease, ground)):
         return False
-    effort = Effort()
+    own = takewhile(lambda way: way.kind == lease.kind, lease.choices)
+    return _place(going, lease, list(own))
+
+
+def _place(going: _Pass, lease: Lease, ways: Sequence[Alternative]) -> bool:
+    """Whether a lease was placed in one of some ways."""
+    tx, effort = going.tx, Effort()
     held = tx.book.leases_by_state.count(LeaseState.HELD)
     try:
-        placed = place(tx, lease, effort=effort)
+        placed = place(tx, lease, effort=effort, ways=ways)
     except Refused:
         placed = None  # the fleet has shrunk under it: it waits for the fleet to grow
     going.plans += max(effort.spent, 1)

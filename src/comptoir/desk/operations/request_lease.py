@@ -1,5 +1,7 @@
 """A request for capacity: admitted or refused with the numbers, then placed or queued."""
 
+from itertools import takewhile
+
 from comptoir.desk.credit import take_hold
 from comptoir.desk.entities import entity_of
 from comptoir.desk.operations.grounds import refuse_entitled, would_borrow
@@ -41,9 +43,18 @@ def request_lease(tx: Transaction, request: RequestLease) -> Lease:
     lease = replace(lease, borrowed=would_borrow(tx, lease))
     take_hold(tx, lease)
     tx.emit_lease("lease.requested", lease, shape=lease.shape)
-    ahead = tx.book.waiting.ahead_of(lease)
-    placed = None if ahead else place(tx, lease, tries=MOST_TRIES)
+    ways = _not_waited_for(tx, lease)
+    placed = place(tx, lease, tries=MOST_TRIES, ways=ways) if ways else None
     return placed or tx.book.leases.put(lease)
+
+
+def _not_waited_for(tx: Transaction, lease: Lease) -> list[Alternative]:
+    """The first of its ways for which nobody waits ahead of it; the queue tries the others."""
+    waiting = tx.book.waiting
+    if not lease.other_kinds:
+        return [] if waiting.ahead_of(lease) else list(lease.choices)
+    free = takewhile(lambda way: not waiting.ahead_of(chosen_way(lease, way)), lease.choices)
+    return list(free)
 
 
 def judge_request(tx: Transaction, request: RequestLease) -> Lease:
