@@ -108,6 +108,24 @@ def test_whoever_comes_between_two_windows_of_one_tenant_gets_a_checked_node(
     assert fleet.now(other).state is LeaseState.ACTIVE
 
 
+def test_a_window_of_the_same_tenant_that_is_over_keeps_nobody_from_checking(
+    fleet: FleetBook, acme: Tenant
+) -> None:
+    """Both windows of acme pass while nothing turns: who comes next gets a checked node."""
+    fleet.racks(1, gated=True)
+    fleet.report("r0n0", memory=True)
+    now = fleet.clock.instant_ms
+    for starts, ends in ((now, now + HOUR_MS), (now + HOUR_MS, now + 2 * HOUR_MS)):
+        fleet.lease(acme, LeaseClass.RESERVED, 8, H100, starts_at_ms=starts, ends_at_ms=ends)
+    fleet.turn()
+    other = fleet.lease(fleet.tenant("zenith"), ON_DEMAND, 8, H100)
+    fleet.pass_s(10 * 3_600)
+    assert fleet.node("r0n0").state is NodeState.CHECKING
+    assert fleet.now(other).state is LeaseState.WAITING
+    fleet.report("r0n0", memory=True)
+    assert fleet.now(other).state is LeaseState.ACTIVE
+
+
 def test_a_check_that_failed_has_to_pass_by_its_name(fleet: FleetBook) -> None:
     fleet.racks(1, gated=True)
     fleet.report("r0n0", memory=True, links=False)

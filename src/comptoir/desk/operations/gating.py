@@ -37,7 +37,8 @@ def gate_between_tenants(tx: Transaction, node_id: NodeId, tenant_id: TenantId) 
     if not node.gated or node.state not in KEEPS_PROMISES:
         return
     for allocation in tx.book.snapshot.standing_on(node.id):
-        goes_on = allocation.tenant_id == tenant_id and allocation.starts_at_ms <= tx.now_ms
+        now_due = allocation.window.contains(tx.now_ms)  # one that is over is handed to nobody
+        goes_on = allocation.tenant_id == tenant_id and now_due
         if goes_on or allocation.delivered_from_ms is not None:
             return
     move_node(tx, node, NodeState.CHECKING, "between two tenants")
