@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from comptoir.billing.bank_files import BankEntry
+from comptoir.billing.receipts import PaymentState
 from comptoir.desk.close_requests import ClosePeriod, CloseSlice
 from comptoir.desk.contract_requests import (
     ContractDeed,
@@ -16,6 +18,8 @@ from comptoir.desk.contract_requests import (
     ProposedContract,
     SettleSupply,
 )
+from comptoir.desk.operations.money.receipts import ReceiptsRecorded
+from comptoir.desk.receipt_requests import RecordReceipts
 from comptoir.desk.requests import DeclareSupply, EndSupply, NewNode
 from comptoir.leases.lease import LeaseClass
 from comptoir.ledger import entries as ledger
@@ -23,11 +27,14 @@ from comptoir.sales.contract_file import read_contract_file
 from comptoir.sales.contracts import ContractState, VersionState, state_of
 from comptoir.sales.credit_blocks import BlockState, CreditBlock
 from comptoir.sales.tranches import ActType, TrancheState, standing
+from comptoir.store.views import Views
+from comptoir.store.views.payables import payables
+from comptoir.tenants.entities import HOUSE_ENTITY
 from comptoir.tenants.parties import Actor, Role, Tenant
 from comptoir.units.errors import ComptoirError
 from comptoir.units.ids import LegalEntityId
 from comptoir.units.time import format_instant, parse_instant
-from tests.builders import Book
+from tests.builders import START_MS, Book
 
 DAY_S = 86_400
 SOLD = """
@@ -411,6 +418,30 @@ def test_bought_capacity_is_drawn_from_its_commitment_day_by_day(deal: Deal) -> 
     ]  # fmt: skip
     deal.at("2026-12-01")
     assert balances(deal)["cost_of_capacity"] == 3_200
+
+
+USD = 1_000_000
+
+
+def test_a_transfer_to_a_supplier_is_matched_by_its_name_and_what_it_is_owed(deal: Deal) -> None:
+    deal.agree(BOUGHT)
+    rent(deal)
+    deal.at("2026-10-02")  # $600 are owed
+    book = deal.book
+
+    def sent(dollars: int, payee: str) -> ReceiptsRecorded:
+        entry = BankEntry(f"e{dollars}", START_MS, -dollars * USD, "USD", "invoice 17", payee)
+        request = RecordReceipts(HOUSE_ENTITY, "s1", "", (entry,))
+        done: ReceiptsRecorded = book.desk.call("record_receipts", request, book.finance)
+        return done
+
+    assert sent(601, "North Ltd").outgoing == 1  # more than it is owed
+    assert sent(100, "South Ltd").outgoing == 1
+    [payment] = sent(250, "North Ltd").payments
+    assert (payment.state, payment.about) == (PaymentState.SENT, "NORTH-1")
+    [owed] = payables(Views(book.store.engine))
+    assert (owed.partner, owed.number, owed.payable.micros) == ("north", "NORTH-1", 350 * USD)
+    assert balances(deal)["supplier_payable"] == -350
 
 
 def test_the_cost_of_supply_is_the_same_however_often_it_is_counted(deal: Deal) -> None:

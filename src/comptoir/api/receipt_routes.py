@@ -38,5 +38,6 @@ RECEIPT_ROUTES: tuple[Route, ...] = (
     Route("POST", f"{_APPROVAL}/withdraw", approvals.withdraw_act, _ASKING, _R.Approval),
     Route("GET", "/v1/dunning", receipts.get_dunning, Permission.READ_HOUSE, _R.Dunning),
     Route("PUT", "/v1/dunning", receipts.set_dunning, _FINANCE, _R.Dunning),
+    Route("GET", "/v1/payables", receipts.list_payables, _HOUSE, ListOf[_R.PayableOwed]),
     Route("GET", "/v1/receivables", receipts.age_receivables, _READ, ListOf[_R.AgedAmounts]),
 )

@@ -83,6 +83,19 @@ class Dispute(TypedDict):
     resolution: str
 
 
+class PayableOwed(TypedDict):
+    """What a supplier is owed of an instalment, or of a month's use under a contract."""
+
+    partner: str
+    contract: str
+    amount: str
+    currency: str
+    what: str
+    since: str
+    due_at: str
+    overdue: bool
+
+
 class Dunning(TypedDict):
     """Name -> days after the invoice was due."""
 

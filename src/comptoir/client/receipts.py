@@ -10,6 +10,7 @@ from comptoir.client.receipt_records import (
     BankFileBooked,
     Dispute,
     Dunning,
+    PayableOwed,
     Payment,
 )
 from comptoir.client.transport import Transport, path_of
@@ -75,6 +76,10 @@ class Payments:
         path = path_of("payments", payment, "top-up")
         body = {"amount": amount, "tenant": tenant}
         return cast(Approval, self._transport.write("POST", path, body))
+
+    def owed(self, partner: str | None = None) -> Iterator[PayableOwed]:
+        """What suppliers are owed, due first before the rest."""
+        return self._transport.pages(path_of("payables"), PAGE, partner=partner)
 
     def ageing(self, tenant: str | None = None) -> Iterator[AgedAmounts]:
         """What customers still owe, by days since it was due."""

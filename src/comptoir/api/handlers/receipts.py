@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import Response
 
 from comptoir.api.door import Ask, Asking, said
-from comptoir.api.encoding import money
+from comptoir.api.encoding import instant, money
 from comptoir.api.handlers.approvals import ask_for
 from comptoir.api.shapes import receipts as shapes
 from comptoir.api.words import Id, InvoiceWord, Pages, Word
@@ -26,6 +26,7 @@ from comptoir.store.views import close as bills
 from comptoir.store.views import entities as entity_views
 from comptoir.store.views import lists
 from comptoir.store.views import receipts as views
+from comptoir.store.views.payables import Owed, payables
 from comptoir.tenants.permissions import not_found
 from comptoir.units.ids import DisputeId, InvoiceId, LegalEntityId, PaymentId
 
@@ -171,6 +172,27 @@ async def age_receivables(ask: Ask, tenant: Word = None) -> Response:
     now_ms = ask.door.desk.clock.now_ms()
     found = await ask.read(views.ageing, now_ms, ask.of_tenant(tenant))
     return said({"items": [_aged(one) for one in found], "next_cursor": None})
+
+
+async def list_payables(ask: Ask, partner: Word = None) -> Response:
+    """What suppliers are owed, due first before the rest."""
+    now_ms = ask.door.desk.clock.now_ms()
+    found = await ask.read(payables, partner)
+    return said({"items": [_owed(one, now_ms) for one in found], "next_cursor": None})
+
+
+def _owed(owed: Owed, now_ms: int) -> dict[str, Any]:
+    one = owed.payable
+    return {
+        "partner": owed.partner,
+        "contract": owed.number,
+        "amount": money(one.micros),
+        "currency": owed.currency,
+        "what": "instalment" if one.ahead else "use",
+        "since": instant(one.since_ms),
+        "due_at": instant(one.due_at_ms),
+        "overdue": one.due_at_ms < now_ms,
+    }
 
 
 def _aged(aged: Aged) -> dict[str, Any]:

@@ -176,6 +176,19 @@ class Dispute(Answer):
     resolution: str
 
 
+class PayableOwed(Answer):
+    """What a supplier is owed of an instalment, or of a month's use under a contract."""
+
+    partner: str
+    contract: str
+    amount: Decimal
+    currency: Currency
+    what: str = Field(description="`instalment` or `use`")
+    since: Instant
+    due_at: Instant
+    overdue: bool
+
+
 class Dunning(Answer):
     """Name -> days after the invoice was due."""
 

@@ -139,6 +139,27 @@ def top_up(cli: Session, payment_id: str, amount: str | None, tenant: str | None
     show_approval(cli, cli.client.payments.top_up(payment_id, amount, tenant))
 
 
+@leaf("owed", "comptoir payment owed --partner northern-cloud", group=payment)
+@click.option("--partner", help="Only to this supplier.")
+def owed(cli: Session, partner: str | None) -> None:
+    """What suppliers are owed, due first before the rest.
+
+    A transfer in a bank file is matched by the contract's number in its reference, or by the
+    supplier's name where no more goes out than it is owed; what is due first is paid first.
+    """
+    from comptoir.cli.output import amount, instant, text
+
+    columns = [
+        text("to", "partner"),
+        text("contract"),
+        text("for", "what"),
+        amount("owed", "amount"),
+        instant(cli.times, "due", "due_at"),
+        text("overdue"),
+    ]
+    cli.table(cli.client.payments.owed(partner), columns, "payables")
+
+
 @leaf("ageing", "comptoir payment ageing", group=payment)
 @TENANT
 def ageing(cli: Session, tenant: str | None) -> None:

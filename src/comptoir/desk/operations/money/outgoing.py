@@ -5,7 +5,7 @@ book and is passed over.
 """
 
 from comptoir.billing.bank_files import BankEntry
-from comptoir.billing.receipts import Payment, PaymentState, words_of
+from comptoir.billing.receipts import Payment, PaymentState, plain, words_of
 from comptoir.desk.operations.money.bouncing import record_bounce
 from comptoir.desk.transaction import Transaction
 from comptoir.ledger import entries as ledger
@@ -13,12 +13,15 @@ from comptoir.sales.contracts import Contract, Direction
 from comptoir.tenants.entities import LegalEntity
 from comptoir.units.values import replace
 
+LEAST_NAME = 4
+"""Letters of a supplier's name that tell it from other words."""
+
 
 def record_outgoing(
     tx: Transaction, entity: LegalEntity, sent: Payment, entry: BankEntry
 ) -> Payment | None:
     """The payment that an outgoing entry makes, or None where the book knows nothing of it."""
-    contract = _contract(tx, words_of(entry.reference))
+    contract = _contract(tx, words_of(entry.reference)) or _owed(tx, entity, entry)
     if contract is not None and contract.currency == entry.currency:
         return _to_supplier(tx, entity, sent, entry, contract)
     return None if entry.reversal is False else record_bounce(tx, entity, sent, entry)
@@ -29,6 +32,21 @@ def _contract(tx: Transaction, words: list[str]) -> Contract | None:
         found = tx.book.contracts.by_number.first(word)
         if found is not None and found.direction is Direction.BOUGHT:
             return found
+    return None
+
+
+def _owed(tx: Transaction, entity: LegalEntity, entry: BankEntry) -> Contract | None:
+    """A contract with the supplier that an entry names, where it is owed so much or more."""
+    said = plain(f"{entry.payer} {entry.reference}")
+    for contract in tx.book.contracts.bought.get(True):
+        name = plain(contract.partner)
+        same = (contract.entity_id, contract.currency) == (entity.id, entry.currency)
+        if not same or len(name) < LEAST_NAME or name not in said or entry.reversal:
+            continue
+        account = ledger.supplier_payable(contract.partner)
+        held = tx.book.money.balances.get((account, ledger.currency(entry.currency)))
+        if held is not None and held.amount <= entry.micros:
+            return contract
     return None
 
 
