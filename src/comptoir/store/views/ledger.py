@@ -14,7 +14,7 @@ from comptoir.ledger.entries import Entry, Posting, Unit
 from comptoir.metering.usage import Measure
 from comptoir.store import tables as t
 from comptoir.store.views.reading import MOST_A_PAGE, Ask, Page, Views
-from comptoir.store.views.sums import array_length, exact_sum, whole
+from comptoir.store.views.sums import array_length, exact_sum, is_not_zero, whole
 from comptoir.units.errors import Invalid
 
 _PREFIX = ledger.accelerator_ms("")
@@ -154,10 +154,7 @@ def _unbalanced_entries(connection: Connection) -> int:
     p = t.posting.c
     high, low = exact_sum(p.amount)
     uneven = (
-        select(p.entry_seq)
-        .group_by(p.entry_seq, p.unit)
-        .having((high != 0) | (low != 0))
-        .subquery()
+        select(p.entry_seq).group_by(p.entry_seq, p.unit).having(is_not_zero(high, low)).subquery()
     )
     return connection.execute(select(func.count(uneven.c.entry_seq.distinct()))).scalar_one()
 

@@ -18,6 +18,12 @@ def exact_sum(column: Any) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
     return high, low
 
 
+def is_not_zero(high: Any, low: Any) -> ColumnElement[bool]:
+    """Whether a sum that fits 64 bits is not zero, in SQL: its halves may have opposite signs."""
+    found: ColumnElement[bool] = high * literal(_HALF, BigInteger) + low != 0
+    return found
+
+
 def whole(high: Any, low: Any) -> int:
     """The sum from its halves."""
     return int(high) * _HALF + int(low)
