@@ -197,7 +197,8 @@ def _fragmentation(tally: Tally, until_ms: int) -> dict[str, Any]:
 def _money(wanted: Replay, tally: Tally, money: Money | None) -> dict[str, Any]:
     """What was earned, what the fleet cost, and what is left; by class what its time cost."""
     if money is None:
-        return {"revenue": None, "currency": None, "margin": None, "money_by_class": {}}
+        nothing = ("revenue", "revenue_from_customers", "currency", "cost", "margin")
+        return {**dict.fromkeys(nothing), "money_by_class": {}}
     slices, fleet = wanted.fleet.slices, wanted.fleet
     each_nanos = fleet.cost_nanos_per_hour * slices
     whole = fleet.cost_nanos_per_hour * tally.end_ms // _NANO_MS_PER_MICRO
