@@ -21,6 +21,7 @@ ELSEWHERE = ("run", "follow", "pull", "read_file", "logs", "log", "read")
 SPECIAL: dict[tuple[str, str], list[Any]] = {
     ("DunningSteps", "set"): [{"reminder": 3}],
     ("Usage", "record"): ["X", []],
+    ("Openings", "propose"): [{}],
     ("Supply", "declare"): [{}],
     ("Leases", "upload"): ["X", [__file__]],
     ("OffersOfCapacity", "list"): ["X", 1, 60],
