@@ -598,3 +598,31 @@ def test_what_a_tenant_held_on_nodes_is_found_by_node_and_window(store: SqlStore
     store.commit(changes(rows={"allocation": parts}))
     found = store.find_held_on(TenantId("tn_1"), [NodeId("nd"), NodeId("nd_3")], 100, 200)
     assert [one.id for one in found] == ["al_1"]
+
+
+def test_the_next_accruals_of_a_draft_follow_in_the_order_of_their_part(store: SqlStore) -> None:
+    """By start, end and id of what of each lies in the stretch, from a place on."""
+
+    def accrual(at: str, first_ms: int, last_ms: int, bill: str = "iv_1") -> Accrual:
+        return Accrual(
+            AccrualId(at), TenantId("tn_1"), LeaseId("ls_1"), RateId("ra"), LeaseClass.SPOT,
+            "cpu-core", Measure.BUSY, 1, "USD", 0, first_ms, last_ms, False, 1, 1, 1,
+            InvoiceId(bill), 1,
+        )  # fmt: skip
+
+    rows = [
+        accrual("c", 5, 300), accrual("b", 20, 300), accrual("a", 20, 150), accrual("d", 110, 120),
+        accrual("e", 0, 100), accrual("f", 200, 300), accrual("g", 110, 120, "iv_2"),
+    ]  # fmt: skip
+    store.commit(changes(rows={"accrual": rows}))
+
+    def found(after: tuple[int, int, str] | None, most: int) -> str:
+        accruals = store.find_billed_next(InvoiceId("iv_1"), (100, 200), after, most)
+        return "".join(one.id for one in accruals)
+
+    # In [100, 200) `a` is [100, 150), `b` and `c` are all of it, `d` is [110, 120).
+    assert found(None, 10) == "abcd"
+    assert found(None, 2) == "ab"
+    assert found((100, 200, "b"), 2) == "cd"
+    assert found((110, 120, "d"), 2) == ""
+    assert found((100, -1, ""), 10) == "abcd"

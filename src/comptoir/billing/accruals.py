@@ -1,6 +1,6 @@
 """Accruals: what a lease has earned at one price in one period, until it is invoiced."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
 from comptoir.leases.lease import LeaseClass
@@ -95,9 +95,13 @@ def cut_at(accrual: Accrual, instant_ms: int, accelerator_ms_before: int) -> Acc
     return replace(accrual, cuts=tuple(sorted((*accrual.cuts, (instant_ms, before)))))
 
 
-def pieces(accrual: Accrual) -> Iterator[tuple[int, int, int]]:
-    """(from, until, micros) of an accrual between its cuts, in order; they add up to it."""
+def pieces(accrual: Accrual, at: Set[int] | None = None) -> Iterator[tuple[int, int, int]]:
+    """(from, until, micros) of an accrual between its cuts, in order; they add up to it.
+
+    `at`: only those cuts count that are among these instants.
+    """
     start_ms, posted = accrual.first_at_ms, 0
-    for instant_ms, before in (*accrual.cuts, (accrual.last_at_ms, accrual.posted_micros)):
+    cuts = [cut for cut in accrual.cuts if at is None or cut[0] in at]
+    for instant_ms, before in (*cuts, (accrual.last_at_ms, accrual.posted_micros)):
         yield start_ms, instant_ms, before - posted
         start_ms, posted = instant_ms, before

@@ -26,7 +26,7 @@ from comptoir.billing.invoices import (
 )
 from comptoir.pricing.charges import ChargeRow
 from comptoir.units.errors import invariant
-from comptoir.units.ids import InvoiceId, LegalEntityId, PeriodId, RateId, TenantId
+from comptoir.units.ids import CreditBlockId, InvoiceId, LegalEntityId, PeriodId, RateId, TenantId
 from comptoir.units.money import round_to_minor_micros
 
 LineKey = tuple[int, str, str, int, str, bool]
@@ -43,6 +43,31 @@ class DraftState(StrEnum):
     FILLING = "filling"
     DRAFT = "draft"
     FINALISED = "finalised"
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnHere:
+    """What a draft's usage has drawn of a credit block so far, and over which time."""
+
+    block_id: CreditBlockId
+    micros: int
+    starts_at_ms: int
+    ends_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """How far a draft's usage has drawn on credit, in the order of its time.
+
+    `edges` are the instants at which its usage is divided, the same from the first slice to the
+    last; `after` is the place from which the next goes on: a start, an end and an accrual.
+    """
+
+    owed_micros: int
+    edges: tuple[int, ...]
+    after: tuple[int, int, str] | None = None
+    drawn: tuple[DrawnHere, ...] = ()
+    done: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +90,12 @@ class InvoiceDraft:
     unbilled_micros: int = 0
     lines: tuple[InvoiceLine, ...] = ()
     taxes: tuple[TaxLine, ...] = ()
+    drawing: Drawing | None = None
+
+    @property
+    def accruals(self) -> int:
+        """How many were put into it."""
+        return sum(line.leases for line in self.lines)
 
     @property
     def net_micros(self) -> int:
@@ -157,6 +188,7 @@ def whole(draft: InvoiceDraft, taxes: Sequence[TaxLine], now_ms: int) -> Invoice
     return replace(
         draft,
         state=DraftState.DRAFT,
+        drawing=None,
         taxes=tuple(taxes),
         drawn_up_at_ms=now_ms,
         starts_at_ms=min(line.starts_at_ms for line in draft.lines),

@@ -13,9 +13,11 @@ from comptoir.billing.accruals import Accrual, cut_at, pieces
 from comptoir.desk.memory import Memory
 from comptoir.desk.transaction import Transaction
 from comptoir.sales.drawdown import Due, edges
-from comptoir.units.ids import TenantId
+from comptoir.units.ids import InvoiceId, TenantId
 from comptoir.units.time import LATEST_MS
 
+Place = tuple[int, int, str]
+"""A due's place among others: its start, its end, and its accrual."""
 CUT_AT_ONCE = 8
 """Accruals that are cut in the commit that books credit; of others the close adds up charges."""
 
@@ -65,12 +67,50 @@ def _used_before(tx: Transaction, accrual: Accrual, instant_ms: int) -> int:
     return used
 
 
-def dues_of(book: Memory, accruals: Iterable[Accrual]) -> Iterator[Due]:
-    """What accruals owe, each between its cuts."""
+def dues_in(tx: Transaction, invoice_id: InvoiceId, at: Sequence[int]) -> list[Due]:
+    """What a draft's accruals owe, those of this commit among them, divided at some instants."""
+    accruals = {one.id: one for one in tx.store.find_billed(invoice_id)}
+    accruals |= {one.id: one for one in tx.book.closing.billed.get(invoice_id)}
+    return list(dues_of(tx.book, (cut_accrual(tx, one, at) for one in accruals.values()), at))
+
+
+def next_dues(
+    tx: Transaction, invoice_id: InvoiceId, at: Sequence[int], after: Place | None, most: int
+) -> tuple[list[Due], Place | None]:
+    """As `dues_in`, those that come next in the order of time; all of them are committed.
+
+    Between two of the instants every accrual has one due, so they are read stretch by stretch.
+
+    Args:
+        tx: The commit.
+        invoice_id: The draft's.
+        at: The instants, in order: the same for all of the draft.
+        after: The place that was given back with the ones before.
+        most: So many; fewer where a stretch ends.
+
+    Returns:
+        Dues in order, and the place from which to go on; None when there are no more.
+    """
+    stretch = bisect_right(at, after[0]) if after else 0
+    low = at[stretch - 1] if stretch else 0
+    high = at[stretch] if stretch < len(at) else LATEST_MS
+    accruals = tx.store.find_billed_next(invoice_id, (low, high), after, most)
+    cut = (cut_accrual(tx, one, at) for one in accruals)
+    dues = [due for due in dues_of(tx.book, cut, at) if low <= due.starts_at_ms < high]
+    if len(accruals) == most:
+        return dues, (dues[-1].starts_at_ms, dues[-1].ends_at_ms, dues[-1].subject)
+    return dues, None if stretch == len(at) else (high, -1, "")
+
+
+def dues_of(
+    book: Memory, accruals: Iterable[Accrual], at: Sequence[int] | None = None
+) -> Iterator[Due]:
+    """What accruals owe, each between its cuts, or between those of them that are in `at`."""
+    kept = None if at is None else frozenset(at)
     for one in accruals:
         rate = book.money.rates.get(one.rate_id)
         site = "" if rate is None else rate.site
-        for from_ms, until_ms, micros in pieces(one):
+        for from_ms, until_ms, micros in pieces(one, kept):
             yield Due(
                 one.id, one.tenant_id, one.currency, one.kind, one.lease_class, site,
                 from_ms, until_ms, micros,

@@ -186,6 +186,19 @@ class Store(Protocol):
         """
         ...
 
+    def find_billed_next(
+        self,
+        invoice_id: InvoiceId,
+        stretch: tuple[int, int],
+        after: tuple[int, int, str] | None,
+        most: int,
+    ) -> Sequence[Accrual]:
+        """Of those that reach into a stretch of time, the next `most` after (start, end, id).
+
+        Start and end are of the part of an accrual that lies in the stretch.
+        """
+        ...
+
     def find_breaches(self, tenant_id: TenantId, from_ms: int, until_ms: int) -> Sequence[Breach]:
         """A tenant's closed breaches that reach into [`from_ms`, `until_ms`)."""
         ...

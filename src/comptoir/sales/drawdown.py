@@ -8,7 +8,7 @@ that is granted later never pays for what was used before. Dues and draws are wi
 block that was paid on account is drawn only so far that it can pay the tax on them, too.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from comptoir.leases.lease import LeaseClass
@@ -63,7 +63,10 @@ class Drawdown:
 
 
 def draw(
-    blocks: Iterable[CreditBlock], dues: Iterable[Due], tax_ppm: int = 0
+    blocks: Iterable[CreditBlock],
+    dues: Iterable[Due],
+    tax_ppm: int = 0,
+    so_far: Mapping[CreditBlockId, int] | None = None,
 ) -> tuple[list[CreditBlock], list[Draw]]:
     """Let usage draw on credit.
 
@@ -71,6 +74,8 @@ def draw(
         blocks: Open blocks of one tenant, in any order.
         dues: What that tenant owes for usage, in any order; what is not above zero draws nothing.
         tax_ppm: The tax that its usage bears.
+        so_far: Micros that usage of the same invoice drew of each block before; the tax on that
+            is still to be paid from what is left.
 
     Returns:
         The blocks that changed, as they are afterwards, and the draws in the order in which
@@ -82,7 +87,11 @@ def draw(
     after = {block.id: block for block in blocks}
     before = dict(after)
     order = [block.id for block in sorted(after.values(), key=order_of_drawing)]
-    room = {block.id: block.pays_net_micros(tax_ppm) for block in after.values()}
+    drawn = so_far or {}
+    room = {
+        id_: use(block, -drawn.get(id_, 0)).pays_net_micros(tax_ppm) - drawn.get(id_, 0)
+        for id_, block in after.items()
+    }
     draws: list[Draw] = []
     for due in sorted(dues, key=_by_time):
         owed = due.micros

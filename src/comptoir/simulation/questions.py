@@ -67,6 +67,16 @@ class Questions(ABC):
         """As the real one."""
         return self.written().find_used(accrual_id, instant_ms)
 
+    def find_billed_next(
+        self,
+        invoice_id: InvoiceId,
+        stretch: tuple[int, int],
+        after: tuple[int, int, str] | None,
+        most: int,
+    ) -> Sequence[Accrual]:
+        """As the real one."""
+        return self.written().find_billed_next(invoice_id, stretch, after, most)
+
     def find_breaches(self, tenant_id: TenantId, from_ms: int, until_ms: int) -> Sequence[Breach]:
         """As the real one."""
         return self.written().find_breaches(tenant_id, from_ms, until_ms)

@@ -6,7 +6,7 @@
 from sqlalchemy import CheckConstraint, Column, Index, Table, UniqueConstraint
 
 from comptoir.billing.credit_notes import CreditLine, CreditNote
-from comptoir.billing.drafts import DraftState, InvoiceDraft
+from comptoir.billing.drafts import DraftState, Drawing, InvoiceDraft
 from comptoir.billing.invoice_status import InvoiceState, InvoiceStatus
 from comptoir.billing.invoices import (
     Invoice,
@@ -56,6 +56,7 @@ invoice_draft = Table(
     _ms("unbilled_micros"),
     Column("lines", Nested(tuple[InvoiceLine, ...]), nullable=False),
     Column("taxes", Nested(tuple[TaxLine, ...]), nullable=False),
+    Column("drawing", Nested(Drawing), nullable=True),
     Index("invoice_draft_by_state", "state"),
     Index("invoice_draft_by_drawing", "drawn_up_at_ms", "id"),
 )

@@ -30,6 +30,7 @@ from comptoir.store.statements import (
     ACCRUALS,
     ANSWERS,
     BILLED,
+    BILLED_NEXT,
     BOOK,
     BREACHES,
     CHARGED,
@@ -168,6 +169,21 @@ class SqlStore:
             whole = connection.execute(USED_BY, given).scalar_one()
             across = connection.execute(USED_ACROSS, given).all()
         return int(whole), [(start, end, amount) for start, end, amount in across]
+
+    def find_billed_next(
+        self,
+        invoice_id: InvoiceId,
+        stretch: tuple[int, int],
+        after: tuple[int, int, str] | None,
+        most: int,
+    ) -> Sequence[Accrual]:
+        """Of those that reach into a stretch of time, the next after a place in its order."""
+        start, end, id_ = after or (-1, -1, "")
+        given = {
+            "invoice_id": invoice_id, "low": stretch[0], "high": stretch[1], "start": start,
+            "end": end, "id": id_, "most": most,
+        }  # fmt: skip
+        return self._many("accrual", BILLED_NEXT, given)
 
     def find_breaches(self, tenant_id: TenantId, from_ms: int, until_ms: int) -> Sequence[Breach]:
         """A tenant's closed breaches that reach into a time."""

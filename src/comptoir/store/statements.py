@@ -6,6 +6,7 @@ from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Dialect,
     Select,
@@ -128,6 +129,26 @@ USAGE = select_rows("usage").where(
     tables.usage.c.event_id.in_(bindparam("ids", expanding=True)),
 )
 
+
+def _billed_next() -> Select[Any]:
+    """Accruals of a draft by the part of each that lies in a stretch of time."""
+    c = tables.accrual.c
+    low: Any = bindparam("low", type_=BigInteger)
+    high: Any = bindparam("high", type_=BigInteger)
+    start = case((c.first_at_ms < low, low), else_=c.first_at_ms)
+    end = case((c.last_at_ms > high, high), else_=c.last_at_ms)
+    place = tuple_(
+        bindparam("start", type_=BigInteger), bindparam("end", type_=BigInteger), bindparam("id")
+    )
+    return (
+        select_rows("accrual")
+        .where(c.invoice_id == bindparam("invoice_id"), c.first_at_ms < high, c.last_at_ms > low)
+        .where(tuple_(start, end, c.id) > place)
+        .order_by(start, end, c.id)
+        .limit(bindparam("most"))
+    )
+
+
 ACCRUALS = select_rows("accrual").where(tables.accrual.c.lease_id == bindparam("lease_id"))
 BILLED = select_rows("accrual").where(tables.accrual.c.invoice_id == bindparam("invoice_id"))
 USED_BY = select(func.coalesce(func.sum(tables.charge.c.accelerator_ms), 0)).where(
@@ -141,6 +162,7 @@ USED_ACROSS = select(
     tables.charge.c.starts_at_ms < bindparam("instant_ms"),
     tables.charge.c.ends_at_ms > bindparam("instant_ms"),
 )
+BILLED_NEXT = _billed_next()
 BREACHES = select_rows("breach").where(
     tables.breach.c.tenant_id == bindparam("tenant_id"),
     tables.breach.c.broken_until_ms > bindparam("from_ms"),

@@ -183,7 +183,9 @@ def _billed(billed: Billed, lines: bool = False) -> dict[str, Any]:
 
 def _draft(draft: InvoiceDraft) -> dict[str, Any]:
     sums = {"net": money(draft.net_micros), "total": money(draft.total_micros)}
-    return {**encode(draft, house=True), **sums, **_parts(draft)}
+    shown = {**encode(draft, house=True), **sums, **_parts(draft)}
+    del shown["drawing"]
+    return shown
 
 
 def _drafts(drafts: tuple[InvoiceDraft, ...]) -> dict[str, Any]:

@@ -30,6 +30,7 @@ REVISIONS = (
     "0040",
     "0045",
     "0046",
+    "0050",
 )
 """Oldest first. Kept here so that a start need not load Alembic to know them."""
 

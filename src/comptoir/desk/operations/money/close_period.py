@@ -25,6 +25,7 @@ from comptoir.desk.operations.money.agreed_lines import add_true_ups, prepayment
 from comptoir.desk.operations.money.crediting_breaches import credit_breaches
 from comptoir.desk.operations.money.drawing_credit import expire_credit
 from comptoir.desk.operations.money.drawing_up import (
+    draw_drafts,
     finish_drafts,
     meter_tenant,
     put_into_drafts,
@@ -117,16 +118,14 @@ def _to_close(tx: Transaction, period: Period) -> Iterator[Tenant]:
 def _close_tenant(tx: Transaction, period: Period, tenant: Tenant, work: _Work) -> bool:
     """As much of one tenant as the slice has room for; whether all: then it has its cut."""
     end_ms, counts_at_ms = period.ends_at_ms, period.ends_at_ms - 1
-    most = max(work.left // METERING_COSTS, 1)
-    metered = meter_tenant(tx, tenant, end_ms, most)
-    work.left -= metered * METERING_COSTS
-    if metered == most:
+    if not _draws(tx, period, tenant) and not _fill(tx, period, tenant, work):
         return False
     most = max(work.left, 1)
-    taken, cost = put_into_drafts(tx, tenant, period.id, end_ms, most)
+    cost = draw_drafts(tx, tenant, period.id, counts_at_ms, most)
     work.left -= cost
-    work.accruals += taken
     if cost >= most:
+        if _draws(tx, period, tenant):  # what is reported from here on is of the next period
+            move_mark(tx, tenant, end_ms)
         return False
     add_true_ups(tx, tenant, period.id, end_ms)
     add_recall_fees(tx, tenant, period.id, (period.starts_at_ms, end_ms))
@@ -141,6 +140,26 @@ def _close_tenant(tx: Transaction, period: Period, tenant: Tenant, work: _Work) 
     work.drafts += len(drafts)
     work.tenants += 1
     return True
+
+
+def _draws(tx: Transaction, period: Period, tenant: Tenant) -> bool:
+    """Whether usage of a tenant's drafts has begun to draw: nothing is put into them any more."""
+    drafts = tx.book.closing.drafts_of.get((tenant.id, period.id))
+    return any(draft.drawing is not None for draft in drafts)
+
+
+def _fill(tx: Transaction, period: Period, tenant: Tenant, work: _Work) -> bool:
+    """Meter what was used and put it into drafts, as far as there is room; whether all."""
+    most = max(work.left // METERING_COSTS, 1)
+    metered = meter_tenant(tx, tenant, period.ends_at_ms, most)
+    work.left -= metered * METERING_COSTS
+    if metered == most:
+        return False
+    most = max(work.left, 1)
+    taken, cost = put_into_drafts(tx, tenant, period.id, period.ends_at_ms, most)
+    work.left -= cost
+    work.accruals += taken
+    return cost < most
 
 
 def entity_named(tx: Transaction, named: LegalEntityId) -> LegalEntity:

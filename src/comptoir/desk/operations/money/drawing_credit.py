@@ -6,13 +6,12 @@ shows each block; together they are rounded so that a draft is never asked below
 nothing when all of it is covered.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Mapping, Sequence
 
-from comptoir.billing.drafts import InvoiceDraft, a_line
+from comptoir.billing.drafts import Drawing, DrawnHere, InvoiceDraft, a_line, add_line
 from comptoir.billing.invoices import InvoiceLine, LineType, tax_on
 from comptoir.desk.contracts import newest_approved
-from comptoir.desk.dues import cut_accrual, cut_open, dues_of
+from comptoir.desk.dues import cut_open, dues_in, next_dues
 from comptoir.desk.transaction import Transaction
 from comptoir.ledger import entries as ledger
 from comptoir.sales.commitments import commitment_id, rolled_over
@@ -24,7 +23,7 @@ from comptoir.sales.credit_blocks import (
     reopen,
     use,
 )
-from comptoir.sales.drawdown import Draw, Drawdown, Due, draw, edges, record
+from comptoir.sales.drawdown import Draw, Drawdown, draw, edges, record
 from comptoir.tenants.parties import Tenant
 from comptoir.units.ids import CreditBlockId
 from comptoir.units.money import MINOR_DIGITS, NUMERATOR_PER_MICRO, round_to_minor_micros
@@ -37,49 +36,92 @@ USED = (LineType.USAGE, LineType.TOP_UP)
 """Lines that credit pays for: a true-up or a fee is no use."""
 
 
-@dataclass(frozen=True, slots=True)
-class CreditLine:
-    """A line that shows what was drawn of a block, and the exact micros of it."""
-
-    line: InvoiceLine
-    drawn_micros: int
-
-
 def draw_credit(
-    tx: Transaction, draft: InvoiceDraft, effective_at_ms: int, tax_ppm: int
-) -> list[CreditLine]:
-    """Let a draft's usage draw; the blocks, the drawdowns and the entry are written."""
+    tx: Transaction,
+    draft: InvoiceDraft,
+    effective_at_ms: int,
+    tax_ppm: int,
+    most: int | None = None,
+) -> InvoiceDraft:
+    """Let a draft's usage draw; the blocks, the drawdowns and the entry are written.
+
+    Args:
+        tx: The commit.
+        draft: With all of its usage.
+        effective_at_ms: When it counts.
+        tax_ppm: What its usage is taxed with.
+        most: So many dues at most; all of its accruals are committed. None: all of them.
+
+    Returns:
+        The draft as it is put: it says how far its usage has drawn.
+    """
     lapsed = _lapsed(tx, draft)
     blocks = lapsed | {
         block.id: block
         for block in tx.book.contracts.credit_of.get(draft.tenant_id)
         if block.currency == draft.currency
     }
-    if not blocks:
-        return []
-    dues = _dues(tx, draft, edges(blocks.values(), 0, LATEST_MS))
-    after, draws = draw(blocks.values(), dues, tax_ppm)
+    at = draft.drawing or Drawing(
+        draft.unbilled_micros, tuple(edges(blocks.values(), 0, LATEST_MS))
+    )
+    if not blocks or at.done:
+        return tx.book.closing.drafts.put(replace(draft, drawing=replace(at, done=True)))
+    if most is None:
+        dues, place = dues_in(tx, draft.id, at.edges), None
+    else:
+        dues, place = next_dues(tx, draft.id, at.edges, at.after, most)
+    so_far = {one.block_id: one.micros for one in at.drawn}
+    after, draws = draw(blocks.values(), dues, tax_ppm, so_far)
     for block in after:
         over = expire(block, block.left_micros) if block.id in lapsed else block
         tx.book.contracts.credit_blocks.put(over)
+    _record(tx, draft, draws, effective_at_ms, blocks, lapsed)
+    drawn = _tally(at.drawn, draws)
+    drawing = Drawing(at.owed_micros, at.edges, place, drawn, place is None)
+    return tx.book.closing.drafts.put(replace(draft, drawing=drawing))
+
+
+def _record(
+    tx: Transaction,
+    draft: InvoiceDraft,
+    draws: Sequence[Draw],
+    effective_at_ms: int,
+    blocks: Mapping[CreditBlockId, CreditBlock],
+    lapsed: Container[CreditBlockId],
+) -> None:
+    """Keep draws as rows, and post what they come to of each block."""
     first = tx.book.last_seq.get("drawdown", 0) + 1
     for kept in record(draws, first, tx.now_ms):
         tx.book.next_seq("drawdown")
         tx.append("drawdown", replace(kept, invoice_id=draft.id))
-    drawn: dict[CreditBlockId, int] = {}
-    for one in draws:
-        drawn[one.block_id] = drawn.get(one.block_id, 0) + one.micros
     postings: tuple[ledger.Posting, ...] = ()
-    for block_id, micros in drawn.items():
-        source = ledger.BREAKAGE if block_id in lapsed else source_of(blocks[block_id])
+    for one in _tally((), draws):
+        source = source_of(blocks[one.block_id])
         postings += ledger.transfer(
-            source, ledger.unbilled(draft.tenant_id),
-            ledger.currency(draft.currency), micros,
-        )  # fmt: skip
+            ledger.BREAKAGE if one.block_id in lapsed else source,
+            ledger.unbilled(draft.tenant_id),
+            ledger.currency(draft.currency),
+            one.micros,
+        )
     tx.post(
-        f"drawdown:{draft.id}", "drawdown", f"credit drawn by {draft.id}", effective_at_ms, postings
-    )
-    return _lines(draft, blocks, drawn, draws, sum(due.micros for due in dues))
+        f"drawdown:{draft.id}:{first}", "drawdown", f"credit drawn by {draft.id}",
+        effective_at_ms, postings,
+    )  # fmt: skip
+
+
+def _tally(before: Iterable[DrawnHere], draws: Iterable[Draw]) -> tuple[DrawnHere, ...]:
+    """What was drawn of each block, in the order in which they were first drawn."""
+    found = {one.block_id: one for one in before}
+    for one in draws:
+        start, end = one.due.starts_at_ms, one.due.ends_at_ms
+        known = found.get(one.block_id) or DrawnHere(one.block_id, 0, start, end)
+        found[one.block_id] = DrawnHere(
+            one.block_id,
+            known.micros + one.micros,
+            min(known.starts_at_ms, start),
+            max(known.ends_at_ms, end),
+        )
+    return tuple(found.values())
 
 
 def _lapsed(tx: Transaction, draft: InvoiceDraft) -> dict[CreditBlockId, CreditBlock]:
@@ -111,7 +153,7 @@ def draw_tax(
     for at, line in enumerate(lines):
         if line.type is not LineType.ON_ACCOUNT:
             continue
-        block = tx.book.contracts.credit_blocks[CreditBlockId(line.reference)]
+        block = _block(tx, CreditBlockId(line.reference))
         net -= line.amount_micros
         wanted, left = tax_on(net, tax_ppm, draft.currency) - taxed, block.left_micros
         shown = wanted if wanted - left < step else left - left % step
@@ -146,35 +188,30 @@ def source_of(block: CreditBlock) -> ledger.Account:
     return ledger.deferred_revenue(block.tenant_id)
 
 
-def _dues(tx: Transaction, draft: InvoiceDraft, at: Sequence[int]) -> list[Due]:
-    """What the draft's accruals owe, each piece on one side of every block's edge."""
-    accruals = {one.id: one for one in tx.store.find_billed(draft.id)}
-    accruals |= {one.id: one for one in tx.book.closing.billed.get(draft.id)}
-    return list(dues_of(tx.book, (cut_accrual(tx, one, at) for one in accruals.values())))
-
-
-def _lines(
-    draft: InvoiceDraft,
-    blocks: dict[CreditBlockId, CreditBlock],
-    drawn: dict[CreditBlockId, int],
-    draws: list[Draw],
-    owed: int,
-) -> list[CreditLine]:
-    """A line a block, rounded along the running sum: at most what usage asks."""
+def show_credit(tx: Transaction, draft: InvoiceDraft) -> InvoiceDraft:
+    """The draft with a line a block, rounded along the running sum: at most what usage asks."""
     usage = max(sum(line.amount_micros for line in draft.lines if line.type in USED), 0)
-    summed = shown = 0
-    found = []
-    for block_id, micros in drawn.items():
-        summed += micros
+    drawing, summed, shown = draft.drawing, 0, 0
+    for one in drawing.drawn if drawing else ():
+        assert drawing is not None
+        summed += one.micros
         exact = round_to_minor_micros(summed * NUMERATOR_PER_MICRO, draft.currency)
-        target = usage if summed == owed else min(exact, usage)
-        mine = [one.due for one in draws if one.block_id == block_id]
-        window = min(due.starts_at_ms for due in mine), max(due.ends_at_ms for due in mine)
-        block = blocks[block_id]
+        target = usage if summed == drawing.owed_micros else min(exact, usage)
+        block = _block(tx, one.block_id)
         type_ = LineType.ON_ACCOUNT if block.taxed_when_used else LineType.DRAWDOWN
-        line = a_line(type_, _words(block), shown - target, window, block_id)
-        found.append(CreditLine(line, micros))
+        window = one.starts_at_ms, one.ends_at_ms
+        line = a_line(type_, _words(block), shown - target, window, one.block_id)
+        draft = add_line(draft, line)
         shown = target
+    return replace(draft, unbilled_micros=draft.unbilled_micros - summed)
+
+
+def _block(tx: Transaction, block_id: CreditBlockId) -> CreditBlock:
+    """A block of which a draft drew: one that is spent since an earlier slice is in the store."""
+    found = tx.book.contracts.credit_blocks.get(block_id) or tx.store.find(
+        "credit_block", (block_id,)
+    )
+    assert isinstance(found, CreditBlock)
     return found
 
 

@@ -8,13 +8,13 @@ write; a preview's transaction keeps nothing of it.
 from collections.abc import Iterator
 
 from comptoir.billing.accruals import Accrual
-from comptoir.billing.drafts import DraftState, InvoiceDraft, add_line, carried, fill, whole
+from comptoir.billing.drafts import DraftState, InvoiceDraft, carried, fill, whole
 from comptoir.billing.invoices import InvoiceKind, Party, TaxLine, tax_line
 from comptoir.billing.tax import Tax, tax_for
 from comptoir.desk.dues import cut_accrual, edges_of
 from comptoir.desk.entities import entity_of
 from comptoir.desk.metered import meter_allocation
-from comptoir.desk.operations.money.drawing_credit import draw_credit, draw_tax
+from comptoir.desk.operations.money.drawing_credit import draw_credit, draw_tax, show_credit
 from comptoir.desk.operations.taking_back import meter_live_attempts
 from comptoir.desk.transaction import Transaction
 from comptoir.leases.lease import LeaseState
@@ -111,6 +111,33 @@ def empty_draft(
     )  # fmt: skip
 
 
+def draw_drafts(
+    tx: Transaction, tenant: Tenant, period_id: PeriodId, effective_at_ms: int, most: int
+) -> int:
+    """Let the usage of a tenant's filled drafts draw on credit, as far as a slice has room.
+
+    A draft that fits into what is left of the slice is drawn at once, with what was put into it
+    just now. A larger one waits until all of it is committed, and is drawn a part at a time.
+
+    Returns:
+        What it cost: at `most`, there may be more.
+    """
+    cost = 0
+    for draft in tx.book.closing.drafts_of.get((tenant.id, period_id)):
+        if draft.state is not DraftState.FILLING or (draft.drawing and draft.drawing.done):
+            continue
+        tax = _provisional_tax(tx, tenant, draft)
+        tax_ppm = 0 if tax is None else tax.rate_ppm
+        if draft.drawing is None and draft.accruals < most - cost:
+            draw_credit(tx, draft, effective_at_ms, tax_ppm)
+            cost += draft.accruals
+            continue
+        if cost < most and not tx.book.closing.billed.count(draft.id):
+            draw_credit(tx, draft, effective_at_ms, tax_ppm, most - cost)
+        return most
+    return cost
+
+
 def finish_drafts(
     tx: Transaction, tenant: Tenant, period_id: PeriodId | None, effective_at_ms: int
 ) -> list[InvoiceDraft]:
@@ -128,9 +155,9 @@ def finish_draft(
     """One of them."""
     tax = _provisional_tax(tx, tenant, draft)
     tax_ppm = 0 if tax is None else tax.rate_ppm
-    for shown in draw_credit(tx, draft, effective_at_ms, tax_ppm):
-        draft = add_line(draft, shown.line)
-        draft = replace(draft, unbilled_micros=draft.unbilled_micros - shown.drawn_micros)
+    if draft.drawing is None:
+        draft = draw_credit(tx, draft, effective_at_ms, tax_ppm)
+    draft = show_credit(tx, draft)
     draft = draw_tax(tx, draft, effective_at_ms, tax_ppm)
     taxes = taxes_on(draft, tax)
     return tx.book.closing.drafts.put(whole(carried(draft, taxes), taxes, tx.now_ms))
