@@ -146,3 +146,10 @@ def test_what_cannot_be_done_is_said_with_its_code(
 ) -> None:
     assert simulate(*more) == code
     assert said in capsys.readouterr().err
+
+
+def test_the_bench_of_replays_says_that_its_trace_is_not_here(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["bench", "replay"]) == 2
+    assert "no_file: there is no examples/traces/philly-2017.csv.gz here" in capsys.readouterr().err

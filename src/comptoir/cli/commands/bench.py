@@ -8,6 +8,7 @@ import click
 
 from comptoir.cli.lazy import Group, Session, leaf
 from comptoir.cli.server_extra import server_room
+from comptoir.units.errors import Invalid
 
 F = TypeVar("F", bound=Callable[..., Any])
 _ROOM = "comptoir.cli.bench"
@@ -169,6 +170,9 @@ def replay(cli: Session, json_file: Path | None) -> int:
 
     From the root of the repository, where the trace is.
     """
+    trace = server_room(f"{_ROOM}.replay").TRACE
+    if not trace.exists():
+        raise Invalid("no_file", f"there is no {trace} here", "go to the root of the repository")
     return int(server_room(_ROOM).run_one("replay", json_file))
 
 
