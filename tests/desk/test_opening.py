@@ -31,6 +31,7 @@ from comptoir.ledger import entries as ledger
 from comptoir.sales.credit_blocks import CreditSource
 from comptoir.store.views import Views, close, receipts
 from comptoir.store.views import ledger as ledger_view
+from comptoir.store.views.payables import payables
 from comptoir.store.views.reading import Ask
 from comptoir.tenants.entities import HOUSE_ENTITY
 from comptoir.tenants.parties import Role, TenantKind
@@ -251,6 +252,13 @@ def test_open_invoices_are_aged_and_stand_on_the_statement(book: Book) -> None:
     assert (account.owed_micros, account.credit_micros) == (3_020 * DOLLAR, 77 * DOLLAR)
     asked = [entry.description for entry in account.entries if entry.amount_micros > 0]
     assert set(asked) == {"INV/17", "RE-2026-0419"}
+
+
+def test_a_payable_is_owed_until_the_day_that_was_brought(book: Book) -> None:
+    move_in(book)
+    (owed,) = payables(Views(book.store.engine), "northern-cloud")
+    assert owed.payable.micros == 125_000 * DOLLAR
+    assert owed.payable.due_at_ms == OCTOBER_MS - 1  # 30 September, to its end
 
 
 def test_unapplied_credit_pays_an_invoice(book: Book) -> None:

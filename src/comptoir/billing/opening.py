@@ -372,6 +372,8 @@ class BroughtItem:
     micros: int
     file: str
     line: int
+    due_at_ms: int | None = None
+    """When it is to be paid, of what is owed to a partner."""
 
 
 def totals_of(file: OpeningFile) -> tuple[Total, ...]:

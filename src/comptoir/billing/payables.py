@@ -23,6 +23,8 @@ class Moved:
     micros: int
     ahead: bool = False
     """Whether it is an instalment: owed before it is used."""
+    due_at_ms: int | None = None
+    """When it is due, where that was brought from another system."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +52,10 @@ def open_payables(moves: Iterable[Moved], days: Mapping[ContractId, int]) -> lis
             paid -= move.micros
             continue
         month = move.at_ms if move.ahead else month_start_ms(move.at_ms)
-        key = (move.contract_id, month, move.ahead)
         due = move.at_ms + days.get(move.contract_id, 0) * DAY_MS
+        if move.due_at_ms is not None:
+            month = due = move.due_at_ms
+        key = (move.contract_id, month, move.ahead)
         known = items.get(key) or Payable(move.contract_id, 0, move.at_ms, due, move.ahead)
         items[key] = replace(known, micros=known.micros + move.micros, due_at_ms=due)
     found = []

@@ -51,3 +51,4 @@ class BroughtItem(TypedDict):
     amount: str
     file: str
     line: int
+    due_at: str | None

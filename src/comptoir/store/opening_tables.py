@@ -57,6 +57,7 @@ brought_item = Table(
     _ms("micros"),
     _text("file"),
     _int("line"),
+    _ms("due_at_ms", null=True),
 )
 brought_contract = Table(
     "brought_contract", metadata, _id("contract_id"), _text("opening_id"), _ms("cut_over_ms")

@@ -75,3 +75,4 @@ class BroughtItem(Answer):
     amount: Decimal
     file: str
     line: int
+    due_at: Instant | None

@@ -41,7 +41,7 @@ def payables(views: Views, partner: str | None = None) -> list[Owed]:
 
 def _moves(views: Views, partner: str | None) -> dict[tuple[str, str], list[Moved]]:
     """The postings on suppliers' accounts; an entry that makes an asset is an instalment."""
-    e, p = t.entry.c, t.posting.c
+    e, p, b = t.entry.c, t.posting.c, t.brought_item.c
     beside = t.posting.alias().c
     ahead = exists().where(
         beside.entry_seq == p.entry_seq, beside.account.startswith(_AHEAD), beside.amount > 0
@@ -55,10 +55,16 @@ def _moves(views: Views, partner: str | None) -> dict[tuple[str, str], list[Move
     found: dict[tuple[str, str], list[Moved]] = defaultdict(list)
     with views.reading() as connection:
         rows = connection.execute(statement).all()
+        dues = {
+            f"opening:{opening_id}:{number - 1}": due_at_ms
+            for opening_id, number, due_at_ms in connection.execute(
+                select(b.opening_id, b.number, b.due_at_ms).where(b.due_at_ms.is_not(None))
+            )
+        }
     for name, unit, amount, at_ms, key, made_asset in rows:
         kind, _, rest = key.partition(":")
         contract_id = ContractId(rest.partition(":")[0] if kind == "supply" else "")
-        moved = Moved(at_ms, contract_id, -amount, bool(made_asset))
+        moved = Moved(at_ms, contract_id, -amount, bool(made_asset), dues.get(key))
         found[name.removeprefix(_ACCOUNT), unit].append(moved)
     return found
 

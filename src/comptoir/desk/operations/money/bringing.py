@@ -123,7 +123,8 @@ class _Bringing:
         elif isinstance(item, Payable):
             account = ledger.supplier_payable(item.partner)
             self._post(account, item.currency, -item.micros, item.reference)
-            self._keep(item, Brings.PAYABLES, item.partner, item.currency, -item.micros)
+            due = item.due_at_ms
+            self._keep(item, Brings.PAYABLES, item.partner, item.currency, -item.micros, due)
         else:
             self._balance(item)
 
@@ -135,13 +136,21 @@ class _Bringing:
             ledger.transfer(account, self.account, ledger.currency(currency), micros),
         )  # fmt: skip
 
-    def _keep(self, item: Item, of: Brings, subject: str, currency: str, micros: int) -> None:
+    def _keep(
+        self,
+        item: Item,
+        of: Brings,
+        subject: str,
+        currency: str,
+        micros: int,
+        due_at_ms: int | None = None,
+    ) -> None:
         where = item.where
         self.tx.append(
             "brought_item",
             BroughtItem(
                 self.opening.id, self.number + 1, of, subject, currency, micros, where.file,
-                where.line,
+                where.line, due_at_ms,
             ),
         )  # fmt: skip
 
