@@ -17,6 +17,7 @@ from comptoir.desk.requests import (
     NewNode,
     SetEntitlement,
 )
+from comptoir.fleet.conditions import Conditions
 from comptoir.leases.claims import Ground, ground_of
 from comptoir.leases.lease import Lease, LeaseClass, LeaseState
 from comptoir.store.views import Views, lending
@@ -72,6 +73,24 @@ def test_a_lend_limit_at_a_site_keeps_idle_accelerators_free_there(shop: Shop) -
     assert (share.idle, share.lent, share.may_lend) == (16, 8, 0)
     mine = shop.lease(shop.a, INTERNAL, 8)
     assert (mine.scheduled_start_ms, site_of(shop, mine)) == (shop.clock.instant_ms, "paris")
+
+
+def test_why_names_the_limit_at_the_only_site_that_its_residency_allows(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    shop.price_all()
+    for site, country in (("paris", "FR"), ("cork", "IE")):
+        nodes = tuple(NewNode(f"{site}-{n}", 8, 1 << 30, "", site=site) for n in range(2))
+        where = Conditions(residency=country)
+        request = DeclareSupply(site, "cpu-core", nodes, conditions=where)
+        shop.desk.call("declare_supply", request, shop.operator)
+    team, acme = shop.tenant("aa", TenantKind.TEAM), shop.tenant("acme")
+    shop.entitle(team, 16, site="cork", lend_limit=8)
+    lent, kept = (shop.lease(acme, SPOT, 8, residency="IE") for _ in range(2))
+    assert shop.stands(lent, kept) == ["active", "waiting"]
+    said = shop.desk.call("explain_lease", LeaseRef(kept.id), shop.operator).sentence
+    assert said == (
+        "teams keep 8 idle cpu-core at cork for themselves; 0 more may be used by others"
+    )
 
 
 def test_another_team_does_not_pass_it_above_its_own(shop: Shop) -> None:

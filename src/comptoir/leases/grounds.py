@@ -10,7 +10,7 @@ what changes later.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from comptoir.fleet.nodes import Node
@@ -228,6 +228,20 @@ def _plainly_too_much(
         f"teams keep {lending.kept:,} idle {lease.kind} for themselves; "
         f"{max(lending.can_lend(), 0):,} more may be used by others",
     )
+
+
+def kept_from_it(
+    book: KindBook, lease: Lease, ground: Ground, sites: Iterable[str], start_ms: int
+) -> str:
+    """The limit that keeps a lease from all of some sites, at the first of them; empty: none."""
+    window, said = window_from(lease, start_ms), ""
+    for site in sorted(sites):
+        added = Added(ground, lease.tenant_id, lease.accelerators, site)
+        passed = limit_passed(book, added, window, ground is Ground.SPOT)
+        if passed is None:
+            return ""
+        said = said or passed.sentence
+    return said
 
 
 def _best_sites(book: KindBook, lease: Lease, ground: Ground, at_ms: int) -> list[str]:

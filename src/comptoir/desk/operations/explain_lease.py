@@ -3,8 +3,9 @@
 from comptoir.desk.operations.grounds import judged
 from comptoir.desk.requests import LeaseRef
 from comptoir.desk.transaction import Transaction
-from comptoir.leases.eligible import eligible
-from comptoir.leases.grounds import Denied
+from comptoir.leases.claims import Ground
+from comptoir.leases.eligible import eligible, unmet_terms
+from comptoir.leases.grounds import Denied, kept_from_it
 from comptoir.leases.lease import Lease, LeaseRequest, LeaseState, request_of
 from comptoir.placement.queue import earliest
 from comptoir.placement.why import Queue, Why, why
@@ -44,8 +45,23 @@ def _queue(tx: Transaction, lease: Lease, asked: LeaseRequest) -> Queue:
     ground = judged(tx, lease)
     if isinstance(ground, Denied):
         return Queue(ahead, first, held_up=ground.sentence)
+    if said := _kept_where_it_may_be(tx, lease, asked, ground):
+        return Queue(ahead, first, held_up=said)
     plan = earliest(book.snapshot, asked, tx.now_ms, latest_ms)
     if plan is not None:
         return Queue(ahead, first, plan.starts_at_ms, plan.allocations[0].node_id)
     ageing_ms = book.policy(lease.lease_class).ageing_s * MS_PER_S
     return Queue(ahead, first, kept_from_ms=lease.state_since_ms + ageing_ms)
+
+
+def _kept_where_it_may_be(
+    tx: Transaction, lease: Lease, asked: LeaseRequest, ground: Ground
+) -> str:
+    """What keeps it from the sites at which conditions let it stand, if something does at all."""
+    book = tx.book.headroom.book(lease.kind, tx.now_ms)
+    start_ms = asked.window.start_ms
+    if book is None or ground is Ground.OWN or not book.entitled_sites(start_ms):
+        return ""
+    pools = tx.book.snapshot.pools_of(lease.kind)
+    sites = {p.key.site for p in pools if unmet_terms(p.key.conditions, asked) is None}
+    return kept_from_it(book, lease, ground, sites, start_ms)
