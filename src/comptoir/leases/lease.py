@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from comptoir.leases.term import LeaseTerm
 from comptoir.tenants.parties import Tenant
-from comptoir.units.errors import broken
+from comptoir.units.errors import Conflict, broken
 from comptoir.units.ids import LeaseId, SeriesId, TenantId, UserId
 from comptoir.units.time import LATEST_MS, MS_PER_S, Window
 from comptoir.units.values import Term, quick, replace
@@ -105,6 +105,8 @@ LEAST_GAP_S = 60
 
 PROMISED = frozenset({_S.SCHEDULED, _S.HELD})
 """States in which accelerators are promised and nothing is handed over yet."""
+NOT_STARTED = PROMISED | {_S.WAITING}
+"""States in which nothing is handed over, and something may be."""
 
 
 @quick
@@ -278,6 +280,16 @@ class Lease:
 
 MOST_REACH = 3
 """An entitled team takes back leases of so many tiers (`claims.Tier`)."""
+
+
+def refuse_over(lease: Lease) -> None:
+    """Refuse to do anything to a lease that is over.
+
+    Raises:
+        Conflict: `lease_over`.
+    """
+    if lease.state in FINAL:
+        raise Conflict("lease_over", f"{lease.id} is {lease.state}", "request a new lease")
 
 
 @quick

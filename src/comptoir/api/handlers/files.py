@@ -13,7 +13,7 @@ from comptoir.api.door import Ask, Asking, said, too_large
 from comptoir.api.handlers.leases import one_lease
 from comptoir.api.words import Id
 from comptoir.desk.engine_port import Engine
-from comptoir.leases.lease import FINAL, Lease
+from comptoir.leases.lease import Lease, refuse_over
 from comptoir.store.views import totals
 from comptoir.tenants.permissions import not_found
 from comptoir.units.errors import Conflict
@@ -25,8 +25,7 @@ IN_MEMORY_BYTES = 1 << 20
 async def put_files(ask: Ask, lease: Id, request: Request) -> Response:
     """Unpack a tar.gz, the body, into the lease's directory. Twice is as good as once."""
     found = await one_lease(ask, lease)
-    if found.state in FINAL:
-        raise Conflict("lease_over", f"{found.id} is {found.state}", "request a new lease")
+    refuse_over(found)
     engine = await engine_of(ask, found)
     most = ask.door.limits.upload_bytes
     if int(request.headers.get("content-length") or 0) > most:

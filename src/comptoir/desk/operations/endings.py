@@ -8,6 +8,7 @@ minus the lease's notice and are gone at the end: the notice is the grace.
 from dataclasses import dataclass
 
 from comptoir.desk.operations.looking import Look
+from comptoir.desk.operations.queueing import kept_ahead_of
 from comptoir.desk.terms import currency_at, estimate_of, price_of
 from comptoir.desk.transaction import Transaction
 from comptoir.leases.allocation import Allocation
@@ -53,6 +54,9 @@ def extension_of(tx: Transaction, lease: Lease) -> Extension:
         and not allocation.lost
         and (bound := _bound_ms(tx, asked, allocation, ends_ms)) is not None
     ]
+    kept_ms = _kept_from_ms(tx, lease)
+    if kept_ms is not None:
+        bounds.append(max(kept_ms, ends_ms))
     sites = {tx.book.nodes[part.node_id].site for part in tx.book.allocations_of(lease.id)}
     site = sites.pop() if len(sites) == 1 else ""
     priced = price_of(tx.book, lease, ends_ms, site)
@@ -81,6 +85,14 @@ def _bound_ms(
     if node.kept_free(Window(ends_ms)):
         bounds.append(max(node.maintenance_from_ms or 0, ends_ms))
     return min(bounds, default=None)
+
+
+def _kept_from_ms(tx: Transaction, lease: Lease) -> int | None:
+    """From when on something of a lease is kept for the first that waits for the same."""
+    asked = replace(lease, requested_at_ms=tx.now_ms + 1, alternatives=())
+    mine = {a.node_id for a in tx.book.allocations_of(lease.id)}
+    kept = [part.starts_at_ms for part in kept_ahead_of(tx, asked) if part.node_id in mine]
+    return min(kept, default=None)
 
 
 def _warn(tx: Transaction, lease: Lease) -> None:

@@ -126,7 +126,7 @@ def _try_line(going: _Pass, kind: str, resumed: QueueKey | None) -> bool:
                 if _try_one(going, lease):
                     walk.passed()
                     continue
-            if not shadowed and (shadow := _shadow(tx, lease)) is not None:
+            if not shadowed and (shadow := shadow_for(tx, lease)) is not None:
                 shadowed = True
                 going.plans += PLANS_OF_A_SHADOW * weight_of(tx, kind)
                 book.shadows[kind] = shadow
@@ -238,7 +238,7 @@ def _most_strength(lease: Lease, ground: Ground) -> int:
     return 0 if lease.lease_class is LeaseClass.SPOT else 1
 
 
-def _shadow(tx: Transaction, lease: Lease) -> Shadow | None:
+def shadow_for(tx: Transaction, lease: Lease) -> Shadow | None:
     """What is kept for the first that waits; None if it is not accelerators that it waits for."""
     if isinstance(judged(tx, lease), Denied):
         return None
@@ -256,7 +256,7 @@ def first_ahead(tx: Transaction, lease: Lease) -> tuple[Lease, Shadow] | None:
         other = tx.book.leases[place[1]]
         if other.id == lease.id or _in_vain(other, tx.now_ms):  # nobody is ahead of itself
             walk.passed()
-        elif (shadow := _shadow(tx, other)) is not None:
+        elif (shadow := shadow_for(tx, other)) is not None:
             return other, shadow
         else:
             walk.in_vain()

@@ -16,7 +16,7 @@ from comptoir.desk.operations.request_lease import judge_request
 from comptoir.desk.operations.taking_back import drop_promise
 from comptoir.desk.requests import RequestLease, RequestSeries, SeriesMade, SeriesRef
 from comptoir.desk.transaction import Transaction
-from comptoir.leases.lease import PROMISED, Lease, LeaseState, Reason
+from comptoir.leases.lease import NOT_STARTED, Lease, LeaseState, Reason
 from comptoir.tenants.permissions import not_found, require_tenant
 from comptoir.units.errors import Invalid, Refused
 from comptoir.units.ids import SeriesId
@@ -28,7 +28,6 @@ MOST_OCCURRENCES = 260
 MOST_WORK = 2_340
 """What all windows together may cost: `_WORK_OF_A_PLAN` a plan, and one for each part of it."""
 _WORK_OF_A_PLAN = 8
-_NOT_STARTED = PROMISED | {LeaseState.WAITING}
 
 
 def request_series(tx: Transaction, request: RequestSeries) -> SeriesMade:
@@ -78,7 +77,7 @@ def cancel_series(tx: Transaction, request: SeriesRef) -> SeriesMade:
     cancelled = [
         drop_promise(tx, lease, LeaseState.CANCELLED, Reason.ENDED_BY_HOLDER)
         for lease in sorted(live, key=lambda lease: (lease.starts_at_ms, lease.id))
-        if lease.state in _NOT_STARTED
+        if lease.state in NOT_STARTED
     ]
     return SeriesMade(request.series, tuple(cancelled))
 

@@ -7,7 +7,7 @@ from comptoir.desk.operations.taking_back import spare_victims
 from comptoir.desk.requests import ShrinkLease
 from comptoir.desk.transaction import Transaction
 from comptoir.leases.allocation import Allocation
-from comptoir.leases.lease import FINAL, Lease, LeaseState
+from comptoir.leases.lease import Lease, LeaseState, refuse_over
 from comptoir.units.errors import Conflict, Invalid
 from comptoir.units.ids import AllocationId, NodeId
 from comptoir.units.text import check_count
@@ -59,8 +59,7 @@ def shrink_lease(tx: Transaction, request: ShrinkLease) -> Lease:
 
 
 def _refuse_state(tx: Transaction, lease: Lease) -> None:
-    if lease.state in FINAL:
-        raise Conflict("lease_over", f"{lease.id} is {lease.state}", "request a new lease")
+    refuse_over(lease)
     if lease.state not in (LeaseState.SCHEDULED, LeaseState.ACTIVE):
         raise Conflict(
             "lease_not_promised",

@@ -6,9 +6,9 @@ from comptoir.desk.requests import JobRef, SubmitJob
 from comptoir.desk.transaction import Transaction
 from comptoir.leases.commands import check_command, check_environment
 from comptoir.leases.jobs import FINAL_JOB_STATES, Job, JobState
-from comptoir.leases.lease import FINAL, LeaseState, Reason
+from comptoir.leases.lease import LeaseState, Reason, refuse_over
 from comptoir.tenants.permissions import not_found
-from comptoir.units.errors import Conflict, Refused
+from comptoir.units.errors import Refused
 from comptoir.units.ids import JobId, RuntimeId
 from comptoir.units.text import check_text
 from comptoir.units.time import MS_PER_S
@@ -27,8 +27,7 @@ def submit_job(tx: Transaction, request: SubmitJob) -> Job:
         Refused: `too_many_jobs`.
     """
     lease = tx.lease(request.lease_id)
-    if lease.state in FINAL:
-        raise Conflict("lease_over", f"{lease.id} is {lease.state}", "request a new lease")
+    refuse_over(lease)
     check_command(request.command)
     check_environment(request.environment)
     waiting = tx.book.queued_jobs.count(lease.id)
