@@ -31,6 +31,7 @@ REVISIONS = (
     "0045",
     "0046",
     "0050",
+    "0055",
 )
 """Oldest first. Kept here so that a start need not load Alembic to know them."""
 

@@ -1,14 +1,14 @@
 """When what was brought is to be paid: payables of another system keep their days.
 
-Revision: 0050
-Revises: 0046
+Revision: 0055
+Revises: 0050
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0050"
-down_revision = "0046"
+revision = "0055"
+down_revision = "0050"
 branch_labels = None
 depends_on = None
 
