@@ -51,6 +51,7 @@ from comptoir.units.ids import (
     InboundLeaseId,
     InvoiceId,
     LeaseId,
+    LegalEntityId,
     NodeId,
     RateId,
     TenantId,
@@ -626,3 +627,32 @@ def test_the_next_accruals_of_a_draft_follow_in_the_order_of_their_part(store: S
     assert found((100, 200, "b"), 2) == "cd"
     assert found((110, 120, "d"), 2) == ""
     assert found((100, -1, ""), 10) == "abcd"
+
+
+def test_payments_are_found_by_what_other_files_say_of_them(store: SqlStore) -> None:
+    house, acme = LegalEntityId("le_house"), TenantId("tn_acme")
+
+    def payment(name: str, micros: int, **more: Any) -> Any:
+        whole = replace(
+            extreme("payment", False), id=name, entry_id=name, entity_id=house, micros=micros,
+            value_at_ms=5, booked_at_ms=5, tenant_id=None, end_to_end="", left_micros=0,
+        )  # fmt: skip
+        return replace(whole, **more)
+
+    rows = [
+        payment("py_a", 100, end_to_end="E1"),
+        payment("py_b", 200, tenant_id=acme, booked_at_ms=6),
+        payment("py_c", 300, value_at_ms=7),
+        payment("py_d", 100, entity_id=LegalEntityId("le_other")),
+        payment("py_e", -100),
+    ]
+    store.commit(changes(rows={"payment": rows}))
+
+    def ids(found: Any) -> list[str]:
+        return [one.id for one in found]
+
+    assert ids(store.find_payments(house, ["py_a", "py_d", "none"])) == ["py_a"]
+    assert sorted(ids(store.find_payments_alike(house, [(100, 5), (300, 5)]))) == ["py_a"]
+    assert ids(store.find_payments_to_bounce(house, 1, "E1", [acme])) == ["py_b", "py_a"]
+    assert ids(store.find_payments_to_bounce(house, 300, "", [])) == ["py_c"]
+    assert ids(store.find_payments_to_bounce(house, 1, "", [])) == []
