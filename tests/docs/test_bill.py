@@ -9,7 +9,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "bill.md"
 
 
 def test_the_walk_to_a_bill_works_as_written(tmp_path: Path) -> None:
-    server = Server(tmp_path / "post")
+    server = Server(tmp_path / "post", "--test-clock", "2026-10-01T00:00:00Z")
     server.start()
     desk = tmp_path / "desk"
     desk.mkdir()
@@ -32,5 +32,10 @@ def test_the_document_shows_what_a_biller_comes_for() -> None:
         "contract propose",
         "contract approve",
         "commitment show",
+        "clock advance",
+        "fleet fail",
+        "period close",
+        "invoice finalise",
+        "payment import",
     ):
         assert f"comptoir {shown}" in commands, shown
