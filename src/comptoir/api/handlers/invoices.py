@@ -124,7 +124,8 @@ async def give_statement(
     found = ask.tenant(tenant)
     window = (
         0 if since is None else parse_instant(since),
-        ask.door.desk.clock.now_ms() if until is None else parse_instant(until),
+        # With what was booked in this very millisecond.
+        ask.door.desk.clock.now_ms() + 1 if until is None else parse_instant(until),
     )
     accounts = await ask.read(views.statement, found.id, found.is_internal, window)
     items = [
