@@ -9,6 +9,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, inspect, text
 
+from comptoir.store import migrations
 from comptoir.store.maintenance import bring_up_to_date, run_steps
 from comptoir.store.migrations import HEAD, REVISIONS
 from comptoir.store.opening import (
@@ -228,3 +229,9 @@ def test_steps_that_are_agreed_are_counted_from_the_charges_there_are(
         ("ct/base/10", 20, 300_000_000, 0, 0, True),
         ("ct/base/20", 25, 150_000_000, 0, 0, False),
     ]
+
+
+def test_every_migration_is_listed_once_and_no_two_share_a_number() -> None:
+    versions = Path(migrations.__file__).parent / "versions"
+    numbers = sorted(path.name[:4] for path in versions.glob("[0-9]*.py"))
+    assert numbers == sorted(REVISIONS)
