@@ -14,7 +14,7 @@ from comptoir.billing.bank_files import BankEntry
 from comptoir.billing.dunning import DunningStep
 from comptoir.billing.invoice_status import InvoiceStatus
 from comptoir.billing.receipts import Payment
-from comptoir.desk.approval_requests import Act, AskApproval
+from comptoir.desk.approval_requests import Act, ApprovalRef, AskApproval
 from comptoir.desk.memory import Memory
 from comptoir.desk.receipt_requests import (
     AllocatePayment,
@@ -57,8 +57,17 @@ class Paying:
         """What follows when the invoices of a month are out."""
         after = [self._receive] * 5 + [self._allocate, self._top_up, self._refund]
         after += [self._dispute, self._dispute, self._resolve, self._resolve]
+        after += [self.approve] * 6
         self._rng.shuffle(after)
         return after
+
+    def approve(self, book: Memory) -> Any | None:
+        """Somebody else approves an act that waits."""
+        waiting = list(book.receipts.approvals)
+        if not waiting:
+            return None
+        ref = ApprovalRef(self._rng.choice(waiting).id)
+        return self._ask("approve_act", ref, "approver")
 
     def _receive(self, book: Memory) -> Any:
         """A statement of a few entries."""

@@ -321,6 +321,8 @@ class Schedule:
         self._turn()
         for maker in (*self._workload.closing.month(), *self._workload.paying.month()):
             self._execute_new([maker])
+            if self._rng.random() < 0.3:
+                self._execute_new([self._workload.paying.approve])
             self._close_on(self._rng.choice((1, 4)))
         if self._rng.random() < 0.5:
             self._time_passes(OVERDUE_MS)
