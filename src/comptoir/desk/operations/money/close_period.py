@@ -34,6 +34,7 @@ from comptoir.desk.operations.money.issue_invoice import move_mark
 from comptoir.desk.operations.money.recall_fees import add_recall_fees
 from comptoir.desk.operations.money.revaluing import revalue
 from comptoir.desk.transaction import Transaction
+from comptoir.sales.credit_blocks import CreditSource
 from comptoir.tenants.entities import LegalEntity
 from comptoir.tenants.parties import Tenant
 from comptoir.tenants.permissions import not_found
@@ -118,8 +119,11 @@ def _to_close(tx: Transaction, period: Period) -> Iterator[Tenant]:
 def _close_tenant(tx: Transaction, period: Period, tenant: Tenant, work: _Work) -> bool:
     """As much of one tenant as the slice has room for; whether all: then it has its cut."""
     end_ms, counts_at_ms = period.ends_at_ms, period.ends_at_ms - 1
-    if not _draws(tx, period, tenant) and not _fill(tx, period, tenant, work):
-        return False
+    if not _draws(tx, period, tenant):
+        if not _fill(tx, period, tenant, work):
+            return False
+        if not _credited(tx, period, tenant):  # the usage of the month draws it
+            credit_breaches(tx, tenant, period)
     most = max(work.left, 1)
     cost = draw_drafts(tx, tenant, period.id, counts_at_ms, most)
     work.left -= cost
@@ -129,7 +133,6 @@ def _close_tenant(tx: Transaction, period: Period, tenant: Tenant, work: _Work) 
         return False
     add_true_ups(tx, tenant, period.id, end_ms)
     add_recall_fees(tx, tenant, period.id, (period.starts_at_ms, end_ms))
-    credit_breaches(tx, tenant, period)
     drafts = finish_drafts(tx, tenant, period.id, counts_at_ms)
     drafts += prepayment_drafts(tx, tenant, period.id, end_ms)
     expire_credit(tx, tenant, end_ms, counts_at_ms)
@@ -146,6 +149,14 @@ def _draws(tx: Transaction, period: Period, tenant: Tenant) -> bool:
     """Whether usage of a tenant's drafts has begun to draw: nothing is put into them any more."""
     drafts = tx.book.closing.drafts_of.get((tenant.id, period.id))
     return any(draft.drawing is not None for draft in drafts)
+
+
+def _credited(tx: Transaction, period: Period, tenant: Tenant) -> bool:
+    """Whether what the period's broken guarantees are worth was granted by an earlier slice."""
+    return any(
+        block.source is CreditSource.SLA_CREDIT and block.from_ms == period.starts_at_ms
+        for block in tx.book.contracts.credit_of.get(tenant.id)
+    )
 
 
 def _fill(tx: Transaction, period: Period, tenant: Tenant, work: _Work) -> bool:

@@ -16,14 +16,16 @@ from dataclasses import dataclass
 from comptoir.billing.accruals import Accrual
 from comptoir.billing.periods import Period
 from comptoir.billing.sla_credits import Outage, SlaCredit, explained, sla_credit
+from comptoir.desk.money_memory import tier_key
 from comptoir.desk.operations.money.degraded_time import held_degraded
-from comptoir.desk.terms import currency_at, estimate_of, price_of
+from comptoir.desk.terms import currency_at, estimate_of, item_of_lease, price_of, segment_of
 from comptoir.desk.transaction import Transaction
 from comptoir.fleet.nodes import Node
 from comptoir.leases.allocation import Allocation
 from comptoir.leases.breaches import Breach, guaranteed
 from comptoir.leases.lease import Lease, LeaseClass
 from comptoir.metering.usage import Measure
+from comptoir.pricing.tiers import spread
 from comptoir.sales.contracts import Contract, spans
 from comptoir.sales.credit_blocks import EVERYTHING, BlockState, CreditBlock, CreditSource
 from comptoir.sales.sla_terms import SlaTerms, SlaUnit
@@ -125,7 +127,9 @@ def _give_back_billed(tx: Transaction, tenant: Tenant, period: Period) -> None:
         if priced is None or priced.rate.measure is not Measure.DELIVERED:
             continue  # time that nothing was measured in was not billed
         currency = currency_at(tx.book, tenant.id, window[0])
-        cost = estimate_of(tx.book, part, window, site) or 0
+        cost = _saved(tx, part, window[0], site, breach.billed_accelerator_ms)
+        if cost is None:
+            cost = estimate_of(tx.book, part, window, site) or 0
         micros = round_to_minor_micros(cost, currency)
         if micros <= 0:
             continue
@@ -140,6 +144,21 @@ def _give_back_billed(tx: Transaction, tenant: Tenant, period: Period) -> None:
             micros=str(micros), currency=currency, breach=breach.id,
             billed_accelerator_ms=breach.billed_accelerator_ms, because=list(words),
         )  # fmt: skip
+
+
+def _saved(tx: Transaction, lease: Lease, at_ms: int, site: str, billed_ms: int) -> int | None:
+    """What the month would have cost less without so much, exactly; None: its price has no tiers.
+
+    Totals do not depend on the order of use, so it is the last that was used.
+    """
+    segment = segment_of(tx.book, lease.tenant_id, item_of_lease(lease, site), at_ms)
+    if not segment.tiered:
+        return None
+    used = tx.book.money.tier_uses.get(tier_key(lease.tenant_id, segment))
+    rest = max((used.accelerator_ms if used else 0) - billed_ms, 0)
+    return sum(
+        part * segment.prices[tier] for tier, part in spread(segment.bounds, rest, billed_ms)
+    )
 
 
 def _since(breach: Breach) -> int:
