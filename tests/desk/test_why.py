@@ -6,7 +6,7 @@ import pytest
 
 from comptoir.desk.failure_requests import PlanMaintenance
 from comptoir.desk.requests import DeclareSupply, LeaseRef, NewNode
-from comptoir.leases.lease import Lease, LeaseClass, Shape
+from comptoir.leases.lease import Alternative, Lease, LeaseClass, Shape
 from comptoir.placement.why import Why
 from comptoir.units.time import format_instant
 from tests.builders import HOUR_MS
@@ -237,3 +237,29 @@ def test_where_no_node_is_for_sale_it_names_them_with_their_state_and_end(
         f"none of mi300x is for sale now: {node.name} is in maintenance, planned work until "
         f"{format_instant(now + 2 * HOUR_MS)}"
     )
+
+
+def test_who_is_behind_is_told_a_start_behind_those_ahead_or_none(shop: Shop) -> None:  # noqa: F811
+    now, hours = shop.clock.instant_ms, (10, 20, 30, 40, 50, 60)
+    shop.lease(shop.acme, ON_DEMAND, 16, ends_at_ms=now + HOUR_MS)
+    line = [shop.lease(shop.acme, ON_DEMAND, 16, ends_at_ms=now + hour * HOUR_MS) for hour in hours]
+    shop.turn()
+    told = [ask(shop, lease) for lease in line]
+    starts = [answer.expected_start_ms for answer in told]
+    assert starts[:5] == [now + hour * HOUR_MS for hour in (1, *hours[:4])]
+    assert starts[5] is None
+    assert "5 ahead of it" in told[5].sentence
+
+
+def test_the_soonest_of_several_ways_is_told(shop: Shop) -> None:  # noqa: F811
+    now = shop.clock.instant_ms
+    shop.price_all("h100-sxm")
+    shop.supply(8, kind="h100-sxm", engine="")
+    shop.lease(shop.acme, ON_DEMAND, 16)
+    shop.lease(shop.acme, ON_DEMAND, 8, "h100-sxm", ends_at_ms=now + HOUR_MS)
+    ways = (Alternative("h100-sxm", 8, Shape.NODE),)
+    end = now + 9 * HOUR_MS
+    waits = shop.lease(shop.acme, ON_DEMAND, 16, ends_at_ms=end, alternatives=ways)
+    shop.turn()
+    answer = ask(shop, waits)
+    assert (answer.kind, answer.expected_start_ms) == ("h100-sxm", now + HOUR_MS)

@@ -263,12 +263,12 @@ def first_ahead(tx: Transaction, lease: Lease) -> tuple[Lease, Shadow] | None:
     return None
 
 
-def kept_for(tx: Transaction, lease: Lease, shadow: Shadow) -> list[Allocation]:
-    """What is kept, as the snapshot takes it; it is never written."""
+def kept_for(tx: Transaction, lease: Lease, shadow: Shadow, of: str = "") -> list[Allocation]:
+    """What is kept, as the snapshot takes it; it is never written. `of` tells one from another."""
     return [
         Allocation(
-            AllocationId(f"kept-{lease.kind}-{number}"), lease.id, lease.tenant_id, kept.node_id,
-            tx.book.nodes[kept.node_id].inbound_lease_id, kept.accelerators,
+            AllocationId(f"kept{of}-{lease.kind}-{number}"), lease.id, lease.tenant_id,
+            kept.node_id, tx.book.nodes[kept.node_id].inbound_lease_id, kept.accelerators,
             kept.window.start_ms, kept.window.end_ms,
         )
         for number, kept in enumerate(shadow.kept)
