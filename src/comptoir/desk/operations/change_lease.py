@@ -70,14 +70,14 @@ def extend_lease(tx: Transaction, request: ExtendLease) -> Lease:
     Raises:
         Conflict: `lease_over`, `lease_open_ended`, `being_taken_back`, or `lease_flexible`: it
             waits for its start, and has no end before it.
-        Invalid: `end_in_the_past`.
+        Invalid: `end_in_the_past` or `end_before_start`.
         Refused: `not_free`: somebody else is promised the accelerators before that end,
             or the inbound lease ends first; `kept_for_who_waits`; `entitled_to_teams`;
             `beyond_limits`.
     """
     lease, ends_at_ms = tx.lease(request.lease_id), request.ends_at_ms
     _refuse_state(lease)
-    _refuse_end(tx, ends_at_ms)
+    _refuse_end(tx, lease, ends_at_ms)
     longer = replace(lease, ends_at_ms=ends_at_ms)
     judge_quota(tx, longer, tx.book.tenants[lease.tenant_id])
     refuse_longer(tx, lease, ends_at_ms)
@@ -112,13 +112,20 @@ def _refuse_state(lease: Lease) -> None:
         )
 
 
-def _refuse_end(tx: Transaction, ends_at_ms: int) -> None:
+def _refuse_end(tx: Transaction, lease: Lease, ends_at_ms: int) -> None:
     check_instant("ends_at", ends_at_ms)
     if not tx.now_ms < ends_at_ms <= LATEST_MS:
         raise Invalid(
             "end_in_the_past",
             f"{format_instant(min(ends_at_ms, LATEST_MS))} is not a later instant",
             "give a later end, or end the lease",
+        )
+    if ends_at_ms <= lease.start_ms:
+        raise Invalid(
+            "end_before_start",
+            f"{lease.id} starts at {format_instant(lease.start_ms)}, not before "
+            f"{format_instant(ends_at_ms)}",
+            "give a later end, or cancel the lease",
         )
 
 
