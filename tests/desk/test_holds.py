@@ -126,3 +126,22 @@ def test_only_what_was_looked_for_in_vain_is_remembered(fleet: FleetBook) -> Non
     fleet.desk.call("end_lease", LeaseRef(gang.id), fleet.operator)
     fleet.pass_s(3_600)
     assert fleet.desk.book.replaced_in_vain == {}
+
+
+def test_who_was_to_give_way_to_a_hold_gives_way_to_the_request_that_takes_its_place(
+    fleet: FleetBook,
+) -> None:
+    fleet.racks(1)
+    held = hold(fleet, firm=False, starts_at_ms=fleet.hour(1))
+    spot = fleet.lease(fleet.tenant("bob"), SPOT, 2, H100)
+    fleet.turn()
+    assert fleet.now(spot).reclaimed_for == held.id
+    zoe = fleet.tenant("zoe")
+    start = fleet.hour(1) + 60_000
+    taken = fleet.lease(zoe, RESERVED, 2, H100, starts_at_ms=start, ends_at_ms=start + HOUR_MS)
+    assert taken.state is LeaseState.SCHEDULED
+    assert fleet.now(held).state is LeaseState.CANCELLED
+    assert fleet.now(spot).reclaimed_for == taken.id
+    for _ in range(62):
+        fleet.pass_s(60)
+    assert fleet.now(taken).state is LeaseState.ACTIVE

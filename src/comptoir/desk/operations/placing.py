@@ -68,6 +68,8 @@ def place(
         except Refused as no:
             refused.append((choice, no))
             continue
+        if found is not None and found.give_way:
+            found = _without_holds(tx, chosen, found, state)
         if found is not None:
             return _commit(tx, chosen, found, state)
     if len(refused) == len(lease.choices):
@@ -284,10 +286,30 @@ def _stands_in_the_way(tx: Transaction, held: Lease, lease: Lease, plan: Plan) -
     return False
 
 
-def _commit(tx: Transaction, lease: Lease, found: _Found, state: LeaseState) -> Lease:
-    plan = found.plan
+def _without_holds(
+    tx: Transaction, lease: Lease, found: _Found, state: LeaseState
+) -> _Found | None:
+    """Let the holds go that stand where a plan would, and plan again.
+
+    Whoever was to give way to them stays longer now. None: it stays where the lease would be;
+    then the holds stay, too.
+    """
+    book = tx.book
+    mark, counter, seqs = book.journal.mark(), book.counter, dict(book.last_seq)
+    version = book.snapshot.version
     for held in found.give_way:
         drop_promise(tx, held, LeaseState.CANCELLED, Reason.HOLD_GAVE_WAY)
+    plan = _planned(tx, lease, state, found.request)
+    if plan is not None:
+        return _Found(found.request, plan)
+    book.journal.undo_to(mark)
+    book.counter, book.last_seq = counter, seqs
+    book.snapshot.version = version
+    return None
+
+
+def _commit(tx: Transaction, lease: Lease, found: _Found, state: LeaseState) -> Lease:
+    plan = found.plan
     lease = marked(tx, lease, plan)
     request = replace(found.request, borrowed=lease.borrowed)
     check_plan(tx.book.snapshot, request, plan, tx.now_ms)
