@@ -6,7 +6,7 @@ import pytest
 
 from comptoir.desk.requests import ExtendLease, LeaseRef, SetEligibility
 from comptoir.fleet.conditions import Conditions, SoldTo
-from comptoir.leases.lease import LeaseClass, LeaseState, Reason, Shape
+from comptoir.leases.lease import TOLD_AHEAD_MS, LeaseClass, LeaseState, Reason, Shape
 from comptoir.tenants.parties import TenantKind
 from comptoir.units.errors import Refused
 from comptoir.units.recurrence import parse_recurrence
@@ -37,9 +37,10 @@ def test_spot_is_taken_back_at_the_windows_end_and_comes_back_at_the_next(book: 
     lease = book.lease(book.tenant("acme"), LeaseClass.SPOT, 4, notice_s=120)
     book.turn()
     assert book.now(lease).state is LeaseState.ACTIVE
-    to(book, MORNING - 120_001)
+    told_ms = MORNING - 120_000 - TOLD_AHEAD_MS
+    to(book, told_ms - 1)
     assert book.now(lease).state is LeaseState.ACTIVE
-    to(book, MORNING - 120_000)
+    to(book, told_ms)
     told = book.now(lease)
     assert (told.state, told.reason) == (LeaseState.RECLAIMING, Reason.SELLING_WINDOW_END)
     assert told.kill_at_ms == MORNING
