@@ -47,9 +47,12 @@ def comes_back(lease: Lease, now_ms: int) -> bool:
 
 def drop_promise(tx: Transaction, lease: Lease, state: LeaseState, reason: Reason) -> Lease:
     """End a lease that was not delivered yet, or put a scheduled one back to waiting."""
+    due = []
     for allocation in tx.book.allocations_of(lease.id):
         if allocation.delivered_from_ms is None and allocation.fenced_at_ms is None:
             tx.book.allocations.put(replace(allocation, fenced_at_ms=tx.now_ms))
+            if allocation.starts_at_ms <= tx.now_ms:
+                due.append(allocation.node_id)
     if lease.state is LeaseState.HELD:
         state = LeaseState.CANCELLED  # nobody waits with a hold: it is made again, or it is not
     changes: dict[str, object] = {"scheduled_start_ms": None, "lent": False}
@@ -62,6 +65,8 @@ def drop_promise(tx: Transaction, lease: Lease, state: LeaseState, reason: Reaso
         close_breaches(tx, moved, tx.now_ms)
         _cancel_queued_jobs(tx, moved)
     tx.emit_lease(f"lease.{state}", lease, reason=reason)
+    for node_id in due:  # its tenant may have left the node for this promise, unchecked
+        gate_between_tenants(tx, node_id, lease.tenant_id)
     return moved
 
 
