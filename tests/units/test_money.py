@@ -87,3 +87,13 @@ def test_an_amount_has_no_more_decimals_than_its_currency() -> None:
 def test_what_is_no_amount_is_refused(text: str) -> None:
     with pytest.raises(Invalid, match="bad_amount"):
         parse_amount(text, "USD")
+
+
+@pytest.mark.parametrize(("currency", "smallest"), [("USD", "0.01"), ("JPY", "1")])
+def test_an_amount_that_is_too_small_is_refused_with_the_smallest_there_is(
+    currency: str, smallest: str
+) -> None:
+    with pytest.raises(
+        Invalid, match=f"0 {currency} is less than {smallest}$|less than {smallest}"
+    ):
+        parse_amount("0", currency, least=1)

@@ -100,10 +100,12 @@ def parse_amount(text: str, currency: str, field: str = "amount", least: int = 0
         )
     micros = int(whole) * MICROS_PER_UNIT + int(fraction.ljust(6, "0"))
     micros = -micros if sign else micros
+    step = 10 ** (6 - digits)
+    smallest = -(-least // step) * step
     if not least <= micros <= LEDGER_LIMIT:
         raise Invalid(
             "bad_amount",
-            f"{field}: {text} {currency} is less than {format_micros(least, digits)}"
+            f"{field}: {text} {currency} is less than {format_micros(smallest, digits)}"
             if micros < least
             else f"{field}: {text} {currency} is more than the ledger holds",
             "give another amount",
