@@ -94,7 +94,7 @@ class UserIds:
         with self._locked():
             for path in self._registry.glob("[0-9]*"):
                 if self._holder(path) is None:
-                    path.unlink()
+                    path.unlink(missing_ok=True)  # its holder may give it back meanwhile
 
     @staticmethod
     def _holder(path: Path) -> list[str] | None:
