@@ -457,8 +457,14 @@ def test_a_crash_of_the_server_loses_nothing_acknowledged(how: signal.Signals) -
         for n in range(20):
             if n in (7, 13):
                 server.stop(how)
-                with pytest.raises(Unavailable):
-                    desk.call("create_tenant", CreateTenant(f"no-{n}", "x", TenantKind.TEAM))
+                slug = f"between-{n}"
+                try:
+                    desk.call("create_tenant", CreateTenant(slug, "x", TenantKind.TEAM))
+                except Unavailable:
+                    pass
+                else:  # a backend can outlive its killed postmaster by a moment, and commit
+                    assert how is signal.SIGKILL
+                    acknowledged.append(slug)
                 server.start()
             desk.call("create_tenant", CreateTenant(f"yes-{n}", "x", TenantKind.TEAM))
             acknowledged.append(f"yes-{n}")
