@@ -12,7 +12,7 @@ from comptoir.leases.lease import LeaseClass
 from comptoir.ledger import entries as ledger
 from comptoir.tenants.entities import HOUSE_ENTITY
 from comptoir.tenants.parties import Actor, Role
-from comptoir.units.errors import Conflict, Forbidden, Refused
+from comptoir.units.errors import Conflict, Forbidden, Invalid, Refused
 from tests.builders import Book
 from tests.desk.test_receipts import (
     CENT,
@@ -94,6 +94,12 @@ def test_what_cannot_be_done_cannot_be_asked_for(shop: Book) -> None:
     payment = stray(shop)
     with pytest.raises(Refused, match="refund_too_large"):
         ask(shop, refund=RefundPayment(payment.id, "not ours", "10.01"))
+    for nothing in (
+        {"refund": RefundPayment(payment.id, "not ours", "0.00")},
+        {"top_up": TopUp(payment.id, "0", "acme")},
+    ):
+        with pytest.raises(Invalid, match=r"0 USD is less than 0\.01"):
+            ask(shop, **nothing)
     with pytest.raises(Forbidden, match="missing_permission"):
         ask(shop, shop.user(Role.SALES), refund=RefundPayment(payment.id, "not ours"))
     assert len(shop.desk.book.receipts.approvals) == 0

@@ -124,10 +124,22 @@ def test_instalments_are_prepaid_drawn_and_what_is_left_expires_or_rolls_over(de
     assert balance(book, ledger.BREAKAGE) == -13_500 * CENT
     rest = [b for b in deal.blocks() if b.source is CreditSource.ROLLOVER]
     assert [b.granted_micros for b in rest] == [4_500 * CENT]
+    [gone] = book.store.find_told(["credit.expired"], None, 0, 100)
+    assert gone.data["amount_micros"] == str(13_500 * CENT)
     # Prepaid $300 = drawn $120 + expired $135 + rolled over $45, which is what stays deferred.
     assert balance(book, ledger.deferred_revenue(deal.acme.id)) == -4_500 * CENT
     assert balance(book, ledger.receivable(deal.acme.id)) == 30_000 * CENT
     assert balance(book, ledger.unbilled(deal.acme.id)) == 0
+
+
+def test_credit_of_which_nothing_is_lost_is_not_told_to_have_expired(deal: Deal) -> None:
+    book = deal.book
+    close_september(deal)
+    deal.agree(PREPAID.replace("rollover = 0.25", "rollover = 1.0"))
+    deal.at("2026-11-01")
+    close(book, "2026-10")
+    assert [b.source for b in deal.blocks() if b.left_micros] == [CreditSource.ROLLOVER]
+    assert book.store.find_told(["credit.expired"], None, 0, 100) == []
 
 
 def test_crediting_an_instalment_takes_back_what_is_not_drawn_and_no_more(deal: Deal) -> None:

@@ -311,7 +311,7 @@ def test_an_exit_needs_its_notice_and_ends_the_contract(deal: Deal) -> None:
     contract = deal.agree(SOLD).contract
     deal.at("2027-01-01")
     early = parse_instant("2027-03-31T00:00:00Z")
-    with refused("from 2027-04-01"):  # 1 January and 90 days
+    with refused(r"2027-04-01T.* at the earliest \(the notice is 90d\).*2027-03-31"):
         deal.act(ActType.EXIT, at=early, by=deal.buyer)
     deal.act(ActType.EXIT, by=deal.buyer)
     with refused("already_done"):
@@ -322,6 +322,16 @@ def test_an_exit_needs_its_notice_and_ends_the_contract(deal: Deal) -> None:
     assert state_of(*given, deal.book.clock.instant_ms) is ContractState.ENDED
     with refused("contract_not_in_force"):
         deal.act(ActType.EXERCISE, "grow")
+
+
+def test_an_exit_that_its_contract_forbids_is_refused_with_the_reason(deal: Deal) -> None:
+    deal.agree(SOLD)
+    deal.at("2026-11-01")
+    with refused(r"2027-03-01T.* at the earliest \(the contract allows none before\)"):
+        deal.act(ActType.EXIT, at=parse_instant("2026-12-01T00:00:00Z"))
+    deal.at("2027-08-01")
+    with refused(r"2027-10-30T.* at the earliest \(.*after it has ended by itself 2027-10-01T"):
+        deal.act(ActType.EXIT)
 
 
 def test_leaving_a_partner_early_costs_its_fee_once(deal: Deal) -> None:

@@ -16,7 +16,7 @@ from comptoir.billing.fx import Conversion
 from comptoir.billing.invoice_status import InvoiceStatus
 from comptoir.ledger import entries as ledger
 from comptoir.ledger.entries import Posting
-from comptoir.units.errors import Conflict, Invalid, Refused, invariant
+from comptoir.units.errors import Conflict, Refused, invariant
 from comptoir.units.ids import CreditBlockId, InvoiceId, LegalEntityId, PaymentId, TenantId
 from comptoir.units.money import MINOR_DIGITS, format_minor
 
@@ -354,14 +354,12 @@ def allocate(payment: Payment, asked: Asked, micros: int | None, rate: Conversio
 
 
 def check_refund(payment: Payment, micros: int) -> int:
-    """An amount that may be sent back.
+    """An amount, more than zero, that may be sent back.
 
     Raises:
-        Invalid: `bad_amount`.
         Refused: `refund_too_large`.
     """
-    if micros <= 0:
-        raise Invalid("bad_amount", "a refund is of more than zero", "give another amount")
+    invariant(micros > 0, f"nothing of {payment.id} is no amount to send back")
     if micros > payment.left_micros:
         raise Refused(
             "refund_too_large",

@@ -140,10 +140,12 @@ def _text(file: Path) -> str:
 
 
 def _show_faults(no: ComptoirError) -> None:
-    """Every fault on a line of its own, before the first is said as the error."""
+    """Every fault on a line of its own, with what mends it, before the first is the error."""
     for fault in no.facts.get("problems", ()):
         field = f" {fault['field']}:" if fault["field"] else ""
         click.echo(f"{fault['file']}:{fault['line']}:{field} {fault['message']}", err=True)
+        if fault.get("next"):
+            click.echo(f"    {fault['next']}", err=True)
 
 
 def _show(cli: Session, found: Opening, words: str, made: OpeningProposed | None = None) -> None:

@@ -11,7 +11,7 @@ from comptoir.cli.commands.approvals import show_approval
 from comptoir.cli.commands.credit_notes import REASON
 from comptoir.cli.formats import Instant, accelerator_time, money
 from comptoir.cli.lazy import Group, Session, leaf
-from comptoir.client.invoice_records import InvoiceDetail, InvoiceDraft
+from comptoir.client.invoice_records import InvoiceDetail, InvoiceDraft, Party
 
 SETTLING = ("on_account", "carried")
 """Types of lines that say how the sum is paid: they stand after the taxes."""
@@ -181,7 +181,8 @@ def _show(cli: Session, found: InvoiceDetail) -> None:
     starts, ends = cli.times.when(found["starts_at"]), cli.times.when(found["ends_at"])
     kind = "chargeback to" if found["kind"] == "chargeback" else f"{found['kind']} to"
     fields = [
-        (kind, f"{found['buyer']['name']} ({found['tenant_id']})"),
+        ("from", _party(found["seller"])),
+        (kind, f"{_party(found['buyer'])} ({found['tenant_id']})"),
         ("issued", cli.times.when(found["issued_at"])),
         ("for", f"{starts} to {ends}"),
     ]
@@ -195,6 +196,12 @@ def _show(cli: Session, found: InvoiceDetail) -> None:
             fields.append(("pay to", " ".join(paid_at)))
     cli.record(found, f"{found['number']}   {total}", fields)
     _lines(cli, found)
+
+
+def _party(party: Party) -> str:
+    """Who sells or buys: the name, where it is, and its tax id where it has one."""
+    where = ", ".join(filter(None, (party["name"], *party["address"], party["country"])))
+    return f"{where}; tax id {party['tax_id']}" if party["tax_id"] else where
 
 
 def _show_draft(cli: Session, found: InvoiceDraft, words: str) -> None:

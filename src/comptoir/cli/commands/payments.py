@@ -163,12 +163,11 @@ def owed(cli: Session, partner: str | None) -> None:
 @leaf("ageing", "comptoir payment ageing", group=payment)
 @TENANT
 def ageing(cli: Session, tenant: str | None) -> None:
-    """What customers still owe, by days since it was due."""
+    """What customers still owe, by days since it was due, and what of it they dispute."""
     from comptoir.cli.output import amount, text
 
     columns = [
-        text("tenant", "tenant_id"),
-        text("currency"),
+        text("tenant"),
         *(
             amount(word, name)
             for word, name in (
@@ -177,12 +176,12 @@ def ageing(cli: Session, tenant: str | None) -> None:
                 ("31-60", "days_31_60"),
                 ("61-90", "days_61_90"),
                 ("over 90", "over_90"),
-                ("disputed", "disputed"),
                 ("total", "total"),
+                ("of which disputed", "disputed"),
             )
         ),
     ]
-    cli.table(cli.client.payments.ageing(tenant), columns, "open invoices")
+    cli.table(cli.with_tenants(cli.client.payments.ageing(tenant)), columns, "open invoices")
 
 
 def _columns(cli: Session) -> list:  # type: ignore[type-arg]

@@ -20,6 +20,7 @@ from comptoir.sales.tranches import (
     check_act,
     standing,
 )
+from comptoir.units.durations import format_duration_s
 from comptoir.units.errors import Conflict, Forbidden, Invalid
 from comptoir.units.text import check_text
 from comptoir.units.time import LATEST_MS, MS_PER_S, check_instant, format_instant
@@ -160,15 +161,30 @@ def _exit(
     at = earliest if request.effective_at_ms is None else request.effective_at_ms
     check_instant("effective_at", at)
     if at < earliest or at >= version.until_ms:
-        raise Conflict(
-            "exit_too_early",
-            f"{contract.number} may end from {format_instant(earliest)} on "
-            f"(notice {right.notice_s:,} s, not before {format_instant(right.earliest_ms)}), and "
-            f"ends by itself {format_instant(version.until_ms)}",
-            "give a date between the two",
-            {"earliest": format_instant(earliest)},
-        )
+        raise _exit_too_early(contract, right, at, earliest, version.until_ms)
     return at
+
+
+def _exit_too_early(
+    contract: Contract, right: ExitRight, at_ms: int, earliest_ms: int, until_ms: int
+) -> Conflict:
+    """The refusal of an exit at an instant, with the instants at which it could be."""
+    why = f"the notice is {format_duration_s(right.notice_s)}"
+    if earliest_ms == right.earliest_ms:
+        why = "the contract allows none before"
+    over = format_instant(until_ms)
+    if earliest_ms >= until_ms:
+        said, step = f"after it has ended by itself {over}", "let it end, or agree on a new version"
+    else:
+        said = f"and it ends by itself {over}; you asked for {format_instant(at_ms)}"
+        step = "give an instant between the two, or none for the earliest"
+    return Conflict(
+        "exit_too_early",
+        f"an exit from {contract.number} takes effect {format_instant(earliest_ms)} at the "
+        f"earliest ({why}), {said}",
+        step,
+        {"earliest": format_instant(earliest_ms), "ends": over},
+    )
 
 
 def earliest_exit(right: ExitRight, now_ms: int) -> int:

@@ -238,10 +238,11 @@ def expire_credit(tx: Transaction, tenant: Tenant, at_ms: int, effective_at_ms: 
             f"breakage:{block.id}:{at_ms}", "breakage",
             f"{block.id} of {tenant.slug} expired", effective_at_ms, postings,
         )  # fmt: skip
-        tx.emit(
-            "credit.expired", block.id, tenant.id, amount_micros=str(left - kept),
-            currency=block.currency, source=block.source,
-        )  # fmt: skip
+        if left > kept:
+            tx.emit(
+                "credit.expired", block.id, tenant.id, amount_micros=str(left - kept),
+                currency=block.currency, source=block.source,
+            )  # fmt: skip
 
 
 def _roll_over(tx: Transaction, block: CreditBlock, at_ms: int) -> int:

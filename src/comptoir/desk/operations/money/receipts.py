@@ -459,7 +459,9 @@ def _rates(tx: Transaction, entry: BankEntry) -> dict[str, Conversion]:
 
 
 def _amount(payment: Payment, amount: str | None) -> int:
-    return payment.left_micros if amount is None else parse_amount(amount, payment.currency)
+    if amount is None:
+        return payment.left_micros
+    return parse_amount(amount, payment.currency, least=1)
 
 
 def _put(tx: Transaction, payment: Payment) -> Payment:
