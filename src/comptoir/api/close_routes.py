@@ -1,5 +1,6 @@
 """The routes of the close: periods, drafts, invoices, credit notes, statements of account."""
 
+from comptoir.api.handlers import documents
 from comptoir.api.handlers import invoices as handlers
 from comptoir.api.route import Route
 from comptoir.api.shapes import invoices as shapes
@@ -39,6 +40,8 @@ CLOSE_ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/tenants/{tenant}/statement", _H.give_statement, _P.READ, _S.Statements),
     Route("POST", "/v1/invoices", _H.issue_invoice, _P.INVOICES_WRITE, _S.InvoiceDetail, 201),
     Route("GET", "/v1/invoices", _H.list_invoices, _P.READ, ListOf[_S.Invoice]),
+    Route("GET", "/v1/invoices/{invoice:path}/pdf", documents.get_invoice_pdf, _P.READ, None),
+    Route("GET", "/v1/invoices/{invoice:path}/xml", documents.get_invoice_xml, _P.READ, None),
     Route("GET", "/v1/invoices/{invoice:path}", _H.get_invoice, _P.READ, _S.InvoiceDetail),
     Route(
         "POST",

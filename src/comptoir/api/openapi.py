@@ -27,6 +27,13 @@ _IDEMPOTENCY = {
     "description": "The same key with the same request gets the same answer, once.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
 }
+_AS_BYTES = {
+    "/logs": "text/plain",
+    "/files/{path}": "application/octet-stream",
+    "/pdf": "application/pdf",
+    "/xml": "application/xml",
+}
+"""How the path of an operation ends that gives bytes, and what they are."""
 _BYTES = {"schema": {"type": "string", "format": "binary"}}
 
 
@@ -74,9 +81,9 @@ def _finish(path: str, method: str, operation: dict[str, Any]) -> None:
     operation["security"] = [{"key": []}]
     if path == "/v1/feed":
         responses["200"]["content"] = {"text/event-stream": {"schema": {"type": "string"}}}
-    if path.endswith(("/logs", "/files/{path}")):
-        kind = "text/plain" if path.endswith("/logs") else "application/octet-stream"
-        responses["200"]["content"] = {kind: _BYTES}
+    for ending, kind in _AS_BYTES.items():
+        if path.endswith(ending):
+            responses["200"]["content"] = {kind: _BYTES}
     if path.endswith("/files") and method == "put":
         operation["requestBody"] = {"required": True, "content": {"application/gzip": _BYTES}}
     elif method != "get":

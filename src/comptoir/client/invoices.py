@@ -51,6 +51,17 @@ class Invoices:
         """One invoice, by its id or its number."""
         return cast(InvoiceDetail, self._transport.get(path_of("invoices", invoice)))
 
+    def pdf(self, invoice: str, language: str = "en") -> tuple[bytes, str]:
+        """An invoice as a PDF, and which e-invoice is in it: "EN 16931", or "none: why"."""
+        path = path_of("invoices", invoice, "pdf")
+        body, headers = self._transport.get_bytes(path, language=language)
+        return body, headers["comptoir-e-invoice"]
+
+    def xml(self, invoice: str, profile: str = "factur-x", language: str = "en") -> bytes:
+        """An invoice as XML: "factur-x" (CII) or "peppol" (UBL)."""
+        path = path_of("invoices", invoice, "xml")
+        return self._transport.get_bytes(path, profile=profile, language=language)[0]
+
     def drafts(
         self, tenant: str | None = None, period: str | None = None
     ) -> Iterator[InvoiceDraft]:

@@ -82,7 +82,7 @@ async def list_invoices(ask: Ask, pages: Pages, tenant: Word = None) -> Response
 
 async def get_invoice(ask: Ask, invoice: InvoiceWord) -> Response:
     """One invoice with its lines, by id or number."""
-    return said(_billed(await _found(ask, invoice), lines=True))
+    return said(_billed(await found_invoice(ask, invoice), lines=True))
 
 
 async def credit_invoice(ask: Ask, invoice: InvoiceWord, body: shapes.CreditNoteBody) -> Response:
@@ -143,7 +143,12 @@ async def give_statement(
     return said({"tenant_id": found.id, "starts_at": starts, "ends_at": ends, "items": items})
 
 
-async def _found(ask: Asking, invoice: str) -> Billed:
+async def found_invoice(ask: Asking, invoice: str) -> Billed:
+    """An invoice by its id or number, if this actor may know of it.
+
+    Raises:
+        NotFound: there is none, or it is another tenant's.
+    """
     found = await ask.read(views.invoice, invoice)
     if found is None or not ask.sees(found.invoice.tenant_id):
         raise not_found(f"invoice {invoice}")

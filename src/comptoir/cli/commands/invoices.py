@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from comptoir.cli.commands import invoice_documents
 from comptoir.cli.commands.accounts import LIMIT, TENANT
 from comptoir.cli.commands.approvals import show_approval
 from comptoir.cli.commands.credit_notes import REASON
@@ -20,6 +21,10 @@ SETTLING = ("on_account", "carried")
 @click.group("invoice", cls=Group)
 def invoice() -> None:
     """Invoices and chargeback statements: drafts without a number, then final for good."""
+
+
+for command in (invoice_documents.pdf, invoice_documents.xml):
+    invoice.add_command(command)
 
 
 @leaf("preview", "comptoir invoice preview acme", group=invoice)
