@@ -10,7 +10,7 @@ from comptoir.cli.formats import (
     parse_when,
     plain,
 )
-from comptoir.cli.output import Column, print_table
+from comptoir.cli.output import Column, print_table, wrapped
 from comptoir.units.errors import Invalid
 
 
@@ -94,3 +94,15 @@ def test_a_narrow_table_is_one_record_a_paragraph(
     print_table(ROWS, COLUMNS)
     paragraphs = capsys.readouterr().out.split("\n\n")
     assert [paragraph.splitlines()[0] for paragraph in paragraphs] == ["ls_1", "ls_2"]
+
+
+def test_a_long_line_is_broken_between_words_and_never_within_a_command() -> None:
+    said = "in 3 days: comptoir lease extend ls_7Q4M --ends +24h, or ask for another"
+    assert wrapped(said, 40) == [
+        "in 3 days:",
+        "comptoir lease extend ls_7Q4M --ends +24h,",
+        "or ask for another",
+    ]
+    assert wrapped("  a  b", 40) == ["  a  b"]
+    assert wrapped("one two three", 8, 2) == ["one two", "  three"]
+    assert wrapped("", 8) == [""]

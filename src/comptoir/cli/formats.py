@@ -40,17 +40,6 @@ class Times:
         return f"{at.astimezone(UTC):%H:%M:%S}" if self.utc else f"{at.astimezone():%H:%M:%S}"
 
 
-def since(text: str) -> str:
-    """How long ago: "6 min"."""
-    passed_s = (datetime.now(UTC) - datetime.fromisoformat(text)).total_seconds()
-    return duration(int(max(passed_s, 0)))
-
-
-def passed(text: str | None) -> bool | None:
-    """Whether an instant of the API is past; None where there is none."""
-    return None if text is None else datetime.fromisoformat(text) <= datetime.now(UTC)
-
-
 def duration(seconds: int) -> str:
     """Seconds for people: "45 s", "6 min", "3 h 20 min", "2 d 4 h"."""
     if seconds < 60:

@@ -6,6 +6,7 @@ never carries meaning; NO_COLOR turns it off.
 
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,6 +23,9 @@ from comptoir.cli.formats import Times, accelerator_time, money, plain
 WIDEST = 100
 _LEAST_FLEXIBLE = 14
 _GAP = 2
+_HANGING = 4
+_PIECES = re.compile(r"\s*(?:comptoir [a-z](?:[^;,]*[^;,\s])?[;,]?|\S+)")
+"""A word, or a whole command, with the space before it."""
 _STATE_STYLES = {
     "active": "green", "running": "green", "succeeded": "green", "approved": "green",
     "in_service": "green", "waiting": "yellow", "queued": "yellow", "scheduled": "cyan",
@@ -66,6 +70,11 @@ def instant(times: Times, header: str, name: str, otherwise: str = "-") -> Colum
     return Column(header, lambda row: times.when(row.get(name), otherwise))
 
 
+def day(header: str, name: str) -> Column:
+    """The day of an instant, in UTC."""
+    return Column(header, lambda row: str(row[name] or "-")[:10])
+
+
 def use(header: str = "use", name: str = "accelerator_ms") -> Column:
     """Accelerator time."""
     return Column(header, lambda row: accelerator_time(row.get(name) or 0), right=True)
@@ -98,7 +107,7 @@ def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) ->
         for width, column in zip(widths, columns, strict=True)
     )
     width = terminal_width()
-    if least + _GAP * len(columns) > width:
+    if least + _GAP * (len(columns) - 1) > width:
         _print_paragraphs(cells, columns)
         return
     table = Table(box=None, show_edge=False, pad_edge=False, padding=(0, _GAP, 0, 0))
@@ -120,13 +129,42 @@ def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) ->
 
 
 def print_record(headline: str, fields: Iterable[tuple[str, str]]) -> None:
-    """A headline, then its fields, one a line."""
+    """A headline, then its fields, each on a line or, where it is long, on a few."""
     shown = [(name, plain(value)) for name, value in fields]
-    out = console(terminal_width())
-    out.print(Text(plain(headline), "bold"), soft_wrap=True)
+    width = terminal_width()
+    out = console(width)
+    for line in wrapped(plain(headline), width, _HANGING):
+        out.print(Text(line, "bold"), soft_wrap=True)
     widest = max((len(name) for name, _ in shown), default=0)
     for name, value in shown:
-        out.print(Text(f"  {name:{widest}}  ", "dim") + _styled(value), soft_wrap=True)
+        first, *rest = wrapped(value, width - widest - 2 * _GAP)
+        out.print(Text(f"  {name:{widest}}  ", "dim") + _styled(first), soft_wrap=True)
+        for line in rest:
+            out.print(f"{'':{widest + 2 * _GAP}}{line}", soft_wrap=True)
+
+
+def print_line(words: str) -> None:
+    """A sentence, on a line or, where it is long, on a few."""
+    for line in wrapped(plain(words), terminal_width(), _HANGING):
+        sys.stdout.write(f"{line}\n")
+
+
+def wrapped(words: str, width: int, hanging: int = 0) -> list[str]:
+    """A text in lines, broken between words; never within one, nor within a command.
+
+    Args:
+        words: One line of text.
+        width: In columns; a word that is wider stands alone.
+        hanging: By how many columns all lines but the first are indented.
+    """
+    lines, line = [], ""
+    for piece in _PIECES.findall(words):
+        if line.strip() and cell_len(line + piece) > width:
+            lines.append(line)
+            line = " " * hanging + piece.lstrip()
+        else:
+            line += piece
+    return [*lines, line]
 
 
 def terminal_width() -> int:

@@ -3,12 +3,13 @@
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from comptoir.cli.formats import Times
+from comptoir.cli.formats import Times, duration
 from comptoir.units.errors import Conflict, Invalid
 
 if TYPE_CHECKING:
@@ -27,6 +28,25 @@ class Session:
         self.url: str | None = None
         self.key_file: Path | None = None
         self._client: Client | None = None
+        self._now: datetime | None = None
+
+    @property
+    def now(self) -> datetime:
+        """What time it is in the book, asked once: a test clock's is not this machine's."""
+        if self._now is None:
+            self._now = datetime.fromisoformat(self.client.clock.show()["now"])
+        return self._now
+
+    def passed(self, instant: str | None) -> bool | None:
+        """Whether an instant of the API is past in the book; None where there is none."""
+        return None if instant is None else datetime.fromisoformat(instant) <= self.now
+
+    def since(self, instant: str) -> str:
+        """How long ago it was in the book: "6 min". Machines read the instant itself."""
+        if self.json or self.ids:
+            return ""
+        passed_s = (self.now - datetime.fromisoformat(instant)).total_seconds()
+        return duration(int(max(passed_s, 0)))
 
     @property
     def times(self) -> Times:

@@ -43,17 +43,16 @@ def show(cli: Session, number: str, name: str | None) -> None:
 @LIMIT
 def list_commitments(cli: Session, tenant: str | None, direction: str | None, limit: int) -> None:
     """List the commitments of all contracts."""
-    from comptoir.cli.output import Column, amount, instant, text
+    from comptoir.cli.output import amount, day, text
 
     columns = [
         text("contract"),
-        text("name"),
-        text("with", "party"),
+        text("name", flexible=True),
         text("type"),
         amount("granted", "granted"),
         amount("left", "left"),
-        instant(cli.times, "used up", "used_up_at"),
-        Column("short", lambda row: money(str(row["short"]), str(row["currency"])), right=True),
+        day("used up", "used_up_at"),
+        amount("short", "short"),
     ]
     rows = islice(_rows(cli, tenant, direction), limit)
     cli.table(rows, columns, "commitments yet")
@@ -77,8 +76,10 @@ def credit() -> None:
 @TENANT
 @LIMIT
 def list_blocks(cli: Session, tenant: str | None, limit: int) -> None:
-    """List credit blocks, newest first."""
-    from comptoir.cli.output import Column, amount, count, text
+    """List credit blocks, newest first; their priorities, where these differ."""
+    from comptoir.cli.output import amount, count, day, text
+
+    found = list(cli.with_tenants(islice(cli.client.credit.blocks(tenant), limit)))
 
     columns = [
         text("id"),
@@ -87,12 +88,11 @@ def list_blocks(cli: Session, tenant: str | None, limit: int) -> None:
         text("state"),
         amount("granted", "granted"),
         amount("left", "left"),
-        Column("from", lambda row: str(row["starts_at"])[:10]),
-        Column("until", lambda row: str(row["ends_at"] or "-")[:10]),
-        count("priority"),
+        day("from", "starts_at"),
+        day("until", "ends_at"),
+        *([count("priority")] if len({row["priority"] for row in found}) > 1 else []),
     ]
-    found = islice(cli.client.credit.blocks(tenant), limit)
-    cli.table(cli.with_tenants(found), columns, "credit blocks yet")
+    cli.table(found, columns, "credit blocks yet")
 
 
 @leaf("drawn", "comptoir credit drawn --tenant acme", group=credit)

@@ -253,7 +253,7 @@ def _show(cli: Session, found: ContractDetail) -> None:
 
 
 def _show_prices(cli: Session, found: ContractDetail) -> None:
-    from comptoir.cli.output import Column, text
+    from comptoir.cli.output import Column, day, text
 
     if not found["prices"]:
         return
@@ -262,8 +262,8 @@ def _show_prices(cli: Session, found: ContractDetail) -> None:
         text("class", "lease_class"),
         text("site"),
         text("term"),
-        Column("from", lambda row: row["starts_at"][:10]),
-        Column("until", lambda row: row["ends_at"][:10]),
+        day("from", "starts_at"),
+        day("until", "ends_at"),
         Column("price", lambda row: _price(row, found["currency"]), right=True),
     ]
     cli.table(found["prices"], columns, "agreed prices")

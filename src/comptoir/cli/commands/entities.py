@@ -131,8 +131,8 @@ def list_entities(cli: Session) -> None:
     from comptoir.cli.output import text
 
     columns = [
-        text("id"), text("slug"), text("name"), text("country"), text("currency"), text("zone"),
-        text("series", "invoice_series"),
+        text("id"), text("slug"), text("name", flexible=True), text("country"), text("currency"),
+        text("zone"), text("series", "invoice_series"),
     ]  # fmt: skip
     cli.table(cli.client.entities.list(), columns, "legal entities")
 
@@ -172,7 +172,8 @@ def tax_rules(cli: Session, seller: str | None) -> None:
 
     columns = [
         text("seller"), text("buyer in", "buyer_country"), text("buyer"),
-        text("from", "from_date"), text("treatment"), text("%", "rate_percent"), text("note"),
+        text("from", "from_date"), text("treatment"), text("%", "rate_percent"),
+        text("note", flexible=True),
     ]  # fmt: skip
     cli.table(cli.client.entities.tax_rules(seller), columns, "tax rules: import a table")
 

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from comptoir.cli.commands.rates import CLASSES
-from comptoir.cli.formats import Duration, Instant, accelerator_time, duration, money, passed
+from comptoir.cli.formats import Duration, Instant, accelerator_time, duration, money
 from comptoir.cli.lazy import Group, Session, leaf
 from comptoir.client.entitlement_records import ClassPolicy, Entitlement, LenderStatement
 
@@ -65,7 +65,7 @@ def list_entitlements(cli: Session, tenant: str | None, kind: str | None) -> Non
 
     columns = [
         text("id"),
-        Column("state", _state),
+        Column("state", lambda row: _state(cli, row)),
         Column("holder", _holder),
         text("of", "parent"),
         Column("accelerators", _what, right=True),
@@ -194,11 +194,11 @@ def set_policy(cli: Session, lease_class: str, **words: Any) -> None:
     cli.record(made, said)
 
 
-def _state(row: Mapping[str, Any]) -> str:
+def _state(cli: Session, row: Mapping[str, Any]) -> str:
     """Whether it counts now."""
-    if passed(row["ends_at"]):
+    if cli.passed(row["ends_at"]):
         return "ended"
-    return "in force" if passed(row["starts_at"]) else "later"
+    return "in force" if cli.passed(row["starts_at"]) else "later"
 
 
 def _holder(row: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from comptoir.cli.commands.rates import CLASSES
-from comptoir.cli.formats import Duration, Instant, Way, counted, duration, passed, since
+from comptoir.cli.formats import Duration, Instant, Way, counted, duration
 from comptoir.cli.lazy import Group, Session, leaf
 from comptoir.client.records import Lease
 from comptoir.units.errors import Invalid
@@ -161,7 +161,7 @@ def show(cli: Session, lease_id: str) -> None:
         over = "fenced" if held["fenced_at"] else "lost"
         word = over if held["delivered_until"] or held["fenced_at"] else "holds"
         fields.append((word, f"{cores}, {start} to {until}"))
-        if word == "holds" and passed(held["accepted_at"]) is False:
+        if word == "holds" and cli.passed(held["accepted_at"]) is False:
             fields.append(
                 ("", f"to send back unbilled until {cli.times.when(held['accepted_at'])}")
             )
@@ -182,7 +182,7 @@ def why(cli: Session, lease_id: str) -> None:
         cli.record(answer, "")
         return
     found = cli.client.leases.get(lease_id)
-    cli.record(answer, headline(answer, found), lines(answer, cli.times))
+    cli.record(answer, headline(cli, answer, found), lines(answer, cli.times))
 
 
 @leaf("cancel", "comptoir lease cancel ls_7Q4M", "comptoir lease cancel se_9XJM", group=lease)
@@ -326,7 +326,7 @@ def _wishes(cli: Session, found: Lease) -> list[tuple[str, str]]:
 
 def _fields(cli: Session, found: Lease) -> list[tuple[str, str]]:
     starts = cli.times.when(found["starts_at"])
-    state = f"{found['state']} for {since(found['state_since'])}"
+    state = f"{found['state']} for {cli.since(found['state_since'])}"
     if found["reason"]:
         state += f": {found['reason'].replace('_', ' ')}"
     fields = [

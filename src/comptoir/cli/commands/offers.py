@@ -149,9 +149,9 @@ def _show(cli: Session, found: Offers) -> None:
 
 def _when(cli: Session, starts_at: str) -> str:
     """An instant; what could start at once starts now."""
-    from datetime import UTC, datetime, timedelta
+    from datetime import datetime, timedelta
 
-    soon = datetime.now(UTC) + timedelta(seconds=_SOON_S)
+    soon = cli.now + timedelta(seconds=_SOON_S)
     return "now" if datetime.fromisoformat(starts_at) <= soon else cli.times.when(starts_at)
 
 
@@ -236,7 +236,6 @@ def _remembered(cli: Session, number: int) -> dict[str, Any]:
         NotFound: `no_such_offer`.
         Invalid: `bad_config`.
     """
-    from datetime import UTC, datetime
 
     try:
         kept = json.loads(_place().read_text())
@@ -254,6 +253,6 @@ def _remembered(cli: Session, number: int) -> dict[str, Any]:
             f"the last offers of {cli.client.url} have no line {number}",
             "list them: comptoir offers --kind KIND --accelerators N --hours H",
         )
-    if datetime.fromisoformat(wanted["starts_at"]) <= datetime.now(UTC):
+    if cli.passed(wanted["starts_at"]):
         del wanted["starts_at"]  # it was for now, and now is later
     return wanted

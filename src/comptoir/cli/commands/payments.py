@@ -68,6 +68,8 @@ def import_file(cli: Session, file: Path, entity: str, columns: tuple[str, ...])
 
 
 def _show_booked(cli: Session, done: BankFileBooked) -> None:
+    from comptoir.cli.output import print_line
+
     made = counted(len(done["payments"]) - done["duplicates"], "payment")
     click.echo(
         f"booked {made}; {done['repeated']:,} were booked before, {done['outgoing']:,} passed over"
@@ -79,7 +81,7 @@ def _show_booked(cli: Session, done: BankFileBooked) -> None:
     if done["payments"]:
         cli.table(done["payments"], _columns(cli), "payments")
     for id, numbers in done["suggestions"].items():
-        click.echo(f"{id} names no invoice; of its amount: {', '.join(numbers)}")
+        print_line(f"{id} names no invoice; of its amount: {', '.join(numbers)}")
         click.echo(f"    comptoir payment allocate {id} {numbers[0]}")
 
 

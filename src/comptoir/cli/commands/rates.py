@@ -52,9 +52,18 @@ def list_cards(cli: Session) -> None:
 )
 @click.argument("card")
 def show(cli: Session, card: str) -> None:
-    """Show a card's rates, proposed and approved, by the card's name or id."""
+    """Show a card's rates, proposed and approved, by the card's name or id.
+
+    Tiers, minimums and steps have their columns where a rate of the card has some.
+    """
     from comptoir.cli.output import Column, instant, text
 
+    rows: list[Mapping[str, Any]] = [{**rate} for rate in cli.client.rate_cards.rates(card)]
+    rare = {
+        "tiers": Column("tiers", _tiers, flexible=True),
+        "minimum_s": Column("at least", lambda row: _seconds(row["minimum_s"]), right=True),
+        "granularity_s": Column("steps", lambda row: _seconds(row["granularity_s"]), right=True),
+    }
     columns = [
         text("id"),
         text("kind"),
@@ -63,13 +72,11 @@ def show(cli: Session, card: str) -> None:
         Column("term", lambda row: row["term"].replace("_", " ")),
         text("measure"),
         Column("price", _price, right=True),
-        Column("tiers", _tiers),
-        Column("at least", lambda row: _seconds(row["minimum_s"]), right=True),
-        Column("steps", lambda row: _seconds(row["granularity_s"]), right=True),
+        *(column for field, column in rare.items() if any(row[field] for row in rows)),
         instant(cli.times, "from", "effective_from", "its approval"),
         text("state"),
     ]
-    cli.table(cli.client.rate_cards.rates(card), columns, "rates on this card")
+    cli.table(rows, columns, "rates on this card")
 
 
 @leaf(

@@ -1,16 +1,17 @@
 """How `lease why` is laid out: what it needs, what comes, when, and who is ahead."""
 
-from comptoir.cli.formats import Times, duration, since
+from comptoir.cli.formats import Times, duration
+from comptoir.cli.session import Session
 from comptoir.client.records import Lease, Sooner, Why
 
 _MOST_COMING = 3
 
 
-def headline(answer: Why, lease: Lease) -> str:
+def headline(cli: Session, answer: Why, lease: Lease) -> str:
     """`ls_7Q4M  512 x h100-sxm, one pod, internal (ranking)   waiting 6 min`."""
     name = f" ({lease['name']})" if lease["name"] else ""
     what = f"{answer['needs']:,} x {answer['kind']}, one {answer['shape']}, {lease['lease_class']}"
-    return f"{answer['lease_id']}  {what}{name}   {answer['state']} {since(answer['since'])}"
+    return f"{answer['lease_id']}  {what}{name}   {answer['state']} {cli.since(answer['since'])}"
 
 
 def lines(answer: Why, times: Times) -> list[tuple[str, str]]:
