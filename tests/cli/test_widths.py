@@ -47,6 +47,9 @@ def said(
         return answers.ask(method, path)
 
     monkeypatch.setattr(Transport, "_ask", ask)
+    monkeypatch.setattr(
+        Transport, "get_bytes", lambda *_, **__: (b"a document", {"comptoir-e-invoice": "basic"})
+    )
     code = main(shlex.split(example)[1:])
     out = capsys.readouterr()
     assert code == 0, out.err
