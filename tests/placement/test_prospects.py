@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from comptoir.leases.lease import Lease, LeaseClass, LeaseState, OnReclaim, Shape, request_of
 from comptoir.placement.plan import plan_lease
 from comptoir.placement.prospects import Prospects
+from comptoir.placement.snapshot import Snapshot
 from comptoir.units.errors import Refused
 from comptoir.units.ids import LeaseId, TenantId, UserId
 from tests.builders import a_tenant
@@ -73,3 +74,27 @@ def test_a_full_fleet_is_hopeless_but_to_the_stronger() -> None:
     full = Prospects(world.snapshot, "cpu-core", world.now_ms)
     assert full.hopeless(asking(world, spot), 0)
     assert not full.hopeless(asking(world, ("cpu-core", 1, LeaseClass.ON_DEMAND, *spot[3:])), 1)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(nodes, min_size=1, max_size=6), st.lists(steps, max_size=30))
+def test_rooms_asked_for_along_the_way_are_those_counted_at_once(
+    made: list[tuple[Any, ...]], history: list[tuple[str, Any]]
+) -> None:
+    world = lived(made, [])
+    for what, given_ in history:
+        getattr(world, what)(given_)
+        said = _rooms(world, world.snapshot)
+    built = world.rebuilt()
+    built.advance(world.now_ms)
+    assert not history or said == _rooms(world, built)
+
+
+def _rooms(world: World, snapshot: Snapshot) -> dict[object, tuple[int, int]]:
+    return {
+        (pool.key, strength, tenant): (room.on_a_node(tenant), room.in_all(tenant))
+        for pool in snapshot.pools.values()
+        for strength in range(4)
+        for room in [snapshot.room(pool, strength, world.now_ms)]
+        for tenant in map(TenantId, ("t1", "t2", "t3", "nobody"))
+    }

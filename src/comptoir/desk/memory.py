@@ -23,7 +23,7 @@ from comptoir.leases.allocation import Allocation
 from comptoir.leases.breaches import Breach
 from comptoir.leases.inbound import InboundLease, InboundState
 from comptoir.leases.jobs import FINAL_JOB_STATES, Attempt, Job, JobState, Runtime
-from comptoir.leases.lease import FINAL, Lease, LeaseClass, LeaseState
+from comptoir.leases.lease import FINAL, STANDING, Lease, LeaseClass, LeaseState
 from comptoir.leases.policy import DEFAULTS, ClassPolicy
 from comptoir.placement.backend import PLAIN, Backend
 from comptoir.placement.calendars import Calendars
@@ -270,6 +270,9 @@ class Memory:
         )
         self.leases_by_tenant = Index[TenantId, Lease](
             self.leases, lambda x: None if x.state in FINAL else x.tenant_id
+        )
+        self.standing_leases = Index[tuple[TenantId, str], Lease](
+            self.leases, lambda x: (x.tenant_id, x.kind) if x.state in STANDING else None
         )
         self.accelerators_of = Sums[tuple[TenantId, str], Lease](
             self.leases,

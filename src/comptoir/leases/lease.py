@@ -95,6 +95,8 @@ EDGES: dict[LeaseState, frozenset[LeaseState]] = {
     _S.BROKEN: frozenset(),
 }
 FINAL = frozenset(state for state, edges in EDGES.items() if not edges)
+STANDING = frozenset((_S.SCHEDULED, _S.ACTIVE, _S.RECLAIMING))
+"""In these it has its accelerators, or is promised them for good."""
 
 
 TOLD_AHEAD_MS = 250

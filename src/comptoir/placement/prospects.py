@@ -8,35 +8,14 @@ would say yes (`tests/placement/test_prospects.py`). Neighbour: the desk asks it
 waits, and anew when anything has changed.
 """
 
-from dataclasses import dataclass, field
-
 from comptoir.leases.lease import Lease, LeaseClass, Shape
-from comptoir.placement.pools import Pool, mask_of, rank_of
+from comptoir.placement.pools import Pool
 from comptoir.placement.reclaim import LEVELS
+from comptoir.placement.rooms import Room
 from comptoir.placement.snapshot import Snapshot
 from comptoir.placement.windows import something_passes
-from comptoir.units.ids import NodeId, TenantId
+from comptoir.units.ids import TenantId
 from comptoir.units.time import Window
-
-HOLDINGS_A_QUESTION = 200
-"""Reading so many of what stands costs as much as a plan: all is read once that pays."""
-
-
-@dataclass(slots=True)
-class _Room:
-    """The most room that a pool could have, on a node and in all: for anybody; `own` for one."""
-
-    most: int = 0
-    total: int = 0
-    own: dict[TenantId, tuple[int, int]] = field(default_factory=dict)
-
-    def on_a_node(self, tenant_id: TenantId) -> int:
-        """For a tenant, on one node."""
-        return max(self.most, self.own.get(tenant_id, (0, 0))[0])
-
-    def in_all(self, tenant_id: TenantId) -> int:
-        """For a tenant, on all nodes together."""
-        return self.total + self.own.get(tenant_id, (0, 0))[1]
 
 
 class Prospects:
@@ -49,8 +28,7 @@ class Prospects:
         self._passing: dict[int | None, bool] = {}
         self._weaker: dict[int, bool] = {}
         self._untouched: dict[tuple[TenantId, int, Shape], bool] = {}
-        self._rooms: dict[int, list[_Room]] = {}
-        self._asked = 0
+        self._rooms: dict[int, list[Room]] = {}
 
     def hopeless(self, lease: Lease, strength: int) -> bool:
         """Whether there surely is no place for a lease that waits.
@@ -115,11 +93,10 @@ class Prospects:
 
     def _no_room(self, lease: Lease, strength: int) -> bool:
         """Whether there is no room, were all gone that ends, begins later or may give way."""
-        self._asked += 1
-        if self._asked * HOLDINGS_A_QUESTION < sum(len(pool.holdings) for pool in self._pools):
-            return False
         if strength not in self._rooms:
-            self._rooms[strength] = [self._room(pool, strength) for pool in self._pools]
+            self._rooms[strength] = [
+                self._snapshot.room(pool, strength, self._now_ms) for pool in self._pools
+            ]
         rooms, tenant_id = self._rooms[strength], lease.tenant_id
         if lease.shape is Shape.NODE:
             return lease.accelerators > max(
@@ -129,34 +106,3 @@ class Prospects:
         return lease.accelerators > (
             sum(in_all) if lease.shape is Shape.SITE else max(in_all, default=0)
         )
-
-    def _room(self, pool: Pool, strength: int) -> "_Room":
-        room = _Room()
-        for node_id in pool.handles:
-            node = self._snapshot.nodes[node_id]
-            if not node.for_sale:
-                continue
-            taken, tenants = self._left_on(node_id, strength)
-            free = node.accelerators - taken.bit_count()
-            if pool.shared or not tenants:
-                room.most, room.total = max(room.most, free), room.total + free
-            elif len(tenants) == 1:
-                (tenant,) = tenants
-                most, total = room.own.get(tenant, (0, 0))
-                room.own[tenant] = max(most, free), total + free
-        return room
-
-    def _left_on(self, node_id: NodeId, strength: int) -> tuple[int, set[TenantId]]:
-        """The accelerators of a node, as bits, on which something stays; and whose it is."""
-        taken, tenants = 0, set[TenantId]()
-        for standing in self._snapshot.standing_on(node_id):
-            yet_to_come = (
-                standing.delivered_from_ms is None and standing.starts_at_ms > self._now_ms
-            )
-            if yet_to_come or standing.ends_at_ms is not None:
-                continue
-            lease = self._snapshot.leases.get(standing.lease_id)
-            if lease is None or rank_of(lease) >= strength:
-                taken |= mask_of(standing.accelerators)
-                tenants.add(standing.tenant_id)
-        return taken, tenants

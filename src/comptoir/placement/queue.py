@@ -30,7 +30,7 @@ from comptoir.placement.plan import Plan, plan_free, pools_for
 from comptoir.placement.pools import Pool
 from comptoir.placement.snapshot import Snapshot
 from comptoir.placement.windows import available, ends, places_of
-from comptoir.units.ids import LeaseId, NodeId, id_number
+from comptoir.units.ids import LeaseId, NodeId, TenantId, id_number
 from comptoir.units.time import Window
 from comptoir.units.values import replace
 
@@ -73,6 +73,8 @@ class Waiting:
         self._by_kind: dict[str, list[Place]] = {}
         self._alike: dict[str, dict[Question, list[Place]]] = {}
         self._known: dict[LeaseId, tuple[str, Question, Place]] = {}
+        self._asking: dict[tuple[str, TenantId], dict[Question, None]] = {}
+        """What each tenant asks for of a kind."""
         self._several: list[Place] = []
 
     def feed(self, old: Lease | None, new: Lease | None) -> None:
@@ -82,6 +84,8 @@ class Waiting:
             _take_out(self._by_kind, kind, place)
             alike = self._alike[kind]
             _take_out(alike, question, place)
+            if question not in alike:
+                _drop(self._asking, (kind, old.tenant_id), question)
             if not alike:
                 del self._alike[kind]
             if old.other_kinds:
@@ -91,6 +95,7 @@ class Waiting:
             self._known[new.id] = new.kind, question, place
             insort(self._by_kind.setdefault(new.kind, []), place)
             insort(self._alike.setdefault(new.kind, {}).setdefault(question, []), place)
+            self._asking.setdefault((new.kind, new.tenant_id), {})[question] = None
             if new.other_kinds:
                 insort(self._several, place)
 
@@ -105,6 +110,13 @@ class Waiting:
     def lines(self) -> dict[str, list[LeaseId]]:
         """Every line, by kind."""
         return {kind: self.line(kind) for kind in self.kinds()}
+
+    def alike(self, kind: str, tenant_id: TenantId) -> list[list[LeaseId]]:
+        """Those of a tenant who wait for a kind, and ask alike, together; each first first."""
+        return [
+            [lease_id for _, lease_id in self._alike[kind][question]]
+            for question in self._asking.get((kind, tenant_id), ())
+        ]
 
     def of_several_kinds(self, after: QueueKey | None = None) -> list[LeaseId]:
         """Who could be met with another kind too, behind a place in the queue; first first."""
@@ -172,6 +184,17 @@ class Walk:
 
 
 K = TypeVar("K", bound=Hashable)
+
+
+def _drop(
+    sets: dict[tuple[str, TenantId], dict[Question, None]],
+    key: tuple[str, TenantId],
+    question: Question,
+) -> None:
+    questions = sets[key]
+    del questions[question]
+    if not questions:
+        del sets[key]
 
 
 def _take_out(lists: dict[K, list[Place]], key: K, place: Place) -> None:

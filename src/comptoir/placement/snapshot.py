@@ -24,6 +24,7 @@ from comptoir.leases.lease import Lease, LeaseClass, LeaseRequest, Shape
 from comptoir.placement.backend import PLAIN, Backend
 from comptoir.placement.kernel import GUARANTEED
 from comptoir.placement.pools import Pool, PoolKey, rank_of
+from comptoir.placement.rooms import Room, Rooms, Standing
 from comptoir.placement.sizes import Sizes, total_and_largest
 from comptoir.units.ids import AllocationId, InboundLeaseId, LeaseId, NodeId, TenantId
 from comptoir.units.time import Window
@@ -65,6 +66,8 @@ class Snapshot:
         """What is kept for somebody who waits: no promise, and in no calendar."""
         self._sizes: dict[Pool, Sizes] = {}
         """Pools that differ by planned work alone share theirs: work makes no place smaller."""
+        self._rooms: dict[Pool, Rooms] = {}
+        self._rows = Standing(self.nodes, self.leases, self._standing)
         self._capacities: dict[tuple[object, ...], tuple[int, int]] = {}
         self._members: dict[tuple[str, Place], tuple[NodeId, ...]] = {}
 
@@ -193,6 +196,10 @@ class Snapshot:
             self._capacities[key] = kept
         return kept
 
+    def room(self, pool: Pool, strength: int, now_ms: int) -> Room:
+        """The most room that a pool could have, were all gone that may go for a strength."""
+        return self._rooms[pool].room(strength, self._rows, pool.handles, now_ms)
+
     def settle(self) -> None:
         """Do at once what the first search after a change of the fleet would have to do."""
         for pool in self.pools.values():
@@ -251,6 +258,8 @@ class Snapshot:
         held = self.allocations_of.get(new.id)
         if not held or (old is not None and rank_of(old) == rank_of(new) == GUARANTEED):
             return
+        for allocation in held.values():
+            self._stir(allocation.node_id)
         for pool in {
             id(pool): pool
             for allocation in held.values()
@@ -265,6 +274,7 @@ class Snapshot:
         if old is not None and new is not None and _where(old) == _where(new):
             self.nodes[new.id] = new
             pool = self._pool_of[new.id]
+            self._stir(new.id)
             pool.set_open(pool.handles[new.id], new.for_sale)
             change = new.may_be_waited_for - old.may_be_waited_for
             if change:
@@ -296,6 +306,7 @@ class Snapshot:
         if not (was or is_now):
             return
         pool = self._pool_of[allocation.node_id]
+        self._stir(allocation.node_id)
         standing = self._standing.setdefault(allocation.node_id, {})
         if was and is_now:
             assert old is not None and new is not None
@@ -346,6 +357,10 @@ class Snapshot:
 
     # The pools.
 
+    def _stir(self, node_id: NodeId) -> None:
+        """Something has changed on a node: what was counted of it is no longer so."""
+        self._rooms[self._pool_of[node_id]].stir(node_id)
+
     def _key(self, node: Node) -> PoolKey:
         inbound = self.inbound[node.inbound_lease_id]
         starts = inbound.starts_at_ms if inbound.starts_at_ms > self.now_ms else 0
@@ -360,11 +375,13 @@ class Snapshot:
         pool = self.pools.get(key)
         if pool is None:
             pool = self.pools[key] = Pool(key, self._backend)
+            self._rooms[pool] = Rooms(pool.shared)
             self._sizes[pool] = Sizes(key.site)
             if key.starts_at_ms:
                 self._begun += 1
                 heapq.heappush(self._beginnings, (key.starts_at_ms, self._begun, key))
         self._pool_of[node.id] = pool
+        self._stir(node.id)
         pool.add_node(node, node.for_sale)
         if node.may_be_waited_for:
             self._sizes[pool].change(node, 1)
@@ -388,6 +405,7 @@ class Snapshot:
     def _leave(self, node: Node) -> None:
         """Take a node, and what stands on it, out of its pool; an empty pool goes."""
         self._members.clear()
+        self._stir(node.id)
         pool = self._pool_of.pop(node.id)
         left = self.takes(node.id)
         while left:
@@ -397,7 +415,7 @@ class Snapshot:
         if node.may_be_waited_for:
             self._sizes[pool].change(node, -1)
         if not pool.handles:
-            del self.pools[pool.key], self._sizes[pool]
+            del self.pools[pool.key], self._sizes[pool], self._rooms[pool]
 
     def _move(self, node: Node) -> None:
         """The supply of a node has other terms: it may belong to another pool."""

@@ -26,8 +26,6 @@ _SAID = {
     Ground.SOLD: "sold for good, and is not taken back",
 }
 
-_STANDING = (LeaseState.SCHEDULED, LeaseState.ACTIVE, LeaseState.RECLAIMING)
-
 
 def restate(tx: Transaction) -> bool:
     """Restate what stands, in kinds whose sums have changed; whether something is left."""
@@ -91,10 +89,8 @@ def _team_changes(
 ) -> Iterable[tuple[Lease, Ground]]:
     standing = [
         (lease, parts[0][0].site)
-        for lease in tx.book.leases_by_tenant.get(team)
-        if lease.kind == kind
-        and lease.state in _STANDING
-        and (parts := parts_of(tx, lease))  # none while all its nodes are lost
+        for lease in tx.book.standing_leases.get((team, kind))
+        if (parts := parts_of(tx, lease))  # none while all its nodes are lost
         and (lease.state is not LeaseState.SCHEDULED or lease.start_ms <= tx.now_ms)
     ]
     mine = entitled(book.rows.values(), Holder(team), tx.now_ms)
@@ -102,11 +98,12 @@ def _team_changes(
     rooms = {site: book.room_anywhere(site, tx.now_ms, team) for site in sites}
     for lease, borrowed in team_marks(mine, standing, rooms):
         yield lease, Ground.BORROWED if borrowed else Ground.OWN
-    for lease in tx.book.leases_by_tenant.get(team):
-        if lease.kind == kind and lease.state is LeaseState.WAITING:
-            own = judge(book, lease, tx.now_ms) is Ground.OWN
-            if own is lease.borrowed:
-                yield lease, Ground.OWN if own else Ground.BORROWED
+    for alike in tx.book.waiting.alike(kind, team):
+        first = tx.book.leases[alike[0]]  # whoever asks alike gets the same answer
+        own = judge(book, first, tx.now_ms) is Ground.OWN
+        if own is first.borrowed:
+            for lease_id in alike:
+                yield tx.book.leases[lease_id], Ground.OWN if own else Ground.BORROWED
 
 
 def wake_entitlements(tx: Transaction) -> None:
