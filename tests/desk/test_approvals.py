@@ -105,7 +105,7 @@ def test_what_cannot_be_done_cannot_be_asked_for(shop: Book) -> None:
     assert len(shop.desk.book.receipts.approvals) == 0
 
 
-def test_an_act_that_the_book_has_overtaken_is_refused_and_waits_on(shop: Book) -> None:
+def test_an_act_that_the_book_has_overtaken_is_refused(shop: Book) -> None:
     payment = stray(shop)
     other = shop.user(Role.APPROVER)
     first, second = (ask(shop, refund=RefundPayment(payment.id, "r", "6.00")) for _ in range(2))
@@ -117,6 +117,46 @@ def test_an_act_that_the_book_has_overtaken_is_refused_and_waits_on(shop: Book) 
     assert gone.state is ApprovalState.WITHDRAWN
     with pytest.raises(Conflict, match="already_decided"):
         approve(shop, second, other)
+
+
+def test_what_could_not_be_done_any_more_lapses_and_says_why(shop: Book) -> None:
+    invoice, other = invoiced(shop), shop.user(Role.APPROVER)
+    payment = stray(shop)
+    dispute = shop.desk.call("open_dispute", OpenDispute(invoice.id, 1, "no", "4.00"), shop.finance)
+    kept_on = ask(shop, grant=GiveGrant(invoice.tenant_id, "5.00", 2**41))
+    first = ask(shop, refund=RefundPayment(payment.id, "r", "6.00"))
+    overtaken = [
+        ask(shop, refund=RefundPayment(payment.id, "r", "6.00")),
+        ask(shop, top_up=TopUp(payment.id, "5.00", "acme")),
+        ask(shop, uphold=ResolveDispute(dispute.id, True, "it was down")),
+    ]
+    shop.turn()
+    assert {a.state for a in shop.desk.book.receipts.approvals} == {ApprovalState.ASKED}
+    approve(shop, first, other)
+    shop.desk.call("reject_dispute", ResolveDispute(dispute.id, False, "no"), shop.finance)
+    for _ in range(6):  # two in a turn, and a round had begun
+        shop.turn()
+    assert [a.id for a in shop.desk.book.receipts.approvals] == [kept_on.id]
+    found = [shop.store.find("approval", (each.id,)) for each in overtaken]
+    assert [a.state for a in found] == [ApprovalState.LAPSED] * 3
+    assert [a.because.partition(":")[0] for a in found] == [
+        "refund_too_large", "refund_too_large", "dispute_resolved",
+    ]  # fmt: skip
+    with pytest.raises(Conflict, match=r"has lapsed: refund_too_large: 4\.00 USD is left"):
+        approve(shop, overtaken[0], other)
+    assert kept(shop, payment).left_micros == 400 * CENT
+
+
+def test_to_judge_what_waits_changes_nothing(shop: Book) -> None:
+    ask(shop, credit_note=CreditInvoice(invoiced(shop).id, "a gift", ((1, "1.00"),)))
+    shop.turn()
+    before = shop.store.find_told(["credit_note.issued"], None, 0, 100), shop.desk.book.counter
+    shop.pass_s(3_600)
+    assert (
+        shop.store.find_told(["credit_note.issued"], None, 0, 100),
+        shop.desk.book.counter,
+    ) == before
+    assert len(shop.desk.book.receipts.approvals) == 1
 
 
 def test_only_who_asked_or_an_approver_withdraws(shop: Book) -> None:

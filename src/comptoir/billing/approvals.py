@@ -32,14 +32,16 @@ class ApprovalState(StrEnum):
     ASKED = "asked"
     APPROVED = "approved"
     WITHDRAWN = "withdrawn"
+    LAPSED = "lapsed"
+    """The book has overtaken it: it could not be done any more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """One act that waits for a second person, or that was done or withdrawn.
+    """One act that waits for a second person, or that was done, withdrawn or overtaken.
 
     `subject` is what it is about: a payment, an invoice, a tenant, a dispute, an entity;
-    `made` is what it made: a credit note's number, a credit block's id.
+    `made` is what it made: a credit note's number, a credit block's id; `because` is why it lapsed.
     """
 
     id: ApprovalId
@@ -53,6 +55,7 @@ class Approval:
     decided_by: UserId | None
     decided_at_ms: int | None
     made: str
+    because: str = ""
 
 
 def approved(approval: Approval, actor: Actor, now_ms: int, made: str) -> Approval:
@@ -76,6 +79,11 @@ def withdrawn(approval: Approval, actor: Actor, now_ms: int) -> Approval:
     )
 
 
+def lapsed(approval: Approval, because: str, now_ms: int) -> Approval:
+    """The act as it stands once it cannot be done any more; nobody decided that."""
+    return replace(approval, state=ApprovalState.LAPSED, decided_at_ms=now_ms, because=because)
+
+
 def check_open(approval: Approval) -> Approval:
     """The act itself if it waits still.
 
@@ -85,7 +93,9 @@ def check_open(approval: Approval) -> Approval:
     if approval.state is not ApprovalState.ASKED:
         raise Conflict(
             "already_decided",
-            f"{approval.id} was {approval.state} by {approval.decided_by}",
+            f"{approval.id} has lapsed: {approval.because}"
+            if approval.state is ApprovalState.LAPSED
+            else f"{approval.id} was {approval.state} by {approval.decided_by}",
             f"see `comptoir approval show {approval.id}`",
         )
     return approval

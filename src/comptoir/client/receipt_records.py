@@ -63,6 +63,7 @@ class Approval(TypedDict):
     decided_by: str | None
     decided_at: str | None
     made: str
+    because: str
 
 
 class Dispute(TypedDict):

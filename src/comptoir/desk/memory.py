@@ -212,6 +212,7 @@ class Memory:
         self.jobs.feed(lambda old, new: touch((new or old).lease_id))  # type: ignore[union-attr]
         self.inbound.feed(lambda old, new: self.supply_agenda.touch((old or new).id))  # type: ignore[union-attr]
         self.entitlements.feed(lambda old, new: self.entitlement_agenda.touch((old or new).id))  # type: ignore[union-attr]
+        self.closing.statuses.feed(self.receipts.judge_again)
         self.nodes.feed(self._wake_node)
         self.attempts.feed(self._wake_lost)
         self.allocations.feed(self._wake_loser)

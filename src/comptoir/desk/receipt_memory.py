@@ -49,12 +49,24 @@ class ReceiptBook:
             self.payments, self.disputes, self.dunned, self.policies, self.approvals,
             self.wanted_acts,
         )  # fmt: skip
+        self.unjudged: list[ApprovalId] = []
+        """Acts that wait, and whether they could still be done is not yet looked up again."""
+        self.judge_due_ms = 0
+        """When all of them are looked at again, whatever happens."""
+        self.changed = False
+        """Whether what they are about may have changed since they were last looked at."""
+        self.payments.feed(self.judge_again)
+        self.disputes.feed(self.judge_again)
         self.credit_of = Index[TenantId, Payment](
             self.payments, lambda p: p.tenant_id if p.is_credit and p.left_micros else None
         )
         self.disputes_of = Index[InvoiceId, Dispute](
             self.disputes, lambda d: d.invoice_id if d.state is DisputeState.OPEN else None
         )
+
+    def judge_again(self, _old: object, _new: object) -> None:
+        """What acts that wait are about may have changed."""
+        self.changed = True
 
     @property
     def steps(self) -> tuple[DunningStep, ...]:

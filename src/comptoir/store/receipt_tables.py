@@ -86,6 +86,7 @@ approval = Table(
     _text("decided_by", null=True),
     _ms("decided_at_ms", null=True),
     _text("made"),
+    _text("because"),
     Index("approval_by_asking", "asked_at_ms", "id"),
     Index("approval_by_state", "state"),
 )

@@ -142,7 +142,8 @@ class BankFileBooked(Answer):
 class Approval(Answer):
     """An act on money that one asks for and another approves; `made` names what it made.
 
-    It was judged when it was asked for, and is done, once, when it is approved.
+    It was judged when it was asked for, and is done, once, when it is approved. One that could
+    not be done any more has lapsed, `because` of that.
     """
 
     id: str
@@ -156,6 +157,7 @@ class Approval(Answer):
     decided_by: str | None
     decided_at: Instant | None
     made: str
+    because: str
 
 
 class Dispute(Answer):

@@ -8,6 +8,8 @@ from comptoir.cli.commands.accounts import LIMIT
 from comptoir.cli.lazy import Group, Session, leaf
 from comptoir.client.receipt_records import Approval
 
+STATES = click.Choice(["asked", "approved", "withdrawn", "lapsed"])
+
 
 @click.group("approval", cls=Group)
 def approval() -> None:
@@ -15,7 +17,7 @@ def approval() -> None:
 
 
 @leaf("list", "comptoir approval list --state asked", group=approval)
-@click.option("--state", type=click.Choice(["asked", "approved", "withdrawn"]), help="Only these.")
+@click.option("--state", type=STATES, help="Only these.")
 @LIMIT
 def list_approvals(cli: Session, state: str | None, limit: int) -> None:
     """List them, newest first."""
@@ -58,6 +60,8 @@ def show_approval(cli: Session, found: Approval) -> None:
     fields = [("what", found["summary"]), ("asked by", found["asked_by"])]
     if found["decided_by"]:
         fields.append((found["state"], f"by {found['decided_by']}"))
+    if found["because"]:
+        fields.append(("because", found["because"]))
     if found["made"]:
         fields.append(("made", found["made"]))
     if found["state"] == "asked":

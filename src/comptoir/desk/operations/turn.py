@@ -2,7 +2,8 @@
 
 In this order, so that what one step frees the next can use: nodes are tended; supply that is
 over is closed; contracts move (what was not spoken of is accepted, the cost of days that are
-over is booked); lost nodes are replaced; holds expire; ends that come near are warned of;
+over is booked); acts that wait for an approval and could not be done any more lapse; lost nodes
+are replaced; holds expire; ends that come near are warned of;
 work that runs on credit is held for anew; ends
 that are due are announced; work that is confirmed over is fenced; what stands on others'
 entitlements is restated; the queue is tried; promises that can be kept are delivered; queued
@@ -19,6 +20,7 @@ from comptoir.desk.operations.crediting import may_start, renew_holds
 from comptoir.desk.operations.endings import warn_endings
 from comptoir.desk.operations.holds import expire_holds
 from comptoir.desk.operations.looking import MOST_LOOKED_AT, Look, billable_ms, metered_ms
+from comptoir.desk.operations.money.approvals import lapse_acts
 from comptoir.desk.operations.money.contract_acts import accept_in_silence
 from comptoir.desk.operations.money.supply_costs import settle_daily
 from comptoir.desk.operations.queueing import try_queue
@@ -55,6 +57,7 @@ def turn(tx: Transaction, request: Turn) -> bool:
         _close_supply(tx)
         accept_in_silence(tx)
         settle_daily(tx)
+        lapse_acts(tx)
         nodes_left |= replace_lost(tx, request.most)
         look.again()
         expire_holds(look)

@@ -32,6 +32,7 @@ REVISIONS = (
     "0046",
     "0050",
     "0055",
+    "0075",
 )
 """Oldest first. Kept here so that a start need not load Alembic to know them."""
 

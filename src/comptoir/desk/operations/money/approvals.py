@@ -2,7 +2,8 @@
 
 An act is judged when it is asked for by doing it and taking that back: what could not be done
 now is refused now. When it is approved it is done by the same code, in the same commit as the
-approval, under the book as it is then.
+approval, under the book as it is then. An act that waits and could not be done any more lapses: the
+turn judges those that wait again when payments, disputes or invoices have changed, and hourly.
 """
 
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from comptoir.billing.approvals import (
     approved,
     check_open,
     check_other,
+    lapsed,
     withdrawn,
 )
 from comptoir.desk.approval_requests import Act, ApprovalRef, AskApproval, WantedAct
@@ -25,9 +27,10 @@ from comptoir.desk.operations.money.grants import give_grant
 from comptoir.desk.operations.money.receipts import refund_payment, top_up
 from comptoir.desk.transaction import Transaction
 from comptoir.tenants.permissions import Permission, may, not_found, require
-from comptoir.units.errors import Forbidden, invariant
+from comptoir.units.errors import ComptoirError, Forbidden, Unavailable, invariant
 from comptoir.units.ids import ApprovalId
 from comptoir.units.money import format_minor
+from comptoir.units.time import MS_PER_HOUR
 
 _DO: dict[ActKind, tuple[Permission, Callable[[Transaction, Any], Any]]] = {
     ActKind.REFUND: (Permission.PAYMENTS_WRITE, refund_payment),
@@ -39,6 +42,10 @@ _DO: dict[ActKind, tuple[Permission, Callable[[Transaction, Any], Any]]] = {
 }
 """Who may ask for an act, and how it is done."""
 
+MOST_JUDGED = 2
+"""In a turn: a credit note reads its whole invoice."""
+MOST_SAID = 500
+
 
 def ask_approval(tx: Transaction, request: AskApproval) -> Approval:
     """Ask for an act on money; somebody else approves it.
@@ -48,14 +55,8 @@ def ask_approval(tx: Transaction, request: AskApproval) -> Approval:
         ComptoirError: as the act itself is refused.
     """
     kind, wanted = _wanted(request.act)
-    permission, do = _DO[kind]
-    require(tx.actor, permission)
-    mark = tx.book.journal.mark()
-    counter, seqs = tx.book.counter, dict(tx.book.last_seq)
-    done = do(tx, wanted)
-    tenant_id, subject, summary, _ = _told(tx, kind, wanted, done)
-    tx.book.journal.undo_to(mark)
-    tx.book.counter, tx.book.last_seq = counter, seqs
+    require(tx.actor, _DO[kind][0])
+    tenant_id, subject, summary, _ = _judged(tx, kind, wanted)
     approval = Approval(
         ApprovalId(tx.new_id("ap")), kind, tenant_id, subject, summary, tx.actor.user_id,
         tx.now_ms, ApprovalState.ASKED, None, None, "",
@@ -103,6 +104,44 @@ def withdraw_act(tx: Transaction, request: ApprovalRef) -> Approval:
     done = tx.book.receipts.approvals.put(withdrawn(approval, tx.actor, tx.now_ms))
     tx.emit("approval.withdrawn", done.id, None, act=done.kind, about=done.subject)
     return done
+
+
+def lapse_acts(tx: Transaction) -> None:
+    """Let go of acts that could not be done any more: a step of the turn."""
+    receipts = tx.book.receipts
+    if not receipts.unjudged:
+        if tx.now_ms < receipts.judge_due_ms and not receipts.changed:
+            return
+        receipts.unjudged = [each.id for each in receipts.approvals]
+        receipts.changed, receipts.judge_due_ms = False, tx.now_ms + MS_PER_HOUR
+    changed = receipts.changed
+    for _ in range(min(MOST_JUDGED, len(receipts.unjudged))):
+        approval = receipts.approvals.get(receipts.unjudged.pop())
+        if approval is None or approval.state is not ApprovalState.ASKED:
+            continue
+        try:
+            _judged(tx, *_wanted(receipts.wanted_acts[approval.id].act))
+        except Unavailable:
+            continue  # it can be done in a moment
+        except ComptoirError as no:
+            because = f"{no.code}: {no.message}"[:MOST_SAID]
+            receipts.approvals.put(lapsed(approval, because, tx.now_ms))
+            tx.emit(
+                "approval.lapsed", approval.id, None, act=approval.kind, about=approval.subject,
+                because=because,
+            )  # fmt: skip
+    receipts.changed = changed  # whatever a judgement has changed, it has changed back
+
+
+def _judged(tx: Transaction, kind: ActKind, wanted: Any) -> tuple[Any, str, str, str]:
+    """What an act would be, found by doing it and taking that back; as the act is refused."""
+    mark = tx.book.journal.mark()
+    counter, seqs = tx.book.counter, dict(tx.book.last_seq)
+    try:
+        return _told(tx, kind, wanted, _DO[kind][1](tx, wanted))
+    finally:
+        tx.book.journal.undo_to(mark)
+        tx.book.counter, tx.book.last_seq = counter, seqs
 
 
 def _wanted(act: Act) -> tuple[ActKind, Any]:
