@@ -270,6 +270,8 @@ def admitted(book: Book, country: str, tax_id: str, **entity: object) -> Tenant:
     given = {"zone": "Europe/Paris", "tax_ids": (("FR", "FR40303265045"),), **entity}
     call("create_entity", CreateEntity("paris", "Comptoir SAS", "FR", "EUR", **given), book.finance)  # type: ignore[arg-type]
     call("import_tax_rules", ImportTable(TAXES, "taxes.csv"), book.finance)
+    rates = "date,base,quote,rate\n2026-09-21,USD,EUR,0.90\n"
+    call("import_fx_rates", ImportTable(rates, "ecb.csv"), book.finance)
     acme = book.tenant("acme")
     sales, approver = book.user(Role.SALES), book.user(Role.APPROVER)
     invitation = InviteCustomer(
@@ -341,8 +343,6 @@ def test_months_of_an_entity_in_paris_end_two_hours_before_those_in_utc(book: Bo
 
 def test_what_is_open_in_another_currency_is_revalued_at_the_close_and_back(book: Book) -> None:
     acme = admitted(book, "DE", "DE136695976")
-    rates = "date,base,quote,rate\n2026-09-21,USD,EUR,0.90\n"
-    book.desk.call("import_fx_rates", ImportTable(rates, "ecb.csv"), book.finance)
     invoice = an_hour(book, acme)
     status = book.desk.book.closing.statuses[invoice.id]
     assert status.rate_nanos == 900_000_000

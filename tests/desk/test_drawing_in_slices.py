@@ -8,6 +8,7 @@ import pytest
 from comptoir.billing.bank_files import BankEntry
 from comptoir.desk.close_requests import ClosePeriod, CloseSlice
 from comptoir.desk.desk import Desk
+from comptoir.desk.entity_requests import ImportTable
 from comptoir.desk.receipt_requests import RecordReceipts, TopUp
 from comptoir.desk.requests import LeaseRef
 from comptoir.ledger import entries as ledger
@@ -68,6 +69,8 @@ def a_month(directory: Path) -> tuple[Book, Tenant]:
             (payment,) = book.desk.call("record_receipts", request, book.finance).payments
             book.desk.call("top_up", TopUp(payment.id, None, acme.id))
     to(book, NOVEMBER_MS)
+    rates = ImportTable("date,base,quote,rate\n2026-10-31,USD,EUR,0.90\n", "ecb.csv")
+    book.desk.call("import_fx_rates", rates, book.finance)
     return book, acme
 
 

@@ -125,6 +125,8 @@ def test_what_was_prepaid_by_an_invoice_is_not_taxed_again(shop: Shop) -> None:
         )
     )
     deal.at("2026-10-16")
+    rates = ImportTable("date,base,quote,rate\n2026-10-16,USD,EUR,0.90\n", "ecb.csv")
+    book.desk.call("import_fx_rates", rates, book.finance)
     (draft,) = book.desk.call("draw_up_prepayments", PreviewInvoice(shop.acme.id), book.finance)
     # $100.00 + $200.00 are asked ahead with 20 %: $360.00.
     assert final(book, draft).total_micros == 36_000 * CENT

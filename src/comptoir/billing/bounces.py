@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from comptoir.billing.bank_files import BankEntry
+from comptoir.billing.exchange import share
 from comptoir.billing.receipts import (
     Asked,
     Part,
@@ -30,10 +31,12 @@ from comptoir.units.ids import InvoiceId
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An invoice that asks again: what it asks, and micros of its own currency."""
+    """An invoice that asks again: what it asks, micros of its own currency, and what its
+    payment had realised of them, in its entity's."""
 
     asked: Asked
     micros: int
+    realised_micros: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +124,7 @@ def take_back(
         again = min(part.micros, still.get(part.invoice_id, 0))
         still[part.invoice_id] = still.get(part.invoice_id, 0) - again
         if again:
-            opened.append(Opened(of, again))
+            opened.append(Opened(of, again, share(part.realised_micros, again, part.micros)))
         postings += _unpaid(source, part, payment.currency, of, again)
     changed_blocks, from_blocks = _from_blocks(blocks, rest)
     if from_blocks:
@@ -161,12 +164,16 @@ def _from_parts(
         elif not gone:
             kept.append(part)
         else:
-            share = part.micros * gone // part.paid_micros
-            share = whole(share, asked[part.invoice_id].currency)
-            taken.append(replace(part, micros=share, paid_micros=gone))
+            given = part.micros * gone // part.paid_micros
+            given = whole(given, asked[part.invoice_id].currency)
+            made = share(part.realised_micros, gone, part.paid_micros)
+            taken.append(Part(part.invoice_id, given, gone, made))
             kept.append(
-                replace(part, micros=part.micros - share, paid_micros=part.paid_micros - gone)
-            )
+                Part(
+                    part.invoice_id, part.micros - given, part.paid_micros - gone,
+                    part.realised_micros - made,
+                )
+            )  # fmt: skip
     return tuple(reversed(kept)), taken, micros
 
 

@@ -72,10 +72,12 @@ def conversion_at(rates: Iterable[FxRate], base: str, quote: str, instant_ms: in
         instant_ms: When: the value date of a payment, the end of a period.
 
     Raises:
-        Refused: `no_fx_rate`: none that leads there, or the last is older than `MOST_AGE_DAYS`.
+        Refused: `no_fx_rate`: none that leads there, or the last is older than `MOST_AGE_DAYS`;
+            it names that one and its day.
     """
     if base == quote:
         return Conversion(base, quote, 1, 1, ())
+    rates = list(rates)
     newest = _newest(rates, instant_ms)
     direct = _leg(newest, base, quote)
     if direct is not None:
@@ -93,12 +95,28 @@ def conversion_at(rates: Iterable[FxRate], base: str, quote: str, instant_ms: in
     ]
     if through:
         return max(through, key=lambda found: min(rate.day_ms for rate in found.rates))
-    raise Refused(
+    raise _no_rate(rates, base, quote, instant_ms)
+
+
+def _no_rate(rates: Iterable[FxRate], base: str, quote: str, instant_ms: int) -> Refused:
+    """Why there is no conversion: none was ever imported, or the last is too old, and how old."""
+    day_ms = instant_ms - instant_ms % DAY_MS
+    told = {"base": base, "quote": quote, "date": format_day(day_ms)}
+    said = ""
+    old = [r for r in rates if {r.base, r.quote} == {base, quote} and r.day_ms <= instant_ms]
+    if old:
+        last = max(old, key=lambda rate: rate.day_ms)
+        told |= {"last": format_rate(last.rate_nanos), "last_date": format_day(last.day_ms)}
+        said = (
+            f": the last, {format_rate(last.rate_nanos)} from {last.base} to {last.quote}, is of "
+            f"{format_day(last.day_ms)}, {(day_ms - last.day_ms) // DAY_MS} days before"
+        )
+    return Refused(
         "no_fx_rate",
-        f"no rate from {base} to {quote} on {format_day(instant_ms - instant_ms % DAY_MS)}, nor in "
-        f"the {MOST_AGE_DAYS} days before",
+        f"no rate from {base} to {quote} on {format_day(day_ms)}, nor in the {MOST_AGE_DAYS} days "
+        f"before{said}",
         "import it: comptoir entity import-fx FILE",
-        {"base": base, "quote": quote},
+        told,
     )
 
 

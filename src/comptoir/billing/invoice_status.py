@@ -30,7 +30,8 @@ class InvoiceStatus:
 
     `rate_nanos` is what one unit of its currency was worth in its entity's when it was issued
     (0: it is the same, or no rate was known); `revalued_micros` is what closes have posted since
-    because that changed, in the entity's currency.
+    because that changed, in the entity's currency, of what is still open; `realised_micros` what
+    payments have posted of what is paid (`exchange`).
     """
 
     invoice_id: InvoiceId
@@ -49,6 +50,7 @@ class InvoiceStatus:
     credited_by_line: tuple[int, ...] = ()
     rate_nanos: int = 0
     revalued_micros: int = 0
+    realised_micros: int = 0
 
     @property
     def open_micros(self) -> int:

@@ -80,11 +80,16 @@ def asked_of(status: InvoiceStatus) -> Asked:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What a receipt gives to one invoice: micros of the invoice's currency, and of its own."""
+    """What a receipt gives to one invoice: micros of the invoice's currency, and of its own.
+
+    `realised_micros` is what that is worth more than the invoice was booked at, in the currency
+    of its entity (`exchange`).
+    """
 
     invoice_id: InvoiceId
     micros: int
     paid_micros: int
+    realised_micros: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +130,8 @@ class Payment:
     bounced_micros: int = 0
     blocks: tuple[CreditBlockId, ...] = ()
     """The prepaid credit that was made of it."""
+    worth_micros: int = 0
+    """What it was worth in its entity's currency when it came; 0: it is that, or nobody knows."""
 
     @property
     def is_credit(self) -> bool:
@@ -139,6 +146,7 @@ def of_credit(
     source: tuple[str, str],
     amount: tuple[int, str],
     now_ms: int,
+    worth_micros: int,
 ) -> Payment:
     """A payment that nobody sent, of what a customer got back as credit.
 
@@ -149,12 +157,13 @@ def of_credit(
         source: The id of what gave it back, and its name for people.
         amount: Micros, and their currency.
         now_ms: When.
+        worth_micros: What it is worth in the entity's currency; 0: it is that, or nobody knows.
     """
     of, words = source
     micros, currency = amount
     return Payment(
         id, entity_id, f"{CREDIT}{of}", "", now_ms, now_ms, micros, currency, words, "", tenant_id,
-        PaymentState.EXCESS, (), micros, about=of,
+        PaymentState.EXCESS, (), micros, about=of, worth_micros=worth_micros,
     )  # fmt: skip
 
 

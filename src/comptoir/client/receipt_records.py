@@ -9,6 +9,7 @@ class PaymentPart(TypedDict):
     invoice_id: str
     amount: str
     paid: str
+    realised: str
 
 
 class Payment(TypedDict):
@@ -37,6 +38,7 @@ class Payment(TypedDict):
     end_to_end: str
     bank_reference: str
     blocks: list[str]
+    worth: str
 
 
 class BankFileBooked(TypedDict):

@@ -193,13 +193,6 @@ def billed(rows: sqlite3.Connection) -> Iterator[Leg]:
         unbilled[row["invoice_id"]] -= row["micros"]
     for invoice in rows.execute("SELECT * FROM invoice WHERE opening_id IS NULL"):
         yield from _settled(invoice, unbilled[invoice["id"]])
-    for status in rows.execute(
-        "SELECT s.entity_id, s.revalued_micros, e.currency FROM invoice_status s"
-        " JOIN legal_entity e ON e.id = s.entity_id WHERE s.revalued_micros <> 0"
-    ):
-        entity, moved = status["entity_id"], status["revalued_micros"]
-        yield f"revaluation:{entity}", status["currency"], moved
-        yield f"fx_gain_loss:{entity}", status["currency"], -moved
     for note in rows.execute(
         "SELECT n.*, i.kind, i.lines AS invoice_lines FROM credit_note n"
         " JOIN invoice i ON i.id = n.invoice_id"

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from comptoir.simulation.audit_charges import charge_problems, month_of
 from comptoir.simulation.audit_close import billed, invoice_problems
 from comptoir.simulation.audit_contracts import SUPPLY
+from comptoir.simulation.audit_exchange import exchange_legs
 from comptoir.simulation.audit_receipts import receipt_legs
 
 PER_MICRO = 3_600_000 * 1_000
@@ -162,7 +163,7 @@ def _balances(
         posted, unit = accrual["posted_micros"], accrual["currency"]
         expected[f"revenue:{accrual['lease_class']}", unit] -= posted
         expected[f"unbilled:{accrual['tenant_id']}", unit] += posted
-    for account, unit, amount in (*billed(rows), *receipt_legs(rows)):
+    for account, unit, amount in (*billed(rows), *receipt_legs(rows), *exchange_legs(rows)):
         expected[account, unit] += amount
     wanted = {key: amount for key, amount in expected.items() if amount}
     mine = {key: n for key, n in sums.items() if n and not key[0].startswith(SUPPLY)}

@@ -5,6 +5,7 @@ SQL, integers and its own tables of what is allowed. Each broken rule is one sen
 `audit_space` holds accelerators and states, `audit_windows` what was promised when,
 `audit_money` usage to invoices, `audit_contracts` what is agreed, drawn and bought,
 `audit_credit` what is held and who is told, `audit_receipts` what came in and what it paid,
+`audit_exchange` what rates of exchange made of it,
 `audit_sla` what broken guarantees and recalls are worth, `audit_notices` what arrived where it
 was to be sent, `audit_memory` the desk's memory against its store.
 """
@@ -21,6 +22,7 @@ from comptoir.desk.engine_port import StopNotice
 from comptoir.simulation.audit_contracts import contract_problems
 from comptoir.simulation.audit_credit import credit_problems
 from comptoir.simulation.audit_entitled import entitled_problems
+from comptoir.simulation.audit_exchange import exchange_problems
 from comptoir.simulation.audit_failures import failure_problems
 from comptoir.simulation.audit_memory import memory_problems
 from comptoir.simulation.audit_money import money_problems
@@ -73,6 +75,7 @@ def audit(place: BookPlace, desk: Desk, facts: Facts) -> list[str]:
             *credit_problems(rows),
             *opening_problems(rows),
             *receipt_problems(rows),
+            *exchange_problems(rows),
             *sla_problems(rows),
             *_event_problems(rows),
             *_promise_problems(rows, facts),

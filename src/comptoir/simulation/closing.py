@@ -9,10 +9,13 @@ from comptoir.billing.invoice_status import InvoiceState
 from comptoir.billing.periods import Month, month_at, next_to_close
 from comptoir.desk.approval_requests import Act, AskApproval
 from comptoir.desk.close_requests import ClosePeriod, CreditInvoice, DraftRef
+from comptoir.desk.entity_requests import ImportTable
 from comptoir.desk.memory import Memory
 from comptoir.simulation.clock import VirtualClock
 from comptoir.tenants.entities import HOUSE_ENTITY
 from comptoir.units.money import format_minor
+from comptoir.units.recurrence import DAY_MS
+from comptoir.units.time import format_day
 
 
 class Closing:
@@ -25,13 +28,14 @@ class Closing:
 
     def makers(self) -> tuple[tuple[Callable[[Memory], Any], int], ...]:
         """Each kind of write with its weight."""
-        return ((self._close, 6), (self._finalise, 5), (self._credit, 5))
+        return ((self._close, 6), (self._finalise, 5), (self._credit, 5), (self.rates, 3))
 
     def month(self) -> list[Callable[[Memory], Any]]:
         """The writes around the end of a month, in their order."""
         billed: list[Callable[[Memory], Any]] = [self._finalise] * 5 + [self._credit] * 5
         self._rng.shuffle(billed)
-        return [self._close, self._close, self._finalise, *billed, self._close]
+        told: list[Callable[[Memory], Any]] = [self.rates] * self._rng.choice((0, 1, 1, 1))
+        return [*told, self._close, self._close, self.rates, self._finalise, *billed, self._close]
 
     def due_ends_ms(self, book: Memory) -> int:
         """When the month ends that is closed next."""
@@ -41,6 +45,15 @@ class Closing:
         entity = book.credit.entities[HOUSE_ENTITY]
         known = book.closing.periods_of.get(entity.id)
         return next_to_close(known, entity.created_at_ms, entity.zone)
+
+    def rates(self, book: Memory) -> Any | None:
+        """What a euro is worth today, once a day."""
+        day_ms = self._clock.now_ms() // DAY_MS * DAY_MS
+        if ("EUR", "USD", day_ms) in book.credit.fx_rates:
+            return None
+        worth = self._rng.choice(("1.25", "0.8", "1.083217", "1.3"))
+        text = f"date,base,quote,rate\n{format_day(day_ms)},EUR,USD,{worth}\n"
+        return self._ask("import_fx_rates", ImportTable(text, "a bank"), "seller")
 
     def _close(self, book: Memory) -> Any:
         """Mostly the month that is next; sometimes one that runs, or was closed before."""

@@ -119,6 +119,10 @@ class Paying:
             if other.currency == status.currency and other is not status:
                 numbers.append(other.number)
                 micros += other.open_micros
+        if rng.random() < 0.2:  # through the bank's exchange
+            other_unit = "USD" if status.currency == "EUR" else "EUR"
+            return self._new(micros * rng.choice((1, 3)) // 2 // CENT * CENT + CENT, other_unit,
+                             " ".join(numbers))  # fmt: skip
         return self._new(micros, status.currency, " ".join(numbers))
 
     def _new(self, micros: int, currency: str, reference: str) -> BankEntry:

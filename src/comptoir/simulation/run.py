@@ -389,6 +389,9 @@ class Schedule:
             self.report.problems.append("an opening is never brought")
         if self._desk.book.closing.committed_closing:
             self.report.problems.append("a close never comes to its end")
+        told = self._workload.closing.rates(self._desk.book)  # what asks in euros needs today's
+        if told is not None:
+            self._desk.execute([told.call])
         for draft in list(self._desk.book.closing.drafts):
             self._desk.call("finalise_invoice", DraftRef(draft.id))
 

@@ -106,6 +106,7 @@ invoice_status = Table(
     _json("credited_by_line"),
     _ms("rate_nanos"),
     _ms("revalued_micros"),
+    _ms("realised_micros"),
     CheckConstraint(
         "paid_micros >= 0 AND paid_micros <= total_micros "
         "AND credited_micros >= 0 AND credited_micros <= total_micros",

@@ -37,6 +37,7 @@ payment = Table(
     _text("bank_reference"),
     _ms("bounced_micros"),
     Column("blocks", Nested(tuple[CreditBlockId, ...]), nullable=False),
+    _ms("worth_micros"),
     UniqueConstraint("entity_id", "entry_id"),
     CheckConstraint("left_micros >= 0", name="payment_left_not_negative"),
     Index("payment_by_booking", "booked_at_ms", "id"),

@@ -62,6 +62,7 @@ def _part(part: Any) -> dict[str, Any]:
         "invoice_id": part.invoice_id,
         "amount": money(part.micros),
         "paid": money(part.paid_micros),
+        "realised": money(part.realised_micros),
     }
 
 

@@ -85,18 +85,24 @@ class DunningBody(Body):
 
 
 class PaymentPart(Answer):
-    """What of a payment pays an invoice, in the invoice's currency and in its own."""
+    """What of a payment pays an invoice, in the invoice's currency and in its own.
+
+    `realised` is what that is worth more than the invoice was booked at (below zero: less), in the
+    currency of the legal entity.
+    """
 
     invoice_id: str
     amount: Decimal
     paid: Decimal
+    realised: Decimal
 
 
 class Payment(Answer):
     """An amount that came in, or went out (below zero); `left` is what nobody has accounted for.
 
     `bounced` the bank took back; `about` is what an amount that went out is about, or the payment
-    of which a flagged duplicate tells again.
+    of which a flagged duplicate tells again. `worth` is what it was worth in its entity's currency
+    when it came; zero where it is in that, or no rate was known.
     """
 
     id: str
@@ -122,6 +128,7 @@ class Payment(Answer):
     end_to_end: str
     bank_reference: str
     blocks: list[str]
+    worth: Decimal
 
 
 class BankFileBooked(Answer):

@@ -1,5 +1,6 @@
 """`payment`: bank files booked, what came in given to invoices, sent back or kept as credit."""
 
+from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 
@@ -212,6 +213,11 @@ def _show(cli: Session, found: Payment) -> None:
         ("pays", pays or found["about"] or "nothing yet"),
         ("left", money(found["left"], code)),
     ]
+    realised = sum(Decimal(part["realised"]) for part in found["parts"])
+    if realised:
+        home = cli.client.entities.get(found["entity_id"])["currency"]
+        made = "a gain" if realised > 0 else "a loss"
+        fields.append(("exchange", f"{made} of {money(str(abs(realised)), home)} realised"))
     cli.record(found, f"{found['id']}   {money(found['amount'], code)}", fields)
 
 

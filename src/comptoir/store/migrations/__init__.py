@@ -33,6 +33,7 @@ REVISIONS = (
     "0050",
     "0055",
     "0075",
+    "0070",
 )
 """Oldest first. Kept here so that a start need not load Alembic to know them."""
 

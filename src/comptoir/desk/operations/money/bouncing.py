@@ -113,15 +113,16 @@ def _take_back(
         [_block(tx, block_id) for block_id in payment.blocks],
         source,
     )
+    postings = done.postings
     for opened in done.opened:
-        open_again(tx, opened.asked.invoice_id, opened.micros)
+        postings += open_again(tx, opened)
     for block in done.blocks:
         tx.book.contracts.credit_blocks.put(block)
     tx.book.receipts.payments.put(done.payment)
     _take_credit(tx, payment, done)
     tx.post(
         f"bounce:{sent.id}:{payment.id}:{payment.bounced_micros}", "bounced",
-        f"{payment.id} bounced", sent.value_at_ms, done.postings,
+        f"{payment.id} bounced", sent.value_at_ms, postings,
     )  # fmt: skip
     tx.emit(
         "payment.bounced", payment.id, payment.tenant_id, micros=str(micros),

@@ -40,7 +40,7 @@ from comptoir.desk.opening_memory import BroughtContract
 from comptoir.desk.opening_requests import BringSlice
 from comptoir.desk.operations.money.drawing_up import parties_of
 from comptoir.desk.operations.money.opening_judging import admission_from, made_of
-from comptoir.desk.operations.money.revaluing import rate_nanos_at
+from comptoir.desk.operations.money.revaluing import known_rate_nanos_at
 from comptoir.desk.operations.money.supply_costs import WHOLE
 from comptoir.desk.operations.tenants import create_tenant
 from comptoir.desk.receipt_memory import Dunned
@@ -201,7 +201,7 @@ class _Bringing:
             (_line(item, self.opening.source),), item.taxes, seller, buyer, self.opening.id,
         )  # fmt: skip
         tx.append("invoice", invoice)
-        rate = rate_nanos_at(tx, self.entity, item.currency, self.opening.cut_over_ms)
+        rate = known_rate_nanos_at(tx, self.entity, item.currency, self.opening.cut_over_ms)
         tx.book.closing.statuses.put(paid(opened(invoice, rate), item.paid_micros))
         if item.dunned:
             tx.book.receipts.dunned.put(Dunned(invoice.id, item.dunned, self.opening.cut_over_ms))

@@ -32,7 +32,7 @@ from comptoir.desk.operations.money.drawing_up import (
 )
 from comptoir.desk.operations.money.issue_invoice import move_mark
 from comptoir.desk.operations.money.recall_fees import add_recall_fees
-from comptoir.desk.operations.money.revaluing import revalue
+from comptoir.desk.operations.money.revaluing import check_rates, revalue
 from comptoir.desk.transaction import Transaction
 from comptoir.sales.credit_blocks import CreditSource
 from comptoir.tenants.entities import LegalEntity
@@ -51,7 +51,8 @@ def close_period(tx: Transaction, request: ClosePeriod) -> Period:
     Raises:
         NotFound: the entity.
         Invalid: `bad_period`, `unknown_period`.
-        Refused: `period_not_over`, `earlier_period_open`.
+        Refused: `period_not_over`, `earlier_period_open`; `no_fx_rate`: something is asked in
+            another currency, and what it is worth at the end of the month nobody knows.
         Conflict: `period_closed`.
         Unavailable: `opening_under_way`.
     """
@@ -68,6 +69,7 @@ def close_period(tx: Transaction, request: ClosePeriod) -> Period:
     begun = begin_close(
         PeriodId(tx.new_id("pd")), entity.id, month, due, known, (tx.now_ms, tx.actor.user_id)
     )
+    check_rates(tx, entity, month.ends_at_ms)
     tx.book.closing.periods.put(begun)
     tx.emit("period.closing", begun.id, None, entity=entity.slug, period=begun.name)
     return begun

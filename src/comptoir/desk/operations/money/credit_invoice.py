@@ -9,12 +9,14 @@ from comptoir.billing.credit_notes import (
     reversal,
 )
 from comptoir.billing.dunning import Dispute, DisputeState, answered
+from comptoir.billing.exchange import less_revalued, realised_legs, unrealised, worth
 from comptoir.billing.invoice_status import InvoiceStatus, credited, disputed, voided
 from comptoir.billing.invoices import Invoice, LineType
 from comptoir.desk.close_requests import CreditInvoice, DraftRef
 from comptoir.desk.openings import refuse_while_bringing
 from comptoir.desk.operations.money.customer_credit import keep_credit, refuse_used, take_credit
 from comptoir.desk.operations.money.drawing_credit import source_of
+from comptoir.desk.operations.money.exchanging import worth_at
 from comptoir.desk.operations.money.finalising import invoice_of, series_of
 from comptoir.desk.operations.money.taking_credit_back import take_credit_back
 from comptoir.desk.transaction import Transaction
@@ -71,17 +73,24 @@ def issue_note(tx: Transaction, request: CreditInvoice) -> CreditNote:
     tx.book.closing.number_series.put(series)
     tx.append("credit_note", note)
     after = credited(status, note.total_micros, by_line, note.returned_micros)
-    tx.book.closing.statuses.put(voided(after) if _is_whole(invoice, by_line) else after)
+    after = voided(after) if _is_whole(invoice, by_line) else after
+    gone = unrealised(status, note.returned_micros) if note.returned_micros else 0
+    after, back_legs = less_revalued(
+        entity, status, replace(after, realised_micros=status.realised_micros - gone)
+    )
+    tx.book.closing.statuses.put(after)
     _take_carried(tx, invoice, note)
     returned = _return_credit(tx, invoice, note)
     _forget_true_ups(tx, invoice, note)
     take_credit_back(tx, invoice, note.lines)
     tx.post(
         f"credit_note:{note.id}", "credit_note", f"{note.number} of {invoice.number}", tx.now_ms,
-        reversal(note, invoice, returned),
+        (*reversal(note, invoice, returned), *realised_legs(entity, -gone), *back_legs),
     )  # fmt: skip
-    back = note.returned_micros + returned.lost_minor_micros(note.currency)
-    keep_credit(tx, invoice, note.id, note.number, back)
+    lost = returned.lost_minor_micros(note.currency)
+    worth_micros = gone + worth(note.returned_micros, status.rate_nanos)
+    worth_micros += worth_at(tx, entity, lost, note.currency, tx.now_ms)
+    keep_credit(tx, invoice, note.id, note.number, (note.returned_micros + lost, worth_micros))
     tx.emit(
         "credit_note.issued", note.id, tenant.id, number=note.number, invoice=invoice.number,
         total_micros=str(note.total_micros), currency=note.currency,

@@ -6,6 +6,7 @@ credit. The next invoice uses it by itself. Invariant: what is left of these and
 excess is what the ledger has as `customer_credit`.
 """
 
+from comptoir.billing import exchange
 from comptoir.billing.invoices import Invoice, InvoiceKind
 from comptoir.billing.receipts import Payment, PaymentState, of_credit
 from comptoir.desk.transaction import Transaction
@@ -15,7 +16,9 @@ from comptoir.units.money import format_minor
 from comptoir.units.values import replace
 
 
-def keep_credit(tx: Transaction, invoice: Invoice, source: str, words: str, micros: int) -> None:
+def keep_credit(
+    tx: Transaction, invoice: Invoice, source: str, words: str, amount: tuple[int, int]
+) -> None:
     """Keep what a customer has got back of an invoice as its credit.
 
     Args:
@@ -23,13 +26,15 @@ def keep_credit(tx: Transaction, invoice: Invoice, source: str, words: str, micr
         invoice: Of which it did.
         source: What gave it back: the id of a credit note, or of an invoice below zero.
         words: How people call that.
-        micros: How much, posted as `customer_credit` already.
+        amount: Micros, posted as `customer_credit` already; and what they are worth in the
+            currency of the invoice's entity (0: it is that, or nobody knows).
     """
+    micros, worth_micros = amount
     if micros <= 0 or invoice.kind is InvoiceKind.CHARGEBACK:
         return
     payment = of_credit(
         PaymentId(tx.new_id("py")), invoice.entity_id, invoice.tenant_id, (source, words),
-        (micros, invoice.currency), tx.now_ms,
+        (micros, invoice.currency), tx.now_ms, worth_micros,
     )  # fmt: skip
     tx.book.receipts.payments.put(payment)
     tx.emit(
@@ -66,11 +71,13 @@ def take_credit(
         state = PaymentState.EXCESS if left else PaymentState.TAKEN_BACK
         if payment.parts and not left:
             state = PaymentState.MATCHED
+        kept = payment.micros - share
         tx.book.receipts.payments.put(
             replace(
-                payment, micros=payment.micros - share, left_micros=left, state=state, about=why
+                payment, micros=kept, left_micros=left, state=state, about=why,
+                worth_micros=exchange.share(payment.worth_micros, kept, payment.micros),
             )
-        )
+        )  # fmt: skip
         micros -= share
     return micros
 

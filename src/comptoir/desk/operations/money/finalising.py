@@ -5,15 +5,16 @@ finalisation that does not happen leaves no gap.
 """
 
 from comptoir.billing.drafts import DraftState, InvoiceDraft, carried, finalise
+from comptoir.billing.exchange import worth
 from comptoir.billing.invoice_status import opened
-from comptoir.billing.invoices import Invoice, LineType, NumberSeries, settlement
+from comptoir.billing.invoices import Invoice, InvoiceKind, LineType, NumberSeries, settlement
 from comptoir.billing.periods import year_at
 from comptoir.desk.close_requests import DraftRef
 from comptoir.desk.openings import refuse_while_bringing
 from comptoir.desk.operations.money.customer_credit import credit_of, keep_credit
 from comptoir.desk.operations.money.drawing_up import parties_of, tax_of, taxes_on
 from comptoir.desk.operations.money.receipts import allocate_payment
-from comptoir.desk.operations.money.revaluing import rate_nanos_at
+from comptoir.desk.operations.money.revaluing import known_rate_nanos_at, rate_nanos_at
 from comptoir.desk.receipt_requests import AllocatePayment
 from comptoir.desk.transaction import Transaction
 from comptoir.tenants.entities import LegalEntity, series_name
@@ -55,7 +56,8 @@ def make_final(tx: Transaction, tenant: Tenant, draft: InvoiceDraft) -> Invoice:
     """The invoice of a whole draft, posted and asked for.
 
     Raises:
-        Refused: `no_tax_rule`.
+        Refused: `no_tax_rule`; `no_fx_rate`: it asks in another currency than its entity's, and
+            what that is worth today nobody knows.
         Unavailable: `opening_under_way`.
     """
     refuse_while_bringing(tx)
@@ -71,21 +73,32 @@ def make_final(tx: Transaction, tenant: Tenant, draft: InvoiceDraft) -> Invoice:
     tx.book.closing.number_series.put(series)
     tx.book.closing.drafts.put(replace(draft, state=DraftState.FINALISED, lines=(), taxes=()))
     tx.append("invoice", invoice)
-    tx.book.closing.statuses.put(
-        opened(invoice, rate_nanos_at(tx, entity, invoice.currency, tx.now_ms))
-    )
+    rate_nanos = _booked_at(tx, entity, invoice)
+    tx.book.closing.statuses.put(opened(invoice, rate_nanos))
     tx.post(
         f"invoice:{invoice.id}", invoice.kind, invoice.number, tx.now_ms,
         settlement(invoice, draft.unbilled_micros),
     )  # fmt: skip
     given = sum(line.amount_micros for line in invoice.lines if line.type is LineType.CARRIED)
-    keep_credit(tx, invoice, invoice.id, invoice.number, given)
+    amount = given, worth(given, rate_nanos)
+    keep_credit(tx, invoice, invoice.id, invoice.number, amount)
     tx.emit(
         f"{invoice.kind}.issued", invoice.id, tenant.id, number=invoice.number,
         total_micros=str(invoice.total_micros), currency=invoice.currency,
     )  # fmt: skip
     _use_credit(tx, invoice)
     return invoice
+
+
+def _booked_at(tx: Transaction, entity: LegalEntity, invoice: Invoice) -> int:
+    """The rate that an invoice in another currency is booked at; 0: it needs none.
+
+    Raises:
+        Refused: `no_fx_rate`.
+    """
+    if invoice.kind is InvoiceKind.CHARGEBACK or invoice.total_micros <= 0:
+        return known_rate_nanos_at(tx, entity, invoice.currency, tx.now_ms)
+    return rate_nanos_at(tx, entity, invoice.currency, tx.now_ms)
 
 
 def _payment_days(tx: Transaction, tenant: Tenant, entity: LegalEntity) -> int:

@@ -10,13 +10,14 @@ from hashlib import sha256
 
 from comptoir.billing import receipts as pure
 from comptoir.billing.bank_files import BankEntry
-from comptoir.billing.fx import Conversion, conversion_at
+from comptoir.billing.fx import conversion_at
 from comptoir.billing.look_alikes import look_alike
 from comptoir.billing.receipts import Payment, PaymentState, Receivables, asked_of
 from comptoir.billing.statement_checks import check_account, check_days, check_sum
 from comptoir.desk.dues import cut_open
 from comptoir.desk.openings import refuse_while_bringing
 from comptoir.desk.operations.money.bouncing import give_bounce, meet_waiting
+from comptoir.desk.operations.money.exchanging import rates_from, realise, worth_at
 from comptoir.desk.operations.money.outgoing import record_outgoing
 from comptoir.desk.operations.money.receivables import pay, status_named, statuses_in
 from comptoir.desk.receipt_requests import (
@@ -218,6 +219,7 @@ def _came(
         entry.micros, entry.currency, entry.reference, entry.payer, None,
         PaymentState.UNIDENTIFIED, (), 0, file=file_of(request), account=request.account,
         end_to_end=entry.end_to_end, bank_reference=entry.bank_reference,
+        worth_micros=worth_at(tx, entity, entry.micros, entry.currency, entry.day_ms),
     )  # fmt: skip
 
 
@@ -244,17 +246,18 @@ def _book(
     ]
     found = pure.match(
         entry.micros, entry.currency, entry.reference, receivables.with_known(settled),
-        _rates(tx, entry),
+        rates_from(tx, entry.currency, entry.day_ms),
     )  # fmt: skip
+    parts, made = realise(tx, replace(came, left_micros=entry.micros), found.parts)
     payment = replace(
         came,
         tenant_id=found.tenant_id,
         state=found.state,
-        parts=found.parts,
+        parts=parts,
         left_micros=found.left_micros,
     )
-    asked = pay(tx, found.parts)
-    postings = pure.received(payment, asked)
+    asked, back = pay(tx, parts)
+    postings = (*pure.received(payment, asked), *made, *back)
     said = f"{entry.payer or 'receipt'}: {entry.reference}"[:200]
     tx.post(f"payment:{payment.id}", "payment", said, max(entry.day_ms, 0), postings)
     _tell(tx, payment)
@@ -290,8 +293,9 @@ def allocate_payment(tx: Transaction, request: AllocatePayment) -> Payment:
         tx.book.credit.fx_rates, payment.currency, status.currency, payment.value_at_ms
     )
     part = pure.allocate(payment, asked_of(status), micros, rate)
-    postings = pure.allocated(payment, part, asked_of(status))
-    pay(tx, (part,))
+    (part,), made = realise(tx, payment, (part,))
+    postings = pure.allocated(payment, part, asked_of(status)) + made
+    postings += pay(tx, (part,))[1]
     left = payment.left_micros - part.paid_micros
     changed = replace(payment, parts=(*payment.parts, part), left_micros=left)
     short = status_named(tx, request.invoice).open_micros > 0
@@ -443,19 +447,6 @@ def _came_in(payment: Payment) -> Payment:
             f"name the payment that it took back: comptoir payment allocate {payment.id} PAYMENT",
         )
     return payment
-
-
-def _rates(tx: Transaction, entry: BankEntry) -> dict[str, Conversion]:
-    """How a receipt converts into each other currency that somebody is asked for."""
-    found = {}
-    for code in {status.currency for status in tx.book.closing.statuses} - {entry.currency}:
-        try:
-            found[code] = conversion_at(
-                tx.book.credit.fx_rates, entry.currency, code, max(entry.day_ms, 0)
-            )
-        except Refused:
-            continue
-    return found
 
 
 def _amount(payment: Payment, amount: str | None) -> int:

@@ -2,7 +2,8 @@
 
 An invoice keeps the rate of the day on which it was issued. Each close posts the difference that
 its open amount has made since, and takes back what earlier closes posted for what is paid now.
-Where no rate is known nothing is guessed: it stays at what it was worth.
+Nothing is guessed: a close that would need a rate that is not known is refused before it begins.
+What is issued after the end of a period has no part in its close.
 """
 
 from comptoir.billing.fx import conversion_at
@@ -16,14 +17,40 @@ from comptoir.units.values import replace
 
 
 def rate_nanos_at(tx: Transaction, entity: LegalEntity, currency: str, instant_ms: int) -> int:
-    """What one unit of a currency is worth in an entity's; 0: it is its own, or nobody knows."""
+    """What one unit of a currency is worth in an entity's; 0: it is its own.
+
+    Raises:
+        Refused: `no_fx_rate`.
+    """
     if currency == entity.currency:
         return 0
+    found = conversion_at(tx.book.credit.fx_rates, currency, entity.currency, instant_ms)
+    return found.convert(NANOS_PER_UNIT)
+
+
+def known_rate_nanos_at(
+    tx: Transaction, entity: LegalEntity, currency: str, instant_ms: int
+) -> int:
+    """As `rate_nanos_at`, and 0 where nobody knows."""
     try:
-        found = conversion_at(tx.book.credit.fx_rates, currency, entity.currency, instant_ms)
+        return rate_nanos_at(tx, entity, currency, instant_ms)
     except Refused:
         return 0
-    return found.convert(NANOS_PER_UNIT)
+
+
+def check_rates(tx: Transaction, entity: LegalEntity, ends_at_ms: int) -> None:
+    """Whether all that an entity's close has to revalue can be.
+
+    Raises:
+        Refused: `no_fx_rate`.
+    """
+    asked_in = {
+        status.currency
+        for status in tx.book.closing.statuses
+        if status.entity_id == entity.id and status.open_micros and status.issued_at_ms < ends_at_ms
+    }
+    for currency in sorted(asked_in):
+        conversion_at(tx.book.credit.fx_rates, currency, entity.currency, ends_at_ms - 1)
 
 
 def revalue(
@@ -31,8 +58,10 @@ def revalue(
 ) -> None:
     """Post what a tenant's open invoices in other currencies are worth more, or less."""
     for status in tx.book.closing.foreign_invoices.get(tenant.id):
-        rate = rate_nanos_at(tx, entity, status.currency, at_ms)
+        rate = known_rate_nanos_at(tx, entity, status.currency, at_ms)
         if status.entity_id != entity.id or not (rate or not status.open_micros):
+            continue
+        if status.issued_at_ms > at_ms:
             continue
         worth = status.open_micros * (rate - status.rate_nanos) // NANOS_PER_UNIT
         moved = worth - status.revalued_micros
