@@ -6,7 +6,7 @@ one with the fast door in front and one without.
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,10 +33,10 @@ Said = tuple[int, list[tuple[bytes, bytes]], bytes]
 
 
 class _AtOnce(DeskQueue):
-    """Every call is a batch of its own, in the caller's thread: both posts stay in step."""
+    """What is asked is a batch of its own, in the caller's thread: both posts stay in step."""
 
-    async def ask(self, call: Call) -> Outcome:
-        return self.desk.execute([call])[0]
+    async def ask_together(self, calls: Sequence[Call]) -> Sequence[Outcome]:
+        return self.desk.execute(calls)
 
 
 @dataclass
@@ -177,6 +177,13 @@ def test_what_busy_callers_ask_never_reaches_fastapi(pair: Pair) -> None:
     assert pair.ask("GET", "/v1/leases", query=f"limit=1&cursor={first['next_cursor']}")[0] == 200
     events = {"source": "dcgm", "events": [pair.usage]}
     assert pair.ask("POST", "/v1/usage-events", events, who="operator")[0] == 200
+    for what, item, who in (
+        ("leases", LEASE, "member"),
+        ("lease-ends", {"lease_id": lease}, "member"),
+        ("usage-events", {**events, "idempotency_key": "u-1"}, "operator"),
+    ):
+        said = pair.ask("POST", f"/v1/batch/{what}", {"items": [item, {}, item]}, who=who)
+        assert said[0] == 200, said
     assert pair.fast.handed_on == before
 
 
@@ -185,6 +192,9 @@ def test_every_busy_route_is_asked_here_and_others_are_handed_on(pair: Pair) -> 
     assert busy == [
         ("GET", "/v1/leases"),
         ("GET", "/v1/leases/{lease}"),
+        ("POST", "/v1/batch/lease-ends"),
+        ("POST", "/v1/batch/leases"),
+        ("POST", "/v1/batch/usage-events"),
         ("POST", "/v1/leases"),
         ("POST", "/v1/leases/{lease}/cancel"),
         ("POST", "/v1/leases/{lease}/end"),
@@ -239,11 +249,23 @@ BODIES: list[bytes] = [
 
 
 @pytest.mark.parametrize("body", BODIES)
-@pytest.mark.parametrize("path", ["/v1/leases", "/v1/usage-events", "/v1/leases/LEASE/extend"])
+@pytest.mark.parametrize(
+    "path",
+    ["/v1/leases", "/v1/usage-events", "/v1/leases/LEASE/extend", "/v1/batch/leases",
+     "/v1/batch/lease-ends", "/v1/batch/usage-events"],
+)  # fmt: skip
 def test_a_broken_body_is_refused_in_the_same_words(pair: Pair, path: str, body: bytes) -> None:
     who = "operator" if "usage" in path else "member"
     pair.ask("POST", path.replace("LEASE", pair.lease), body, who=who)
     pair.ask("POST", path.replace("LEASE", pair.lease), body, who=who, pieces=3)
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_a_broken_item_of_a_batch_is_refused_in_the_same_words(pair: Pair, body: bytes) -> None:
+    good = json.dumps(LEASE).encode()
+    pair.ask("POST", "/v1/batch/leases", b'{"items":[%s,%s,%s]}' % (good, body, good))
+    pair.ask("POST", "/v1/batch/usage-events", b'{"items":[%s]}' % body, who="operator")
+    pair.ask("POST", "/v1/batch/lease-ends", b'{"items":[%s]}' % body)
 
 
 @pytest.mark.parametrize(
@@ -350,3 +372,28 @@ def test_any_query_is_answered_the_same(pair: Pair, query: str) -> None:
 def test_any_usage_is_answered_the_same(pair: Pair, change: dict[str, Any]) -> None:
     body = {"source": "dcgm", "events": [{**pair.usage, **change}]}
     pair.ask("POST", "/v1/usage-events", body, who="operator")
+
+
+ITEMS = st.lists(
+    st.one_of(
+        VALUES,
+        st.fixed_dictionaries(
+            {},
+            optional={
+                **dict.fromkeys(NAMES, VALUES),
+                "idempotency_key": st.one_of(st.sampled_from(["b1", "b2", "two words"]), VALUES),
+            },
+        ).map(lambda change: {**LEASE, **change}),
+    ),
+    max_size=4,
+)
+
+
+@FEW
+@given(ITEMS, st.sampled_from(["", "h1", "h2", "not plain"]))
+def test_any_batch_is_answered_the_same(pair: Pair, items: list[Any], key: str) -> None:
+    pair.ask("POST", "/v1/batch/leases", {"items": items}, headers={"idempotency-key": key})
+    named = [item if isinstance(item, dict) else {"lease_id": item} for item in items]
+    pair.ask("POST", "/v1/batch/lease-ends", {"items": named})
+    reports = [{"source": "dcgm", "events": [{**pair.usage, **item}]} for item in named]
+    pair.ask("POST", "/v1/batch/usage-events", {"items": reports}, who="operator")

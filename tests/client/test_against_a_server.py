@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from comptoir.client import Client, Moved, Said
+from comptoir.cli.main import main
+from comptoir.client import Client, Moved, Said, transport
 from comptoir.client.transport import Transport
 from comptoir.units.errors import Conflict, NotFound, Refused, Unauthenticated
 from tests.api.world import CORES, KIND, World, open_world
@@ -21,6 +22,9 @@ ELSEWHERE = ("run", "follow", "pull", "read_file", "logs", "log", "read")
 SPECIAL: dict[tuple[str, str], list[Any]] = {
     ("DunningSteps", "set"): [{"reminder": 3}],
     ("Usage", "record"): ["X", []],
+    ("Usage", "record_many"): [[{}]],
+    ("Leases", "request_many"): [[{}]],
+    ("Leases", "end_many"): [["X"]],
     ("Openings", "propose"): [{}],
     ("Supply", "declare"): [{}],
     ("Leases", "upload"): ["X", [__file__]],
@@ -101,6 +105,51 @@ def test_following_goes_across_a_reclaim_and_misses_nothing(world: World) -> Non
     assert isinstance(last, Moved)
     assert (last.job["state"], last.job["exit_code"], last.job["attempts"]) == ("failed", 5, 2)
     assert b"".join(member.jobs.logs(job["id"], follow=True)) == b"started\nstarted\n"
+
+
+def test_many_are_asked_for_some_at_a_time_and_answered_in_order(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "A_BATCH", 2)
+    member = as_(world, "member")
+    kinds = [KIND, "no-such-kind", KIND, KIND, "no-such-kind"]
+    items = [{"kind": kind, "accelerators": 1, "lease_class": "spot"} for kind in kinds]
+    answers = list(member.leases.request_many(items))
+    assert [a["problem"] is None for a in answers] == [kind == KIND for kind in kinds]
+    ids = [a["result"]["id"] for a in answers if a["result"]]
+    for lease_id in ids:
+        world.wait(f"/v1/leases/{lease_id}", state="active")
+    assert [(a["result"] or {})["id"] for a in member.leases.end_many(ids)] == ids
+
+
+def test_a_file_of_requests_is_read_whole_before_anything_is_sent(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
+    monkeypatch.setenv("COMPTOIR_API_KEY", world.people["member"].secret)
+    good = json.dumps({"kind": KIND, "accelerators": 1, "lease_class": "spot"})
+    bad = json.dumps({"kind": "no-such-kind", "accelerators": 1, "lease_class": "spot"})
+    file = tmp_path / "requests.jsonl"
+    asked = ["lease", "request", "--url", world.url, "--batch", str(file)]
+    before = len([*as_(world, "member").leases.list()])
+    for text, said in ((f"{good}\n[]\n", "line 2: it is no JSON object"), ("{", "line 1: ")):
+        file.write_text(text)
+        assert main(asked) == 2
+        assert f"bad_batch_file: {file}: {said}" in capsys.readouterr().err
+    file.write_bytes(b"\xff")
+    assert main(asked) == 2
+    assert "it is not UTF-8" in capsys.readouterr().err
+    assert main([*asked, "--kind", KIND]) == 2
+    assert len([*as_(world, "member").leases.list()]) == before
+    file.write_text(f"{good}\n\n{bad}\n{good}\n")
+    capsys.readouterr()
+    assert main([*asked, "--json"]) == 1
+    items = json.loads(capsys.readouterr().out)["items"]
+    assert [(item["asked"], item["status"]) for item in items] == [(1, 201), (3, 422), (4, 201)]
+    ids = [item["id"] for item in items if item["id"]]
+    for lease_id in ids:
+        world.wait(f"/v1/leases/{lease_id}", state="active")
+    assert main(["lease", "end", "--url", world.url, *ids, "ls_0000", "--yes"]) == 1
+    assert "not_found" in capsys.readouterr().out
 
 
 def test_a_step_that_fails_gives_the_lease_back(world: World, tmp_path: Path) -> None:

@@ -86,6 +86,20 @@ class Door:
 
 
 @dataclass(frozen=True, slots=True)
+class Wire:
+    """How a door puts a value, or a no, on the wire: (status, body)."""
+
+    says: Says
+    status: int
+
+    def __call__(self, said: Any) -> tuple[int, bytes]:
+        """A value, or a `ComptoirError`."""
+        if isinstance(said, ComptoirError):
+            return encode_problem(said)
+        return self.status, dump(self.says(said))
+
+
+@dataclass(frozen=True, slots=True)
 class Asking:
     """One authenticated request."""
 
@@ -125,14 +139,8 @@ class Asking:
 
         `once`: what is said this time instead, and is not kept: it has a secret in it.
         """
-        saying = says or self.encode
-
-        def on_the_wire(said: Any) -> tuple[int, bytes]:
-            if isinstance(said, ComptoirError):
-                return encode_problem(said)
-            return status, dump(saying(said))
-
-        call = Call(operation, request, self.actor, self.idempotency, on_the_wire)
+        wire = Wire(says or self.encode, status)
+        call = Call(operation, request, self.actor, self.idempotency, wire)
         outcome = await self.door.queue.ask(call)
         if outcome.stored is not None:
             kept = outcome.stored
@@ -140,7 +148,7 @@ class Asking:
             return Response(
                 kept.body, kept.status, {"Idempotent-Replayed": "true"}, media_type=kind
             )
-        code, body = on_the_wire(outcome.unwrap())
+        code, body = wire(outcome.unwrap())
         if once is not None:
             body = dump(once(outcome.value))
         return Response(body, code, media_type=JSON)

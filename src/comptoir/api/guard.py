@@ -19,7 +19,7 @@ from comptoir.desk.desk import Idempotency, digest
 from comptoir.tenants.permissions import Permission, require
 from comptoir.units.errors import Invalid, Unauthenticated, invariant
 
-_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +126,17 @@ def _idempotency(scope: Scope, body: bytes) -> Idempotency | None:
     key = header(scope, b"idempotency-key")
     if key is None:
         return None
-    if not _IDEMPOTENCY_KEY.fullmatch(key):
-        raise Invalid(
-            "bad_idempotency_key",
-            "an idempotency key is 1 to 255 printable ASCII characters without spaces",
-            "use a UUID",
-        )
+    if not IDEMPOTENCY_KEY.fullmatch(key):
+        raise bad_idempotency_key()
     asked = scope.get("raw_path") or scope["path"].encode()
     query = scope.get("query_string", b"")
     return Idempotency(key, digest(scope["method"].encode(), asked, query, body))
+
+
+def bad_idempotency_key() -> Invalid:
+    """A key that cannot be one."""
+    return Invalid(
+        "bad_idempotency_key",
+        "an idempotency key is 1 to 255 printable ASCII characters without spaces",
+        "use a UUID",
+    )

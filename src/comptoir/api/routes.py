@@ -8,6 +8,7 @@ from comptoir.api.close_routes import CLOSE_ROUTES
 from comptoir.api.contract_routes import CONTRACT_ROUTES
 from comptoir.api.entity_routes import ENTITY_ROUTES
 from comptoir.api.handlers import (
+    batches,
     clock,
     entitlements,
     failures,
@@ -25,6 +26,7 @@ from comptoir.api.money_routes import MONEY_ROUTES
 from comptoir.api.opening_routes import OPENING_ROUTES
 from comptoir.api.receipt_routes import RECEIPT_ROUTES
 from comptoir.api.route import Route
+from comptoir.api.shapes import batches as batch_shapes
 from comptoir.api.shapes import clock as clock_shapes
 from comptoir.api.shapes import entitlements as entitlement_shapes
 from comptoir.api.shapes import failures as failure_shapes
@@ -39,6 +41,7 @@ from comptoir.tenants.permissions import Permission
 
 _E, _F, _L = entitlement_shapes, failure_shapes, lease_shapes
 _T, _S, _W = party_shapes, supply_shapes, window_shapes
+_B = batch_shapes
 
 _LEASES = (
     Route(
@@ -85,6 +88,30 @@ _LEASES = (
         windows.shrink_lease,
         Permission.LEASES_WRITE,
         _L.Lease,
+    ),
+    Route(
+        "POST",
+        "/v1/batch/leases",
+        batches.request_leases,
+        Permission.LEASES_WRITE,
+        _B.LeaseAnswers,
+        busy=True,
+    ),
+    Route(
+        "POST",
+        "/v1/batch/lease-ends",
+        batches.end_leases,
+        Permission.LEASES_WRITE,
+        _B.LeaseAnswers,
+        busy=True,
+    ),
+    Route(
+        "POST",
+        "/v1/batch/usage-events",
+        batches.record_usage_reports,
+        Permission.USAGE_WRITE,
+        _B.UsageAnswers,
+        busy=True,
     ),
     Route("PUT", "/v1/leases/{lease}/files", files.put_files, Permission.LEASES_WRITE, _L.Uploaded),
     Route("GET", "/v1/leases/{lease}/files", files.list_files, Permission.READ, _L.Files),

@@ -2,6 +2,8 @@
 
 from typing import Any, TypedDict
 
+from comptoir.client.records import Problem
+
 
 class RateCard(TypedDict):
     """A list of rates in one currency."""
@@ -154,6 +156,22 @@ class KindProof(TypedDict):
     posted_accelerator_ms: str
     unmetered_accelerator_ms: str
     agrees: bool
+
+
+class UsageRecorded(TypedDict):
+    """How many events were new, and how many had been said before."""
+
+    accepted: int
+    repeated: int
+
+
+class UsageAnswer(TypedDict):
+    """What became of one report of a batch: a result or a problem, under its status."""
+
+    status: int
+    replayed: bool
+    result: UsageRecorded | None
+    problem: Problem | None
 
 
 class Proof(TypedDict):

@@ -1,6 +1,6 @@
 """The client's way to prices and money: rate cards, usage, charges, ledger."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from comptoir.client.account_records import (
@@ -11,6 +11,7 @@ from comptoir.client.account_records import (
     Rate,
     RateCard,
     RateCardImported,
+    UsageAnswer,
     UsageEvent,
     UsageTotal,
 )
@@ -115,6 +116,14 @@ class Usage:
         body = {"source": source, "events": [dict(event) for event in events]}
         written = self._transport.write("POST", path_of("usage-events"), body)
         return cast(dict[str, Any], written)
+
+    def record_many(self, reports: Iterable[Mapping[str, Any]]) -> Iterator[UsageAnswer]:
+        """Make many reports, a hundred in one request; one answer each, in their order.
+
+        Args:
+            reports: Each with `source` and `events`; `idempotency_key` too, if you keep your own.
+        """
+        return self._transport.each(path_of("batch", "usage-events"), reports)
 
     def charges(self, tenant: str | None = None, lease_id: str | None = None) -> Iterator[Charge]:
         """Usage priced under its rates, newest first."""

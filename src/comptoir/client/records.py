@@ -213,6 +213,27 @@ class Lease(TypedDict):
     project: str
 
 
+class Problem(TypedDict):
+    """A no: its stable code, what happened with the numbers, and what to do next."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    next: str
+    facts: dict[str, Any]
+
+
+class LeaseAnswer(TypedDict):
+    """What became of one item of a batch: a result or a problem, under its status."""
+
+    status: int
+    replayed: bool
+    result: Lease | None
+    problem: Problem | None
+
+
 class Allocation(TypedDict):
     """Accelerators of one node for a lease, and when they were delivered."""
 

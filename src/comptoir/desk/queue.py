@@ -1,8 +1,9 @@
 """The desk live: one writer thread, natural batches, a bounded queue.
 
 Calls gather while a batch commits, and the next batch takes all that gathered: no
-linger. When the queue is full a call is refused at once (429), but work that ends or
-frees something, and the desk's own loops, has room of its own.
+linger. Calls that were asked together stay together, in one batch and so in one commit.
+When the queue is full a call is refused at once (429), but work that ends or frees
+something, and the desk's own loops, has room of its own.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -54,13 +55,20 @@ class TurnFailing:
     since_ms: int
 
 
+Hear = Callable[[Sequence[Outcome]], object]
+"""Who is told what came of calls that were asked together, in their order."""
+
+
 @dataclass(slots=True)
 class _Waiting:
-    """A call and who hears its outcome: a thread, or an event loop (`loop` says which)."""
+    """Calls that were asked together, and who hears of them: in a loop, or in the desk's thread."""
 
-    call: Call
-    done: Future[Outcome] | asyncio.Future[Outcome]
+    calls: Sequence[Call]
+    hear: Hear
     loop: asyncio.AbstractEventLoop | None = None
+    done: Future[Outcome] | None = None
+    """What a thread waits for, if it is one that does."""
+    keys: frozenset[tuple[str, str]] = frozenset()
 
 
 class DeskQueue:
@@ -92,6 +100,7 @@ class DeskQueue:
         self._turn_every_s = turn_every_s
         self._least_between_turns_s = least_between_turns_s
         self._waiting: deque[_Waiting] = deque()
+        self._calls_waiting = 0
         self._in_flight: set[tuple[str, str]] = set()
         self._wake = threading.Condition()
         self._stopping = False
@@ -125,12 +134,18 @@ class DeskQueue:
             Conflict: `in_flight`: the same idempotency key is being worked on.
         """
         done: Future[Outcome] = Future()
-        self._put(_Waiting(call, done))
+
+        def hear(outcomes: Sequence[Outcome]) -> None:
+            if not done.cancelled():
+                done.set_result(outcomes[0])
+
+        self._put(_Waiting((call,), hear, done=done))
         return done
 
     def _put(self, waiting: _Waiting) -> None:
-        call = waiting.call
-        frees = call.operation in FREEING
+        """Take calls that go together, all of one operation; or none of them."""
+        calls = waiting.calls
+        frees = calls[0].operation in FREEING
         if not frees and self.desk.store.short_of_room():
             raise Unavailable(
                 "disk_full",
@@ -142,28 +157,39 @@ class DeskQueue:
             if self._stopping:
                 raise Unavailable("stopping", "the server is stopping", "try again soon", None, 2)
             limit = self._most_waiting * (2 if frees else 1)
-            if len(self._waiting) >= limit:
+            if self._calls_waiting + len(calls) > limit:
                 raise Unavailable(
                     "queue_full",
-                    f"{len(self._waiting):,} calls wait, the most there may be",
+                    f"{self._calls_waiting:,} calls wait, the most there may be",
                     "try again after a moment",
-                    {"waiting": len(self._waiting)},
+                    {"waiting": self._calls_waiting},
                 )
-            if call.idempotency is not None:
-                key = (call.actor.user_id, call.idempotency.key)
-                if key in self._in_flight:
-                    raise Conflict(
-                        "in_flight",
-                        f"the idempotency key {call.idempotency.key!r} is being worked on",
-                        "wait for its answer, then ask again",
-                    )
-                self._in_flight.add(key)
+            waiting.keys = self._now_in_flight(calls)
             self._waiting.append(waiting)
+            self._calls_waiting += len(calls)
             self._wake.notify()
+
+    def _now_in_flight(self, calls: Sequence[Call]) -> frozenset[tuple[str, str]]:
+        """The keys of calls, which from now on are being worked on.
+
+        Raises:
+            Conflict: `in_flight`: one of them is already.
+        """
+        keys = frozenset(
+            (call.actor.user_id, call.idempotency.key) for call in calls if call.idempotency
+        )
+        for _, key in keys & self._in_flight:
+            raise Conflict(
+                "in_flight",
+                f"the idempotency key {key!r} is being worked on",
+                "wait for its answer, then ask again",
+            )
+        self._in_flight |= keys
+        return keys
 
     def depth(self) -> int:
         """How many calls wait for the next batch."""
-        return len(self._waiting)
+        return self._calls_waiting
 
     def call(self, call: Call, timeout_s: float = 30.0) -> Outcome:
         """Queue a call and wait for its outcome."""
@@ -171,9 +197,21 @@ class DeskQueue:
 
     async def ask(self, call: Call) -> Outcome:
         """Queue a call from an event loop and await its outcome."""
+        return (await self.ask_together((call,)))[0]
+
+    async def ask_together(self, calls: Sequence[Call]) -> Sequence[Outcome]:
+        """Queue calls of one operation for one batch, and await what comes of each.
+
+        At most `most_a_batch` of them, which goes for a batch that somebody makes, too.
+        """
         loop = asyncio.get_running_loop()
-        done: asyncio.Future[Outcome] = loop.create_future()
-        self._put(_Waiting(call, done, loop))
+        done: asyncio.Future[Sequence[Outcome]] = loop.create_future()
+
+        def hear(outcomes: Sequence[Outcome]) -> None:
+            if not done.done():  # a caller that has gone has cancelled it
+                done.set_result(outcomes)
+
+        self._put(_Waiting(calls, hear, loop))
         return await done
 
     def _run(self) -> None:
@@ -211,17 +249,22 @@ class DeskQueue:
                 self._wake.wait(left)
             if self._stopping and not self._waiting:
                 return None
-            count = min(len(self._waiting), self._most_a_batch)
-            return [self._waiting.popleft() for _ in range(count)]
+            batch: list[_Waiting] = []
+            room = self._most_a_batch
+            while self._waiting and (len(self._waiting[0].calls) <= room or not batch):
+                batch.append(self._waiting.popleft())
+                room -= len(batch[-1].calls)
+            self._calls_waiting -= self._most_a_batch - room
+            return batch
 
     def _work(self, batch: list[_Waiting], with_turn: bool) -> bool:
         """Run one batch; returns whether another turn is wanted at once."""
         # From here on a thread that goes away cannot cancel: its answer would else be set on a
         # future that is cancelled in that very moment, and the error would end this thread.
         for waiting in batch:
-            if isinstance(waiting.done, Future):
+            if waiting.done is not None:
                 waiting.done.set_running_or_notify_cancel()
-        calls = [waiting.call for waiting in batch]
+        calls = [call for waiting in batch for call in waiting.calls]
         if with_turn:
             calls.append(self._turn)
         started = time.monotonic()
@@ -234,9 +277,7 @@ class DeskQueue:
             self._note_turn(outcomes[-1].error)
         with self._wake:
             for waiting in batch:
-                if waiting.call.idempotency is not None:
-                    key = (waiting.call.actor.user_id, waiting.call.idempotency.key)
-                    self._in_flight.discard(key)
+                self._in_flight -= waiting.keys
         _tell(batch, outcomes)
         if batch or with_turn:
             for heard in self._listeners:
@@ -258,24 +299,26 @@ class DeskQueue:
 
 
 def _tell(batch: list[_Waiting], outcomes: list[Outcome]) -> None:
-    """Give every caller its outcome: a thread at once, an event loop all of its own together."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Outcome], Outcome]]] = {}
-    for waiting, outcome in zip(batch, outcomes, strict=False):
-        if isinstance(waiting.done, asyncio.Future):
-            assert waiting.loop is not None
-            by_loop.setdefault(waiting.loop, []).append((waiting.done, outcome))
-        elif not waiting.done.cancelled():
-            waiting.done.set_result(outcome)
-    for loop, told in by_loop.items():
+    """Give every caller its outcomes: a thread at once, an event loop all of its own together."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[Hear, Sequence[Outcome]]]] = {}
+    first = 0
+    for waiting in batch:
+        after = first + len(waiting.calls)
+        told = outcomes[first:after]
+        first = after
+        if waiting.loop is None:
+            waiting.hear(told)
+        else:
+            by_loop.setdefault(waiting.loop, []).append((waiting.hear, told))
+    for loop, heard in by_loop.items():
         with suppress(RuntimeError):  # it is closed: nobody there hears anything any more
-            loop.call_soon_threadsafe(_tell_here, told)
+            loop.call_soon_threadsafe(_tell_here, heard)
 
 
-def _tell_here(told: list[tuple[asyncio.Future[Outcome], Outcome]]) -> None:
-    """In the loop's own thread, where a caller that has gone has cancelled its future."""
-    for done, outcome in told:
-        if not done.done():
-            done.set_result(outcome)
+def _tell_here(heard: list[tuple[Hear, Sequence[Outcome]]]) -> None:
+    """In the loop's own thread."""
+    for hear, told in heard:
+        hear(told)
 
 
 def _broken(error: Exception) -> ComptoirError:

@@ -48,6 +48,11 @@ async def summarise_usage(ask: Ask, tenant: Word = None, lease: Word = None) -> 
 
 async def record_usage(ask: Ask, body: shapes.UsageEventsBody) -> Response:
     """Record usage events seen by a source; repeats count once, contradictions are refused."""
+    return await ask.do("record_usage", reported(body))
+
+
+def reported(body: shapes.UsageEventsBody) -> requests.RecordUsage:
+    """The report that a body makes."""
     given: Any = body.events
     events = tuple(
         requests.ReportedUsage(
@@ -56,7 +61,7 @@ async def record_usage(ask: Ask, body: shapes.UsageEventsBody) -> Response:
         )
         for event in given
     )  # fmt: skip
-    return await ask.do("record_usage", requests.RecordUsage(body.source, events))
+    return requests.RecordUsage(body.source, events)
 
 
 async def list_charges(ask: Ask, pages: Pages, tenant: Word = None, lease: Word = None) -> Response:

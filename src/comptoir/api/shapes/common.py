@@ -39,8 +39,8 @@ class Answer(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-def _judged(parse: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Let a parser of the core judge a field, under the core's own code."""
+def judged(parse: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Let a parser judge a field, under its own code."""
 
     def judge(text: str) -> Any:
         try:
@@ -66,14 +66,14 @@ _EXAMPLE_INSTANT = "2026-11-28T06:00:00Z"
 InstantIn = Annotated[
     str,
     StringConstraints(max_length=64),
-    AfterValidator(_judged(parse_instant)),
+    AfterValidator(judged(parse_instant)),
     WithJsonSchema({"type": "string", "format": "date-time", "examples": [_EXAMPLE_INSTANT]}),
 ]
 """An instant with a zone in a body; milliseconds after validation."""
 PriceIn = Annotated[
     str,
     StringConstraints(max_length=32),
-    AfterValidator(_judged(parse_price)),
+    AfterValidator(judged(parse_price)),
     WithJsonSchema(
         {"type": "string", "pattern": r"^[0-9]{1,9}(\.[0-9]{1,9})?$", "examples": ["2.41"]}
     ),
@@ -82,22 +82,20 @@ PriceIn = Annotated[
 LongIn = Annotated[
     str,
     StringConstraints(max_length=32),
-    AfterValidator(_judged(_long)),
+    AfterValidator(judged(_long)),
     WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,19}$", "examples": ["3600000"]}),
 ]
 """A 64-bit quantity as a decimal string."""
 RecurrenceIn = Annotated[
     str,
     StringConstraints(max_length=200),
-    AfterValidator(_judged(parse_recurrence)),
+    AfterValidator(judged(parse_recurrence)),
     WithJsonSchema(
         {"type": "string", "maxLength": 200, "examples": ["weekdays 20:00 to 08:00 Europe/Paris"]}
     ),
 ]
 """A recurring window in words; a `Recurrence` after validation."""
-CurrencyIn = Annotated[
-    str, StringConstraints(max_length=8), AfterValidator(_judged(check_currency))
-]
+CurrencyIn = Annotated[str, StringConstraints(max_length=8), AfterValidator(judged(check_currency))]
 Named = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern="^[A-Za-z0-9._-]+$")]
 """An id, or a slug where the words say so."""
 Line = Annotated[str, StringConstraints(max_length=200)]

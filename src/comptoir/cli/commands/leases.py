@@ -1,6 +1,7 @@
 """`lease`: asked for, listed, explained, extended, ended."""
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import click
@@ -43,10 +44,11 @@ def lease() -> None:
     "--or mi300x:512:pod",
     "comptoir lease request --accelerators 64 --kind h100-sxm --class reserved "
     "--every 'weekdays 20:00-08:00 Europe/Paris' --until +30d",
+    "comptoir lease request --batch requests.jsonl",
     group=lease,
 )
-@click.option("--accelerators", type=click.IntRange(1), required=True, help="How many.")
-@click.option("--kind", required=True, help="See `comptoir fleet kinds`.")
+@click.option("--accelerators", type=click.IntRange(1), help="How many.")
+@click.option("--kind", help="See `comptoir fleet kinds`.")
 @click.option(
     "--class", "lease_class", type=CLASSES, help="on_demand if not said; a team's: internal."
 )
@@ -79,15 +81,32 @@ def lease() -> None:
     "--every", metavar="WINDOWS", help="A lease in every window: 'weekdays 20:00-08:00 ZONE'."
 )
 @click.option("--until", type=Instant(), help="With --every: windows that begin before then.")
+@click.option(
+    "--batch",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    metavar="FILE",
+    help="Many requests, one JSON object a line, as the API takes them; - is stdin.",
+)
 def request(
     cli: Session,
     lease_class: str | None,
     duration_s: int | None,
     every: str | None,
     until: str | None,
+    batch: Path | None,
     **words: Any,
-) -> None:
+) -> int:
     """Ask for accelerators: they are promised, or you wait, or you hear why not."""
+    if batch is not None:
+        from comptoir.cli.commands.lease_batches import request_many
+
+        said = {**words, "lease_class": lease_class, "duration_s": duration_s, "every": every}
+        if any(value not in (None, ()) for value in said.values()):
+            raise click.UsageError("--batch goes alone: its lines say the rest")
+        return request_many(cli, batch)
+    for option in ("accelerators", "kind"):
+        if words[option] is None:
+            raise click.UsageError(f"Missing option '--{option}'.")
     if duration_s is not None and words["ends_at"] is not None:
         raise click.UsageError("give --ends or --for, not both")
     if (every is None) != (until is None):
@@ -98,13 +117,14 @@ def request(
 
         wanted = {**words, "lease_class": chosen, "duration_s": duration_s}
         request_series(cli, wanted, every, until)
-        return
+        return 0
     kind, accelerators = words.pop("kind"), words.pop("accelerators")
     made = cli.client.leases.request(kind, accelerators, chosen, duration_s=duration_s, **words)
     if made["state"] == "scheduled" and made["ends_at"] is None and not (cli.json or cli.ids):
         held = cli.client.leases.get(made["id"])["allocations"]  # until when it has them
         made = {**made, "allocations": held}  # type: ignore[typeddict-unknown-key]
     show_lease(cli, made, f"{made['id']}  {what(made)}   {made['state']}")
+    return 0
 
 
 @leaf("list", "comptoir lease list --state waiting", group=lease)
@@ -198,11 +218,21 @@ def cancel(cli: Session, lease_id: str) -> None:
     cli.record(found, f"{found['id']} is {found['state']}")
 
 
-@leaf("end", "comptoir lease end ls_7Q4M --yes", group=lease)
-@click.argument("lease_id", metavar="LEASE")
+@leaf(
+    "end",
+    "comptoir lease end ls_7Q4M --yes",
+    "comptoir lease end ls_7Q4M ls_8QMC --yes",
+    group=lease,
+)
+@click.argument("lease_ids", metavar="LEASE...", nargs=-1, required=True)
 @click.option("--yes", is_flag=True, help="Go ahead without asking.")
-def end(cli: Session, lease_id: str, yes: bool) -> None:
-    """End a lease early: its jobs get their notice, then the accelerators are free."""
+def end(cli: Session, lease_ids: tuple[str, ...], yes: bool) -> int:
+    """End leases early: their jobs get their notice, then the accelerators are free."""
+    if len(lease_ids) > 1:
+        from comptoir.cli.commands.lease_batches import end_many
+
+        return end_many(cli, lease_ids, yes)
+    [lease_id] = lease_ids
     if not yes and not cli.json:
         found = cli.client.leases.get(lease_id)
         notice = duration(found["notice_s"])
@@ -211,6 +241,7 @@ def end(cli: Session, lease_id: str, yes: bool) -> None:
         raise Invalid("not_confirmed", f"this will end {lease_id}", "say --yes to go ahead")
     found_after = cli.client.leases.end(lease_id)
     show_lease(cli, found_after, f"{found_after['id']} is {found_after['state']}")
+    return 0
 
 
 @leaf("extend", "comptoir lease extend ls_7Q4M --ends +24h", group=lease)
