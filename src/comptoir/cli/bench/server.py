@@ -34,6 +34,11 @@ class Server:
         line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
         return int(line.split()[1]) * 1_024 / 1e6
 
+    def processor_s(self) -> float:
+        """The process's processor time so far, all of its threads, in seconds."""
+        after_name = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")
+
 
 @contextmanager
 def running_server() -> Iterator[Server]:
