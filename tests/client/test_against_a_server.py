@@ -205,6 +205,11 @@ def test_every_route_has_a_method(monkeypatch: pytest.MonkeyPatch) -> None:
         return {"items": [], "next_cursor": None}
 
     monkeypatch.setattr(Transport, "get", lambda _, path, **__: hear("GET", path))
+    monkeypatch.setattr(
+        Transport,
+        "get_bytes",
+        lambda _, path, **__: (hear("GET", path) and b"", {"comptoir-e-invoice": ""}),
+    )
     monkeypatch.setattr(Transport, "write", lambda _, method, path, *__: hear(method, path))
     monkeypatch.setattr(Transport, "send_file", lambda _, method, path, *__: hear(method, path))
     client = Client("http://127.0.0.1:1", "ck_x")
