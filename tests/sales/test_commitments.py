@@ -14,9 +14,15 @@ from comptoir.sales.commitments import (
     Instalment,
     block_of,
     instalments_due,
+)
+from comptoir.sales.credit_blocks import (
+    EVERYTHING,
+    BlockState,
+    CreditSource,
+    expire,
+    expired_at,
     rolled_over,
 )
-from comptoir.sales.credit_blocks import EVERYTHING, BlockState, CreditSource, expire, expired_at
 from comptoir.sales.drawdown import Due, draw
 from comptoir.sales.supply_cost import burn_down
 from comptoir.units.ids import ContractId, CreditBlockId, TenantId
@@ -73,7 +79,7 @@ def test_worked_example_prepaid_with_expiry_and_rollover() -> None:
     assert expired_at([block], day("2027-04-01") - 1) == []
     ((over, left),) = expired_at([block], day("2027-04-01"))
     assert left == 450 * DOLLAR
-    new = rolled_over(CreditBlockId("cb_0002"), over, commitment, day("2027-04-02"))
+    new = rolled_over(CreditBlockId("cb_0002"), over, day("2027-04-02"))
     assert new is not None
     assert (new.granted_micros, new.source) == (112_500_000, CreditSource.ROLLOVER)
     assert (new.from_ms, new.until_ms) == (day("2027-04-01"), day("2027-06-30"))
@@ -83,7 +89,7 @@ def test_worked_example_prepaid_with_expiry_and_rollover() -> None:
     assert (sum(one.micros for one in draws), spent.state) == (112_500_000, BlockState.SPENT)
     assert april.micros - 112_500_000 == 87_500_000  # owed in money
     # What rolled over once does not roll over again.
-    assert rolled_over(CreditBlockId("cb_0003"), new, commitment, day("2027-07-01")) is None
+    assert rolled_over(CreditBlockId("cb_0003"), new, day("2027-07-01")) is None
 
 
 @st.composite

@@ -17,11 +17,14 @@ from comptoir.sales.credit_blocks import (
     left_at,
     left_for,
     order_of_drawing,
+    rolled_over,
 )
 from comptoir.sales.drawdown import Draw, Due, draw, edges, give_back, record
 from comptoir.units.ids import CreditBlockId, TenantId, encode_id
+from comptoir.units.values import replace
 
 ACME = TenantId("te_ACME")
+NEW = CreditBlockId(encode_id("cb", 99))
 
 
 def block(
@@ -226,3 +229,30 @@ def test_a_balance_is_what_usage_of_that_moment_could_draw() -> None:
 def test_usage_is_cut_where_a_window_opens_or_closes() -> None:
     given = [block(1, window=(10, 20)), block(2, window=(15, None)), block(3, window=(0, 30))]
     assert edges(given, 10, 30) == [15, 20]
+
+
+def rolling(number: int, granted: int, window: tuple[int, int], ppm: int) -> CreditBlock:
+    return replace(block(number, granted, window), rollover_ppm=ppm, rollover_s=1)
+
+
+@given(dues(), st.integers(1, 30), st.sampled_from([1, 250_000, 1_000_000]), st.integers(1, 9))
+def test_a_step_rolls_over_before_usage_of_later_draws_as_if_it_had_been_closed_then(
+    owed: list[Due], ends: int, ppm: int, more: int
+) -> None:
+    step, other = rolling(1, 9, (0, ends), ppm), block(2, more, (2, 40), priority=101)
+    cut = [one for one in owed if one.ends_at_ms <= ends or one.starts_at_ms >= ends]
+    at_once = draw([step, other], cut, roll=lambda b: rolled_over(NEW, b, 7))
+    early = [one for one in cut if one.starts_at_ms < ends]
+    late = [one for one in cut if one.starts_at_ms >= ends]
+    after = {b.id: b for b in (step, other)}
+    changed, draws = draw(after.values(), early)
+    after |= {b.id: b for b in changed}
+    made = rolled_over(NEW, after[step.id], 7) if late else None
+    if made is not None:
+        gone = after[step.id].left_micros - made.granted_micros
+        after |= {step.id: expire(after[step.id], gone), made.id: made}
+    changed, more_draws = draw([b for b in after.values() if b.left_micros], late)
+    after |= {b.id: b for b in changed}
+    assert told(at_once[1]) == told(draws + more_draws)
+    expected = {id_: b for id_, b in after.items() if b not in (step, other)}
+    assert {b.id: b for b in at_once[0]} == expected

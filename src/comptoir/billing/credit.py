@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from comptoir.leases.lease import LeaseClass
 from comptoir.sales.credit_blocks import CreditBlock
-from comptoir.sales.drawdown import Due, draw
+from comptoir.sales.drawdown import Due, as_its_step, draw
 from comptoir.units.ids import LeaseId, TenantId
 from comptoir.units.money import NUMERATOR_PER_MICRO
 from comptoir.units.time import MS_PER_HOUR, MS_PER_S
@@ -126,7 +126,7 @@ def covered(
     """
     blocks = {block.id: block for block in open_blocks}
     paid = used = 0
-    for one in draw(blocks.values(), dues, tax_ppm)[1]:
+    for one in draw(blocks.values(), dues, tax_ppm, roll=as_its_step)[1]:
         taxed = blocks[one.block_id].taxed_when_used
         paid += one.micros
         used += with_tax(one.micros, tax_ppm) if taxed else one.micros

@@ -3,7 +3,7 @@
 from comptoir.desk.dues import cut_open
 from comptoir.desk.memory import Memory
 from comptoir.desk.transaction import Transaction
-from comptoir.sales.commitments import CommitmentType, block_of, commitment_id
+from comptoir.sales.commitments import Commitment, CommitmentType, block_of, commitment_id
 from comptoir.sales.contracts import (
     Contract,
     ContractVersion,
@@ -12,11 +12,12 @@ from comptoir.sales.contracts import (
     commitments_alive,
     end_of,
 )
-from comptoir.sales.credit_blocks import CreditBlock, CreditSource, withdraw
+from comptoir.sales.credit_blocks import BlockState, CreditBlock, CreditSource, withdraw
 from comptoir.sales.tranches import ActType, ContractAct
 from comptoir.tenants.permissions import not_found, require_tenant
 from comptoir.units.errors import Invalid
 from comptoir.units.ids import ContractActId, ContractId, CreditBlockId, LegalEntityId, TenantId
+from comptoir.units.values import replace
 
 NO_TENANT = TenantId("")
 """Whose the credit blocks of a bought contract are: the house's own, and no tenant's."""
@@ -91,13 +92,16 @@ def grant_credit(tx: Transaction, contract: Contract) -> list[CreditBlock]:
         for step in commitment.access
         if step.from_ms < end
     }
+    made: list[CreditBlock] = []
     for block in tx.book.contracts.blocks_of.get(contract.id):
         if block.source is not CreditSource.COMMITMENT or block.commitment_id is None:
             continue
         key = block.commitment_id, block.from_ms, block.until_ms or 0, block.granted_micros
-        if wanted.pop(key, None) is None and block.left_micros == block.granted_micros:
+        promised = wanted.pop(key, None)
+        if promised is None and block.left_micros == block.granted_micros:
             tx.book.contracts.credit_blocks.put(withdraw(block))
-    made = []
+        elif promised is not None and version.effective_from_ms < (block.until_ms or 0):
+            made += _as_promised(tx, block, promised[0])
     for commitment, step in wanted.values():
         block = block_of(
             CreditBlockId(tx.new_id("cb")), contract.tenant_id or NO_TENANT, contract.id,
@@ -107,6 +111,14 @@ def grant_credit(tx: Transaction, contract: Contract) -> list[CreditBlock]:
     if made and contract.tenant_id is not None:
         cut_open(tx, contract.tenant_id)
     return made
+
+
+def _as_promised(tx: Transaction, block: CreditBlock, commitment: Commitment) -> list[CreditBlock]:
+    """A step that is credit already, where a version rolls over more or less of what it leaves."""
+    after = replace(block, rollover_ppm=commitment.rollover_ppm, rollover_s=commitment.rollover_s)
+    if after == block or block.state is not BlockState.OPEN:
+        return []
+    return [tx.book.contracts.credit_blocks.put(after)]
 
 
 def note_act(

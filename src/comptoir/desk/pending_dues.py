@@ -84,7 +84,7 @@ class PendingDues:
         found = self._kept.get(tenant_id)
         if found is None:
             blocks = self._contracts.credit_of.each(tenant_id)
-            found = _Sums(sorted({at for block in blocks for at in _edges(block)}))
+            found = _Sums(sorted({at for block in blocks for at in block.edges}))
             for accrual in self._money.open_accruals_by_tenant.each(tenant_id):
                 self._add_accrual(found, accrual, 1)
             for hold in self._credit.holds_of.each(tenant_id):
@@ -113,7 +113,7 @@ class PendingDues:
     def _block(self, old: CreditBlock | None, new: CreditBlock | None) -> None:
         """Credit that begins or ends where none did is told apart from now on."""
         sums = None if new is None else self._kept.get(new.tenant_id)
-        if sums is not None and new is not None and not set(sums.edges).issuperset(_edges(new)):
+        if sums is not None and new is not None and not set(sums.edges).issuperset(new.edges):
             del self._kept[new.tenant_id]
 
     def _add_accrual(self, sums: _Sums, accrual: Accrual, sign: int) -> None:
@@ -152,7 +152,3 @@ def _dues(
                 "", tenant_id, currency, sort[1], sort[2], sort[3],
                 max(start_ms, now_ms), max(end_ms, now_ms + 1), micros,
             )  # fmt: skip
-
-
-def _edges(block: CreditBlock) -> tuple[int, ...]:
-    return (block.from_ms,) if block.until_ms is None else (block.from_ms, block.until_ms)

@@ -16,7 +16,6 @@ from enum import StrEnum
 
 from comptoir.sales.credit_blocks import (
     EVERYTHING,
-    PPM,
     BlockState,
     Covers,
     CreditBlock,
@@ -25,7 +24,7 @@ from comptoir.sales.credit_blocks import (
 from comptoir.units.errors import Invalid
 from comptoir.units.ids import CommitmentId, ContractId, CreditBlockId, TenantId
 from comptoir.units.money import MICROS_PER_UNIT, NANOS_PER_UNIT, format_minor
-from comptoir.units.time import MS_PER_S, format_instant
+from comptoir.units.time import format_instant
 
 NANOS_PER_MICRO = NANOS_PER_UNIT // MICROS_PER_UNIT
 
@@ -167,44 +166,8 @@ def block_of(
         conditions=(),
         state=BlockState.OPEN,
         created_at_ms=now_ms,
-    )
-
-
-def rolled_over(
-    block_id: CreditBlockId, block: CreditBlock, commitment: Commitment, now_ms: int
-) -> CreditBlock | None:
-    """The new block in which part of an expiring one lives on, or None.
-
-    A period's close calls it for each block that `credit_blocks.expired_at` gives it and that
-    a commitment made. What it grants stays in `deferred_revenue`; only the rest of the old
-    block is `breakage`. Credit that was rolled over once does not roll over again.
-
-    Args:
-        block_id: For the new block.
-        block: The expiring one, not yet `expire`d.
-        commitment: The one that made it.
-        now_ms: When it is written.
-    """
-    micros = block.left_micros * commitment.rollover_ppm // PPM
-    if not micros or block.source is not CreditSource.COMMITMENT or block.until_ms is None:
-        return None
-    return CreditBlock(
-        id=block_id,
-        tenant_id=block.tenant_id,
-        contract_id=block.contract_id,
-        commitment_id=block.commitment_id,
-        source=CreditSource.ROLLOVER,
-        currency=block.currency,
-        granted_micros=micros,
-        drawn_micros=0,
-        expired_micros=0,
-        from_ms=block.until_ms,
-        until_ms=block.until_ms + commitment.rollover_s * MS_PER_S,
-        priority=block.priority,
-        covers=block.covers,
-        conditions=block.conditions,
-        state=BlockState.OPEN,
-        created_at_ms=now_ms,
+        rollover_ppm=commitment.rollover_ppm,
+        rollover_s=commitment.rollover_s,
     )
 
 

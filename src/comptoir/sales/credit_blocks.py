@@ -18,6 +18,7 @@ from comptoir.units.ids import (
     TenantId,
     id_number,
 )
+from comptoir.units.time import MS_PER_S
 from comptoir.units.values import replace
 
 PPM = 1_000_000
@@ -71,6 +72,7 @@ class CreditBlock:
     A lower `priority` is drawn first. `conditions` are words that a person agreed to, for
     example of a researcher's grant; what the desk can hold itself is in `covers`. `lapsed_micros`
     is what of the expired was prepaid and became income: late usage of its window draws it still.
+    `rollover_ppm` of what is left of a commitment's step at its end lives on for `rollover_s`.
     """
 
     id: CreditBlockId
@@ -90,6 +92,22 @@ class CreditBlock:
     state: BlockState
     created_at_ms: int
     lapsed_micros: int = 0
+    rollover_ppm: int = 0
+    rollover_s: int = 0
+
+    @property
+    def rolls_until_ms(self) -> int | None:
+        """Until when a part of what is left at its end lives on; None: nothing does."""
+        rolls = self.rollover_ppm and self.source is CreditSource.COMMITMENT
+        if not rolls or self.until_ms is None:
+            return None
+        return self.until_ms + self.rollover_s * MS_PER_S
+
+    @property
+    def edges(self) -> tuple[int, ...]:
+        """The instants at which it begins or ends, or what of it rolls over does."""
+        ends = (self.until_ms, self.rolls_until_ms)
+        return (self.from_ms, *(at for at in ends if at is not None))
 
     @property
     def left_micros(self) -> int:
@@ -178,6 +196,36 @@ def expire(block: CreditBlock, lapsed_micros: int = 0) -> CreditBlock:
     )
 
 
+def rolled_over(block_id: CreditBlockId, block: CreditBlock, now_ms: int) -> CreditBlock | None:
+    """The new block in which part of a step that has ended lives on, or None.
+
+    What it grants stays in `deferred_revenue`; only the rest of the old block is `breakage`.
+    Credit that was rolled over once does not roll over again.
+
+    Args:
+        block_id: For the new block.
+        block: The step, not yet `expire`d.
+        now_ms: When it is written.
+    """
+    micros, until_ms = block.left_micros * block.rollover_ppm // PPM, block.rolls_until_ms
+    if not micros or until_ms is None or block.until_ms is None:
+        return None
+    return replace(
+        block,
+        id=block_id,
+        source=CreditSource.ROLLOVER,
+        granted_micros=micros,
+        drawn_micros=0,
+        expired_micros=0,
+        lapsed_micros=0,
+        from_ms=block.until_ms,
+        until_ms=until_ms,
+        created_at_ms=now_ms,
+        rollover_ppm=0,
+        rollover_s=0,
+    )
+
+
 def reopen(block: CreditBlock) -> CreditBlock:
     """A block that has lapsed as usage of its window finds it that is reported late."""
     return check_block(
@@ -220,7 +268,7 @@ def expired_at(blocks: Iterable[CreditBlock], instant_ms: int) -> list[tuple[Cre
 
     Returns:
         (block, micros left), earliest expiry first. The close posts the micros to `breakage`
-        and puts `expire(block)`; `commitments.rolled_over` says what lives on.
+        and puts `expire(block)`; `rolled_over` says what lives on.
     """
     over = [
         block

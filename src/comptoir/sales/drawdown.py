@@ -5,14 +5,21 @@ reports give the same totals; among the blocks whose window holds it, by priorit
 expiry, then oldest. Invariants: no block is drawn below zero; a block is drawn only by usage
 that lies wholly in its window (it is cut at the window's edges when it is priced), so credit
 that is granted later never pays for what was used before. Dues and draws are without tax; a
-block that was paid on account is drawn only so far that it can pay the tax on them, too.
+block that was paid on account is drawn only so far that it can pay the tax on them, too. What a
+commitment's step has left at its end rolls over before later usage draws, whatever is closed when.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from comptoir.leases.lease import LeaseClass
-from comptoir.sales.credit_blocks import CreditBlock, order_of_drawing, use
+from comptoir.sales.credit_blocks import (
+    CreditBlock,
+    expire,
+    order_of_drawing,
+    rolled_over,
+    use,
+)
 from comptoir.units.errors import invariant
 from comptoir.units.ids import CreditBlockId, InvoiceId, TenantId
 
@@ -62,11 +69,16 @@ class Drawdown:
     invoice_id: InvoiceId | None
 
 
+Roll = Callable[[CreditBlock], CreditBlock | None]
+"""Makes the block in which part of a step that has ended lives on; None: nothing does."""
+
+
 def draw(
     blocks: Iterable[CreditBlock],
     dues: Iterable[Due],
     tax_ppm: int = 0,
     so_far: Mapping[CreditBlockId, int] | None = None,
+    roll: Roll | None = None,
 ) -> tuple[list[CreditBlock], list[Draw]]:
     """Let usage draw on credit.
 
@@ -76,10 +88,12 @@ def draw(
         tax_ppm: The tax that its usage bears.
         so_far: Micros that usage of the same invoice drew of each block before; the tax on that
             is still to be paid from what is left.
+        roll: Asked of each step that rolls over, before usage draws that begins at its end or
+            later.
 
     Returns:
-        The blocks that changed, as they are afterwards, and the draws in the order in which
-        they were made. What no draw covers is owed in money.
+        The blocks that changed or came, as they are afterwards, and the draws in the order in
+        which they were made. What no draw covers is owed in money.
 
     Raises:
         InvariantBroken: a due of another tenant than the blocks'.
@@ -87,6 +101,8 @@ def draw(
     after = {block.id: block for block in blocks}
     before = dict(after)
     order = [block.id for block in sorted(after.values(), key=order_of_drawing)]
+    ending = [block for block in before.values() if roll and block.rolls_until_ms is not None]
+    ending.sort(key=lambda block: block.until_ms or 0)
     drawn = so_far or {}
     room = {
         id_: use(block, -drawn.get(id_, 0)).pays_net_micros(tax_ppm) - drawn.get(id_, 0)
@@ -94,6 +110,9 @@ def draw(
     }
     draws: list[Draw] = []
     for due in sorted(dues, key=_by_time):
+        while roll is not None and ending and (ending[0].until_ms or 0) <= due.starts_at_ms:
+            _end_step(ending.pop(0).id, roll, after, room)
+            order = [block.id for block in sorted(after.values(), key=order_of_drawing)]
         owed = due.micros
         for block_id in order:
             if owed <= 0:
@@ -106,7 +125,29 @@ def draw(
             room[block_id] -= micros
             draws.append(Draw(block_id, due, micros))
             owed -= micros
-    return [block for id_, block in after.items() if block != before[id_]], draws
+    return [block for id_, block in after.items() if block != before.get(id_)], draws
+
+
+def as_its_step(step: CreditBlock) -> CreditBlock | None:
+    """What of a step lives on, under the step's own id: for who asks what would be drawn."""
+    return rolled_over(step.id, step, step.created_at_ms)
+
+
+def _end_step(
+    step_id: CreditBlockId,
+    roll: Roll,
+    after: dict[CreditBlockId, CreditBlock],
+    room: dict[CreditBlockId, int],
+) -> None:
+    """Let a step that is over roll over; what of it does not is left to who closes the period."""
+    step = after[step_id]
+    made = roll(step)
+    if made is None:
+        return
+    after[step_id] = expire(step, step.left_micros - made.granted_micros)
+    room[step_id] = 0
+    after[made.id] = made
+    room[made.id] = made.granted_micros
 
 
 def give_back(
@@ -171,8 +212,7 @@ def edges(blocks: Iterable[CreditBlock], from_ms: int, until_ms: int) -> list[in
     Usage is cut there when it is priced, so that every piece lies wholly in a window or out
     of it.
     """
-    found = {block.from_ms for block in blocks}
-    found |= {block.until_ms for block in blocks if block.until_ms is not None}
+    found = {at for block in blocks for at in block.edges}
     return sorted(at for at in found if from_ms < at < until_ms)
 
 

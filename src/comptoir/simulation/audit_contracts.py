@@ -152,6 +152,72 @@ def _credit(rows: sqlite3.Connection) -> Iterator[str]:
             )  # fmt: skip
             steps[key] += 1
     yield from (f"step {key} was granted {n} times" for key, n in steps.items() if n > 1)
+    yield from _rolled_over(blocks, steps)
+    yield from _left_unused(rows, blocks)
+
+
+def _rolled_over(
+    blocks: dict[str, sqlite3.Row], steps: dict[tuple[str, str, int, int], int]
+) -> Iterator[str]:
+    """What rolled over is of one step that has ended with nothing left, once."""
+    ends = {(key[1], key[3]) for key in steps}
+    seen: set[tuple[str, int]] = set()
+    for block in blocks.values():
+        of = block["commitment_id"], block["from_ms"]
+        if block["source"] != "rollover":
+            continue
+        if of not in ends or of in seen:
+            yield f"{block['id']} rolled over from no step, or again: {of}"
+        seen.add(of)
+    for block in blocks.values():
+        of = block["commitment_id"], block["until_ms"]
+        if block["source"] == "commitment" and of in seen and block["state"] == "open":
+            yield f"{block['id']} rolled over and is open"
+
+
+def _left_unused(rows: sqlite3.Connection, blocks: dict[str, sqlite3.Row]) -> Iterator[str]:
+    """Nobody is asked money for usage while credit that could have paid it is left.
+
+    That is so of credit that was there when the usage was billed, whatever rolled over among it,
+    and of which nothing was given back since. A top-up pays taxes, too: it is left out.
+    """
+    drawn: dict[str, int] = defaultdict(int)
+    returned = set()
+    for row in rows.execute("SELECT * FROM drawdown WHERE tenant_id <> ''"):
+        drawn[row["subject"]] += max(row["micros"], 0)
+        if row["micros"] < 0:
+            returned.add(row["block_id"])
+    whole = {
+        row["id"]: row["drawn_up_at_ms"]
+        for row in rows.execute("SELECT * FROM invoice_draft WHERE state <> 'filling'")
+    }
+    billed = rows.execute("SELECT * FROM accrual WHERE invoice_id IS NOT NULL").fetchall()
+    for block in blocks.values():
+        left = block["granted_micros"] - block["drawn_micros"] - block["expired_micros"]
+        left += block["lapsed_micros"]
+        if not left or block["source"] == "top_up" or block["id"] in returned:
+            continue
+        for accrual in billed:
+            at = whole.get(accrual["invoice_id"])
+            if at is None or at < block["created_at_ms"] or not _could_pay(block, accrual):
+                continue
+            if drawn[accrual["id"]] < accrual["posted_micros"]:
+                yield (
+                    f"{accrual['id']} asks {accrual['posted_micros']} micros, credit paid "
+                    f"{drawn[accrual['id']]} of it, and {left} are left of {block['id']}"
+                )
+
+
+def _could_pay(block: sqlite3.Row, accrual: sqlite3.Row) -> bool:
+    covers = json.loads(block["covers"])
+    return (
+        (block["tenant_id"], block["currency"]) == (accrual["tenant_id"], accrual["currency"])
+        and block["from_ms"] <= accrual["first_at_ms"]
+        and (block["until_ms"] is None or accrual["last_at_ms"] <= block["until_ms"])
+        and covers["kinds"] in ([], [accrual["kind"]])
+        and covers["lease_classes"] == []
+        and covers["sites"] == []
+    )
 
 
 def _supply_cost(rows: sqlite3.Connection) -> Iterator[str]:

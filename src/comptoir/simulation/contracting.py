@@ -118,10 +118,11 @@ class Contracting:
             for at in range(rng.choice((1, 2)))
         )
         due = sum(step.micros for step in access)
+        rolls = rng.choice(((0, 0), (250_000, 3_600), (1_000_000, 15), (1_000_000, 40 * 86_400)))
         return Commitment(
             name, rng.choice(list(CommitmentType)), CommitmentUnit.SPEND, access,
             (Instalment(starts + rng.choice((0, 30_000)), due),),
-            Covers(rng.choice(((), KINDS[:1]))), rng.choice((1, 100)),
+            Covers(rng.choice(((), KINDS[:1]))), rng.choice((1, 100)), *rolls,
             tranche=rng.choice(("", "", "t")),
         )  # fmt: skip
 

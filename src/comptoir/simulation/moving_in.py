@@ -1,7 +1,8 @@
 """Moving in: what a schedule brings from another system before anything else happens.
 
 Odd amounts in two currencies, a contract in each direction with steps that are over and steps that
-run, and numbers that go on. Neighbours: `audit_openings.py` holds what must come of it.
+run and roll over, and numbers that go on. Neighbours: `audit_openings.py` holds what must come of
+it.
 """
 
 import random
@@ -25,6 +26,8 @@ until = 2026-09-21T15:00:00Z
 [[commitment]]
 name = "ahead"
 type = "prepaid"
+rollover = 0.5
+rollover_for = "12d"
 access = [
   { from = 2026-01-01, until = 2026-07-01, amount = "100.00" },
   { from = 2026-07-01, until = 2026-09-21T14:30:00Z, amount = "200.00" },

@@ -27,6 +27,7 @@ from comptoir.store.tables import MAPPED
 from comptoir.store.views.reading import Views
 from comptoir.units.errors import Conflict, Invalid
 from comptoir.units.ids import LeaseId, TenantId
+from comptoir.units.time import MS_PER_S
 
 _AT_ONCE = 5_000
 
@@ -76,6 +77,10 @@ def _edges(connection: Connection) -> Callable[[TenantId], frozenset[int]]:
             select(c.tenant_id, c.from_ms, c.until_ms)
         ):
             found[tenant_id] |= {from_ms, until_ms} - {None}
+    c = tables.credit_block.c
+    rolls = select(c.tenant_id, c.until_ms, c.rollover_s).where(c.rollover_s > 0)
+    for tenant_id, until_ms, rollover_s in connection.execute(rolls):
+        found[tenant_id].add(until_ms + rollover_s * MS_PER_S)
     return lambda tenant_id: frozenset(found.get(tenant_id, ()))
 
 

@@ -51,6 +51,8 @@ credit_block = Table(
     _word("state", BlockState),
     _ms("created_at_ms"),
     _ms("lapsed_micros"),
+    _int("rollover_ppm"),
+    _ms("rollover_s"),
     CheckConstraint("granted_micros > 0", name="credit_block_grants"),
     CheckConstraint(
         "drawn_micros >= 0 AND drawn_micros <= granted_micros", name="credit_block_not_overdrawn"

@@ -34,6 +34,7 @@ REVISIONS = (
     "0055",
     "0075",
     "0070",
+    "0065",
 )
 """Oldest first. Kept here so that a start need not load Alembic to know them."""
 

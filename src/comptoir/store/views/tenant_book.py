@@ -23,7 +23,7 @@ from comptoir.desk.transaction import Transaction
 from comptoir.leases.lease import LeaseClass, LeaseState
 from comptoir.pricing.rates import Item
 from comptoir.sales.credit_blocks import Covers
-from comptoir.sales.drawdown import draw
+from comptoir.sales.drawdown import as_its_step, draw
 from comptoir.store import tables as t
 from comptoir.store.mapping import from_row
 from comptoir.store.sql_store import SqlStore
@@ -75,7 +75,7 @@ def drawing(views: Views, tenant_id: TenantId, now_ms: int) -> Drawing:
     accruals = tx.book.money.open_accruals_by_tenant.get(tenant_id)
     dues = dues_of(tx.book, (cut_accrual(tx, one, at) for one in accruals))
     pending: dict[CreditBlockId, int] = {}
-    for one in draw(tx.book.contracts.credit_of.get(tenant_id), dues)[1]:
+    for one in draw(tx.book.contracts.credit_of.get(tenant_id), dues, roll=as_its_step)[1]:
         pending[one.block_id] = pending.get(one.block_id, 0) + one.micros
     return Drawing(pending, tuple(_running(views, tx, tenant_id)))
 

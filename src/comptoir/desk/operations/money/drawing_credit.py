@@ -7,20 +7,20 @@ nothing when all of it is covered.
 """
 
 from collections.abc import Container, Iterable, Mapping, Sequence
+from functools import partial
 
 from comptoir.billing.drafts import Drawing, DrawnHere, InvoiceDraft, a_line, add_line
 from comptoir.billing.invoices import InvoiceLine, LineType, tax_on
-from comptoir.desk.contracts import newest_approved
 from comptoir.desk.dues import cut_open, dues_in, next_dues
 from comptoir.desk.transaction import Transaction
 from comptoir.ledger import entries as ledger
-from comptoir.sales.commitments import commitment_id, rolled_over
 from comptoir.sales.credit_blocks import (
     CreditBlock,
     CreditSource,
     expire,
     expired_at,
     reopen,
+    rolled_over,
     use,
 )
 from comptoir.sales.drawdown import Draw, Drawdown, draw, edges, record
@@ -71,11 +71,17 @@ def draw_credit(
     else:
         dues, place = next_dues(tx, draft.id, at.edges, at.after, most)
     so_far = {one.block_id: one.micros for one in at.drawn}
-    after, draws = draw(blocks.values(), dues, tax_ppm, so_far)
+    roll = partial(_roll, tx, lapsed)
+    after, draws = draw(blocks.values(), dues, tax_ppm, so_far, roll)
     for block in after:
         over = expire(block, block.left_micros) if block.id in lapsed else block
         tx.book.contracts.credit_blocks.put(over)
-    _record(tx, draft, draws, effective_at_ms, blocks, lapsed)
+    _record(tx, draft, draws, effective_at_ms, {one.id: one for one in after} | blocks, lapsed)
+    for block in after:
+        before = blocks.get(block.id)
+        if before and block.expired_micros > before.expired_micros:  # it rolled over on the way
+            gone = block.lapsed_micros - before.lapsed_micros
+            _book_expiry(tx, block, gone, block.until_ms or 0, effective_at_ms)
     drawn = _tally(at.drawn, draws)
     drawing = Drawing(at.owed_micros, at.edges, place, drawn, place is None)
     return tx.book.closing.drafts.put(replace(draft, drawing=drawing))
@@ -226,36 +232,45 @@ def _words(block: CreditBlock) -> str:
 
 
 def expire_credit(tx: Transaction, tenant: Tenant, at_ms: int, effective_at_ms: int) -> None:
-    """What is left of blocks whose window is over is gone: paid and never used, it is income."""
-    for block, left in expired_at(tx.book.contracts.credit_of.get(tenant.id), at_ms):
-        kept = _roll_over(tx, block, at_ms)
-        source = source_of(block)
-        income = left - kept if source == ledger.deferred_revenue(tenant.id) else 0
-        tx.book.contracts.credit_blocks.put(expire(block, income))
-        unit = ledger.currency(block.currency)
-        postings = ledger.transfer(source, ledger.BREAKAGE, unit, income)
-        tx.post(
-            f"breakage:{block.id}:{at_ms}", "breakage",
-            f"{block.id} of {tenant.slug} expired", effective_at_ms, postings,
-        )  # fmt: skip
-        if left > kept:
-            tx.emit(
-                "credit.expired", block.id, tenant.id, amount_micros=str(left - kept),
-                currency=block.currency, source=block.source,
-            )  # fmt: skip
+    """What is left of blocks whose window is over is gone: paid and never used, it is income.
 
-
-def _roll_over(tx: Transaction, block: CreditBlock, at_ms: int) -> int:
-    """What of an expiring block lives on in a new one, as its commitment says; micros."""
-    contract = None if block.contract_id is None else tx.book.contracts.contracts[block.contract_id]
-    if contract is None:
-        return 0
-    version = tx.book.contracts.in_force(contract, at_ms - 1) or newest_approved(tx.book, contract)
-    for commitment in version.body.commitments if version else ():
-        if commitment_id(contract.id, commitment.name) == block.commitment_id:
-            made = rolled_over(CreditBlockId(tx.new_id("cb")), block, commitment, tx.now_ms)
+    What rolls over may be over by then, too.
+    """
+    while over := expired_at(tx.book.contracts.credit_of.get(tenant.id), at_ms):
+        for block, left in over:
+            made = _roll(tx, (), block)
             if made is not None:
                 tx.book.contracts.credit_blocks.put(made)
-                cut_open(tx, made.tenant_id)
-                return made.granted_micros
-    return 0
+                cut_open(tx, tenant.id)
+            gone = left - (made.granted_micros if made else 0)
+            paid = source_of(block) == ledger.deferred_revenue(tenant.id)
+            tx.book.contracts.credit_blocks.put(expire(block, gone if paid else 0))
+            _book_expiry(tx, block, gone, at_ms, effective_at_ms)
+
+
+def _book_expiry(
+    tx: Transaction, block: CreditBlock, gone: int, at_ms: int, effective_at_ms: int
+) -> None:
+    """So much of a block that is over is gone; where it was paid for, it is income."""
+    if not gone:
+        return
+    source = source_of(block)
+    if source == ledger.deferred_revenue(block.tenant_id):
+        tx.post(
+            f"breakage:{block.id}:{at_ms}", "breakage",
+            f"{block.id} of {tx.book.tenants[block.tenant_id].slug} expired", effective_at_ms,
+            ledger.transfer(source, ledger.BREAKAGE, ledger.currency(block.currency), gone),
+        )  # fmt: skip
+    tx.emit(
+        "credit.expired", block.id, block.tenant_id, amount_micros=str(gone),
+        currency=block.currency, source=block.source,
+    )  # fmt: skip
+
+
+def _roll(
+    tx: Transaction, lapsed: Container[CreditBlockId], block: CreditBlock
+) -> CreditBlock | None:
+    """What of a step that is over lives on in a new block; what has lapsed has rolled over."""
+    if block.rolls_until_ms is None or block.id in lapsed:
+        return None
+    return rolled_over(CreditBlockId(tx.new_id("cb")), block, tx.now_ms)
