@@ -68,7 +68,18 @@ def test_a_business_elsewhere_in_the_union_is_reverse_charged_with_both_tax_ids(
     assert found.on(1_000_000_000, "EUR") == 0
 
 
-def test_a_business_that_gave_no_tax_id_is_taxed_as_a_consumer() -> None:
+def test_a_business_outside_the_union_needs_no_tax_id() -> None:
+    at = parse_instant("2026-11-24T12:00:00Z")
+    text = RULES.replace("FR,*,*,outside", "FR,*,business,outside")
+    for country, tax_id in (("US", ""), ("US", "12-3456789"), ("CH", "")):
+        found = tax_for(rules(text), PARIS, customer(country, tax_id), at)
+        assert found is not None
+        assert found.treatment is Treatment.OUTSIDE
+    with pytest.raises(Refused, match="of FR is for a consumer in US"):
+        tax_for(rules(text), PARIS, customer("US", business=False), at)
+
+
+def test_a_business_in_the_union_that_gave_no_tax_id_is_taxed_as_a_consumer() -> None:
     found = taxed(customer("IT", ""), "2026-11-24T12:00:00Z")
     assert found is not None
     assert (found.treatment, found.rate_ppm) == (Treatment.STANDARD, 200_000)

@@ -146,14 +146,29 @@ def test_a_rate_that_makes_no_sense_is_refused(
 
 def test_storage_and_tokens_have_their_place_and_price_no_lease(book: Book, acme: Tenant) -> None:
     for sku, kind in ((Sku.STORAGE, "ssd"), (Sku.TOKENS, "llama-70b"), (Sku.STORAGE, "cpu-core")):
-        asked = ProposeRate(book.card, kind, ON_DEMAND, 20_000_000, sku=sku)
+        asked = ProposeRate(book.card, kind, None, 20_000_000, sku=sku)
         made = book.desk.call("propose_rate", asked, book.operator)
         book.desk.call("approve_rate", RateRef(made.id), book.finance)
     with pytest.raises(Refused, match="no_rate"):
         book.lease(acme, ON_DEMAND, 1)
-    wrong = ProposeRate(book.card, "ssd", ON_DEMAND, 1, sku=Sku.STORAGE, minimum_s=60)
+    for wrong in (
+        ProposeRate(book.card, "ssd", None, 1, sku=Sku.STORAGE, minimum_s=60),
+        ProposeRate(book.card, "ssd", LeaseClass.SPOT, 1, sku=Sku.STORAGE),
+    ):
+        with pytest.raises(Invalid, match="not_of_accelerators"):
+            book.desk.call("propose_rate", wrong, book.operator)
+    with pytest.raises(Invalid, match="class_missing"):
+        book.desk.call("propose_rate", ProposeRate(book.card, "cpu-core", None, 1), book.operator)
+
+
+def test_a_file_prices_storage_without_a_class_and_accelerators_with_one() -> None:
+    head = 'name = "enterprise"\ncurrency = "USD"\n[[rate]]\nprice = 0.0002\n'
+    (stored,) = read_card_file("x.toml", head + 'sku = "storage"\nkind = "nvme"\n').rates
+    assert (stored.sku, stored.kind, stored.lease_class) == (Sku.STORAGE, "nvme", ON_DEMAND)
+    with pytest.raises(Invalid, match="class is missing"):
+        read_card_file("x.toml", head + 'kind = "cpu-core"\n')
     with pytest.raises(Invalid, match="not_of_accelerators"):
-        book.desk.call("propose_rate", wrong, book.operator)
+        read_card_file("x.toml", head + 'sku = "storage"\nkind = "nvme"\nclass = "spot"\n')
 
 
 FILE = """\

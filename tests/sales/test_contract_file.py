@@ -1,5 +1,6 @@
 """A contract file says what it says, or what is wrong with it, by line and field."""
 
+import re
 from contextlib import suppress
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from comptoir.leases.breaches import BreachCause
 from comptoir.leases.lease import LeaseClass
-from comptoir.sales.commitments import CommitmentType
+from comptoir.sales.commitments import CommitmentType, CommitmentUnit
 from comptoir.sales.contract_file import read_contract_file
 from comptoir.sales.contracts import ContractBody, Direction, past_changes, prices_of
 from comptoir.sales.sla_terms import SlaUnit
@@ -18,6 +19,7 @@ from comptoir.units.errors import Invalid
 from comptoir.units.time import parse_instant
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "contracts"
+DOCS = EXAMPLES.parents[1] / "docs" / "contracts.md"
 ACME = (EXAMPLES / "acme-2027.toml").read_text()
 
 
@@ -54,7 +56,7 @@ def test_the_example_that_is_bought_is_ten_billion_dollars() -> None:
     assert file.body.commitments[0].micros == 10**10 * 10**6
 
 
-@pytest.mark.parametrize("name", ["acme-2027", "northern-2025"])
+@pytest.mark.parametrize("name", sorted(path.stem for path in EXAMPLES.glob("*.toml")))
 def test_what_is_read_is_stored_and_comes_back(name: str) -> None:
     body = read_contract_file(name, (EXAMPLES / f"{name}.toml").read_text()).body
     assert decoder(ContractBody)(encoded(body)) == body
@@ -117,6 +119,19 @@ def test_a_recall_clause_belongs_to_what_is_sold_and_inbound_leases_to_what_is_b
         read_contract_file("x", ACME.replace("sold_to", "bought_from"))
     with pytest.raises(Invalid, match=r"inbound: only a bought contract"):
         read_contract_file("x", 'inbound = ["a"]\n' + ACME)
+
+
+def test_the_example_in_hours_is_money_at_its_own_price() -> None:
+    [hours] = read_contract_file("x", (EXAMPLES / "uni-lab-2027.toml").read_text()).body.commitments
+    assert (hours.unit, hours.price_nanos) == (CommitmentUnit.QUANTITY, 1_800_000_000)
+    assert [step.micros for step in hours.access] == [72_000 * 10**6, 36_000 * 10**6]
+
+
+def test_what_the_docs_show_of_a_contract_is_read() -> None:
+    shown = re.findall(r"^```toml\n(.*?)^```$", DOCS.read_text(), re.MULTILINE | re.DOTALL)
+    head = 'contract = "X"\nsold_to = "x"\neffective = 2027-01-01\nuntil = 2028-01-01\n'
+    read = [read_contract_file("x", head + one).body for one in shown]
+    assert [body.commitments[0].micros for body in read] == [72_000 * 10**6]
 
 
 def test_two_quantities_do_not_price_the_same_usage_differently() -> None:

@@ -43,7 +43,11 @@ class Treatment(Term):
 
 
 class Buyer(Term):
-    """Who buys. A business is one with a tax id."""
+    """Who buys. In the European Union a business is one with a tax id; elsewhere one that says so.
+
+    Source: Council Implementing Regulation (EU) 282/2011, art. 18: a supplier may take for a
+    business who has communicated a VAT number; who is outside the Union need not have one.
+    """
 
     BUSINESS = "business"
     CONSUMER = "consumer"
@@ -124,7 +128,7 @@ def tax_for(
     named = (seller, entity.tax_id_in(seller), admission.tax_id)
     if admission.exemption:
         return Tax(Treatment.EXEMPT, 0, f"exempt: {admission.exemption}", *named)
-    buyer = Buyer.BUSINESS if admission.is_business and admission.tax_id else Buyer.CONSUMER
+    buyer = Buyer.BUSINESS if _is_business(admission) else Buyer.CONSUMER
     day_ms = local_day_ms(instant_ms, entity.zone)
     fitting = [
         rule
@@ -145,6 +149,10 @@ def tax_for(
         fitting, key=lambda r: (r.buyer_country != ANY, r.buyer is not Buyer.ANY, r.from_day_ms)
     )
     return Tax(rule.treatment, rule.rate_ppm, rule.note, *named)
+
+
+def _is_business(buyer: Admission) -> bool:
+    return buyer.is_business and bool(buyer.tax_id or buyer.country not in REGIONS["EU"])
 
 
 def read_tax_rules(text: str, source: str, now_ms: int, by: str) -> list[TaxRule]:

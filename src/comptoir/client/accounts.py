@@ -42,7 +42,7 @@ class RateCards:
         self,
         rate_card_id: str,
         kind: str,
-        lease_class: str,
+        lease_class: str | None,
         price_per_accelerator_hour: str,
         measure: str = "delivered",
         effective_from: str | None = None,
@@ -55,6 +55,7 @@ class RateCards:
     ) -> Rate:
         """A price that counts once somebody else has approved it. Prices are decimal strings.
 
+        `lease_class` is None for storage and tokens, which no lease holds.
         `tiers` are (from accelerator-hours, price): what a month's use costs beyond them.
         """
         body = {

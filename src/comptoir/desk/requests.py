@@ -273,11 +273,14 @@ class CreateRateCard:
 
 @dataclass(frozen=True, slots=True)
 class ProposeRate:
-    """A price from an instant on (None: from its approval on). `tiers` follow the first price."""
+    """A price from an instant on (None: from its approval on). `tiers` follow the first price.
+
+    What is no accelerator has no class of leases.
+    """
 
     rate_card_id: RateCardId
     kind: str
-    lease_class: LeaseClass
+    lease_class: LeaseClass | None
     price_nanos: int
     measure: Measure = Measure.DELIVERED
     effective_from_ms: int | None = None

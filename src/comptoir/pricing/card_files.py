@@ -127,11 +127,47 @@ def check_kind_of(sku: Sku, kind: str) -> str:
     return check_kind(kind) if sku is Sku.ACCELERATOR else check_slug("kind", kind)
 
 
+def check_class_of(sku: Sku, lease_class: LeaseClass | None) -> LeaseClass:
+    """The class that a rate of an SKU prices: of accelerators one that is said.
+
+    Storage and tokens have no lease, so no class: their rates are as `on_demand` ones, used as it
+    comes.
+
+    Raises:
+        Invalid: `class_missing`, `not_of_accelerators`.
+    """
+    if sku is Sku.ACCELERATOR:
+        if lease_class is None:
+            raise Invalid(
+                "class_missing",
+                "a price of accelerators is of a class of leases",
+                f"say which: {', '.join(LeaseClass)}",
+                {"field": "lease_class"},
+            )
+        return lease_class
+    if lease_class not in (None, LeaseClass.ON_DEMAND):
+        raise Invalid(
+            "not_of_accelerators",
+            f"a class is of a lease, and {sku} has none, not {lease_class}",
+            "leave it out",
+            {"field": "lease_class"},
+        )
+    return LeaseClass.ON_DEMAND
+
+
 def _rate(table: Table) -> CardRate | None:
     """One rate; None where something of it is wrong, which the reading remembers."""
     sku = table.take("sku", _word(Sku), Sku.ACCELERATOR)
     kind = table.take("kind", lambda _, value: check_kind_of(sku, string(value)))
-    lease_class = table.take("class", _word(LeaseClass))
+    classes = _word(LeaseClass)
+    if sku in (None, Sku.ACCELERATOR):
+        lease_class = table.take("class", classes)
+    else:
+        lease_class = table.take(
+            "class",
+            lambda field, value: check_class_of(sku, classes(field, value)),
+            LeaseClass.ON_DEMAND,
+        )
     nanos = table.take("price", price)
     measure = table.take("measure", _word(Measure), Measure.DELIVERED)
     effective = table.take("from", instant, None)

@@ -56,11 +56,12 @@ class RateBody(Body):
 
     A rate of a longer `term` prices leases asked for at least so long; `tiers` follow the first
     price, in ascending order. A lease is billed `minimum_s` at least and whole steps of
-    `granularity_s`, once, when its holder has ended it.
+    `granularity_s`, once, when its holder has ended it. Storage and tokens have no class of
+    leases: `kind` names the kind of storage, or the model.
     """
 
     kind: Line = Field(examples=["cpu-core"])
-    lease_class: LeaseClass
+    lease_class: LeaseClass | None = None
     price_per_accelerator_hour: PriceIn
     measure: Measure = Measure.DELIVERED
     effective_from: InstantIn | None = None

@@ -26,7 +26,7 @@ def admission() -> None:
 @click.option("--terms", "terms_version", required=True, help="The version of the terms.")
 @click.option("--entity", "entity_named", default="house", show_default=True, help="Who sells.")
 @click.option("--address", multiple=True, metavar="LINE", help="A line of it; repeat.")
-@click.option("--tax-id", default="", help="Its number there.")
+@click.option("--tax-id", default="", help="Its number; in the EU it is a consumer without one.")
 @click.option("--consumer", is_flag=True, help="It is no business.")
 @click.option("--exemption", default="", help="The certificate that frees it from taxes.")
 def invite(

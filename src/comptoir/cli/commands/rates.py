@@ -67,10 +67,10 @@ def show(cli: Session, card: str) -> None:
     columns = [
         text("id"),
         text("kind"),
-        text("class", "lease_class"),
+        Column("class", lambda row: row["lease_class"] if _of_leases(row) else row["sku"]),
         Column("site", lambda row: row["site"] or "any"),
-        Column("term", lambda row: row["term"].replace("_", " ")),
-        text("measure"),
+        Column("term", lambda row: row["term"].replace("_", " ") if _of_leases(row) else "-"),
+        Column("measure", lambda row: row["measure"] if _of_leases(row) else "-"),
         Column("price", _price, right=True),
         *(column for field, column in rare.items() if any(row[field] for row in rows)),
         instant(cli.times, "from", "effective_from", "its approval"),
@@ -84,12 +84,18 @@ def show(cli: Session, card: str) -> None:
     "comptoir rate-card propose list --kind cpu-core --class spot --price 0.012",
     "comptoir rate-card propose list --kind h100-sxm --class on_demand --price 2.41 "
     "--tier 10000:1.90 --granularity 1m",
+    "comptoir rate-card propose list --sku storage --kind nvme --price 0.0002",
     group=rate_card,
 )
 @click.argument("card")
-@click.option("--kind", required=True, help="The accelerator kind.")
-@click.option("--class", "lease_class", type=CLASSES, required=True, help="The lease class.")
-@click.option("--price", required=True, metavar="DECIMAL", help="Per accelerator-hour: 2.41.")
+@click.option("--kind", required=True, help="The accelerator kind; or of storage; a model.")
+@click.option("--class", "lease_class", type=CLASSES, help="The lease class of accelerators.")
+@click.option(
+    "--price",
+    required=True,
+    metavar="DECIMAL",
+    help="Per accelerator-hour, GB-hour or million tokens.",
+)
 @click.option("--site", default="", help="Only at this site; else at any.")
 @click.option("--term", type=TERMS, default="hour", show_default=True, help="Asked for so long.")
 @click.option(
@@ -111,7 +117,7 @@ def propose(
     cli: Session,
     card: str,
     kind: str,
-    lease_class: str,
+    lease_class: str | None,
     price: str,
     site: str,
     term: str,
@@ -202,15 +208,22 @@ def _sentence(rate: Rate) -> str:
     price = money(rate["price_per_accelerator_hour"], rate["currency"])
     where = f" at {rate['site']}" if rate["site"] else ""
     term = "" if rate["term"] == "hour" else f", {rate['term'].replace('_', ' ')}"
-    unit = {"storage": "GB-hour", "tokens": "million tokens"}.get(rate["sku"], "accelerator-hour")
-    return f"{rate['kind']} {rate['lease_class']}{where}{term} at {price} per {unit}"
+    if not _of_leases(rate):
+        unit = {"storage": "GB-hour", "tokens": "million tokens"}[rate["sku"]]
+        return f"{rate['sku']} {rate['kind']}{where} at {price} per {unit}"
+    return f"{rate['kind']} {rate['lease_class']}{where}{term} at {price} per accelerator-hour"
+
+
+def _of_leases(rate: Mapping[str, Any]) -> bool:
+    """Whether leases are what it prices: storage and tokens have no class, term or measure."""
+    return bool(rate["sku"] == "accelerator")
 
 
 def _show(cli: Session, rate: Rate, headline: str) -> None:
     row: dict[str, Any] = {**rate}
     least, steps = rate["minimum_s"], rate["granularity_s"]
     fields = [
-        ("bills", f"{rate['measure']} time"),
+        *([("bills", f"{rate['measure']} time")] if _of_leases(rate) else []),
         *([("then", _tiers(row))] if rate["tiers"] else []),
         *([("at least", f"{format_duration_s(least)} a lease")] if least else []),
         *([("in steps of", f"{format_duration_s(steps)} a lease")] if steps else []),

@@ -6,6 +6,7 @@ from comptoir.desk.transaction import Transaction
 from comptoir.pricing.card_files import (
     MOST_GRANULARITY_S,
     MOST_MINIMUM_S,
+    check_class_of,
     check_kind_of,
     check_site,
 )
@@ -51,7 +52,8 @@ def propose_rate(tx: Transaction, request: ProposeRate) -> Rate:
 
     Raises:
         NotFound: the card.
-        Invalid: `effective_in_the_past`, `price_too_high`, `bad_tiers`, `not_of_accelerators`.
+        Invalid: `effective_in_the_past`, `price_too_high`, `bad_tiers`, `class_missing`,
+            `not_of_accelerators`.
         Conflict: `rate_overlaps`: another rate of this line starts at the same instant.
     """
     card = card_of(tx, request.rate_card_id)
@@ -105,7 +107,7 @@ def _judge_rate(tx: Transaction, card: RateCard, request: ProposeRate) -> Rate:
         RateId(tx.new_id("ra")),
         card.id,
         check_kind_of(request.sku, request.kind),
-        request.lease_class,
+        check_class_of(request.sku, request.lease_class),
         request.measure,
         request.price_nanos,
         starts or 0,
@@ -146,6 +148,8 @@ def refuse_overlap(tx: Transaction, rate: Rate, effective_ms: int | None) -> Non
 def describe_line(rate: Rate) -> str:
     """What a rate prices, in words: "h100-sxm reserved at paris by the month"."""
     where = f" at {rate.site}" if rate.site else ""
+    if rate.sku is not Sku.ACCELERATOR:
+        return f"{rate.sku} {rate.kind}{where}"
     return f"{rate.kind} {rate.lease_class}{where} by the {rate.term.replace('_', ' ')}"
 
 
