@@ -65,7 +65,7 @@ def test_once_a_year_has_seen_its_recalls_no_lease_can_be_recalled(shop: Shop) -
         shop.pass_s(90_000)
     recalled = [lease for lease in map(shop.now, sold) if lease.reclaims]
     kept = [lease for lease in map(shop.now, sold) if not lease.reclaims]
-    assert (len(recalled), [lease.recall for lease in kept]) == (2, [False, False])
+    assert (len(recalled), [lease.recallable for lease in kept]) == (2, [False, False])
     acts = [a for a in shop.desk.book.contracts.acts if a.type is ActType.RECALL]
     assert sorted(act.subject for act in acts) == sorted(lease.id for lease in recalled)
     waiting = shop.lease(shop.a, LeaseClass.INTERNAL, 4)
@@ -75,8 +75,9 @@ def test_once_a_year_has_seen_its_recalls_no_lease_can_be_recalled(shop: Shop) -
     later = {"starts_at_ms": end, "ends_at_ms": end + HOUR_MS}
     with pytest.raises(Refused, match="entitled_to_teams"):  # it could not be recalled
         shop.lease(shop.acme, LeaseClass.RESERVED, 1, **later)
-    shop.pass_s(120 * 86_400)  # the next year allows two again, for what is asked from then on
-    assert shop.lease(shop.acme, LeaseClass.RESERVED, 1, **later).recall
+    shop.pass_s(120 * 86_400)  # the next year allows two again
+    shop.turn()
+    assert shop.lease(shop.acme, LeaseClass.RESERVED, 1, **later).recallable
 
 
 def test_a_recall_is_paid_for_by_the_share_of_what_is_not_delivered(shop: Shop) -> None:

@@ -198,6 +198,7 @@ class Lease(TypedDict):
     lent: bool
     borrowed: bool
     recall: bool
+    recall_spent: bool
     minimum_runtime_s: int
     residency: str
     latest_start: str | None

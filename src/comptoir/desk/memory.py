@@ -14,6 +14,7 @@ from comptoir.desk.money_memory import MoneyBook
 from comptoir.desk.opening_memory import OpeningBook
 from comptoir.desk.pending_dues import PendingDues
 from comptoir.desk.ports import Loaded
+from comptoir.desk.recall_memory import RecallBook
 from comptoir.desk.receipt_memory import ReceiptBook
 from comptoir.desk.settings import SETTINGS, Setting
 from comptoir.desk.tables import Index, Journal, Sums, Table
@@ -104,6 +105,7 @@ class Memory:
         self._make_lease_tables(journal, snapshot, headroom)
         self.money = MoneyBook(journal)
         self.contracts = ContractBook(journal)
+        self.recalls = RecallBook(self.leases, self.contracts)
         self.credit = CreditBook(journal)
         self.closing = ClosingBook(journal, self.money.accruals)
         self.pending = PendingDues(self.money, self.credit, self.contracts)

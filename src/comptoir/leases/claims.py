@@ -36,7 +36,7 @@ def ground_of(lease: Lease) -> Ground:
         case LeaseClass.INTERNAL:
             return Ground.BORROWED if lease.borrowed else Ground.OWN
         case LeaseClass.RESERVED:
-            return Ground.RECALL if lease.recall else Ground.SOLD
+            return Ground.RECALL if lease.recallable else Ground.SOLD
         case LeaseClass.ON_DEMAND:
             return Ground.LENT if lease.lent else Ground.SOLD
         case LeaseClass.SPOT:
@@ -78,7 +78,7 @@ def tier_of(victim: Lease) -> Tier:
     """In which turn a reclaimable lease is taken back."""
     if victim.lease_class is LeaseClass.SPOT:
         return Tier.SPOT
-    return Tier.RECALL if victim.recall else Tier.LENT
+    return Tier.RECALL if victim.recallable else Tier.LENT
 
 
 EARLIER = ("", "spot", "spot and what is lent or borrowed")
@@ -89,7 +89,7 @@ def gives_way_as(victim: Lease) -> str:
     """Why a lease is among those that may be taken back."""
     if victim.lease_class is LeaseClass.SPOT:
         return "spot"
-    if victim.recall:
+    if victim.recallable:
         return f"{victim.lease_class} with a recall clause"
     if victim.lent:
         return f"{victim.lease_class}, on what teams lend"

@@ -54,7 +54,7 @@ def window_from(lease: Lease, start_ms: int) -> Window:
 def judge(book: KindBook | None, lease: Lease, now_ms: int) -> Ground | Denied:
     """On what a lease would stand if it began now or at its start, or why on nothing."""
     if book is None:
-        return Ground.RECALL if lease.recall else PLAIN[lease.lease_class]
+        return Ground.RECALL if lease.recallable else PLAIN[lease.lease_class]
     starts_ms = max(lease.start_ms, now_ms)
     if not lease.flexible and lease.ends_at_ms is not None and lease.ends_at_ms <= starts_ms:
         return Denied("window_passed", f"its window ended at {format_instant(lease.ends_at_ms)}")
@@ -168,7 +168,7 @@ def _judge_team(book: KindBook, lease: Lease, window: Window) -> Ground | Denied
 
 
 def _judge_sale(book: KindBook, lease: Lease, window: Window) -> Ground | Denied:
-    if lease.recall:
+    if lease.recallable:
         return _judge_lent(book, lease, window, Ground.RECALL)
     room, at_ms = book.lowest_room(ANYWHERE, window)
     if lease.accelerators <= room or book.may_share(lease.tenant_id):

@@ -134,7 +134,8 @@ class Lease:
 
     `lent`: an on-demand lease that stands on the idle entitlement of a team; `borrowed`: a
     team's use above its own entitlement; `recall`: a sold window whose contract lets it be
-    called back. Each may be taken back, once it has run `minimum_runtime_s` (`claims.py`).
+    called back, or could be: `recall_spent` while its contract allows no more recalls. Each may be
+    taken back, once it has run `minimum_runtime_s` (`claims.py`).
     With a `latest_start_ms` the start is flexible until the lease is handed over: it lasts
     `duration_s` from its promised start on, and while it has none `ends_at_ms` is the latest
     end. `alternatives` are tried in order, itself among them, until it is handed over; the
@@ -174,6 +175,7 @@ class Lease:
     lent: bool = False
     borrowed: bool = False
     recall: bool = False
+    recall_spent: bool = False
     minimum_runtime_s: int = 0
     latest_start_ms: int | None = None
     duration_s: int | None = None
@@ -257,9 +259,14 @@ class Lease:
         return self.ends_at_ms - min(lead_s * MS_PER_S, max(lasts_ms, 0) // 2)
 
     @property
+    def recallable(self) -> bool:
+        """Whether its recall clause may be used: it has one that is not spent."""
+        return self.recall and not self.recall_spent
+
+    @property
     def reclaimable(self) -> bool:
         """Whether some stronger request may take it back with notice."""
-        return self.lease_class is LeaseClass.SPOT or self.lent or self.borrowed or self.recall
+        return self.lease_class is LeaseClass.SPOT or self.lent or self.borrowed or self.recallable
 
     @property
     def reclaimable_from_ms(self) -> int:

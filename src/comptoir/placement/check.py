@@ -5,11 +5,13 @@ common ground: the simulator's auditor reads the rows instead); a plan that brea
 is a bug in the planner and stops the desk.
 """
 
+from collections.abc import Callable
+
 from comptoir.fleet.conditions import REGIONS
 from comptoir.fleet.kinds import CATALOGUE, Tenancy
 from comptoir.fleet.nodes import Node, NodeState
 from comptoir.leases.inbound import InboundState
-from comptoir.leases.lease import LeaseRequest, LeaseState
+from comptoir.leases.lease import Lease, LeaseRequest, LeaseState
 from comptoir.placement.plan import Plan, PlannedAllocation
 from comptoir.placement.snapshot import Snapshot
 from comptoir.units.errors import broken, invariant
@@ -18,7 +20,13 @@ _ENDLESS = 1 << 62
 _LEVELS = {"site": 1, "cluster": 2, "pod": 3, "rack": 4, "node": 5}
 
 
-def check_plan(snapshot: Snapshot, request: LeaseRequest, plan: Plan, now_ms: int) -> None:
+def check_plan(
+    snapshot: Snapshot,
+    request: LeaseRequest,
+    plan: Plan,
+    now_ms: int,
+    recalls_left: Callable[[Lease, int], tuple[str, int] | None] | None = None,
+) -> None:
     """Let a sound plan pass.
 
     Raises:
@@ -29,6 +37,8 @@ def check_plan(snapshot: Snapshot, request: LeaseRequest, plan: Plan, now_ms: in
     check_supply(snapshot, plan)
     check_conditions(snapshot, request, plan)
     _check_victims(snapshot, request, plan, now_ms)
+    if recalls_left is not None:
+        _check_recalls(snapshot, plan, recalls_left)
     check_nobody_displaced(snapshot, request, plan, now_ms)
 
 
@@ -161,7 +171,7 @@ def _check_victims(snapshot: Snapshot, request: LeaseRequest, plan: Plan, now_ms
             "spot": True,
             "internal": lease.borrowed,
             "on_demand": lease.lent,
-            "reserved": lease.recall,
+            "reserved": lease.recall and not lease.recall_spent,
         }
         invariant(
             request.lease_class.value != "spot" and (spot or entitled),
@@ -179,6 +189,24 @@ def _check_victims(snapshot: Snapshot, request: LeaseRequest, plan: Plan, now_ms
         )
         invariant(lease.id not in seen, f"{lease.id} is reclaimed twice")
         seen.add(lease.id)
+
+
+def _check_recalls(
+    snapshot: Snapshot,
+    plan: Plan,
+    recalls_left: Callable[[Lease, int], tuple[str, int] | None],
+) -> None:
+    """No more leases of a contract than it still allows to be recalled in that year."""
+    taken: dict[str, list[str]] = {}
+    for reclaim in plan.reclaims:
+        lease = snapshot.leases[reclaim.lease_id]
+        bound = recalls_left(lease, reclaim.until_ms) if lease.recall else None
+        if bound is None:
+            continue
+        number, left = bound
+        taken.setdefault(number, []).append(lease.id)
+        if len(taken[number]) > left:
+            broken(f"{', '.join(taken[number])} would be recalled, {number} allows {left} more")
 
 
 def check_nobody_displaced(

@@ -23,6 +23,7 @@ from comptoir.placement import windows
 from comptoir.placement.gaps import longest_gap
 from comptoir.placement.kernel_find import ON_CLUSTER
 from comptoir.placement.pools import Pool, PoolKey
+from comptoir.placement.recalls import RecallsLeft, any_number
 from comptoir.placement.reclaim import (
     LEVELS,
     CostOf,
@@ -93,6 +94,7 @@ def plan_lease(
     eligible: Collection[PoolKey] | None = None,
     may_fit: MayFit | None = None,
     cost_of: CostOf = lost_accelerator_ms,
+    recalls_left: RecallsLeft = any_number,
 ) -> Plan | None:
     """Where `request` can stand, or None: it has to wait.
 
@@ -100,6 +102,7 @@ def plan_lease(
         eligible: The pools that the request may use; None is all of its kind.
         may_fit: The calendar's cheap no, asked of each pool before windows are compared.
         cost_of: What it costs to take a lease back, an integer.
+        recalls_left: How many leases of a contract may be recalled.
 
     Raises:
         Refused: `kind_not_in_fleet`, `fleet_too_small` or `shape_impossible`: it could not
@@ -111,7 +114,7 @@ def plan_lease(
     return (
         plan_free(snapshot, request, now_ms, pools, may_fit)
         or plan_gap(snapshot, request, now_ms, pools)
-        or plan_reclaim(snapshot, request, now_ms, pools, cost_of)
+        or plan_reclaim(snapshot, request, now_ms, pools, cost_of, recalls_left)
     )
 
 
@@ -201,6 +204,7 @@ def plan_reclaim(
     now_ms: int,
     pools: list[Pool],
     cost_of: CostOf = lost_accelerator_ms,
+    recalls_left: RecallsLeft = any_number,
 ) -> Plan | None:
     """The soonest plan that takes back weaker, reclaimable leases; of equals the cheapest.
 
@@ -209,7 +213,8 @@ def plan_reclaim(
     """
     found = None
     for reach in range(1, request.strength + 1):
-        found = cheapest_cover(snapshot, replace(request, reach=reach), pools, now_ms, cost_of)
+        asked = replace(request, reach=reach)
+        found = cheapest_cover(snapshot, asked, pools, now_ms, cost_of, recalls_left)
         if found is not None:
             break
     if found is None:

@@ -58,7 +58,8 @@ def asked_of(lease: Lease) -> Asked:
         lease.lease_class, lease.borrowed, lease.tenant_id, lease.shape, lease.preferred_shape,
         lease.starts_at_ms if lease.starts_at_ms > lease.requested_at_ms else None,
         lease.ends_at_ms, lease.latest_start_ms, lease.duration_s, lease.activated_at_ms is None,
-        lease.alternatives, lease.residency, lease.recall, lease.notice_s, lease.minimum_runtime_s,
+        lease.alternatives, lease.residency, lease.recallable, lease.notice_s,
+        lease.minimum_runtime_s,
     )  # fmt: skip
 
 

@@ -7,7 +7,8 @@ it loses, its whole gang's, wherever it stands; a later tier is dearer than all 
 
 Places of the request's shape are ranked by counters, and the best are read exactly
 (`kernel_reclaim.py`): in each, the soonest start at which enough can be free, then the
-cheapest victims for it (`kernel_cover.py`). Bound: MOST_PLACES places with a cover, MOST_TRIED
+cheapest victims for it (`kernel_cover.py`), no more of one contract than it allows to be recalled
+(`recalls.py`). Bound: MOST_PLACES places with a cover, MOST_TRIED
 in all. A place of more than MOST_NODES nodes is read pod by pod if the gang fits in one, then in
 the racks with the youngest work, and whole only if those do not suffice.
 """
@@ -27,6 +28,7 @@ from comptoir.placement.kernel_reclaim import (
     RECORD,
 )
 from comptoir.placement.pools import Pool, mask_of, rank_of
+from comptoir.placement.recalls import Bounds, RecallsLeft, without
 from comptoir.placement.snapshot import Snapshot, promised_until, stands_during
 from comptoir.placement.tiers import by_tier, one_price
 from comptoir.units.ids import LeaseId, NodeId
@@ -36,6 +38,9 @@ from comptoir.units.values import replace
 MOST_NODES = 4_096
 MOST_PLACES = 3
 """Places in which a cover was found, at most: a plan can wait for one more than a replay does."""
+
+MOST_BOUNDED_STARTS = 8
+"""So many starts are tried of those at which bounds may allow enough to go."""
 
 MOST_SECOND_BEST = 4
 """For so many victims, the dearest first, it is worked out what their place costs without them."""
@@ -100,13 +105,18 @@ def lost_accelerator_ms(lease: Lease, now_ms: int) -> int:
 
 
 def cheapest_cover(
-    snapshot: Snapshot, request: LeaseRequest, pools: list[Pool], now_ms: int, cost_of: CostOf
+    snapshot: Snapshot,
+    request: LeaseRequest,
+    pools: list[Pool],
+    now_ms: int,
+    cost_of: CostOf,
+    recalls_left: RecallsLeft,
 ) -> tuple[Cover, Cover | None] | None:
     """The best cover among the promising places, and the next best one's; or None."""
     for places in _searches(request, pools, now_ms):
         found: list[tuple[Cover, _Unit]] = []
         for tried, place in enumerate(places, 1):
-            unit = _Unit(snapshot, request, place, now_ms, cost_of)
+            unit = _Unit(snapshot, request, place, now_ms, cost_of, recalls_left)
             cover = unit.cover()
             if cover is not None:
                 found.append((cover, unit))
@@ -204,6 +214,7 @@ class _Unit:
         place: Place,
         now_ms: int,
         cost_of: CostOf,
+        recalls_left: RecallsLeft,
     ) -> None:
         self._snapshot = snapshot
         self._request = request
@@ -211,6 +222,7 @@ class _Unit:
         self._parts = place.parts
         self._now_ms = now_ms
         self._cost_of = cost_of
+        self._recalls_left = recalls_left
         self._known: dict[int, Reading] = {}
 
     def cover(self) -> Cover | None:
@@ -223,15 +235,22 @@ class _Unit:
                 high = middle
             else:
                 low = middle + 1
-        if not starts or not self._enough(starts[low]):
-            return None
-        start_ms = starts[low]
+        for start_ms in starts[low : low + MOST_BOUNDED_STARTS]:
+            if self._enough(start_ms) and (found := self._cover_at(start_ms)) is not None:
+                return found
+        return None
+
+    def _cover_at(self, start_ms: int) -> Cover | None:
+        """The cheapest victims whose accelerators are enough from a start on."""
         free, records, victims = self._read(start_ms)
         costs, tiers = self._costs(victims)
         missing = self._request.accelerators - free
-        chosen = self._chosen(records, one_price(costs, tiers), missing) if missing > 0 else []
-        if missing > 0 and not chosen:
-            return None
+        bounds = self._bounds(victims, start_ms)
+        chosen = list[int]()
+        if missing > 0:
+            chosen = self._chosen(records, one_price(costs, tiers), missing, bounds)
+            if not chosen:
+                return None
         return Cover(
             start_ms,
             sum(costs[number] for number in chosen),
@@ -247,11 +266,12 @@ class _Unit:
         free, records, victims = self._read(cover.start_ms)
         costs, tiers = self._costs(victims)
         missing = self._request.accelerators - free
+        bounds = self._bounds(victims, cover.start_ms)
         second_best: dict[LeaseId, int | None] = {}
         for victim in sorted(cover.victims, key=lambda v: -cover.costs[v])[:MOST_SECOND_BEST]:
-            others = _without(records, victims.index(victim))
+            others = without(records, {victims.index(victim)})
             prices = one_price(costs, tiers)
-            chosen = self._chosen(others, prices, missing) if others else []
+            chosen = self._chosen(others, prices, missing, bounds) if others else []
             second_best[victim] = sum(costs[number] for number in chosen) if chosen else None
         return replace(cover, second_best=second_best)
 
@@ -260,13 +280,29 @@ class _Unit:
         leases = [self._snapshot.leases[victim] for victim in victims]
         return [self._cost_of(x, self._now_ms) for x in leases], [int(tier_of(x)) for x in leases]
 
-    def _chosen(self, records: list[int], costs: list[int], missing: int) -> list[int]:
+    def _bounds(self, victims: list[LeaseId], start_ms: int) -> Bounds:
+        """How many of the victims may be recalled by a start, contract by contract."""
+        leases = [self._snapshot.leases[victim] for victim in victims]
+        return Bounds.on(leases, start_ms, self._recalls_left)
+
+    def _chosen(
+        self, records: list[int], costs: list[int], missing: int, bounds: Bounds
+    ) -> list[int]:
         backend = self._parts[0].pool.backend
-        return list(backend.cover(backend.listed(records), backend.listed(costs), missing))
+        listed = backend.listed(costs)
+
+        def solve(some: list[int]) -> list[int]:
+            return list(backend.cover(backend.listed(some), listed, missing))
+
+        return bounds.cover(records, costs, solve) if bounds.left else solve(records)
 
     def _enough(self, start_ms: int) -> bool:
-        free, records, _ = self._read(start_ms)
-        return free + sum(records[2::RECORD]) >= self._request.accelerators
+        free, records, victims = self._read(start_ms)
+        wanted = self._request.accelerators - free
+        if sum(records[2::RECORD]) < wanted:
+            return False
+        bounds = self._bounds(victims, start_ms)
+        return not bounds.left or bounds.most_freed(records) >= wanted
 
     def _starts(self) -> list[int]:
         """The instants at which victims' accelerators may be free, before the window is over."""
@@ -378,21 +414,6 @@ def _by_node(records: list[int]) -> Iterator[tuple[int, list[tuple[int, int, int
             found.append((records[at], records[at + 2], records[at + 3]))
             at += RECORD
         yield n, found
-
-
-def _without(records: list[int], victim: int) -> list[int]:
-    """The records of a place in which a victim stays: what comes only with it goes too."""
-    kept_by = {
-        records[at + 1]
-        for at in range(0, len(records), RECORD)
-        if records[at] == victim and records[at + 3]
-    }
-    return [
-        value
-        for at in range(0, len(records), RECORD)
-        if records[at] != victim and records[at + 1] not in kept_by
-        for value in records[at : at + RECORD]
-    ]
 
 
 def free_without(

@@ -303,4 +303,4 @@ def _ground(lease: Lease) -> str:
         return ", on what a team lends: an entitled team may take it back"
     if lease.borrowed:
         return ", more than its team is entitled to: an entitled team may take it back"
-    return ", with a recall clause" if lease.recall else ""
+    return ", with a recall clause" if lease.recallable else ""

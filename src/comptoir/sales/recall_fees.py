@@ -1,7 +1,8 @@
 """What the house owes for a recall: a share of the price of what it does not deliver.
 
-A recalled lease is undelivered from the end of its delivered time until it is handed over again,
-or until the end of what was promised; a holder that gives it up is owed nothing from then on.
+A recalled lease is undelivered from the end of its delivered time, at the latest that of its
+notice, until it is handed over again, or until the end of what was promised; a holder that gives
+it up is owed nothing from then on. What ends by itself within the notice was never recalled.
 Neighbours: `tranches` has the clause and the act, the desk prices the time and bills it.
 """
 
@@ -14,24 +15,28 @@ from comptoir.leases.lease import FINAL, Lease, Reason
 def undelivered(
     lease: Lease,
     allocations: Iterable[Allocation],
-    recalled_at_ms: int,
+    announced_at_ms: int,
     window: tuple[int, int],
 ) -> tuple[int, int] | None:
     """The part of a window in which a recalled lease was not delivered.
 
     Args:
         lease: As it is now.
-        allocations: All of it that was ever delivered.
-        recalled_at_ms: When it was taken back.
+        allocations: All of it that was ever delivered, also what is still being taken back.
+        announced_at_ms: When its holder was told.
         window: [from, until).
 
     Returns:
         (from, until), or None where it was delivered, or no longer promised, throughout.
     """
-    spans = [(one.delivered_from_ms, one.delivered_until_ms) for one in allocations]
-    over = [end for _, end in spans if end is not None and end <= recalled_at_ms]
-    begins = max(over, default=recalled_at_ms)
-    again = [start for start, _ in spans if start is not None and start >= recalled_at_ms]
+    taken, again = list[int](), list[int]()
+    for one in allocations:
+        start = one.delivered_from_ms
+        if start is not None and start > announced_at_ms:
+            again.append(start)
+        elif start is not None:
+            taken.append(one.billable_until(window[1]))
+    begins = max(taken, default=announced_at_ms)
     ends = [window[1], *again]
     if lease.ends_at_ms is not None:
         ends.append(lease.ends_at_ms)

@@ -10,6 +10,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator
 
+from comptoir.simulation.audit_recalls import clauses_of
 from comptoir.simulation.audit_space import ENDLESS, SHARED
 
 STANDING = ("scheduled", "held", "active", "reclaiming")
@@ -78,7 +79,7 @@ def _gives_way(
             yield f"{victim['id']} gave way to {claimant['id']}: both are spot"
         return
     entitled = claimant["lease_class"] == "internal" and not claim.get("borrowed")
-    may = mark.get("lent") or mark.get("borrowed") or victim["recall"]
+    may = mark.get("lent") or mark.get("borrowed") or victim["recall"]  # how often: audit_recalls
     if not (entitled and may):
         yield (
             f"{victim['id']} ({victim['lease_class']}, {mark}) gave way to {claimant['id']} "
@@ -89,14 +90,15 @@ def _gives_way(
 def entitled_waits(rows: sqlite3.Connection, now_ms: int) -> Iterator[str]:
     """The first of each kind that waits with a right to so much, though it stands there."""
     waiting: dict[str, sqlite3.Row] = {}
+    tied: set[str] = set()
     for row in rows.execute(
         "SELECT * FROM lease WHERE state = 'waiting' AND lease_class = 'internal' AND NOT borrowed"
         " ORDER BY requested_at_ms, id"
     ):
         known = waiting.setdefault(row["kind"], row)
         if known is not row and known["requested_at_ms"] == row["requested_at_ms"]:
-            waiting[row["kind"]] = known  # which of the two is first, ids do not say
-    for lease in waiting.values():
+            tied.add(row["kind"])  # which of the two is first, their texts do not say
+    for lease in (row for kind, row in waiting.items() if kind not in tied):
         simple = (
             lease["shape"] in ("site", "node") and lease["ends_at_ms"] is None
             and lease["starts_at_ms"] <= now_ms and lease["latest_start_ms"] is None
@@ -150,8 +152,14 @@ def _could_stand(
 ) -> dict[str, int]:
     """By site or node, accelerators that are free for good, or held by what must give way to it.
 
-    What may not be taken back before `until_ms`, when the right itself is over, need not.
+    What may not be taken back before `until_ms`, when the right itself is over, need not; nor
+    need what a contract allows to be recalled so many times a year alone.
     """
+    bounded = {
+        tenant_id
+        for (tenant_id,) in rows.execute("SELECT id FROM tenant").fetchall()
+        if clauses_of(rows, tenant_id, now_ms)
+    }
     standing: dict[str, list[sqlite3.Row]] = defaultdict(list)
     for row in rows.execute(
         "SELECT a.node_id, a.accelerators AS slots, a.tenant_id AS holder,"
@@ -174,7 +182,7 @@ def _could_stand(
         for other in standing[node["id"]]:
             gives_way = other["state"] == "active" and not other["lost_part"] and (
                 other["lease_class"] == "spot" or other["lent"] or other["borrowed"]
-                or other["recall"]
+                or (other["recall"] and other["holder"] not in bounded)
             ) and other["back_at_ms"] < until_ms  # fmt: skip
             if not gives_way:
                 blocked.update(json.loads(other["slots"]))

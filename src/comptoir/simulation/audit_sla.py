@@ -1,4 +1,4 @@
-"""The audit of what the house owes its customers: broken guarantees, and recalls.
+"""The audit of what the house owes its customers for broken guarantees.
 
 Promised, broken and delivered time are worked out again from usage and breaches, and what that
 is worth from the file of the contract. As all of the auditor it shares no code with what it
@@ -23,7 +23,7 @@ _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
 
 
 def sla_problems(rows: sqlite3.Connection) -> Iterator[str]:
-    """Every broken rule of SLA credits and of fees of recalls."""
+    """Every broken rule of SLA credits."""
     blocks = {
         row["id"]: row
         for row in rows.execute("SELECT * FROM credit_block WHERE source = 'sla_credit'")
@@ -44,7 +44,6 @@ def sla_problems(rows: sqlite3.Connection) -> Iterator[str]:
         for (_, end), (start, _) in pairwise(sorted(found)):
             if start < end:
                 yield f"{contract_id} was credited twice for what lies before {end}"
-    yield from _recalls(rows)
 
 
 def _given_back(rows: sqlite3.Connection, blocks: dict[str, sqlite3.Row]) -> Iterator[str]:
@@ -150,25 +149,3 @@ def _charged(rows: sqlite3.Connection, versions: list[str], window: tuple[int, i
         (*window, *versions),
     ).fetchone()[0]
     return int(found)
-
-
-def _recalls(rows: sqlite3.Connection) -> Iterator[str]:
-    """A recall is paid for once an instant, and only where one was noted."""
-    acts = {
-        row["id"]: row for row in rows.execute("SELECT * FROM contract_act WHERE type = 'recall'")
-    }
-    paid: dict[str, list[tuple[int, int]]] = defaultdict(list)
-    for table in ("invoice", "invoice_draft"):
-        for bill in rows.execute(f"SELECT id, lines FROM {table}"):
-            for line in json.loads(bill["lines"]):
-                if line.get("type") == "recall_fee":
-                    window = line["starts_at_ms"], line["ends_at_ms"]
-                    paid[line["reference"]].append(window)
-                    if int(line["amount_micros"]) >= 0:
-                        yield f"{bill['id']} asks a fee for a recall: {line['amount_micros']}"
-    for act_id, found in paid.items():
-        if act_id not in acts:
-            yield f"{act_id} is paid for and was no recall"
-        for (_, end), (start, _) in pairwise(sorted(found)):
-            if start < end:
-                yield f"the recall {act_id} is paid for twice before {end}"

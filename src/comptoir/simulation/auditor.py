@@ -5,9 +5,9 @@ SQL, integers and its own tables of what is allowed. Each broken rule is one sen
 `audit_space` holds accelerators and states, `audit_windows` what was promised when,
 `audit_money` usage to invoices, `audit_contracts` what is agreed, drawn and bought,
 `audit_credit` what is held and who is told, `audit_receipts` what came in and what it paid,
-`audit_exchange` what rates of exchange made of it,
-`audit_sla` what broken guarantees and recalls are worth, `audit_notices` what arrived where it
-was to be sent, `audit_memory` the desk's memory against its store.
+`audit_exchange` what rates of exchange made of it, `audit_sla` what broken guarantees are worth,
+`audit_recalls` how often and at what fee the house took back what it sold, `audit_notices` what
+arrived where it was to be sent, `audit_memory` the desk's memory against its store.
 """
 
 import json
@@ -28,6 +28,7 @@ from comptoir.simulation.audit_memory import memory_problems
 from comptoir.simulation.audit_money import money_problems
 from comptoir.simulation.audit_notices import notice_problems
 from comptoir.simulation.audit_openings import opening_problems
+from comptoir.simulation.audit_recalls import recall_problems
 from comptoir.simulation.audit_receipts import receipt_problems
 from comptoir.simulation.audit_sla import sla_problems
 from comptoir.simulation.audit_space import space_problems
@@ -77,6 +78,7 @@ def audit(place: BookPlace, desk: Desk, facts: Facts) -> list[str]:
             *receipt_problems(rows),
             *exchange_problems(rows),
             *sla_problems(rows),
+            *recall_problems(rows),
             *_event_problems(rows),
             *_promise_problems(rows, facts),
             *_engine_problems(rows, facts),

@@ -19,6 +19,7 @@ from comptoir.tenants.parties import Tenant
 Ask = Callable[..., Any]
 Maker = Callable[[Memory], Any]
 GROUPS = ("growth", "research")
+CORNERED = "h100-sxm"
 
 
 class Entitling:
@@ -28,12 +29,14 @@ class Entitling:
         self._rng = rng
         self._clock = clock
         self._ask = ask
+        self._corner = rng.random() < 0.15
+        """In some schedules a team has all of a kind, which is sold with recall clauses."""
 
     def makers(self) -> tuple[tuple[Maker, int], ...]:
         """What may happen, and how often beside the rest."""
         return (
-            (self._entitle, 6), (self._end, 1), (self._policy, 1), (self._recall, 3),
-            (self._fill, 9), (self._claim, 8),
+            (self._entitle, 6), (self._end, 1), (self._policy, 1), (self._recall, 5),
+            (self._fill, 9), (self._claim, 8), (self._call_back, 90 if self._corner else 0),
         )  # fmt: skip
 
     def _tenant(self, book: Memory, internal: bool) -> Tenant | None:
@@ -118,10 +121,34 @@ class Entitling:
         customer = self._tenant(book, internal=False)
         if customer is None:
             return None
+        if rng.random() < 0.7:  # whose contract says how often
+            customer = book.tenant_by_slug.first("acme") or customer
+        entitled = [row.kind for row in book.entitlements]
         name = f"recall-{now}-{rng.randrange(10**9)}"
         request = RequestLease(
-            rng.choice(KINDS), rng.choice((1, 2, 4)), LeaseClass.RESERVED,
+            rng.choice(entitled or KINDS), rng.choice((1, 2, 4)), LeaseClass.RESERVED,
             ends_at_ms=now + rng.choice((90_000, 7_200_000, 10**9)), notice_s=rng.choice((0, 30)),
             name=name, tenant_id=customer.id, recall=True,
         )  # fmt: skip
         return self._ask("request_lease", request, "operator", name)
+
+    def _call_back(self, book: Memory) -> Any:
+        """A team that has all of a kind, and wants it back piece by piece from one customer."""
+        rng, now = self._rng, self._clock.now_ms()
+        team, acme = (book.tenant_by_slug.first(slug) for slug in ("ranking", "acme"))
+        if team is None or acme is None:
+            return None
+        if all(row.kind != CORNERED or row.ends_at_ms for row in book.entitlements):
+            return self._ask("set_entitlement", SetEntitlement(CORNERED, 8, team.id), "operator")
+        held = [x for x in book.recalls.clauses_of.get(acme.id) if x.kind == CORNERED]
+        name = f"back-{now}-{rng.randrange(10**9)}"
+        if sum(lease.accelerators for lease in held) < 8 and rng.random() < 0.7:
+            sold = RequestLease(
+                CORNERED, rng.choice((2, 4)), LeaseClass.RESERVED, ends_at_ms=now + 10**9,
+                notice_s=rng.choice((0, 30)), name=name, tenant_id=acme.id, recall=True,
+            )  # fmt: skip
+            return self._ask("request_lease", sold, "operator", name)
+        wanted = RequestLease(
+            CORNERED, rng.choice((2, 2, 4, 8)), LeaseClass.INTERNAL, Shape.SITE, name=name
+        )
+        return self._ask("request_lease", wanted, team.slug, name)

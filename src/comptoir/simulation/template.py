@@ -205,7 +205,7 @@ def _sold() -> ContractFile:
     body = ContractBody(
         prices, (_commitment("a", starts, CommitmentType.PREPAID),),
         (Tranche("t", "cpu-core", 8, "", starts, 30, 60, 0),),
-        recall=RecallClause(0, 1_500_000, 3), sla=GUARANTEE,
+        recall=RecallClause(0, 1_500_000, 1), sla=GUARANTEE,
     )  # fmt: skip
     return ContractFile("acme-1", Direction.SOLD, "acme", "house", "USD", starts, ends, body, "")
 

@@ -76,7 +76,8 @@ class Alternative(Answer):
 class Lease(Answer):
     """An outbound lease. `reclaimed_for` is null to tenants.
 
-    `lent`, `borrowed` and `recall` say why it may be taken back, after its minimum runtime.
+    `lent`, `borrowed` and `recall` say why it may be taken back, after its minimum runtime;
+    `recall_spent`: not while its contract allows no more recalls in this year.
     `term` is for how long it was asked for, by which it is priced.
     `lost`: accelerators whose node failed and is not replaced yet, allocation by allocation.
     """
@@ -106,6 +107,7 @@ class Lease(Answer):
     lent: bool
     borrowed: bool
     recall: bool
+    recall_spent: bool
     minimum_runtime_s: int
     residency: str
     latest_start: Instant | None

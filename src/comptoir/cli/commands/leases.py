@@ -426,4 +426,8 @@ def _reclaimable(found: Lease) -> str:
         return f"what a team lends: {when}"
     if found["borrowed"]:
         return f"more than its team is entitled to: {when}"
+    if found["recall_spent"]:
+        return (
+            f"a recall clause, of which its contract allows no more use in this year; then {when}"
+        )
     return f"a recall clause: {when}" if found["recall"] else ""

@@ -5,7 +5,7 @@ from comptoir.desk.operations.breaking import bound_breaches
 from comptoir.desk.operations.grounds import refuse_longer
 from comptoir.desk.operations.queueing import first_ahead, shadow_for
 from comptoir.desk.operations.quota import judge_quota
-from comptoir.desk.operations.taking_back import begin_stop, drop_promise, fence
+from comptoir.desk.operations.taking_back import begin_stop, drop_promise, fence, give_up
 from comptoir.desk.requests import ExtendLease, LeaseRef
 from comptoir.desk.transaction import Transaction
 from comptoir.leases.allocation import Allocation
@@ -52,7 +52,7 @@ def end_lease(tx: Transaction, request: LeaseRef) -> Lease:
             f"cancel it: comptoir lease cancel {lease.id}",
         )
     if lease.state is LeaseState.RECLAIMING:
-        return tx.book.leases.put(replace(lease, reason=Reason.ENDED_BY_HOLDER))
+        return give_up(tx, lease, Reason.ENDED_BY_HOLDER)
     return stop_for_good(tx, lease, Reason.ENDED_BY_HOLDER)
 
 

@@ -6,6 +6,9 @@ they are passed for as long as a notice and a minimum runtime last, and no longe
 `grounds.py` looks for a place that spares others first; `leases/limits.py` counts.
 """
 
+from collections import Counter
+
+from comptoir.desk.operations.recalling import recalls_left
 from comptoir.desk.transaction import Transaction
 from comptoir.fleet.nodes import Node
 from comptoir.leases.allocation import Allocation
@@ -47,14 +50,19 @@ def give_back(tx: Transaction, lease: Lease) -> list[PlannedReclaim]:
     left = _beyond(book, start_ms, gone)
     may = [x for x in active if x not in going and may_reclaim(Claim.ENTITLED, x)]
     may.sort(key=lambda x: (tier_of(x), lost_accelerator_ms(x, tx.now_ms), x.id))
-    found = []
+    found: list[PlannedReclaim] = []
+    allowed, recalled = recalls_left(tx), Counter[str]()
     for victim in may[:MOST_LOOKED_AT]:
         if left <= most:
             break
+        bound = allowed(victim, free_at_ms(victim, tx.now_ms))
+        if bound is not None and recalled[bound[0]] >= bound[1]:
+            continue
         without = _beyond(book, start_ms, [*gone, *_standing(tx, victim)])
         if without < left:
             left, gone = without, [*gone, *_standing(tx, victim)]
             found.append(_planned(tx, lease.id, victim))
+            recalled.update([] if bound is None else [bound[0]])
     return found
 
 

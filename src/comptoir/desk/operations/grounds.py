@@ -206,7 +206,7 @@ def refuse_entitled(tx: Transaction, lease: Lease) -> None:
         Refused: `entitled_to_teams`, with the instant and the numbers.
     """
     book = tx.book.headroom.book(lease.kind, tx.now_ms)
-    sold_window = lease.lease_class is LeaseClass.RESERVED and not lease.recall
+    sold_window = lease.lease_class is LeaseClass.RESERVED and not lease.recallable
     if book is None or lease.flexible or not sold_window:
         return
     window = Window(max(lease.start_ms, tx.now_ms), lease.ends_at_ms)

@@ -12,6 +12,7 @@ from comptoir.desk.operations.effort import Effort, weight_of
 from comptoir.desk.operations.giving_back import give_back
 from comptoir.desk.operations.grounds import marked, plan_on_ground
 from comptoir.desk.operations.quota import judge_quota
+from comptoir.desk.operations.recalling import recalls_left
 from comptoir.desk.operations.taking_back import drop_promise
 from comptoir.desk.operations.wishes import is_narrower
 from comptoir.desk.transaction import Transaction
@@ -312,7 +313,7 @@ def _commit(tx: Transaction, lease: Lease, found: _Found, state: LeaseState) -> 
     plan = found.plan
     lease = marked(tx, lease, plan)
     request = replace(found.request, borrowed=lease.borrowed)
-    check_plan(tx.book.snapshot, request, plan, tx.now_ms)
+    check_plan(tx.book.snapshot, request, plan, tx.now_ms, recalls_left(tx))
     for reclaim in plan.reclaims:
         _announce_reclaim(tx, lease.id, reclaim)
     next_one = _promised_next(tx, lease, plan)

@@ -7,7 +7,7 @@ from comptoir.desk.entities import entity_of
 from comptoir.desk.operations.grounds import refuse_entitled, would_borrow
 from comptoir.desk.operations.placing import chosen_way, no_way, place
 from comptoir.desk.operations.quota import judge_quota
-from comptoir.desk.operations.recalling import recall_clause
+from comptoir.desk.operations.recalling import recall_clause, recalls_spent
 from comptoir.desk.operations.wishes import wished_choices, wished_window
 from comptoir.desk.requests import RequestLease
 from comptoir.desk.terms import price_of, terms_at
@@ -110,6 +110,7 @@ def _judge_words(tx: Transaction, request: RequestLease, tenant: Tenant) -> Leas
         state_since_ms=tx.now_ms,
         residency=check_residency("residency", request.residency),
         recall=recall,
+        recall_spent=recall and recalls_spent(tx, tenant.id),
         minimum_runtime_s=tx.book.policy(request.lease_class).minimum_runtime_s,
         latest_start_ms=wish.latest_start_ms,
         duration_s=wish.duration_s,

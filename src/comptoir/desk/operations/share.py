@@ -6,6 +6,7 @@ first. Neighbours: `grounds.py` asks on what a lease may stand, `placing.py` wha
 
 from collections.abc import Collection
 
+from comptoir.desk.operations.recalling import recalls_left
 from comptoir.desk.transaction import Transaction
 from comptoir.leases.lease import Lease, LeaseRequest
 from comptoir.placement.plan import Plan, plan_lease
@@ -39,6 +40,7 @@ def plan_in_share(
         tx.now_ms,
         eligible=eligible,
         may_fit=lambda pool, asked: tx.book.calendars.may_fit(pool, asked, tx.now_ms),
+        recalls_left=recalls_left(tx),
     )
 
 

@@ -1,7 +1,12 @@
 """Jobs: a command put on a lease, and taken off it."""
 
 from comptoir.desk.operations.change_lease import stop_for_good
-from comptoir.desk.operations.taking_back import cancel_attempt, drop_promise, finish_job
+from comptoir.desk.operations.taking_back import (
+    cancel_attempt,
+    drop_promise,
+    finish_job,
+    give_up,
+)
 from comptoir.desk.requests import JobRef, SubmitJob
 from comptoir.desk.transaction import Transaction
 from comptoir.leases.commands import check_command, check_environment
@@ -84,7 +89,7 @@ def release_if_asked(tx: Transaction, job: Job) -> None:
     elif lease.state in (LeaseState.WAITING, LeaseState.SCHEDULED, LeaseState.HELD):
         drop_promise(tx, lease, LeaseState.CANCELLED, Reason.JOB_FINISHED)
     elif lease.state is LeaseState.RECLAIMING:
-        tx.book.leases.put(replace(lease, reason=Reason.JOB_FINISHED))
+        give_up(tx, lease, Reason.JOB_FINISHED)
 
 
 def _runtime(tx: Transaction, named: str | None) -> RuntimeId | None:

@@ -12,7 +12,7 @@ from comptoir.desk.metered import meter_allocation, meter_attempt
 from comptoir.desk.operations.breaking import bound_breaches, close_breaches
 from comptoir.desk.operations.gating import gate_between_tenants
 from comptoir.desk.operations.lost import lose_allocation
-from comptoir.desk.operations.recalling import note_recall
+from comptoir.desk.operations.recalling import note_recall, taken_at_ms
 from comptoir.desk.topping_up import top_up_lease
 from comptoir.desk.transaction import Transaction
 from comptoir.fleet.states import NodeState
@@ -117,8 +117,12 @@ def _supplied_until(tx: Transaction, victim: Lease, allocation: Allocation) -> i
 
 
 def begin_stop(tx: Transaction, lease: Lease, reason: Reason, kill_at_ms: int) -> Lease:
-    """Announce the end to an active lease's jobs; its time is over at `kill_at_ms`."""
+    """Announce the end to an active lease's jobs; its time is over at `kill_at_ms`.
+
+    That a stronger request takes back a lease with a recall clause is a recall.
+    """
     ends = [kill_at_ms]
+    recalled_at_ms = taken_at_ms(tx, lease)
     for allocation in tx.book.allocations_of(lease.id):
         if allocation.fenced_at_ms is None:
             end = kill_at_ms
@@ -153,7 +157,21 @@ def begin_stop(tx: Transaction, lease: Lease, reason: Reason, kill_at_ms: int) -
         comes_back=comes_back(moved, kill_at_ms),
         reclaimed_for=lease.reclaimed_for,
     )
+    if lease.recall and reason is Reason.STRONGER_REQUEST:
+        note_recall(tx, lease, recalled_at_ms or kill_at_ms)
     return moved
+
+
+def give_up(tx: Transaction, lease: Lease, reason: Reason) -> Lease:
+    """A lease that is being taken back is not wanted back, from now on.
+
+    A recall stays one: it is counted, and what it was promised ends now.
+    """
+    if not lease.recall or lease.reason is not Reason.STRONGER_REQUEST:
+        return tx.book.leases.put(replace(lease, reason=reason))
+    ends_at_ms = max(tx.now_ms, lease.starts_at_ms + 1)
+    given_up = replace(lease, on_reclaim=OnReclaim.END, ends_at_ms=ends_at_ms)
+    return tx.book.leases.put(given_up)
 
 
 def fence(tx: Transaction, lease: Lease) -> Lease:
@@ -199,8 +217,6 @@ def fence(tx: Transaction, lease: Lease) -> Lease:
     close_breaches(tx, moved, tx.now_ms)
     if lease.reason is Reason.STRONGER_REQUEST:
         _count_reclaim(tx, lease)
-        if lease.recall:
-            note_recall(tx, lease)
     if not back:
         let_go(tx, lease.id)
         _cancel_queued_jobs(tx, moved)

@@ -3,11 +3,10 @@
 In this order, so that what one step frees the next can use: nodes are tended; supply that is
 over is closed; contracts move (what was not spoken of is accepted, the cost of days that are
 over is booked); acts that wait for an approval and could not be done any more lapse; lost nodes
-are replaced; holds expire; ends that come near are warned of;
-work that runs on credit is held for anew; ends
-that are due are announced; work that is confirmed over is fenced; what stands on others'
-entitlements is restated; the queue is tried; promises that can be kept are delivered; queued
-jobs get an attempt; running time is metered.
+are replaced; holds expire; ends that come near are warned of; work that runs on credit is held
+for anew; ends that are due are announced; work that is confirmed over is fenced; recalls that
+contracts still allow are counted; what stands on others' entitlements is restated; the queue is
+tried; promises that can be kept are delivered; queued jobs get an attempt; running time is metered.
 
 A turn looks only at what the book's agenda holds: leases that changed since the last turn and
 leases whose instant has come. Each step is bounded: a turn that leaves work over says so and
@@ -24,6 +23,7 @@ from comptoir.desk.operations.money.approvals import lapse_acts
 from comptoir.desk.operations.money.contract_acts import accept_in_silence
 from comptoir.desk.operations.money.supply_costs import settle_daily
 from comptoir.desk.operations.queueing import try_queue
+from comptoir.desk.operations.recalling import settle_recalls
 from comptoir.desk.operations.replacing import replace_lost
 from comptoir.desk.operations.restating import restate, touch_entitlements, wake_entitlements
 from comptoir.desk.operations.submit_job import release_if_asked
@@ -65,6 +65,7 @@ def turn(tx: Transaction, request: Turn) -> bool:
         renew_holds(look)
         _announce_due_ends(look)
         _fence_finished(look)
+        settle_recalls(tx)
         wake_entitlements(tx)
         restated_left = restate(tx)
         queue_left = try_queue(look) or restated_left
@@ -79,6 +80,7 @@ def turn(tx: Transaction, request: Turn) -> bool:
         for lease_id in look.seen:
             tx.book.agenda.touch(lease_id)
         touch_entitlements(tx)
+        tx.book.recalls.counted_in = None
         raise
     return look.close() or queue_left or nodes_left
 

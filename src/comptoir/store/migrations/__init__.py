@@ -35,6 +35,7 @@ REVISIONS = (
     "0075",
     "0070",
     "0065",
+    "0060",
 )
 """Oldest first. Kept here so that a start need not load Alembic to know them."""
 

@@ -29,7 +29,7 @@ def add_recall_fees(
     for contract in tx.book.contracts.sold_to.get(tenant.id):
         for act in tx.book.contracts.acts_of.get(contract.id):
             key = f"{contract.id}/recall/{act.id}/{window[0]}"
-            if act.type is not ActType.RECALL or act.effective_at_ms >= window[1]:
+            if act.type is not ActType.RECALL or act.noted_at_ms >= window[1]:
                 continue
             line = None if key in tx.book.closing.billed_keys else _fee(tx, contract, act, window)
             if line is not None:
@@ -48,7 +48,7 @@ def _fee(
         return None
     assert isinstance(lease, Lease)
     stood = handed_over(tx, lease.id)
-    span = undelivered(lease, stood, act.effective_at_ms, window)
+    span = undelivered(lease, stood, act.noted_at_ms, window)
     if span is None:
         return None
     last = max(stood, key=lambda one: (one.delivered_from_ms or 0, one.id), default=None)
@@ -66,5 +66,5 @@ def _fee(
 
 
 def _clause(tx: Transaction, contract: Contract, act: ContractAct) -> RecallClause | None:
-    version = tx.book.contracts.in_force(contract, act.effective_at_ms)
+    version = tx.book.contracts.in_force(contract, act.noted_at_ms)
     return None if version is None else version.body.recall
