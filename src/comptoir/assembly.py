@@ -43,6 +43,7 @@ from comptoir.notices.posting import Outside
 from comptoir.notices.secrets import open_key
 from comptoir.notices.sender import NoticeSender
 from comptoir.store.opening import directory_lock, open_store, writer_lock
+from comptoir.store.plan_child import PlanChild
 from comptoir.store.sql_store import SqlStore
 from comptoir.store.views import Views, lists, totals
 from comptoir.tenants.parties import Role
@@ -109,6 +110,7 @@ class TradingPost:
     views: Views
     engines: dict[str, Engine]
     sender: Sender
+    planner: PlanChild
     first_key: IssuedKey | None
     """The operator's key, when this opening made it."""
 
@@ -145,6 +147,8 @@ def open_post(settings: Settings) -> Iterator[TradingPost]:
         )
         first_key = _open_book(desk, data)
         kernels = KernelThreads(queue)
+        planner = PlanChild(data, settings.database_url)
+        stack.callback(planner.close)
         queue.start()
         stack.callback(queue.stop)
         stack.callback(kernels.stop)
@@ -152,7 +156,9 @@ def open_post(settings: Settings) -> Iterator[TradingPost]:
         runner = _Loops(queue, views, engines, checkers, sender)
         runner.start()
         stack.callback(runner.stop)
-        yield TradingPost(settings, instance, desk, queue, store, views, engines, sender, first_key)
+        yield TradingPost(
+            settings, instance, desk, queue, store, views, engines, sender, planner, first_key
+        )
 
 
 def open_clock(data: Path, test_clock_ms: int | None) -> Clock:

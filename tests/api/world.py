@@ -38,6 +38,7 @@ from comptoir.desk.queue import DeskQueue
 from comptoir.desk.requests import Opening
 from comptoir.notices.mailing import MailSettings
 from comptoir.store.opening import open_store
+from comptoir.store.plan_child import PlanChild
 from comptoir.store.views import Views
 from comptoir.units.errors import Invalid, NotFound
 from comptoir.units.ids import LeaseId
@@ -270,7 +271,8 @@ def open_world(
     views = Views(store.engine)
     port = pick_port("127.0.0.1", 0)
     sender = a_sender(mail)
-    app = create_app(queue, views, {engine.name: engine}, sender, limits=limits)
+    planner = PlanChild(data, database_url)
+    app = create_app(queue, views, {engine.name: engine}, sender, planner=planner, limits=limits)
     sending = NoticeThreads(notice_loop(queue, sender), desk.clock.now_ms)
     desk.listen(sending.hear)
     sending.start()
@@ -296,6 +298,7 @@ def open_world(
         server.should_exit = True
         http.clear()
         thread.join(20)
+        planner.close()
         queue.stop()
         store.close()
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from queue import Empty, Queue
 
 ID = re.compile(
-    r"\b(?:tn|us|ky|ls|jb|al|at|iv|il|nd|rt|rc|ra|en|ho|wh|nt|ch|bg|ct|cv|cb|ca|le|op)_[0-9A-HJKMNP-TV-Z]{4,}\b"
+    r"\b(?:tn|us|ky|ls|jb|al|at|iv|il|nd|rt|rc|ra|en|ho|wh|nt|ch|bg|ct|cv|cb|ca|le|op|rb)_[0-9A-HJKMNP-TV-Z]{4,}\b"
 )
 INSTANT = (
     r"today \d\d:\d\d:\d\d \w+|\w{3} \d+ \w{3} \d\d:\d\d \w+|\d+ \w{3} \d{4} \d\d:\d\d \w+"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 
@@ -234,7 +234,7 @@ class Brute:
                 instants = sorted({at for start, end, _ in stands for at in (start, end)})
                 score += held * sum(
                     b - a
-                    for a, b in zip(instants, instants[1:], strict=False)
+                    for a, b in pairwise(instants)
                     if any(start <= a and b <= end for start, end, _ in stands)
                 )
         for lease in {int(rows.of_lease[row]) for row in to}:
@@ -242,9 +242,9 @@ class Brute:
             mine = [r for r, of in enumerate(rows.of_lease.tolist()) if of == lease]
             moved = sum(int(rows.count[r]) for r in mine if r in to)
             score -= mover.cost_ms * mover.accelerators + TIE_MS * moved
-            if aim.spread_ms and aim.level is Level.POD and mover.spreads and len(mine) > 1:
-                if mover.shape in (Shape.CLUSTER, Shape.SITE):
-                    score += aim.spread_ms * (self._worst(mine, {}) - self._worst(mine, to))
+            wide = mover.shape in (Shape.CLUSTER, Shape.SITE) and len(mine) > 1
+            if aim.spread_ms and aim.level is Level.POD and mover.spreads and wide:
+                score += aim.spread_ms * (self._worst(mine, {}) - self._worst(mine, to))
         return score
 
     def _worst(self, mine: list[int], to: dict[int, int]) -> int:

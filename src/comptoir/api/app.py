@@ -20,6 +20,7 @@ from comptoir.api.route import Route
 from comptoir.api.routes import ROUTES
 from comptoir.desk.engine_port import Engine
 from comptoir.desk.notice_port import Sender
+from comptoir.desk.plan_port import Planner
 from comptoir.desk.queue import DeskQueue
 from comptoir.store.views.reading import Views
 
@@ -37,6 +38,7 @@ def create_app(
     engines: Mapping[str, Engine],
     sender: Sender,
     *,
+    planner: Planner | None = None,
     version: str = comptoir.__version__,
     limits: Limits | None = None,
     spool_directory: str | None = None,
@@ -48,6 +50,7 @@ def create_app(
         views: Answers the reads.
         engines: By name; they keep the files and the logs.
         sender: Says where notices may be sent, and the secrets of webhooks.
+        planner: Plans rebalances beside the desk; None: nobody does.
         version: What `/v1/status` says.
         limits: What one request may cost.
         spool_directory: Where uploads wait until they are unpacked.
@@ -61,6 +64,7 @@ def create_app(
         version,
         limits=limits or Limits(),
         spool_directory=spool_directory,
+        planner=planner,
     )
     return Outermost(FastDoor(app, door, ROUTES), door.feed.close)
 

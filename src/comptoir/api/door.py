@@ -19,6 +19,7 @@ from comptoir.api.problems import PROBLEM_JSON, encode_problem
 from comptoir.desk.desk import Call, Desk, Idempotency
 from comptoir.desk.engine_port import Engine
 from comptoir.desk.notice_port import Sender
+from comptoir.desk.plan_port import Planner
 from comptoir.desk.queue import DeskQueue
 from comptoir.store.views.reading import Ask as PageAsk
 from comptoir.store.views.reading import Page, Views
@@ -65,6 +66,7 @@ class Door:
     limits: Limits = field(default_factory=Limits)
     spool_directory: str | None = None
     """Where uploads wait; None is the system's directory for temporary files."""
+    planner: Planner | None = None
     readers: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(READ_THREADS, "views")
     )

@@ -17,6 +17,7 @@ from comptoir.api.handlers import (
     leases,
     notices,
     parties,
+    rebalance,
     status,
     subscriptions,
     supply,
@@ -33,6 +34,7 @@ from comptoir.api.shapes import failures as failure_shapes
 from comptoir.api.shapes import leases as lease_shapes
 from comptoir.api.shapes import notices as notice_shapes
 from comptoir.api.shapes import parties as party_shapes
+from comptoir.api.shapes import rebalance as rebalance_shapes
 from comptoir.api.shapes import status as status_shapes
 from comptoir.api.shapes import supply as supply_shapes
 from comptoir.api.shapes import windows as window_shapes
@@ -41,7 +43,7 @@ from comptoir.tenants.permissions import Permission
 
 _E, _F, _L = entitlement_shapes, failure_shapes, lease_shapes
 _T, _S, _W = party_shapes, supply_shapes, window_shapes
-_B = batch_shapes
+_B, _R = batch_shapes, rebalance_shapes
 
 _LEASES = (
     Route(
@@ -285,6 +287,27 @@ _SUPPLY = (
     ),
 )
 
+_REBALANCE = (
+    Route(
+        "POST",
+        "/v1/rebalances",
+        rebalance.plan_rebalance,
+        Permission.FLEET_WRITE,
+        _R.Planning,
+        202,
+    ),
+    Route(
+        "GET",
+        "/v1/rebalances/{plan}",
+        rebalance.get_rebalance,
+        Permission.FLEET_WRITE,
+        _R.Planning,
+    ),
+    Route(
+        "POST", "/v1/leases/{lease}/move", rebalance.move_lease, Permission.FLEET_WRITE, _L.Lease
+    ),
+)
+
 _FAILURES = (
     *(
         Route("POST", f"/v1/nodes/{{node}}/{verb}", handler, Permission.FLEET_WRITE, _S.Node)
@@ -359,6 +382,7 @@ ROUTES: tuple[Route, ...] = (
     *_ENTITLEMENTS,
     *_SUPPLY,
     *_FAILURES,
+    *_REBALANCE,
     *MONEY_ROUTES,
     *ENTITY_ROUTES,
     *CONTRACT_ROUTES,

@@ -100,7 +100,7 @@ def serve_forever(
             if not health.available:
                 print(f"engine {name} takes no work: {health.reason}", file=sys.stderr)
         serve(
-            create_app(post.queue, post.views, post.engines, post.sender),
+            create_app(post.queue, post.views, post.engines, post.sender, planner=post.planner),
             listening,
             behind_proxy=behind_proxy,
             tls_cert=tls_cert,

@@ -27,6 +27,7 @@ from comptoir.client.invoices import CreditNotes, Invoices, Periods
 from comptoir.client.openings import Openings
 from comptoir.client.parties import PAGE, Keys, Tenants, Users
 from comptoir.client.profiles import resolve
+from comptoir.client.rebalances import Rebalances
 from comptoir.client.receipts import Approvals, Disputes, DunningSteps, Payments
 from comptoir.client.records import Job
 from comptoir.client.retry import Patience
@@ -71,6 +72,7 @@ class Client:
         self.users = Users(self._transport)
         self.keys = Keys(self._transport)
         self.fleet = Fleet(self._transport)
+        self.rebalances = Rebalances(self._transport)
         self.supply = Supply(self._transport)
         self.runtimes = Runtimes(self._transport)
         self.rate_cards = RateCards(self._transport)

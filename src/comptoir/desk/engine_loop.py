@@ -116,8 +116,10 @@ class EngineLoop:
             self._told_jobs[attempt.id] = notice
 
     def _why_gone(self, attempt: Attempt) -> Reason:
-        """Why the node of an attempt is taken from its lease: planned work, or a loss."""
+        """Why the node of an attempt is taken from its lease: a move, planned work, or a loss."""
         node = self._book().nodes.get(attempt.node_id)
+        if node is not None and node.state is NodeState.IN_SERVICE:
+            return Reason.MOVED
         states = (NodeState.DRAINING, NodeState.MAINTENANCE)
         works = node is not None and node.maintenance is not None and node.state in states
         return Reason.NODE_MAINTENANCE if works else Reason.NODE_LOST

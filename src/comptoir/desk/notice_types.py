@@ -7,49 +7,19 @@ misunderstand (a field that is gone, or means something else) raises the type's 
 new field does not.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
-
-Schema = Mapping[str, Any]
-Fields = Mapping[str, Schema]
-
-WORD: Schema = {"type": "string"}
-WORDS: Schema = {"type": "array", "items": {"type": "string"}}
-COUNT: Schema = {"type": "integer"}
-FLAG: Schema = {"type": "boolean"}
-INSTANT: Schema = {"type": "string", "format": "date-time"}
-LONG: Schema = {"type": "string", "pattern": "^-?[0-9]+$"}
-DECIMAL: Schema = {"type": "string", "pattern": r"^[0-9]+\.[0-9]{2,9}$"}
-MONEY: Schema = {"type": "string", "pattern": r"^-?[0-9]+\.[0-9]{2,6}$"}
-
-
-def maybe(schema: Schema) -> Schema:
-    """A field that may be null."""
-    return {**schema, "type": [schema["type"], "null"]}
-
-
-@dataclass(frozen=True, slots=True)
-class NoticeType:
-    """What a notice of one type says.
-
-    Args:
-        says: One line, made from the notice's subject and its numbers.
-        next: What the reader can do about it, made in the same way.
-        fields: The event's numbers that the notice carries, by the event's own names; they
-            leave under the names of `units/wire.py`. House-only numbers are left out for
-            tenants, all others are always there.
-        version: Raised when an old reader would misunderstand.
-        directed: Sent only to the subscription that it is about, whatever others chose; the
-            feed has it like any other.
-    """
-
-    says: str
-    next: str
-    fields: Fields
-    version: int = 1
-    directed: bool = False
-
+from comptoir.desk.notice_fields import (
+    COUNT,
+    DECIMAL,
+    FLAG,
+    INSTANT,
+    LONG,
+    MONEY,
+    WORD,
+    WORDS,
+    Fields,
+    NoticeType,
+    maybe,
+)
 
 _LEASE: Fields = {"kind": WORD, "accelerators": COUNT, "lease_class": WORD, "name": WORD}
 _SIZE = "{subject} ({accelerators:,} x {kind}, {lease_class})"
@@ -165,6 +135,21 @@ NOTICE_TYPES: dict[str, NoticeType] = {
         "still lost",
         f"its job starts again by itself; {_SHOW}",
         {**_LEASE, "node": WORD, "replaced": COUNT, "still_lost": COUNT},
+    ),
+    "lease.moved": NoticeType(
+        f"{_SIZE} has {{moved:,}} of its accelerators on other nodes now: {{because}}; the old "
+        "ones are to be left by {until}",
+        f"its job starts again by itself; {_SHOW}",
+        {
+            **_LEASE,
+            "moved": COUNT,
+            "left": WORDS,
+            "nodes": WORDS,
+            "running": FLAG,
+            "until_ms": INSTANT,
+            "notice_s": COUNT,
+            "because": WORD,
+        },
     ),
     "lease.maintenance_announced": NoticeType(
         f"{{node}}, on which {_SIZE} stands, is taken for planned work at {{from}}: {{because}}",

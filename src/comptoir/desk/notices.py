@@ -18,7 +18,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from comptoir.desk.notice_types import INSTANT, NOTICE_TYPES, WORD, NoticeType, maybe
+from comptoir.desk.notice_fields import INSTANT, WORD, NoticeType, maybe
+from comptoir.desk.notice_types import NOTICE_TYPES
 from comptoir.desk.ports import Event
 from comptoir.units.errors import Invalid
 from comptoir.units.wire import HOUSE_ONLY_DATA, encode_data, instant, rule

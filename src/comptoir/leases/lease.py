@@ -78,6 +78,7 @@ class Reason(StrEnum):
     HOLD_GAVE_WAY = "hold_gave_way"
     NODE_LOST = "node_lost"
     NODE_MAINTENANCE = "node_maintenance"
+    MOVED = "moved"
     CREDIT_EXHAUSTED = "credit_exhausted"
     BUDGET_EXHAUSTED = "budget_exhausted"
 

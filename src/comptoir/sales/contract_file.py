@@ -103,6 +103,7 @@ def _body(
         parts.sla_terms(root),
         inbound or (),
         root.take("payment_days", fields.whole(0, MOST_PAYMENT_DAYS), None),
+        parts.move_clause(root, direction),
     )
     if not root.reading.problems:  # what is left out would shift the others
         _check_names(root, body)

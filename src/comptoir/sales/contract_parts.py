@@ -23,7 +23,7 @@ from comptoir.sales.commitments import (
 from comptoir.sales.contracts import AgreedPrice, Direction
 from comptoir.sales.credit_blocks import DEFAULT_PRIORITY, PPM, Covers
 from comptoir.sales.sla_terms import CreditStep, SlaTerms, SlaUnit, check_credits
-from comptoir.sales.tranches import ExitRight, Expansion, RecallClause, Tranche
+from comptoir.sales.tranches import ExitRight, Expansion, MoveClause, RecallClause, Tranche
 from comptoir.units import fields
 from comptoir.units.errors import Invalid
 from comptoir.units.reading import Judge, Table
@@ -165,6 +165,20 @@ def recall_clause(root: Table, direction: Direction) -> RecallClause | None:
     )
     if direction is Direction.BOUGHT:
         root.wrong("recall", only("recall", Direction.SOLD))
+    return clause if table.close() else None
+
+
+def move_clause(root: Table, direction: Direction) -> MoveClause | None:
+    """What may be moved while it runs, if anything."""
+    table = root.table("move")
+    if table is None:
+        return None
+    clause = MoveClause(
+        table.take("notice", fields.duration(MOST_NOTICE_S[LeaseClass.RESERVED])),
+        table.take("times_a_year", fields.whole(0, 1_000)),
+    )
+    if direction is Direction.BOUGHT:
+        root.wrong("move", only("move", Direction.SOLD))
     return clause if table.close() else None
 
 

@@ -20,6 +20,7 @@ from comptoir.sales.tranches import (
     ContractAct,
     ExitRight,
     Expansion,
+    MoveClause,
     RecallClause,
     Tranche,
     TrancheState,
@@ -92,6 +93,7 @@ class ContractBody:
     inbound: tuple[str, ...] = ()
     payment_days: int | None = None
     """After how many days what is asked under it is due; None: as the legal entity has it."""
+    move: MoveClause | None = None
 
     def tranche(self, name: str) -> Tranche | None:
         """A tranche by its name."""

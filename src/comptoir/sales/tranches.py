@@ -77,6 +77,17 @@ class RecallClause:
     times_a_year: int
 
 
+@dataclass(frozen=True, slots=True)
+class MoveClause:
+    """The house may move running leases to other nodes of the same terms, with a notice.
+
+    At most `times_a_year` in a calendar year (UTC). Nothing is undelivered meanwhile.
+    """
+
+    notice_s: int
+    times_a_year: int
+
+
 class ActType(StrEnum):
     """What can be done under a contract, each by one side or by both."""
 
@@ -87,6 +98,7 @@ class ActType(StrEnum):
     EXERCISE = "exercise"
     EXIT = "exit"
     RECALL = "recall"
+    MOVE = "move"
 
 
 BY_BUYER = frozenset({ActType.ACCEPT, ActType.REJECT, ActType.CANCEL, ActType.EXERCISE})

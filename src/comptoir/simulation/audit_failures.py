@@ -50,7 +50,7 @@ def _states(events: list[sqlite3.Row], nodes: dict[str, sqlite3.Row]) -> Iterato
             if word != before and word not in NODE_EDGES[before]:
                 yield f"{node_id} went from {before} to {word}"
             state[node_id] = word
-        elif event["type"] in ("lease.active", "lease.node_replaced"):
+        elif event["type"] in ("lease.active", "lease.node_replaced", "lease.moved"):
             data = json.loads(event["data"])
             for node_id in data.get("nodes") or [data.get("node")]:
                 now = state.get(node_id) or _first_state(nodes[node_id])
@@ -217,6 +217,12 @@ def _fenced(rows: sqlite3.Connection, events: list[sqlite3.Row]) -> Iterator[str
         (event["subject"], json.loads(event["data"])["node"])
         for event in events
         if event["type"] == "lease.node_lost"
+    }
+    lost |= {
+        (event["subject"], node)
+        for event in events
+        if event["type"] == "lease.moved"
+        for node in json.loads(event["data"])["left"]
     }
     for a in rows.execute(
         "SELECT * FROM allocation WHERE delivered_until_ms IS NOT NULL AND fenced_at_ms IS NULL"

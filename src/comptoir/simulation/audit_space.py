@@ -28,6 +28,7 @@ STANDING = ("held", "scheduled", "active", "reclaiming")
 NO_STATE = (
     "extended", "reclaim_planned", "reclaim_dropped", "ending", "shrunk", "node_lost",
     "node_replaced", "node_rejected", "maintenance_announced", "delivery_accepted", "restated",
+    "moved",
 )  # fmt: skip
 """Events of a lease that leave its state as it was."""
 MAY_BE_SHORT = {"window_end", "selling_window_end", "node_lost"}
@@ -211,14 +212,17 @@ def _edges(histories: dict, leases: dict) -> Iterator[str]:  # type: ignore[type
 def lost_allocations(rows: sqlite3.Connection) -> set[str]:
     """The allocations that a node took with it: what the events say was lost, and until when."""
     found = set()
+    query = (
+        "SELECT id FROM allocation WHERE lease_id = ? AND node_id = ? AND delivered_until_ms = ?"
+    )
     for event in rows.execute("SELECT * FROM event WHERE type = 'lease.node_lost'"):
         data = json.loads(event["data"])
         given = event["subject"], data["node"], data["undelivered_from_ms"]
-        query = (
-            "SELECT id FROM allocation WHERE lease_id = ? AND node_id = ?"
-            " AND delivered_until_ms = ?"
-        )
         found |= {row["id"] for row in rows.execute(query, given)}
+    for event in rows.execute("SELECT * FROM event WHERE type = 'lease.moved'"):
+        for node in json.loads(event["data"])["left"]:
+            given = event["subject"], node, event["at_ms"]
+            found |= {row["id"] for row in rows.execute(query, given)}
     return found
 
 
@@ -248,7 +252,7 @@ def _delivered_ends(rows: sqlite3.Connection, allocations: list[dict], lost: set
         lease_id, at = row["subject"], row["at_ms"]
         if row["type"] == "lease.active":
             handed_over[lease_id] = [at]
-        elif row["type"] == "lease.node_replaced":
+        elif row["type"] in ("lease.node_replaced", "lease.moved"):
             handed_over[lease_id].append(at)
         elif row["type"] == "lease.shrunk":  # what is left of a part begins anew
             kills[lease_id] += [(start, at) for start in handed_over[lease_id]]

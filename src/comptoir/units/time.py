@@ -134,3 +134,8 @@ def parse_day(text: str) -> int:
 def format_day(instant_ms: int, zone: str = "UTC") -> str:
     """The date of an instant in a zone."""
     return f"{datetime.fromtimestamp(instant_ms // MS_PER_S, _zone(zone)):%Y-%m-%d}"
+
+
+def calendar_year(instant_ms: int) -> int:
+    """The calendar year (UTC) that holds an instant."""
+    return datetime.fromtimestamp(instant_ms // MS_PER_S, tz=UTC).year

@@ -27,7 +27,15 @@ NODE_STATES = click.Choice(
 )
 
 
-@click.group("fleet", cls=Group, lazy={"A node": _NODES})
+_WHOLE = {
+    "rebalance": (
+        "comptoir.cli.commands.rebalance:rebalance",
+        "Make places whole and spread sold windows.",
+    ),
+}
+
+
+@click.group("fleet", cls=Group, lazy={"All of it": _WHOLE, "A node": _NODES})
 def fleet() -> None:
     """Nodes and accelerator kinds."""
 

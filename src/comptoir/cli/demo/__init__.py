@@ -62,7 +62,7 @@ def run_demo(
             raise Unavailable("engine_unavailable", f"no job can run here: {health.reason}")
         stack.callback(_retire, post)
         listening = listen_on(HOST, port or DEFAULT_PORT, or_another=True)
-        app = create_app(post.queue, post.views, post.engines, post.sender)
+        app = create_app(post.queue, post.views, post.engines, post.sender, planner=post.planner)
         stack.enter_context(_serving(app, listening))
         url = f"http://{HOST}:{listening.getsockname()[1]}"
         facts = _play(console, post, url, data)

@@ -10,7 +10,7 @@ from comptoir.fleet.nodes import Node
 from comptoir.leases.allocation import Allocation
 from comptoir.leases.breaches import BreachCause
 from comptoir.leases.jobs import Attempt
-from comptoir.leases.lease import LeaseState
+from comptoir.leases.lease import Lease, LeaseState
 from comptoir.units.values import replace
 
 
@@ -30,19 +30,8 @@ def lose_allocation(
     node takes its place in the same instant, and no guarantee is broken.
     """
     lease = tx.book.leases[allocation.lease_id]
-    first = max(allocation.delivered_from_ms or 0, allocation.metered_until_ms or 0)
-    since = max(min(failed_at, allocation.billable_until(tx.now_ms)), first)
-    lost = tx.book.allocations.put(replace(allocation, delivered_until_ms=since))
-    lost = meter_allocation(tx, lease, lost, since)
-    kill_at = tx.now_ms if kill_at is None else kill_at
-    for attempt in attempts_on(tx, lost):
-        tx.book.attempts.put(
-            replace(
-                attempt,
-                stop_at_ms=attempt.stop_at_ms or tx.now_ms,
-                kill_at_ms=min(kill_at, attempt.kill_at_ms or kill_at),
-            )
-        )
+    lost = undeliver(tx, lease, allocation, failed_at, tx.now_ms if kill_at is None else kill_at)
+    since = lost.delivered_until_ms or 0
     if breaks:
         break_delivery(tx, lease, lost, node, cause, min(failed_at, since))
     tx.book.replaced_in_vain.pop(lease.id, None)
@@ -58,6 +47,28 @@ def lose_allocation(
         undelivered_from_ms=since,
     )
     return lost
+
+
+def undeliver(
+    tx: Transaction, lease: Lease, allocation: Allocation, since_ms: int, kill_at_ms: int
+) -> Allocation:
+    """What was handed over is its holder's no more since an instant, or since it was last billed.
+
+    It stays on its accelerators until it is fenced; its jobs are told, and ended at `kill_at_ms`.
+    """
+    first = max(allocation.delivered_from_ms or 0, allocation.metered_until_ms or 0)
+    since = max(min(since_ms, allocation.billable_until(tx.now_ms)), first)
+    gone = tx.book.allocations.put(replace(allocation, delivered_until_ms=since))
+    gone = meter_allocation(tx, lease, gone, since)
+    for attempt in attempts_on(tx, gone):
+        tx.book.attempts.put(
+            replace(
+                attempt,
+                stop_at_ms=attempt.stop_at_ms or tx.now_ms,
+                kill_at_ms=min(kill_at_ms, attempt.kill_at_ms or kill_at_ms),
+            )
+        )
+    return gone
 
 
 def attempts_on(tx: Transaction, allocation: Allocation) -> list[Attempt]:

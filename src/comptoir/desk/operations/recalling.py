@@ -7,8 +7,6 @@ announced are together never more than the clause allows in a year. Once they ar
 other lease of the contract is recallable, until one is dropped or the next year begins.
 """
 
-from datetime import UTC, datetime
-
 from comptoir.desk.contracts import note_act
 from comptoir.desk.recall_memory import is_recalled
 from comptoir.desk.transaction import Transaction
@@ -16,7 +14,7 @@ from comptoir.leases.lease import Lease, LeaseClass
 from comptoir.placement.recalls import RecallsLeft
 from comptoir.sales.tranches import ActType, RecallClause
 from comptoir.units.ids import TenantId
-from comptoir.units.time import MS_PER_S
+from comptoir.units.time import calendar_year
 from comptoir.units.values import replace
 
 
@@ -32,7 +30,7 @@ def recall_clause(
 
 def recalls_spent(tx: Transaction, tenant_id: TenantId) -> bool:
     """Whether a tenant's contract allows no more recalls in this year."""
-    left = _left(tx, tenant_id, _year(tx.now_ms))
+    left = _left(tx, tenant_id, calendar_year(tx.now_ms))
     return left is not None and left[1] <= 0
 
 
@@ -43,7 +41,7 @@ def recalls_left(tx: Transaction) -> RecallsLeft:
     def left(lease: Lease, taken_at_ms: int) -> tuple[str, int] | None:
         if not lease.recallable:
             return None
-        key = lease.tenant_id, _year(taken_at_ms)
+        key = lease.tenant_id, calendar_year(taken_at_ms)
         if key not in known:
             known[key] = _left(tx, *key)
         return known[key]
@@ -65,7 +63,7 @@ def settle_recalls(tx: Transaction) -> None:
     What is to be recalled, or is being taken back, stays as it is: it is counted.
     """
     recalls = tx.book.recalls
-    recalls.count_all_in(_year(tx.now_ms))
+    recalls.count_all_in(calendar_year(tx.now_ms))
     for tenant_id in sorted(recalls.touched):
         spent = recalls_spent(tx, tenant_id)
         for lease in recalls.clauses_of.get(tenant_id):
@@ -92,17 +90,13 @@ def _left(tx: Transaction, tenant_id: TenantId, year: int) -> tuple[str, int] | 
         return None
     contract, clause = found[0], found[1].body.recall
     noted = sum(
-        act.type is ActType.RECALL and _year(act.effective_at_ms) == year
+        act.type is ActType.RECALL and calendar_year(act.effective_at_ms) == year
         for act in tx.book.contracts.acts_of.each(contract.id)
     )
     planned = sum(
-        _year(at_ms) == year
+        calendar_year(at_ms) == year
         for lease in tx.book.recalls.planned_of.each(tenant_id)
         if (at_ms := taken_at_ms(tx, lease)) is not None
         and (lease.ends_at_ms is None or at_ms < lease.ends_at_ms)
     )
     return f"{contract.id}/{year}", clause.times_a_year - noted - planned
-
-
-def _year(instant_ms: int) -> int:
-    return datetime.fromtimestamp(instant_ms // MS_PER_S, tz=UTC).year

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from comptoir.placement.rebalance.plan import PartMove, Rebalance, Step
 from comptoir.placement.rebalance.rows import PoolRows
 from comptoir.units.errors import broken, invariant
+from comptoir.units.ids import NodeId
 
 _DEPTH = {"site": 0, "cluster": 0, "pod": 1, "rack": 2, "node": 3}
 _ACT_MS = 1_000
@@ -79,7 +80,7 @@ def check_rebalance(pools: Sequence[PoolRows], plan: Rebalance) -> None:
         invariant(step.number == number, f"step {number} is called {step.number}")
         invariant(bool(step.parts), f"step {number} moves nothing")
         _play(of_allocation[step.parts[0].allocation_id], step, plan)
-    _check_gains({pool.rows.kind: pool for pool in found}, found, plan)
+    _check_gains(found, plan)
 
 
 def _play(pool: _Pool, step: Step, plan: Rebalance) -> None:
@@ -146,7 +147,7 @@ def _place(pool: _Pool, node: int) -> tuple[int, int, int]:
     return int(pool.rows.pod[node]), int(pool.rows.rack[node]), node
 
 
-def _check_gains(by_kind: dict[str, _Pool], pools: list[_Pool], plan: Rebalance) -> None:
+def _check_gains(pools: list[_Pool], plan: Rebalance) -> None:
     """What is said to be gained is what the rows say, and all of it adds up."""
     gained = 0
     for freed in plan.freed:
@@ -156,7 +157,11 @@ def _check_gains(by_kind: dict[str, _Pool], pools: list[_Pool], plan: Rebalance)
             broken(f"{freed.place} is said to gain {freed.gain_ms}, not {worth}")
     gained += sum(spread.gain_ms for spread in plan.spreads)
     invariant(gained == sum(step.gain_ms for step in plan.steps), "the steps gain something else")
-    lost = sum(max(_whole_ms(pool, plan, place) for pool in pools) for place in plan.used_up)
+    for used in plan.used_up:
+        lost_ms = max(_whole_ms(pool, plan, used.place) for pool in pools)
+        if used.lost_ms != lost_ms:
+            broken(f"{used.place} is said to lose {used.lost_ms}, not {lost_ms}")
+    lost = sum(used.lost_ms for used in plan.used_up)
     acts = sum(step.cost_ms + _ACT_MS * step.accelerators for step in plan.steps)
     if plan.score_ms != gained - lost - acts:
         broken(f"the score is {plan.score_ms}, {gained} - {lost} - {acts} is not")
@@ -171,8 +176,8 @@ def _nodes_of(pool: _Pool, plan: Rebalance, place: str) -> list[int]:
         return []
     tables = {"pod": (rows.pod_names, rows.pod), "rack": (rows.rack_names, rows.rack)}
     if plan.aim.level.value == "node":
-        node_id = place.rpartition("/")[2]
-        return [n for n in [pool.node_of.get(node_id)] if n is not None]  # type: ignore[arg-type]
+        found = pool.node_of.get(NodeId(place.rpartition("/")[2]))
+        return [] if found is None else [found]
     called, numbers = tables[plan.aim.level.value]
     if names[0] not in called:
         return []
@@ -184,7 +189,7 @@ def _worth_ms(pool: _Pool, plan: Rebalance, place: str) -> int:
     """What it is worth that a place is whole from now on: -1 if somebody is left or has come."""
     nodes = set(_nodes_of(pool, plan, place))
     begin, over = plan.aim.now_ms, plan.aim.now_ms + plan.aim.horizon_ms
-    if not nodes or nodes & set(pool.at[row] for row in pool.moved):
+    if not nodes or nodes & {pool.at[row] for row in pool.moved}:
         return -1
     spans = []
     for row in _rows_on(pool, nodes):

@@ -88,7 +88,8 @@ class Nodes:
 
 def moves_of(problem: Problem, decided: Decided) -> list[Move]:
     """What was decided, on nodes; whoever does not fit is left out."""
-    nodes, moves = Nodes(problem), []
+    nodes = Nodes(problem)
+    moves: list[Move] = []
     left = {number: sorted(block.leases) for number, block in enumerate(problem.blocks)}
     ordered = sorted(
         decided.blocks.items(),

@@ -7,6 +7,8 @@ same answer. HiGHS comes with the extra `comptoir[plan]` (MIT; 3 MB, and numpy, 
 Source: https://highs.dev, and the measurements in DESIGN.md's words on solvers.
 """
 
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -26,13 +28,13 @@ SEED = 1
 _WHOLE = 1e-6
 
 
+def _highspy() -> Any:
+    return import_module("highspy")
+
+
 def can_solve() -> bool:
     """Whether the extra is installed."""
-    try:
-        import highspy  # noqa: F401
-    except ImportError:
-        return False
-    return True
+    return find_spec("highspy") is not None
 
 
 def solve(program: Program) -> Solution:
@@ -84,9 +86,7 @@ def _gap(bound: float, found: _Ran) -> float:
 
 def _run(program: Program, around: Any, whole: bool, nodes: int, floor: bool = True) -> _Ran:
     """Solve, with the columns held beside `around` if that is given."""
-    import highspy
-
-    highs = highspy.Highs()
+    highs = _highspy().Highs()
     for option, value in _options(len(program.cost), whole, nodes).items():
         highs.setOptionValue(option, value)
     highs.passModel(_model(program, around, whole, floor))
@@ -109,8 +109,7 @@ def _options(columns: int, whole: bool, nodes: int) -> dict[str, Any]:
 
 
 def _model(program: Program, around: Any, whole: bool, floor: bool) -> Any:
-    import highspy
-
+    highspy = _highspy()
     model = highspy.HighsLp()
     model.num_col_, model.num_row_ = len(program.cost), len(program.low)
     lower, upper = np.array(program.lower), np.array(program.upper)

@@ -67,6 +67,16 @@ class Freed:
 
 
 @dataclass(frozen=True, slots=True)
+class UsedUp:
+    """A place that was whole and gets somebody: it is not whole for the whole horizon."""
+
+    place: str
+    kind: str
+    accelerators: int
+    lost_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Spread:
     """A sold window of which the loss of one pod takes less than before."""
 
@@ -85,8 +95,7 @@ class PoolPlan:
     steps: tuple[Step, ...]
     freed: tuple[Freed, ...]
     spreads: tuple[Spread, ...]
-    used_up: tuple[str, ...]
-    """Places that were whole and are used."""
+    used_up: tuple[UsedUp, ...]
     score_ms: int
     bound_ms: int
     how: str
@@ -100,7 +109,7 @@ class Rebalance:
     steps: tuple[Step, ...]
     freed: tuple[Freed, ...]
     spreads: tuple[Spread, ...]
-    used_up: tuple[str, ...]
+    used_up: tuple[UsedUp, ...]
     score_ms: int
     bound_ms: int
     how: tuple[str, ...]
@@ -145,7 +154,7 @@ def plan_rebalance(pools: Iterable[PoolRows], aim: Aim, solve: Solve | None) -> 
         tuple(steps),
         tuple(freed),
         tuple(spreads),
-        tuple(place for one in found for place in one.used_up),
+        tuple(used for one in found for used in one.used_up),
         sum(one.score_ms for one in found),
         sum(one.bound_ms for one in found),
         tuple(dict.fromkeys(one.how for one in found)),
@@ -214,10 +223,19 @@ def _told(counted: Counted, score_ms: int, bound_ms: int, how: str) -> PoolPlan:
         ),
         tuple(freed),
         tuple(sorted(spreads, key=lambda s: s.step)),
-        tuple(problem.rows.name_of(aim.level, place) for place in counted.used_up()),
+        tuple(_used_up(problem, place) for place in counted.used_up()),
         score_ms,
         bound_ms,
         how,
+    )
+
+
+def _used_up(problem: Problem, place: int) -> UsedUp:
+    return UsedUp(
+        problem.rows.name_of(problem.aim.level, place),
+        problem.rows.kind,
+        int(problem.places.accelerators[place]),
+        int(problem.places.weight[place]),
     )
 
 

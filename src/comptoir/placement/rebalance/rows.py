@@ -21,7 +21,7 @@ from comptoir.leases.inbound import InboundLease, InboundState
 from comptoir.leases.lease import Lease, LeaseClass, LeaseState, Shape
 from comptoir.leases.moving import Moving
 from comptoir.placement.pools import PoolKey
-from comptoir.units.ids import AllocationId, LeaseId, NodeId, TenantId
+from comptoir.units.ids import AllocationId, InboundLeaseId, LeaseId, NodeId, TenantId
 from comptoir.units.time import MS_PER_S
 
 Ints = npt.NDArray[np.int64]
@@ -130,7 +130,7 @@ def mover_of(lease: Lease, moving: Moving, aim: Aim) -> Mover:
 
 def read_pools(
     nodes: Iterable[Node],
-    inbound: Mapping[str, InboundLease],
+    inbound: Mapping[InboundLeaseId, InboundLease],
     movers: Mapping[LeaseId, Mover],
     standing: Mapping[NodeId, Sequence[Allocation]],
     aim: Aim,

@@ -59,8 +59,8 @@ def act_on_contract(tx: Transaction, request: ContractDeed) -> ContractAct:
     else:
         raise Invalid(
             "no_such_right",
-            f"a {request.act} follows from taking a lease back, and is not noted by hand",
-            "reclaim what is needed",
+            f"a {request.act} follows from what is done with a lease, and is not noted by hand",
+            "reclaim what is needed, or move the lease",
         )
     act = note_act(
         tx, contract, request.act, request.subject, effective, check_text("note", request.note, 0,
