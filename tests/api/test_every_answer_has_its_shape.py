@@ -90,6 +90,7 @@ def answers_fit(world: World) -> None:
         "budget": _budgeted(world),
         "opening": _moved_in(world),
         "approval": world.people["auditor"].get("/v1/approvals").ok()["items"][0]["id"],
+        "plan": _planned(world),
     }
     queries = {"/v1/offers": f"?kind={KIND}&accelerators=1&duration_s=60&tenant=acme&explain=true"}
     for route in ROUTES:
@@ -103,6 +104,14 @@ def answers_fit(world: World) -> None:
     proof = world.people["auditor"].get("/v1/ledger/proof").ok()
     assert proof["balanced"]
     assert proof["accelerator_ms_observed"] == proof["accelerator_ms_posted"] != "0"
+
+
+def _planned(world: World) -> str:
+    begun = world.operator.post("/v1/rebalances", {"level": "node"})
+    plan_id = fits("POST", "/v1/rebalances", begun.ok())["id"]
+    while world.operator.get(f"/v1/rebalances/{plan_id}").ok()["state"] == "planning":
+        time.sleep(0.05)
+    return str(plan_id)
 
 
 OPENING = """

@@ -45,6 +45,7 @@ def concrete(path: str, **ids: str) -> str:
         "dispute",
         "opening",
         "approval",
+        "plan",
     )
     given = {**dict.fromkeys(names, UNKNOWN), "kind": KIND, "path": "a", "number": "1", **ids}
     ends = "?follow=false" if path == "/v1/feed" else ""  # else it goes on for ever

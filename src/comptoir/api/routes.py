@@ -300,7 +300,7 @@ _REBALANCE = (
         "GET",
         "/v1/rebalances/{plan}",
         rebalance.get_rebalance,
-        Permission.FLEET_WRITE,
+        Permission.READ_HOUSE,
         _R.Planning,
     ),
     Route(
