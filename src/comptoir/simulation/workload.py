@@ -49,6 +49,7 @@ from comptoir.simulation.crediting import Crediting
 from comptoir.simulation.entitling import Entitling
 from comptoir.simulation.machines import Machines
 from comptoir.simulation.mishaps import Mishaps
+from comptoir.simulation.moving import Moving
 from comptoir.simulation.paying import Paying
 from comptoir.simulation.subscribers import Subscribers
 from comptoir.simulation.template import PRICES, SELLING_WINDOWS
@@ -112,6 +113,7 @@ class Workload:
             *Entitling(rng, clock, self._ask).makers(),
             *Contracting(rng, clock, self._ask).makers(),
             *Mishaps(rng, clock, machines, self._ask).makers(),
+            *Moving(rng, clock, self._ask).makers(),
             (self._hold, 5), (self._answer_hold, 4), (self._series, 2), (self._cancel_series, 1),
             (self._shrink, 5), (self._grant, 1), (self._apply, 1),
             *Subscribers(rng, self._ask).makers(),

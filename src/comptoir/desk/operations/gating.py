@@ -37,7 +37,9 @@ def gate_between_tenants(tx: Transaction, node_id: NodeId, tenant_id: TenantId) 
     if not node.gated or node.state not in KEEPS_PROMISES:
         return
     for allocation in tx.book.snapshot.standing_on(node.id):
-        now_due = allocation.window.contains(tx.now_ms)  # one that is over is handed to nobody
+        ends_ms = allocation.ends_at_ms  # what is over is handed to nobody
+        now_due = allocation.starts_at_ms <= tx.now_ms
+        now_due = now_due and (ends_ms is None or tx.now_ms < ends_ms)
         goes_on = allocation.tenant_id == tenant_id and now_due
         if goes_on or allocation.delivered_from_ms is not None:
             return
