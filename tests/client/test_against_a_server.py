@@ -18,7 +18,7 @@ from comptoir.units.errors import Conflict, NotFound, Refused, Unauthenticated
 from tests.api.world import CORES, KIND, World, open_world
 
 OPENAPI = Path(__file__).parents[2] / "openapi" / "openapi.json"
-ELSEWHERE = ("run", "follow", "pull", "read_file", "logs", "log", "read")
+ELSEWHERE = ("run", "follow", "pull", "read_file", "logs", "log", "read", "wait")
 SPECIAL: dict[tuple[str, str], list[Any]] = {
     ("DunningSteps", "set"): [{"reminder": 3}],
     ("Usage", "record"): ["X", []],
@@ -26,6 +26,8 @@ SPECIAL: dict[tuple[str, str], list[Any]] = {
     ("Leases", "request_many"): [[{}]],
     ("Leases", "end_many"): [["X"]],
     ("Openings", "propose"): [{}],
+    ("Rebalances", "apply"): [{"steps": [], "spreads": []}],
+    ("Rebalances", "move"): ["X", []],
     ("Supply", "declare"): [{}],
     ("Leases", "upload"): ["X", [__file__]],
     ("OffersOfCapacity", "list"): ["X", 1, 60],

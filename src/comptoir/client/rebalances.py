@@ -100,6 +100,14 @@ class RebalancePlan(TypedDict):
     memory_bytes: str
 
 
+class Planning(TypedDict):
+    """A plan that is made, or being made: then it is None."""
+
+    id: str
+    state: str
+    plan: RebalancePlan | None
+
+
 class Applied(TypedDict):
     """What became of one step. `code` and `message` say why it was not made."""
 
@@ -125,8 +133,8 @@ class Rebalances:
         restart_s: int | None = None,
         spread_s: int | None = None,
         time_limit_s: int | None = None,
-    ) -> str:
-        """Begin to plan; returns the plan's id. Nothing is moved.
+    ) -> Planning:
+        """Begin to plan; the answer has the plan's id. Nothing is moved.
 
         Args:
             level: What is to be whole: `pod`, `rack` or `node`.
@@ -143,20 +151,19 @@ class Rebalances:
             "level": level, "kind": kind, "horizon_s": horizon_s, "restart_s": restart_s,
             "spread_s": spread_s, "time_limit_s": time_limit_s,
         }  # fmt: skip
-        return str(self._transport.write("POST", path_of("rebalances"), body)["id"])
+        return cast(Planning, self._transport.write("POST", path_of("rebalances"), body))
 
-    def get(self, plan_id: str) -> RebalancePlan | None:
-        """A plan; None while it is being made. The server keeps the last few.
+    def get(self, plan_id: str) -> Planning:
+        """A plan, or None while it is being made. The server keeps the last few.
 
         Raises:
             Refused: it could not be made.
         """
-        found = self._transport.get(path_of("rebalances", plan_id))
-        return cast("RebalancePlan | None", found["plan"])
+        return cast(Planning, self._transport.get(path_of("rebalances", plan_id)))
 
     def wait(self, plan_id: str, tick: Callable[[], None] = lambda: None) -> RebalancePlan:
         """A plan, once it is made; `tick` is called now and then meanwhile."""
-        while (found := self.get(plan_id)) is None:
+        while (found := self.get(plan_id)["plan"]) is None:
             tick()
             time.sleep(ASK_EVERY_S)
         return found

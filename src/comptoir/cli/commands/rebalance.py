@@ -98,7 +98,7 @@ def _planned(cli: Session, plan_id: str | None, wanted: dict[str, Any]) -> "Reba
             wanted["level"], kind=wanted["kind"], horizon_s=wanted["horizon"],
             restart_s=wanted["restart"], spread_s=wanted["spread"],
             time_limit_s=wanted["time_limit"],
-        )  # fmt: skip
+        )["id"]  # fmt: skip
     with _waiting(f"planning {plan_id}, for at most {duration(wanted['time_limit'])}") as tick:
         return rebalances.wait(plan_id, tick)
 
