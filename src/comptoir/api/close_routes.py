@@ -14,6 +14,7 @@ CLOSE_ROUTES: tuple[Route, ...] = (
     Route("POST", "/v1/periods", _H.close_period, _P.PERIODS_CLOSE, _S.Period, 201),
     Route("GET", "/v1/periods", _H.list_periods, _P.READ_HOUSE, ListOf[_S.Period]),
     Route("GET", "/v1/invoice-drafts", _H.list_drafts, _P.READ_HOUSE, ListOf[_S.InvoiceDraft]),
+    Route("GET", "/v1/invoice-drafts/{draft}", _H.get_draft, _P.READ_HOUSE, _S.InvoiceDraft),
     Route(
         "POST",
         "/v1/invoice-drafts/{draft}/finalise",

@@ -63,10 +63,16 @@ class Invoices:
         return self._transport.get_bytes(path, profile=profile, language=language)[0]
 
     def drafts(
-        self, tenant: str | None = None, period: str | None = None
+        self, tenant: str | None = None, period: str | None = None, entity: str | None = None
     ) -> Iterator[InvoiceDraft]:
-        """Invoices that are not final yet; of a period by its id or name."""
-        return self._transport.pages(path_of("invoice-drafts"), PAGE, tenant=tenant, period=period)
+        """Invoices that are not final yet; of a period by its id or name, of an entity by its id
+        or slug."""
+        named = {"tenant": tenant, "period": period, "entity": entity}
+        return self._transport.pages(path_of("invoice-drafts"), PAGE, **named)
+
+    def draft(self, draft: str) -> InvoiceDraft:
+        """One invoice that is not final yet, by its id."""
+        return cast(InvoiceDraft, self._transport.get(path_of("invoice-drafts", draft)))
 
     def finalise(self, draft: str) -> InvoiceDetail:
         """Give a draft its number and ask for it."""

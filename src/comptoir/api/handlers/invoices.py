@@ -36,8 +36,11 @@ async def list_periods(ask: Ask, pages: Pages, entity: Word = None) -> Response:
     return await ask.page("periods", pages, views.periods, entity=entity)
 
 
-async def list_drafts(ask: Ask, pages: Pages, tenant: Word = None, period: Word = None) -> Response:
-    """Invoices that are not final, newest first; a period by its id or name."""
+async def list_drafts(
+    ask: Ask, pages: Pages, tenant: Word = None, period: Word = None, entity: Word = None
+) -> Response:
+    """Invoices that are not final, newest first; a period by its id or name, a legal entity by its
+    id or slug."""
     return await ask.page(
         "invoice-drafts",
         pages,
@@ -45,7 +48,16 @@ async def list_drafts(ask: Ask, pages: Pages, tenant: Word = None, period: Word 
         _draft,
         tenant_id=ask.of_tenant(tenant),
         period=period,
+        entity=entity,
     )
+
+
+async def get_draft(ask: Ask, draft: Id) -> Response:
+    """One invoice that is not final, with its lines, by its id."""
+    found = await ask.read(views.draft, draft)
+    if found is None:
+        raise not_found(f"draft {draft}")
+    return said(_draft(found))
 
 
 async def finalise_invoice(ask: Ask, draft: Id) -> Response:

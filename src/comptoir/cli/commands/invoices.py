@@ -13,6 +13,7 @@ from comptoir.cli.commands.credit_notes import REASON
 from comptoir.cli.formats import Instant, accelerator_time, money
 from comptoir.cli.lazy import Group, Session, leaf
 from comptoir.client.invoice_records import InvoiceDetail, InvoiceDraft, Party
+from comptoir.units.errors import ComptoirError, NotFound
 
 SETTLING = ("on_account", "carried")
 """Types of lines that say how the sum is paid: they stand after the taxes."""
@@ -66,13 +67,17 @@ def issue(cli: Session, tenant: str, until: str | None, yes: bool) -> None:
 @leaf(
     "finalise",
     "comptoir invoice finalise iv_7Q4M --yes",
-    "comptoir invoice finalise --period 2026-10 --yes",
+    "comptoir invoice finalise --period 2026-10 --entity house --yes",
     group=invoice,
 )
 @click.argument("draft", required=False)
 @click.option("--period", metavar="PERIOD", help="All drafts of this period, by its id or name.")
+@click.option(
+    "--entity", default="house", show_default=True, metavar="ENTITY",
+    help="With --period: of this legal entity, by id or slug.",
+)  # fmt: skip
 @click.option("--yes", is_flag=True, help="Go ahead without asking.")
-def finalise(cli: Session, draft: str | None, period: str | None, yes: bool) -> None:
+def finalise(cli: Session, draft: str | None, period: str | None, entity: str, yes: bool) -> None:
     """Give drafts their numbers and ask for them. To run it again goes on where it stopped."""
     if (draft is None) is (period is None):
         raise click.UsageError("name a draft, or the --period whose drafts are meant")
@@ -80,9 +85,13 @@ def finalise(cli: Session, draft: str | None, period: str | None, yes: bool) -> 
         cli.confirm(f"make {draft} final, with the next number of its series", yes)
         _show(cli, cli.client.invoices.finalise(draft))
         return
-    drafts = [one["id"] for one in cli.client.invoices.drafts(period=period)]
-    cli.confirm(f"make {len(drafts):,} drafts of {period} final", yes)
-    _list(cli, (cli.client.invoices.finalise(each) for each in reversed(drafts)), "drafts of it")
+    assert period is not None
+    whose = None if period.startswith("pd_") else entity  # an id is of one entity
+    drafts = [one["id"] for one in cli.client.invoices.drafts(period=period, entity=whose)]
+    of = period if whose is None else f"{period} of {entity}"
+    cli.confirm(f"make {len(drafts):,} drafts of {of} final", yes)
+    finals = (cli.client.invoices.finalise(each) for each in reversed(drafts))
+    _list(cli, finals, f"drafts of {of}")
 
 
 @leaf(
@@ -94,9 +103,15 @@ def finalise(cli: Session, draft: str | None, period: str | None, yes: bool) -> 
 @TENANT
 @click.option("--drafts", is_flag=True, help="Those that are not final.")
 @click.option("--period", metavar="PERIOD", help="With --drafts: only of this period.")
+@click.option("--entity", metavar="ENTITY", help="With --drafts: only of this legal entity.")
 @LIMIT
 def list_invoices(
-    cli: Session, tenant: str | None, drafts: bool, period: str | None, limit: int
+    cli: Session,
+    tenant: str | None,
+    drafts: bool,
+    period: str | None,
+    entity: str | None,
+    limit: int,
 ) -> None:
     """List them, newest first, with what is open."""
     if not drafts:
@@ -112,15 +127,30 @@ def list_invoices(
         instant(cli.times, "to", "ends_at"),
         amount("total", "total"),
     ]
-    found = cli.client.invoices.drafts(tenant, period)
+    found = cli.client.invoices.drafts(tenant, period, entity)
     cli.table(cli.with_tenants(islice(found, limit)), columns, "drafts")
 
 
 @leaf("show", "comptoir invoice show ACME-2026-000001", group=invoice)
 @click.argument("number", metavar="INVOICE")
 def show(cli: Session, number: str) -> None:
-    """Show one with its lines, by its number or id."""
-    _show(cli, cli.client.invoices.get(number))
+    """Show one with its lines, by its number or id; a draft by its id."""
+    try:
+        found = cli.client.invoices.get(number)
+    except NotFound as no:
+        if not number.startswith("iv_"):
+            raise
+        _show_draft(cli, _draft(cli, number, no), f"draft {number}")
+        return
+    _show(cli, found)
+
+
+def _draft(cli: Session, id: str, no: NotFound) -> InvoiceDraft:
+    """A draft; who may not see drafts is told what was said of the invoice."""
+    try:
+        return cli.client.invoices.draft(id)
+    except ComptoirError:
+        raise no from None
 
 
 @leaf("void", 'comptoir invoice void ACME-2026-000001 --reason "not theirs" --yes', group=invoice)

@@ -68,15 +68,31 @@ def periods(views: Views, ask: Ask, entity: str | None = None) -> Page[Period]:
 
 
 def drafts(
-    views: Views, ask: Ask, tenant_id: str | None = None, period: str | None = None
+    views: Views,
+    ask: Ask,
+    tenant_id: str | None = None,
+    period: str | None = None,
+    entity: str | None = None,
 ) -> Page[InvoiceDraft]:
-    """Drafts that are not final, newest first; of a period by its id or name."""
-    c, p = t.invoice_draft.c, t.period.c
-    named = None
+    """Drafts that are not final, newest first; of a period by its id or name, of an entity by its
+    id or slug."""
+    c, p, e = t.invoice_draft.c, t.period.c, t.legal_entity.c
+    named = whose = None
     if period is not None:
         named = c.period_id.in_(select(p.id).where(or_(p.id == period, p.name == period)))
-    wanted = equal(c.tenant_id, tenant_id), named, c.state != DraftState.FINALISED
+    if entity is not None:
+        whose = c.entity_id.in_(select(e.id).where(or_(e.id == entity, e.slug == entity)))
+    wanted = equal(c.tenant_id, tenant_id), named, whose, c.state != DraftState.FINALISED
     return views.page("invoice_draft", ask, *wanted, keys=("drawn_up_at_ms", "id"))
+
+
+def draft(views: Views, id: str) -> InvoiceDraft | None:
+    """A draft by its id, until it is final."""
+    c = t.invoice_draft.c
+    found: InvoiceDraft | None = views.find(
+        "invoice_draft", c.id == id, c.state != DraftState.FINALISED
+    )
+    return found
 
 
 def invoices(views: Views, ask: Ask, tenant_id: str | None = None) -> Page[Billed]:
