@@ -109,8 +109,8 @@ def test_a_request_that_a_limit_holds_up_holds_up_nobody(shop: Book) -> None:
 def test_what_is_kept_leaves_no_trace_in_the_book(shop: Book) -> None:
     acme, now = shop.tenant("acme"), shop.clock.instant_ms
     shop.lease(acme, ON_DEMAND, 6, ends_at_ms=now + HOUR_MS)
-    gang = shop.lease(acme, ON_DEMAND, 8)
-    shop.turn()
+    gang, behind = shop.lease(acme, ON_DEMAND, 8), shop.lease(acme, ON_DEMAND, 1)
+    assert states(shop, gang, behind) == ["waiting", "waiting"]
     assert shop.desk.book.shadows["cpu-core"].starts_at_ms == now + HOUR_MS
     assert gang.id not in shop.desk.book.snapshot.allocations_of
     before = shop.desk.book.snapshot.contents()

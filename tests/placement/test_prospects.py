@@ -52,7 +52,7 @@ def test_nobody_is_hopeless_who_has_a_place(
         prospects = known.setdefault(
             lease.kind, Prospects(world.snapshot, lease.kind, world.now_ms)
         )
-        if not prospects.hopeless(lease, request.strength):
+        if not prospects.hopeless(lease, lease.accelerators, request.strength):
             continue
         event("hopeless")
         try:
@@ -69,11 +69,11 @@ def test_a_full_fleet_is_hopeless_but_to_the_stronger() -> None:
     world = lived([("cpu-core", 4, None)], [])
     spot = ("cpu-core", 4, LeaseClass.SPOT, Shape.NODE, "t1", 0, None)
     empty = Prospects(world.snapshot, "cpu-core", world.now_ms)
-    assert not empty.hopeless(asking(world, spot), 0)
+    assert not empty.hopeless(asking(world, spot), 4, 0)
     world.ask(spot)
     full = Prospects(world.snapshot, "cpu-core", world.now_ms)
-    assert full.hopeless(asking(world, spot), 0)
-    assert not full.hopeless(asking(world, ("cpu-core", 1, LeaseClass.ON_DEMAND, *spot[3:])), 1)
+    assert full.hopeless(asking(world, spot), 4, 0)
+    assert not full.hopeless(asking(world, ("cpu-core", 1, LeaseClass.ON_DEMAND, *spot[3:])), 1, 1)
 
 
 @settings(max_examples=150, deadline=None)

@@ -198,7 +198,7 @@ def test_a_part_of_a_line_is_walked_from_behind_a_place() -> None:
     leases = [waiting(number, ON_DEMAND, number) for number in range(6)]
     for lease in leases:
         queue.feed(None, lease)
-    walk = queue.walk_behind("cpu-core", queue_key(leases[2]), [leases[n].id for n in (5, 1, 4)])
+    walk = queue.walk("cpu-core", queue_key(leases[2]), [leases[n].id for n in (5, 1, 4)])
     met = []
     while (place := walk.next()) is not None:
         met.append(place[1])

@@ -192,7 +192,7 @@ class Memory:
         self.waiting = Waiting()
         """Who waits, in the order of the queue."""
         self.shadows: dict[str, Shadow] = {}
-        """By kind, what was last kept for the first that waits."""
+        """By kind, what the last turn kept for the first that waits, if it had to."""
         self.agenda = Agenda[LeaseId]()
         """The leases that the next turn looks at."""
         self.supply_agenda = Agenda[InboundLeaseId]()

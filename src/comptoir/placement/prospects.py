@@ -30,23 +30,22 @@ class Prospects:
         self._untouched: dict[tuple[TenantId, int, Shape], bool] = {}
         self._rooms: dict[int, list[Room]] = {}
 
-    def hopeless(self, lease: Lease, strength: int) -> bool:
-        """Whether there surely is no place for a lease that waits.
+    def hopeless(self, lease: Lease, accelerators: int, strength: int) -> bool:
+        """Whether there surely is no place for a lease that waits, did it ask for so many.
 
         Args:
-            lease: What it asks for.
+            lease: What it asks for; whoever asks alike gets the same answer.
+            accelerators: How many.
             strength: The most that it may have as a request: `LeaseRequest.strength`.
         """
         if lease.flexible or lease.alternatives or lease.start_ms > self._now_ms:
             return False
-        if not (
+        return self._no_room(lease, accelerators, strength) or not (
             self._something_passes(lease.ends_at_ms)
             or self._fills_gaps(lease)
             or self._something_gives_way(strength)
-            or self._something_is_free(lease.tenant_id, lease.accelerators, lease.shape)
-        ):
-            return True
-        return self._no_room(lease, strength)
+            or self._something_is_free(lease.tenant_id, accelerators, lease.shape)
+        )
 
     def _fills_gaps(self, lease: Lease) -> bool:
         """Whether it may stand until somebody's promise begins, and one begins late enough."""
@@ -91,18 +90,16 @@ class Prospects:
             for room, owner, pool in rooms
         )
 
-    def _no_room(self, lease: Lease, strength: int) -> bool:
+    def _no_room(self, lease: Lease, accelerators: int, strength: int) -> bool:
         """Whether there is no room, were all gone that ends, begins later or may give way."""
-        if strength not in self._rooms:
-            self._rooms[strength] = [
+        rooms = self._rooms.get(strength)
+        if rooms is None:
+            rooms = self._rooms[strength] = [
                 self._snapshot.room(pool, strength, self._now_ms) for pool in self._pools
             ]
-        rooms, tenant_id = self._rooms[strength], lease.tenant_id
+        tenant_id = lease.tenant_id
         if lease.shape is Shape.NODE:
-            return lease.accelerators > max(
-                (room.on_a_node(tenant_id) for room in rooms), default=0
-            )
+            return all(room.on_a_node(tenant_id) < accelerators for room in rooms)
         in_all = [room.in_all(tenant_id) for room in rooms]
-        return lease.accelerators > (
-            sum(in_all) if lease.shape is Shape.SITE else max(in_all, default=0)
-        )
+        most = sum(in_all) if lease.shape is Shape.SITE else max(in_all, default=0)
+        return accelerators > most

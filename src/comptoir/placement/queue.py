@@ -19,10 +19,9 @@ Source: Lifka, "The ANL/IBM SP Scheduling System" (EASY), 1995.
 """
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import heapify, heappop, heapreplace
-from typing import TypeVar
 
 from comptoir.leases.claims import claim_of
 from comptoir.leases.lease import Lease, LeaseRequest, LeaseState, Shape
@@ -47,8 +46,7 @@ def queue_key(lease: Lease) -> QueueKey:
 
 
 Asked = tuple[object, ...]
-"""What a waiting lease asks beside how many: one that is met in vain answers for all alike."""
-Question = tuple[Asked, int]
+"""What a waiting lease asks beside how many."""
 Place = tuple[QueueKey, LeaseId]
 
 
@@ -63,6 +61,37 @@ def asked_of(lease: Lease) -> Asked:
     )  # fmt: skip
 
 
+@dataclass(slots=True, eq=False)
+class Alike:
+    """Those who ask alike but for how many: one that is met in vain answers for all who ask more.
+
+    `asked` is what they ask, `lease` one of them; `sizes` are their places by how many they ask
+    for, first first; `least` is the fewest that one asks for.
+    """
+
+    asked: Asked
+    lease: Lease
+    sizes: dict[int, list[Place]]
+    least: int
+
+    def put(self, accelerators: int, place: Place) -> None:
+        """One more waits."""
+        insort(self.sizes.setdefault(accelerators, []), place)
+        self.least = min(self.least, accelerators)
+
+    def take(self, accelerators: int, place: Place) -> None:
+        """One waits no more."""
+        places = self.sizes[accelerators]
+        del places[bisect_left(places, place)]
+        if not places:
+            del self.sizes[accelerators]
+            self.least = min(self.sizes, default=0)
+
+
+InVain = Callable[[Alike], bool]
+"""Whether all who ask alike surely have no place, whatever they ask for."""
+
+
 class Waiting:
     """Every waiting lease, by kind, in the order of the queue. Fed every change of a lease.
 
@@ -72,33 +101,43 @@ class Waiting:
 
     def __init__(self) -> None:
         self._by_kind: dict[str, list[Place]] = {}
-        self._alike: dict[str, dict[Question, list[Place]]] = {}
-        self._known: dict[LeaseId, tuple[str, Question, Place]] = {}
-        self._asking: dict[tuple[str, TenantId], dict[Question, None]] = {}
-        """What each tenant asks for of a kind."""
+        self._alike: dict[str, dict[Asked, Alike]] = {}
+        self._of_tenant: dict[tuple[str, TenantId], dict[Asked, Alike]] = {}
+        self._known: dict[LeaseId, tuple[str, Asked, int, Place]] = {}
         self._several: list[Place] = []
 
     def feed(self, old: Lease | None, new: Lease | None) -> None:
         """A lease was put or taken away."""
         if old is not None and (known := self._known.pop(old.id, None)) is not None:
-            kind, question, place = known
-            _take_out(self._by_kind, kind, place)
-            alike = self._alike[kind]
-            _take_out(alike, question, place)
-            if question not in alike:
-                _drop(self._asking, (kind, old.tenant_id), question)
-            if not alike:
-                del self._alike[kind]
-            if old.other_kinds:
-                del self._several[bisect_left(self._several, place)]
+            self._take(old, *known)
         if new is not None and new.state is LeaseState.WAITING:
-            question, place = (asked_of(new), new.accelerators), (queue_key(new), new.id)
-            self._known[new.id] = new.kind, question, place
+            asked, place = asked_of(new), (queue_key(new), new.id)
+            self._known[new.id] = new.kind, asked, new.accelerators, place
             insort(self._by_kind.setdefault(new.kind, []), place)
-            insort(self._alike.setdefault(new.kind, {}).setdefault(question, []), place)
-            self._asking.setdefault((new.kind, new.tenant_id), {})[question] = None
+            of_kind = self._alike.setdefault(new.kind, {})
+            alike = of_kind.get(asked)
+            if alike is None:
+                alike = of_kind[asked] = Alike(asked, new, {}, new.accelerators)
+                self._of_tenant.setdefault((new.kind, new.tenant_id), {})[asked] = alike
+            alike.put(new.accelerators, place)
             if new.other_kinds:
                 insort(self._several, place)
+
+    def _take(self, old: Lease, kind: str, asked: Asked, accelerators: int, place: Place) -> None:
+        line, of_kind = self._by_kind[kind], self._alike[kind]
+        del line[bisect_left(line, place)]
+        alike = of_kind[asked]
+        alike.take(accelerators, place)
+        if not alike.sizes:
+            del of_kind[asked]
+            theirs = self._of_tenant[kind, old.tenant_id]
+            del theirs[asked]
+            if not theirs:
+                del self._of_tenant[kind, old.tenant_id]
+        if not line:
+            del self._by_kind[kind], self._alike[kind]
+        if old.other_kinds:
+            del self._several[bisect_left(self._several, place)]
 
     def kinds(self) -> list[str]:
         """The kinds that somebody waits for."""
@@ -112,12 +151,17 @@ class Waiting:
         """Every line, by kind."""
         return {kind: self.line(kind) for kind in self.kinds()}
 
-    def alike(self, kind: str, tenant_id: TenantId) -> list[list[LeaseId]]:
-        """Those of a tenant who wait for a kind, and ask alike, together; each first first."""
-        return [
-            [lease_id for _, lease_id in self._alike[kind][question]]
-            for question in self._asking.get((kind, tenant_id), ())
-        ]
+    def count(self) -> int:
+        """How many wait."""
+        return len(self._known)
+
+    def alike(self, kind: str) -> Iterable[Alike]:
+        """Who waits for a kind, those who ask alike together; nothing may be put meanwhile."""
+        return self._alike.get(kind, {}).values()
+
+    def alike_of(self, kind: str, tenant_id: TenantId) -> list[Alike]:
+        """The same, of one tenant."""
+        return list(self._of_tenant.get((kind, tenant_id), {}).values())
 
     def of_several_kinds(self, after: QueueKey | None = None) -> list[LeaseId]:
         """Who could be met with another kind too, behind a place in the queue; first first."""
@@ -130,79 +174,77 @@ class Waiting:
         line = self._by_kind.get(lease.kind)
         return bisect_left(line, (queue_key(lease), lease.id)) if line else 0
 
-    def walk(self, kind: str) -> "Walk":
-        """Go through the line of a kind."""
-        return Walk(self._alike.get(kind, {}))
+    def walk(
+        self,
+        kind: str,
+        after: QueueKey | None = None,
+        only: Iterable[LeaseId] | None = None,
+        in_vain: InVain | None = None,
+    ) -> "Walk":
+        """Go through the line of a kind.
 
-    def walk_behind(self, kind: str, after: QueueKey, only: Iterable[LeaseId] | None) -> "Walk":
-        """Go through what is behind a place in the line; through some of it, if `only` says so."""
-        if only is None:
-            return Walk(self._alike.get(kind, {}), after)
-        alike: dict[Question, list[Place]] = {}
+        Args:
+            kind: Whose line.
+            after: Only what is behind this place in it; None is all of it.
+            only: Only these; None is all.
+            in_vain: Whom to leave out, with all who ask alike.
+        """
+        groups = self.alike(kind) if only is None else self._some(kind, only)
+        return Walk([one for one in groups if in_vain is None or not in_vain(one)], after)
+
+    def _some(self, kind: str, only: Iterable[LeaseId]) -> Iterable[Alike]:
+        found: dict[Asked, Alike] = {}
         for lease_id in only:
             known = self._known.get(lease_id)
             if known is not None and known[0] == kind:
-                insort(alike.setdefault(known[1], []), known[2])
-        return Walk(alike, after)
+                _, asked, accelerators, place = known
+                alike = found.get(asked)
+                if alike is None:
+                    lease = self._alike[kind][asked].lease
+                    alike = found[asked] = Alike(asked, lease, {}, accelerators)
+                alike.put(accelerators, place)
+        return found.values()
 
 
 class Walk:
     """One going through a line, in order. The line may change meanwhile: who comes is not met."""
 
-    def __init__(self, alike: dict[Question, list[Place]], after: QueueKey | None = None) -> None:
-        self._alike = alike
-        self._heads: list[tuple[Place, int, Question]] = []
+    def __init__(self, groups: Sequence[Alike], after: QueueKey | None = None) -> None:
+        self._heads: list[tuple[Place, int, Alike]] = []
         self._in_vain: dict[Asked, int] = {}
-        for number, (question, places) in enumerate(alike.items()):
-            at = 0 if after is None else bisect_right(places, after, key=lambda place: place[0])
-            if at < len(places):
-                self._heads.append((places[at], number, question))
+        for alike in groups:
+            for accelerators, places in alike.sizes.items():
+                at = 0
+                if after is not None:
+                    at = bisect_right(places, after, key=lambda place: place[0])
+                if at < len(places):
+                    self._heads.append((places[at], accelerators, alike))
         heapify(self._heads)
 
     def next(self) -> Place | None:
         """The next of whom it is not known that there is no place; None at the end."""
         while self._heads:
-            place, _, (asked, accelerators) = self._heads[0]
-            if accelerators < self._in_vain.get(asked, accelerators + 1):
+            place, accelerators, alike = self._heads[0]
+            if accelerators < self._in_vain.get(alike.asked, accelerators + 1):
                 return place
             heappop(self._heads)
         return None
 
     def passed(self) -> None:
         """This one has been seen to: the next of those who ask alike takes its place."""
-        place, number, question = self._heads[0]
-        places = self._alike.get(question, [])
+        place, accelerators, alike = self._heads[0]
+        places = alike.sizes.get(accelerators, [])
         at = bisect_right(places, place)
         if at < len(places):
-            heapreplace(self._heads, (places[at], number, question))
+            heapreplace(self._heads, (places[at], accelerators, alike))
         else:
             heappop(self._heads)
 
     def in_vain(self) -> None:
         """There is no place for this one, nor for any that asks the same or more of it."""
-        _, _, (asked, accelerators) = heappop(self._heads)
-        self._in_vain[asked] = min(accelerators, self._in_vain.get(asked, accelerators))
-
-
-K = TypeVar("K", bound=Hashable)
-
-
-def _drop(
-    sets: dict[tuple[str, TenantId], dict[Question, None]],
-    key: tuple[str, TenantId],
-    question: Question,
-) -> None:
-    questions = sets[key]
-    del questions[question]
-    if not questions:
-        del sets[key]
-
-
-def _take_out(lists: dict[K, list[Place]], key: K, place: Place) -> None:
-    places = lists[key]
-    del places[bisect_left(places, place)]
-    if not places:
-        del lists[key]
+        _, accelerators, alike = heappop(self._heads)
+        known = self._in_vain.get(alike.asked, accelerators)
+        self._in_vain[alike.asked] = min(accelerators, known)
 
 
 @dataclass(frozen=True, slots=True)

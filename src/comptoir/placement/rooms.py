@@ -18,23 +18,23 @@ from comptoir.units.ids import AllocationId, LeaseId, NodeId, TenantId
 
 @dataclass(slots=True)
 class _Share:
-    """Free accelerators of some nodes: in all, and how many nodes have so many."""
+    """Free accelerators of some nodes: in all, the most on one, and how many nodes have so many."""
 
     total: int = 0
+    most: int = 0
     nodes: dict[int, int] = field(default_factory=dict)
 
     def count(self, free: int, sign: int) -> None:
         """A node with so much is one more of them, or one less."""
         left = self.nodes.get(free, 0) + sign
+        self.total += sign * free
         if left:
             self.nodes[free] = left
-        else:
-            del self.nodes[free]
-        self.total += sign * free
-
-    def most(self) -> int:
-        """The most that one node has."""
-        return max(self.nodes, default=0)
+            self.most = max(self.most, free)
+            return
+        del self.nodes[free]
+        if free == self.most:
+            self.most = max(self.nodes, default=0)
 
 
 _NONE = _Share()
@@ -61,7 +61,7 @@ class Room:
 
     def on_a_node(self, tenant_id: TenantId) -> int:
         """For a tenant, on one node."""
-        return max(self._anybody.most(), self._own.get(tenant_id, _NONE).most())
+        return max(self._anybody.most, self._own.get(tenant_id, _NONE).most)
 
     def in_all(self, tenant_id: TenantId) -> int:
         """For a tenant, on all nodes together."""

@@ -4,7 +4,7 @@ from contextlib import ExitStack
 
 from comptoir.desk.operations.grounds import judged
 from comptoir.desk.operations.placing import chosen_way
-from comptoir.desk.operations.queueing import kept_for, shadow_for
+from comptoir.desk.operations.queueing import first_ahead, kept_for, shadow_for
 from comptoir.desk.requests import LeaseRef
 from comptoir.desk.transaction import Transaction
 from comptoir.leases.claims import Ground
@@ -46,8 +46,8 @@ def _queue(tx: Transaction, lease: Lease) -> tuple[Queue, Lease]:
     """
     book = tx.book
     ahead = book.waiting.ahead_of(lease)
-    shadow = book.shadows.get(lease.kind)
-    first = None if shadow is None else shadow.lease_id
+    kept = first_ahead(tx, lease)
+    first = None if kept is None else kept[0].id
     ways = [chosen_way(lease, choice) for choice in lease.choices]
     found = [(way, _way(tx, way)) for way in ways]
     plans = [(plan, way) for way, plan in found if isinstance(plan, Plan)]

@@ -28,7 +28,16 @@ from comptoir.leases.lease import (
     request_of,
 )
 from comptoir.placement.prospects import Prospects
-from comptoir.placement.queue import Asked, QueueKey, Shadow, asked_of, queue_key, shadow_of
+from comptoir.placement.queue import (
+    Alike,
+    Asked,
+    QueueKey,
+    Shadow,
+    Walk,
+    asked_of,
+    queue_key,
+    shadow_of,
+)
 from comptoir.units.errors import Refused
 from comptoir.units.ids import AllocationId, LeaseId
 from comptoir.units.time import MS_PER_S
@@ -102,13 +111,16 @@ def try_queue(look: Look) -> bool:
 
 
 def _try_line(going: _Pass, kind: str, resumed: QueueKey | None) -> bool:
-    """Try those who wait for a kind, behind what is kept for the first; whether some are left."""
+    """Try those who wait for a kind, behind what is kept for the first; whether some are left.
+
+    What is kept is found once somebody behind may have a place: nearly always nobody has.
+    """
     tx, book = going.tx, going.tx.book
     kept: list[Allocation] = []
     shadowed = False
     going.last = going.prospects = None
     book.shadows.pop(kind, None)
-    walk = book.waiting.walk(kind)
+    walk = _walk(going, kind, resumed)
     try:
         while (place := walk.next()) is not None:
             key, lease_id = place
@@ -116,31 +128,38 @@ def _try_line(going: _Pass, kind: str, resumed: QueueKey | None) -> bool:
             if _in_vain(lease, tx.now_ms):
                 walk.passed()
                 continue
-            tried = resumed is not None and key <= resumed
-            tried |= going.only is not None and lease_id not in going.only
-            if not tried:
-                if going.enough:
-                    return True
-                going.looked_at += 1
-                going.last = key
-                if _try_one(going, lease):
-                    walk.passed()
-                    continue
-            if not shadowed and (shadow := shadow_for(tx, lease)) is not None:
+            if going.enough:
+                return True
+            going.looked_at += 1
+            going.last = key
+            if _surely_not(going, lease):
+                walk.in_vain()
+                continue
+            if not shadowed and (found := first_ahead(tx, lease)) is not None:
                 shadowed = True
                 going.plans += PLANS_OF_A_SHADOW * weight_of(tx, kind)
-                book.shadows[kind] = shadow
-                kept = kept_for(tx, lease, shadow)
+                book.shadows[kind] = found[1]
+                kept = kept_for(tx, *found)
                 book.snapshot.keep(kept)
                 going.prospects = None
-                if tried or going.only is not None:
-                    after = key if resumed is None else max(key, resumed)
-                    walk = book.waiting.walk_behind(kind, after, going.only)
-                    continue
-            walk.in_vain()
+            if _try_one(going, lease):
+                walk.passed()
+            else:
+                walk.in_vain()
     finally:
         book.snapshot.give_up(kept)
     return False
+
+
+def _walk(going: _Pass, kind: str, after: QueueKey | None) -> Walk:
+    """Through those of a line who may have a place; behind one of them, if one is given."""
+
+    def in_vain(alike: Alike) -> bool:
+        lease = alike.lease
+        ground = Ground.BORROWED if lease.borrowed else Ground.OWN  # as the turn has restated it
+        return _hopeless(going, lease, alike.least, _most_strength(lease, ground))
+
+    return going.tx.book.waiting.walk(kind, after, going.only, in_vain)
 
 
 def _try_other_ways(going: _Pass, resumed: QueueKey | None) -> bool:
@@ -192,13 +211,19 @@ def kept_ahead_of(tx: Transaction, lease: Lease) -> list[Allocation]:
     return kept
 
 
+def _surely_not(going: _Pass, lease: Lease) -> bool:
+    """Whether there is surely no place for a lease, or nothing that it may stand on."""
+    if _hopeless(going, lease, lease.accelerators, _most_strength(lease, Ground.OWN)):
+        return True
+    ground = judged(going.tx, lease)
+    if isinstance(ground, Denied):
+        return True
+    return _hopeless(going, lease, lease.accelerators, _most_strength(lease, ground))
+
+
 def _try_one(going: _Pass, lease: Lease) -> bool:
     """Whether a lease was placed with the kind for which it stands in line."""
-    tx = going.tx
-    if _hopeless(going, lease, _most_strength(lease, Ground.OWN)):
-        return False
-    ground = judged(tx, lease)
-    if isinstance(ground, Denied) or _hopeless(going, lease, _most_strength(lease, ground)):
+    if going.prospects is None and _surely_not(going, lease):
         return False
     own = takewhile(lambda way: way.kind == lease.kind, lease.choices)
     return _place(going, lease, list(own))
@@ -221,14 +246,14 @@ def _place(going: _Pass, lease: Lease, ways: Sequence[Alternative]) -> bool:
     return True
 
 
-def _hopeless(going: _Pass, lease: Lease, strength: int) -> bool:
+def _hopeless(going: _Pass, lease: Lease, accelerators: int, strength: int) -> bool:
     """Whether there surely is no place: a cheap look that spares most of the plans."""
     book = going.tx.book
     if book.leases_by_state.count(LeaseState.HELD):
         return False  # a soft hold may give way
     if going.prospects is None:
         going.prospects = Prospects(book.snapshot, lease.kind, going.tx.now_ms)
-    return going.prospects.hopeless(lease, strength)
+    return going.prospects.hopeless(lease, accelerators, strength)
 
 
 def _most_strength(lease: Lease, ground: Ground) -> int:

@@ -98,12 +98,14 @@ def _team_changes(
     rooms = {site: book.room_anywhere(site, tx.now_ms, team) for site in sites}
     for lease, borrowed in team_marks(mine, standing, rooms):
         yield lease, Ground.BORROWED if borrowed else Ground.OWN
-    for alike in tx.book.waiting.alike(kind, team):
-        first = tx.book.leases[alike[0]]  # whoever asks alike gets the same answer
-        own = judge(book, first, tx.now_ms) is Ground.OWN
-        if own is first.borrowed:
-            for lease_id in alike:
-                yield tx.book.leases[lease_id], Ground.OWN if own else Ground.BORROWED
+    for alike in tx.book.waiting.alike_of(kind, team):
+        for accelerators in list(alike.sizes):
+            places = list(alike.sizes[accelerators])
+            first = tx.book.leases[places[0][1]]  # whoever asks alike gets the same answer
+            own = judge(book, first, tx.now_ms) is Ground.OWN
+            if own is first.borrowed:
+                for _, lease_id in places:
+                    yield tx.book.leases[lease_id], Ground.OWN if own else Ground.BORROWED
 
 
 def wake_entitlements(tx: Transaction) -> None:

@@ -216,7 +216,7 @@ class Player:
                     if size > 0:
                         free += untouched
                         whole += untouched if untouched == size else 0
-        waiting = sum(len(line) for line in self.desk.book.waiting.lines().values())
+        waiting = self.desk.book.waiting.count()
         while self._sampled <= now:
             self.tally.samples.append(Sample(self._sampled, int(free), int(whole), waiting))
             self._sampled += self.tally.bucket_ms
