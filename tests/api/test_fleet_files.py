@@ -105,8 +105,9 @@ def test_kinds_give_the_source_of_every_fact(world: World) -> None:
     assert {"tpu-v5p", "tpu-v5e", "tpu-v6e", "trainium1", "trainium2"} <= set(kinds)
     domains = {kind["interconnect_domain"] for kind in kinds.values()}
     assert {8, 24, 72} <= domains
+    assert kinds["h100-sxm"]["network_domain"] == 3_072  # a pod of the cluster of Llama 3
     for kind in kinds.values():
-        facts = ("memory_bytes", "power_watts", "interconnect_domain")
+        facts = ("memory_bytes", "power_watts", "interconnect_domain", "network_domain")
         assert set(kind["sources"]) == set(facts)
         for fact in facts:
             known, source = kind[fact], kind["sources"][fact]

@@ -69,6 +69,7 @@ class AcceleratorKind(TypedDict):
     memory_bytes: str | None
     power_watts: int | None
     interconnect_domain: int | None
+    network_domain: int | None
     tenancy: str
     announced: bool
     sources: dict[str, str]

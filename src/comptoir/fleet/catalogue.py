@@ -19,6 +19,7 @@ class Facts(NamedTuple):
     domain: Fact
     announced: bool = False
     shared: bool = False
+    network: Fact = (None, "- no published cluster found that says so")
 
 
 _GB = 10**9
@@ -29,6 +30,7 @@ _TPU = "P docs.cloud.google.com/tpu/docs"
 _NEURON = "P awsdocs-neuron.readthedocs-hosted.com"
 _MTIA_2024 = "S techpowerup.com, 2024-04, on Meta's next-generation MTIA"
 _MTIA_2026 = "S the-decoder.com and tomshardware.com, 2026-03, on Meta's MTIA roadmap"
+_LLAMA_3 = "S glennklockwood.com on the Llama 3 paper: 192 racks of 16 a pod, full bisection"
 _MI300X = "P AMD's system description in MLPerf Inference v4.1, 8xMI300X_2xEPYC-9374F"
 
 FACTS: dict[str, Facts] = {
@@ -44,6 +46,7 @@ FACTS: dict[str, Facts] = {
         (80 * _GB, f"{_NVIDIA_T} hawkvelt.id.au, 2024-08"),
         (700, f"{_NVIDIA_T} hawkvelt.id.au, 2024-08"),
         (8, "T an SXM5 baseboard joins 8 by NVLink: hawkvelt.id.au, 2024-08"),
+        network=(3_072, _LLAMA_3),
     ),
     "h100-pcie": Facts(
         "NVIDIA",

@@ -29,8 +29,10 @@ class AcceleratorKind:
         memory_bytes: Its own memory; None: not found, or it has none of its own.
         power_watts: The most it draws; None: not found.
         interconnect_domain: How many are joined at the chips' own full bandwidth (NVLink,
-            ICI, one chassis); None: not found. What a network joins is the fleet's to say:
-            a pod.
+            ICI, one chassis); None: not found.
+        network_domain: How many a network has joined with full bisection (RoCE, InfiniBand) in
+            a cluster that was published; None: none was found. What yours joins is the fleet
+            file's to say: a pod.
         tenancy: Whether two tenants may share a node of it.
         announced: It was announced, and is not known to be in service.
         sources: Where each fact is from: (fact, source); see `catalogue.py`.
@@ -41,6 +43,7 @@ class AcceleratorKind:
     memory_bytes: int | None
     power_watts: int | None
     interconnect_domain: int | None
+    network_domain: int | None
     tenancy: Tenancy
     announced: bool
     sources: tuple[tuple[str, str], ...]
@@ -51,6 +54,7 @@ def _kind(name: str, facts: Facts) -> AcceleratorKind:
         "memory_bytes": facts.memory_bytes,
         "power_watts": facts.watts,
         "interconnect_domain": facts.domain,
+        "network_domain": facts.network,
     }
     return AcceleratorKind(
         name,
@@ -58,6 +62,7 @@ def _kind(name: str, facts: Facts) -> AcceleratorKind:
         facts.memory_bytes[0],
         facts.watts[0],
         facts.domain[0],
+        facts.network[0],
         Tenancy.SANDBOXED_SHARED if facts.shared else Tenancy.EXCLUSIVE_NODE,
         facts.announced,
         tuple((fact, source) for fact, (_, source) in sourced.items()),

@@ -42,6 +42,9 @@ Variables = Annotated[
 class Kind(Answer):
     """A type of accelerator; a fact that was not found is null.
 
+    `interconnect_domain` are joined at the chips' own bandwidth; `network_domain` by a network
+    with full bisection, in a cluster that was published: what yours joins is a pod.
+
     A source begins with `P` (the maker's own word), `S` (press or analysts), `T` (a third
     party's copy), `=` (arithmetic) or `-` (not found).
     """
@@ -51,6 +54,7 @@ class Kind(Answer):
     memory_bytes: Long | None
     power_watts: int | None
     interconnect_domain: int | None
+    network_domain: int | None
     tenancy: Tenancy
     announced: bool
     sources: dict[str, str]

@@ -99,6 +99,7 @@ def kinds(cli: Session) -> None:
         Column("memory", lambda row: _fact(row["memory_bytes"], 10**9, " GB"), right=True),
         Column("power", lambda row: _fact(row["power_watts"], 1, " W"), right=True),
         Column("domain", lambda row: _fact(row["interconnect_domain"], 1, ""), right=True),
+        Column("network", lambda row: _fact(row["network_domain"], 1, ""), right=True),
         text("tenancy"),
         Column("note", lambda row: "announced" if row["announced"] else ""),
     ]
