@@ -9,7 +9,7 @@ import pytest
 from comptoir.simulation.audit_receipts import receipt_problems
 from comptoir.simulation.audit_sla import sla_problems
 from tests.builders import Book
-from tests.desk.test_contracts import Deal, deal  # noqa: F401  (a fixture)
+from tests.desk.contract_book import Deal
 from tests.desk.test_receipts import book_, entry, invoiced, shop  # noqa: F401
 from tests.desk.test_sla_credits import october
 
@@ -56,7 +56,7 @@ def test_a_receipt_that_is_not_accounted_for_is_found_out(
     ],
 )
 def test_an_sla_credit_that_does_not_follow_from_the_rows_is_found_out(
-    deal: Deal,  # noqa: F811
+    deal: Deal,
     rows: sqlite3.Connection,
     changed: str,
     said: str,

@@ -24,8 +24,8 @@ from comptoir.units.errors import Refused
 from comptoir.units.ids import LegalEntityId
 from comptoir.units.time import parse_instant
 from tests.builders import START_MS, Book
+from tests.desk.contract_book import Deal
 from tests.desk.test_close import CENT, balance, close, drafts, final
-from tests.desk.test_contracts import Deal
 
 ON_DEMAND = LeaseClass.ON_DEMAND
 PREPAID = """

@@ -24,9 +24,9 @@ from comptoir.units.ids import LegalEntityId
 from comptoir.units.money import NUMERATOR_PER_MICRO
 from comptoir.units.time import parse_instant
 from tests.builders import HOUR_MS, Book
+from tests.desk.contract_book import Deal
 from tests.desk.test_close import CENT, balance, close, drafts, final, telemetry
 from tests.desk.test_close_contracts import admitted, close_september
-from tests.desk.test_contracts import Deal
 
 ON_DEMAND = LeaseClass.ON_DEMAND
 DAYS = """

@@ -13,7 +13,7 @@ from comptoir.tenants.parties import Role
 from comptoir.units.money import NUMERATOR_PER_MICRO
 from comptoir.units.time import format_instant
 from tests.builders import Book
-from tests.desk.test_contracts import Deal
+from tests.desk.contract_book import Deal
 
 RAMP = """
 contract = "ACME-1"

@@ -145,8 +145,8 @@ def test_rolled_over_credit_that_is_booked_after_its_end_pays_what_was_used_in_i
     shop: Book,
 ) -> None:
     from comptoir.tenants.parties import Role
+    from tests.desk.contract_book import Deal
     from tests.desk.test_close_contracts import PREPAID
-    from tests.desk.test_contracts import Deal
 
     close_september(shop)
     acme = one_core(shop, OCTOBER_MS + 30 * DAY_MS)

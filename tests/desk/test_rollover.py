@@ -15,9 +15,9 @@ from comptoir.store.views import Views, tenant_book
 from comptoir.tenants.entities import HOUSE_ENTITY
 from comptoir.tenants.parties import Role
 from tests.builders import Book
+from tests.desk.contract_book import Deal
 from tests.desk.test_close import CENT, balance, close, drafts, final
 from tests.desk.test_close_contracts import ON_DEMAND, close_september, run
-from tests.desk.test_contracts import Deal
 
 TWO_DAYS = """
 contract = "ACME-5"

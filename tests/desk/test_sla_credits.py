@@ -21,7 +21,7 @@ from comptoir.sales.credit_blocks import BlockState, CreditSource
 from comptoir.tenants.parties import Role
 from comptoir.units.ids import LegalEntityId, NodeId
 from tests.builders import Book
-from tests.desk.test_contracts import Deal
+from tests.desk.contract_book import Deal
 
 CENT = 10_000
 HOUR = 3_600_000

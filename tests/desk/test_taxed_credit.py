@@ -19,9 +19,9 @@ from comptoir.units.errors import Refused
 from comptoir.units.ids import LegalEntityId
 from comptoir.units.time import parse_instant
 from tests.builders import HOUR_MS, Book
+from tests.desk.contract_book import Deal
 from tests.desk.test_close import CENT, balance, drafts, final
 from tests.desk.test_close_contracts import PREPAID, admitted
-from tests.desk.test_contracts import Deal
 from tests.desk.test_credit import Limited
 
 ON_DEMAND = LeaseClass.ON_DEMAND
