@@ -190,3 +190,46 @@ def test_whatever_happens_a_statement_adds_up_and_is_the_ledger(
     # What waits to be used is what the ledger says is the customer's, to the cent.
     waiting = [p for p in book.desk.book.receipts.payments if p.tenant_id == acme]
     assert sum(p.left_micros for p in waiting) == -own * CENT
+
+
+def test_what_was_paid_too_much_pays_the_next_invoice_by_itself(shop: Book) -> None:
+    first = invoiced(shop)
+    (payment,) = book_(shop, entry(1_600, first.number)).payments
+    assert (payment.state, payment.left_micros) == (PaymentState.EXCESS, 600 * CENT)
+    second = invoiced(shop)
+    # $16.00 came for $10.00; the next invoice asks $10.00, of which the $6.00 are paid at once.
+    assert (status(shop, second).paid_micros, status(shop, second).open_micros) == (
+        600 * CENT, 400 * CENT,
+    )  # fmt: skip
+    assert (kept(shop, payment).left_micros, kept(shop, payment).state) == (0, PaymentState.PARTIAL)
+    assert balance(shop, ledger.customer_credit(first.tenant_id)) == 0
+    assert balance(shop, ledger.receivable(first.tenant_id)) == 400
+    (account,) = statement(Views(shop.store.engine), first.tenant_id, False, (0, 1 << 60))
+    used = account.entries[-1]
+    assert used.description == f"{payment.id} pays {second.number}: 6.00 USD of its own credit"
+    assert (used.amount_micros, account.closing_micros) == (0, 400 * CENT)
+
+
+def test_the_oldest_of_what_is_left_pays_first_whatever_left_it(shop: Book) -> None:
+    first = invoiced(shop)
+    (early,) = book_(shop, entry(1_300, first.number, "e1")).payments
+    take_back(shop, first, 200)
+    (got_back,) = credit(shop)
+    second = invoiced(shop)
+    # $3.00 too much and $2.00 got back pay $5.00 of the second.
+    assert status(shop, second).open_micros == 500 * CENT
+    (late,) = book_(shop, entry(1_100, second.number, "e2")).payments
+    assert [kept(shop, one).left_micros for one in (early, got_back, late)] == [0, 0, 600 * CENT]
+
+
+def test_a_statement_shows_all_of_a_payment_that_is_topped_up_in_part(shop: Book) -> None:
+    first = invoiced(shop)
+    (stray,) = book_(shop, entry(1_000, "thank you")).payments
+    shop.desk.call("top_up", TopUp(stray.id, "7.00", first.tenant_id))
+    (account,) = statement(Views(shop.store.engine), first.tenant_id, False, (0, 1 << 60))
+    # $10.00 came in, and $7.00 of them are kept as prepaid credit: $3.00 are its own.
+    assert [(x.kind, x.amount_micros) for x in account.entries] == [
+        ("invoice", 1_000 * CENT), ("payment", -1_000 * CENT), ("top_up", 700 * CENT),
+    ]  # fmt: skip
+    assert account.credit_micros == 300 * CENT
+    assert "7.00 USD are prepaid" in account.entries[-1].description

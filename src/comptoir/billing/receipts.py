@@ -138,6 +138,11 @@ class Payment:
         """Whether it came from no bank: it was paid before, and credited since."""
         return self.entry_id.startswith(CREDIT) and not self.account
 
+    @property
+    def is_customers(self) -> bool:
+        """Whether what is left of it is a customer's: it was paid too much, or got it back."""
+        return self.state is PaymentState.EXCESS and self.micros > 0
+
 
 def of_credit(
     id: PaymentId,

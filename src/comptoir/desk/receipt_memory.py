@@ -60,6 +60,9 @@ class ReceiptBook:
         self.credit_of = Index[TenantId, Payment](
             self.payments, lambda p: p.tenant_id if p.is_credit and p.left_micros else None
         )
+        self.left_of = Index[TenantId, Payment](
+            self.payments, lambda p: p.tenant_id if p.is_customers and p.left_micros else None
+        )
         self.disputes_of = Index[InvoiceId, Dispute](
             self.disputes, lambda d: d.invoice_id if d.state is DisputeState.OPEN else None
         )

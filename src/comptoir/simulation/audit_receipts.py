@@ -17,6 +17,7 @@ def receipt_problems(rows: sqlite3.Connection) -> Iterator[str]:
     payments = rows.execute("SELECT * FROM payment WHERE state <> 'duplicate'").fetchall()
     yield from _payments(payments)
     yield from _invoices(rows, payments)
+    yield from _left_unused(rows, payments)
     yield from _disputes(rows)
     yield from _dunning(rows)
 
@@ -80,6 +81,28 @@ def _paid_before(rows: sqlite3.Connection) -> dict[str, int]:
     ):
         found[row["id"]] = row["before"]
     return found
+
+
+def _left_unused(rows: sqlite3.Connection, payments: list[sqlite3.Row]) -> Iterator[str]:
+    """No invoice asks money while its customer has some left that was there when it was issued.
+
+    Where payments of the customer bounced, an invoice may ask again what had been paid.
+    """
+    bounced = {p["tenant_id"] for p in payments if p["bounced_micros"]}
+    named = {row["key"] for row in rows.execute("SELECT key FROM entry WHERE key LIKE 'named:%'")}
+    asking = rows.execute(
+        "SELECT i.*, s.state AS stands FROM invoice i JOIN invoice_status s ON s.invoice_id = i.id"
+        " WHERE i.kind <> 'chargeback' AND i.opening_id IS NULL"
+        " AND s.total_micros > s.paid_micros + s.credited_micros"
+    ).fetchall()
+    for p in payments:
+        if p["state"] != "excess" or p["tenant_id"] in bounced or f"named:{p['id']}" in named:
+            continue
+        whose = p["tenant_id"], p["entity_id"], p["currency"]
+        for invoice in asking:
+            of = invoice["tenant_id"], invoice["entity_id"], invoice["currency"]
+            if of == whose and p["booked_at_ms"] < invoice["issued_at_ms"]:
+                yield f"{invoice['number']} asks, and {p['left_micros']} of {p['id']} are left"
 
 
 def _disputes(rows: sqlite3.Connection) -> Iterator[str]:

@@ -225,6 +225,8 @@ def _show(cli: Session, found: InvoiceDetail) -> None:
         fields[-1] = ("not ours", f"another system's number, brought by {found['opening_id']}")
     if found["kind"] != "chargeback":
         still = money(found["open"], found["currency"])
+        if found["paid"].strip("0.-"):
+            fields.append(("paid", money(found["paid"], found["currency"])))
         fields.append((found["state"], f"{still} open, due {cli.times.when(found['due_at'])}"))
         if found["seller"]["iban"]:
             paid_at = filter(None, (found["seller"]["iban"], found["seller"]["bic"]))

@@ -17,6 +17,7 @@ from comptoir.store import tables as t
 from comptoir.store.views.reading import MOST_A_PAGE, Ask, Page, Views, equal
 from comptoir.units.errors import Refused
 from comptoir.units.ids import TenantId
+from comptoir.units.money import format_minor
 
 MOST_ENTRIES = 10_000
 """Entries in one statement of account, at most."""
@@ -182,13 +183,19 @@ def _account(unit: str, rows: Iterable[Any], asked: str, from_ms: int) -> Accoun
         moved = sum(leg.amount for leg in of_entry)
         owed += sum(leg.amount for leg in of_entry if leg.account == asked)
         balance += moved
+        paid = -sum(leg.amount for leg in of_entry if leg.account == asked)
         first = of_entry[0]
         if first.effective_at_ms < from_ms:
             opening = balance
             continue
         entries.append(
             StatementEntry(
-                seq, first.effective_at_ms, first.kind, first.description, moved, balance
+                seq,
+                first.effective_at_ms,
+                first.kind,
+                first.description if moved else _said_of_credit(first.description, paid, unit),
+                moved,
+                balance,
             )
         )
         if len(entries) > MOST_ENTRIES:
@@ -198,3 +205,9 @@ def _account(unit: str, rows: Iterable[Any], asked: str, from_ms: int) -> Accoun
                 "ask for a shorter window",
             )
     return AccountStatement(unit, opening, balance, owed, owed - balance, tuple(entries))
+
+
+def _said_of_credit(description: str, paid_micros: int, unit: str) -> str:
+    """What moved between what a customer is asked and its own credit: it owes as much as before."""
+    used = "of its own credit" if paid_micros > 0 else "are its own credit again"
+    return f"{description}: {format_minor(abs(paid_micros), unit)} {unit} {used}"

@@ -1,8 +1,8 @@
-"""Credit that a customer has with no payment behind it: what was credited after it was paid.
+"""Credit that a customer has: what it paid too much, and what was credited after it was paid.
 
-It is kept as a payment that nobody sent, with what is left of it, so that all that can be done
-with a payment can be done with it: it is listed, given to an invoice, sent back, made prepaid
-credit. The next invoice uses it by itself. Invariant: what is left of these and of payments in
+The latter is kept as a payment that nobody sent, with what is left of it, so that all that can be
+done with a payment can be done with it: it is listed, given to an invoice, sent back, made prepaid
+credit. The next invoice uses both by itself. Invariant: what is left of these and of payments in
 excess is what the ledger has as `customer_credit`.
 """
 
@@ -11,7 +11,7 @@ from comptoir.billing.invoices import Invoice, InvoiceKind
 from comptoir.billing.receipts import Payment, PaymentState, of_credit
 from comptoir.desk.transaction import Transaction
 from comptoir.units.errors import Refused
-from comptoir.units.ids import LegalEntityId, PaymentId, TenantId
+from comptoir.units.ids import LegalEntityId, PaymentId, TenantId, id_number
 from comptoir.units.money import format_minor
 from comptoir.units.values import replace
 
@@ -98,9 +98,21 @@ def refuse_used(invoice: Invoice, micros: int, missing: int) -> Refused:
 def credit_of(
     tx: Transaction, tenant_id: TenantId, entity_id: LegalEntityId, currency: str
 ) -> list[Payment]:
-    """Such credit of a customer with an entity, the oldest first."""
+    """What a customer got back from an entity and has left, the oldest first."""
     return [
         payment
         for payment in tx.book.receipts.credit_of.get(tenant_id)
         if (payment.entity_id, payment.currency) == (entity_id, currency)
     ]
+
+
+def left_of(
+    tx: Transaction, tenant_id: TenantId, entity_id: LegalEntityId, currency: str
+) -> list[Payment]:
+    """What a customer has left with an entity, paid too much or got back, the oldest first."""
+    found = [
+        payment
+        for payment in tx.book.receipts.left_of.get(tenant_id)
+        if (payment.entity_id, payment.currency) == (entity_id, currency)
+    ]
+    return sorted(found, key=lambda one: (one.booked_at_ms, id_number(one.id)))

@@ -11,7 +11,7 @@ from comptoir.billing.invoices import Invoice, InvoiceKind, LineType, NumberSeri
 from comptoir.billing.periods import year_at
 from comptoir.desk.close_requests import DraftRef
 from comptoir.desk.openings import refuse_while_bringing
-from comptoir.desk.operations.money.customer_credit import credit_of, keep_credit
+from comptoir.desk.operations.money.customer_credit import keep_credit, left_of
 from comptoir.desk.operations.money.drawing_up import parties_of, tax_of, taxes_on
 from comptoir.desk.operations.money.receipts import allocate_payment
 from comptoir.desk.operations.money.revaluing import known_rate_nanos_at, rate_nanos_at
@@ -109,9 +109,11 @@ def _payment_days(tx: Transaction, tenant: Tenant, entity: LegalEntity) -> int:
 
 
 def _use_credit(tx: Transaction, invoice: Invoice) -> None:
-    """Let it be paid by what the customer got back of others, the oldest first."""
+    """Let it be paid by what the customer paid too much or got back, the oldest first."""
+    if invoice.kind is InvoiceKind.CHARGEBACK:
+        return
     whose = invoice.tenant_id, invoice.entity_id, invoice.currency
-    for payment in credit_of(tx, *whose):
+    for payment in left_of(tx, *whose):
         if tx.book.closing.statuses[invoice.id].open_micros <= 0:
             return
         allocate_payment(tx, AllocatePayment(payment.id, invoice.id))

@@ -43,7 +43,7 @@ from comptoir.tenants.parties import Tenant
 from comptoir.tenants.permissions import not_found
 from comptoir.units.errors import Invalid, Refused
 from comptoir.units.ids import CreditBlockId, PaymentId
-from comptoir.units.money import parse_amount
+from comptoir.units.money import format_minor, parse_amount
 from comptoir.units.text import check_text
 from comptoir.units.values import replace
 
@@ -359,9 +359,8 @@ def top_up(tx: Transaction, request: TopUp) -> CreditBlock:
             "other_tenants_credit", f"what is left of {payment.id} is another tenant's credit", ""
         )
     _refuse_other_currency(tx, payment, tenant)
-    postings: tuple[object, ...] = ()
     if payment.tenant_id is None:
-        payment, postings = pure.named(payment, tenant.id)
+        payment = _named(tx, payment, tenant)
     changed = replace(
         payment,
         left_micros=payment.left_micros - micros,
@@ -376,9 +375,10 @@ def top_up(tx: Transaction, request: TopUp) -> CreditBlock:
     tx.book.contracts.credit_blocks.put(block)
     cut_open(tx, tenant.id)
     changed = replace(changed, blocks=(*payment.blocks, block.id))
+    said = f"{format_minor(micros, payment.currency)} {payment.currency}"
     tx.post(
-        f"top_up:{payment.id}:{block.id}", "top_up", f"{payment.id} tops up",
-        tx.now_ms, (*postings, *pure.topped_up(payment, micros)),  # type: ignore[arg-type]
+        f"top_up:{payment.id}:{block.id}", "top_up", f"{payment.id} tops up: {said} are prepaid",
+        tx.now_ms, pure.topped_up(payment, micros),
     )  # fmt: skip
     tx.emit(
         "credit.topped_up", block.id, tenant.id, micros=str(micros), currency=payment.currency,
@@ -386,6 +386,14 @@ def top_up(tx: Transaction, request: TopUp) -> CreditBlock:
     )  # fmt: skip
     _put(tx, changed)
     return block
+
+
+def _named(tx: Transaction, payment: Payment, tenant: Tenant) -> Payment:
+    """What was nobody's is a tenant's: in an entry of its own, so that a statement shows all."""
+    owned, postings = pure.named(payment, tenant.id)
+    said = f"{payment.payer or 'receipt'}: {payment.reference}"[:200]
+    tx.post(f"named:{payment.id}", "payment", said, tx.now_ms, postings)
+    return owned
 
 
 def _refuse_other_currency(tx: Transaction, payment: Payment, tenant: Tenant) -> None:
