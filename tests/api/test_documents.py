@@ -49,3 +49,12 @@ def test_another_tenants_invoice_is_not_there(world: World, number: str) -> None
         stranger = world.people["stranger"].get(f"/v1/invoices/{number}/{path}")
         stranger.refused(404, "not_found")
         world.people["auditor"].get(f"/v1/invoices/nothing/{path}").refused(404, "not_found")
+
+
+def test_the_ledger_is_exported_to_the_house_alone(world: World, number: str) -> None:
+    said = world.people["auditor"].get("/v1/exports/journal")
+    assert (said.status, said.headers["content-type"]) == (200, "text/plain; charset=utf-8")
+    assert f"{number}" in said.data.decode()
+    world.people["admin"].get("/v1/exports/journal").refused(403, "missing_permission")
+    by_day = world.people["auditor"].get("/v1/exports/journal?daily=true").data.decode()
+    assert "the sums of each day" in by_day and number not in by_day

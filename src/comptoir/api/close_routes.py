@@ -1,6 +1,6 @@
-"""The routes of the close: periods, drafts, invoices, credit notes, statements of account."""
+"""The routes of the close: periods, drafts, invoices, credit notes, statements, exports."""
 
-from comptoir.api.handlers import documents
+from comptoir.api.handlers import documents, exports
 from comptoir.api.handlers import invoices as handlers
 from comptoir.api.route import Route
 from comptoir.api.shapes import invoices as shapes
@@ -54,4 +54,5 @@ CLOSE_ROUTES: tuple[Route, ...] = (
     ),
     Route("GET", "/v1/credit-notes", _H.list_credit_notes, _P.READ, ListOf[_S.CreditNote]),
     Route("GET", "/v1/credit-notes/{note}", _H.get_credit_note, _P.READ, _S.CreditNote),
+    Route("GET", "/v1/exports/journal", exports.get_journal, _P.READ_HOUSE, None),
 )

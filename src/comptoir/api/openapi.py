@@ -32,6 +32,7 @@ _AS_BYTES = {
     "/files/{path}": "application/octet-stream",
     "/pdf": "application/pdf",
     "/xml": "application/xml",
+    "/exports/journal": "text/plain",
 }
 """How the path of an operation ends that gives bytes, and what they are."""
 _BYTES = {"schema": {"type": "string", "format": "binary"}}

@@ -51,6 +51,7 @@ SECTIONS = {
         "rate-card": (f"{_AT}.rates:rate_card", "Prices: proposed by one, approved by another."),
         "entity": (f"{_AT}.entities:entity", "Who sells; taxes and rates of exchange."),
         "admission": (f"{_AT}.admissions:admission", "How customers come in, and their limits."),
+        "export": (f"{_AT}.exports:export", "Ledger and usage as files for other programs."),
         "import": (f"{_AT}.imports:import_", "What is brought from another system."),
         "budget": (f"{_AT}.budgets:budget", "What tenants and projects mean to spend."),
     },

@@ -21,6 +21,7 @@ from comptoir.client.capacity import Fleet, Runtimes, Supply
 from comptoir.client.contracts import Contracts, Credit
 from comptoir.client.entities import Admissions, Budgets, Entities
 from comptoir.client.entitlements import Entitlements, Policy
+from comptoir.client.exports import Exports
 from comptoir.client.feed import Feed
 from comptoir.client.following import Place, Step, follow
 from comptoir.client.invoices import CreditNotes, Invoices, Periods
@@ -78,6 +79,7 @@ class Client:
         self.rate_cards = RateCards(self._transport)
         self.entitlements = Entitlements(self._transport)
         self.policy = Policy(self._transport)
+        self.exports = Exports(self._transport)
         self.leases = Leases(self._transport)
         self.offers = OffersOfCapacity(self._transport)
         self.holds = Holds(self._transport)

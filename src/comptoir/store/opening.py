@@ -105,6 +105,33 @@ def book_engine(data: Path, database_url: str | None) -> Engine:
     )
 
 
+@contextmanager
+def book_to_read(data: Path, database_url: str | None) -> Iterator[Engine]:
+    """The engine of a book that is there and of this version's schema, for reading only.
+
+    It may be served meanwhile: whoever reads takes one snapshot.
+
+    Raises:
+        Invalid: `no_book`.
+        Conflict: `schema_too_new`, `schema_too_old`, `not_a_book`.
+    """
+    if database_url is None and not (data / BOOK_FILE).exists():
+        raise Invalid("no_book", f"there is no book in {data}", "give its --data directory")
+    engine = book_engine(data, database_url)
+    try:
+        found = schema_revision(engine)
+        if found != HEAD:
+            raise Conflict(
+                "schema_too_old",
+                f"the book is at schema {found or 'none'}, this version needs {HEAD}",
+                "stop its server, then: comptoir db upgrade",
+                {"schema": found, "needed": HEAD},
+            )
+        yield engine
+    finally:
+        engine.dispose()
+
+
 def open_store(data: Path, database_url: str | None, instance: str) -> SqlStore:
     """The store of a book: made if it is new, brought to this version's schema if it is old.
 

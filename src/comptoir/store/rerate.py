@@ -18,14 +18,12 @@ from comptoir.pricing.replay import Replay, Replayed
 from comptoir.pricing.steps import LeaseEnd
 from comptoir.store import tables
 from comptoir.store.mapping import from_row
-from comptoir.store.migrations import HEAD
 from comptoir.store.money_tables import top_up
-from comptoir.store.opening import BOOK_FILE, book_engine, schema_revision
+from comptoir.store.opening import book_to_read
 from comptoir.store.sql_store import SqlStore
 from comptoir.store.statements import select_rows
 from comptoir.store.tables import MAPPED
 from comptoir.store.views.reading import Views
-from comptoir.units.errors import Conflict, Invalid
 from comptoir.units.ids import LeaseId, TenantId
 from comptoir.units.time import MS_PER_S
 
@@ -39,21 +37,8 @@ def rerate(data: Path, database_url: str | None = None) -> Replayed:
         Invalid: `no_book`.
         Conflict: `schema_too_new`, `schema_too_old`, `not_a_book`.
     """
-    if database_url is None and not (data / BOOK_FILE).exists():
-        raise Invalid("no_book", f"there is no book in {data}", "give its --data directory")
-    engine = book_engine(data, database_url)
-    try:
-        found = schema_revision(engine)
-        if found != HEAD:
-            raise Conflict(
-                "schema_too_old",
-                f"the book is at schema {found or 'none'}, this version needs {HEAD}",
-                "stop its server, then: comptoir db upgrade",
-                {"schema": found, "needed": HEAD},
-            )
+    with book_to_read(data, database_url) as engine:
         return rerate_book(engine)
-    finally:
-        engine.dispose()
 
 
 def rerate_book(engine: Engine) -> Replayed:

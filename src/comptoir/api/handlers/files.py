@@ -60,7 +60,7 @@ async def get_file(ask: Ask, lease: Id, path: str) -> Response:
     file = await ask.work(engine.open_file, found.id, path)
     name = quote(path.rsplit("/", maxsplit=1)[-1], safe="")
     return StreamingResponse(
-        _chunks(ask, file),
+        chunks(ask, file),
         media_type="application/octet-stream",
         headers={"Content-Disposition": f"attachment; filename*=UTF-8''{name}"},
     )
@@ -84,7 +84,8 @@ async def engine_of(ask: Asking, lease: Lease) -> Engine:
     )
 
 
-async def _chunks(ask: Asking, file: BinaryIO) -> AsyncIterator[bytes]:
+async def chunks(ask: Asking, file: BinaryIO) -> AsyncIterator[bytes]:
+    """A file a piece at a time; it is closed at the end."""
     try:
         while chunk := await ask.work(file.read, CHUNK_BYTES):
             yield chunk
