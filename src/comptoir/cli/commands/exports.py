@@ -27,7 +27,7 @@ def export() -> None:
 @leaf(
     "journal",
     "comptoir export journal --out ledger.beancount",
-    "comptoir export journal --data ./post --daily --out ledger.beancount",
+    "comptoir export journal --daily --out ledger.beancount",
     group=export,
 )
 @OUT
