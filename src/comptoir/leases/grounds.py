@@ -170,6 +170,9 @@ def _judge_team(book: KindBook, lease: Lease, window: Window) -> Ground | Denied
 def _judge_sale(book: KindBook, lease: Lease, window: Window) -> Ground | Denied:
     if lease.recallable:
         return _judge_lent(book, lease, window, Ground.RECALL)
+    supplied_ms = book.supplied_until_ms()
+    if window.end_ms is None and supplied_ms is not None and supplied_ms > window.start_ms:
+        window = Window(window.start_ms, supplied_ms)  # past it nothing stands anywhere
     room, at_ms = book.lowest_room(ANYWHERE, window)
     if lease.accelerators <= room or book.may_share(lease.tenant_id):
         return _judge_lent(book, lease, window, Ground.SOLD)

@@ -164,6 +164,12 @@ class KindBook:
             rooms.append((self.room_anywhere(site, window.start_ms), window.start_ms))
         return min(rooms)
 
+    def supplied_until_ms(self) -> int | None:
+        """When the last supply of the kind ends; None: some has no end, or there is none."""
+        steps = self.supplied[ANYWHERE]
+        last = max(steps.changes(), default=None)
+        return None if last is None or steps.at(last) else last
+
     def sold(self, instant_ms: int) -> int:
         """What is sold for good at an instant."""
         return sum(steps.at(instant_ms) for steps in self.taken[Ground.SOLD].values())

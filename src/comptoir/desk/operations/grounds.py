@@ -162,8 +162,12 @@ def marked_as(lease: Lease, ground: Ground | Denied) -> Lease:
 def _confirmed(
     tx: Transaction, book: KindBook, lease: Lease, plan: Plan, ground: Ground
 ) -> Ground | Denied:
+    """The ground, counted up to where the plan's own promise ends: past it nothing stands there."""
     parts = [(tx.book.nodes[part.node_id], len(part.accelerators)) for part in plan.allocations]
-    window = window_from(lease, plan.starts_at_ms)
+    whole = window_from(lease, plan.starts_at_ms)
+    window = Window(whole.start_ms, plan.allocations[0].ends_at_ms)
+    if ground is Ground.LENT and window != whole:
+        ground = Ground.SOLD  # until then it may be sold for good: it is counted so first
     with book.without(_taken_back(tx, plan)):
         return confirm(book, lease, ground, parts, window)
 

@@ -78,10 +78,17 @@ def _changes(tx: Transaction, kind: str, book: KindBook | None) -> Iterable[tupl
         if lease.ends_at_ms is not None and lease.ends_at_ms <= starts:
             continue
         parts = parts_of(tx, lease)
-        window = Window(starts, lease.ends_at_ms)
+        window = Window(starts, _stands_until_ms(tx, lease))
         if book is not None and not (parts and fits_for_good(book, parts, window)):
             break
         yield lease, Ground.SOLD
+
+
+def _stands_until_ms(tx: Transaction, lease: Lease) -> int | None:
+    """Up to when it is promised what it has: its supply may end before it does."""
+    held = [part for part in tx.book.allocations_of(lease.id) if part.fenced_at_ms is None]
+    ends = [lease.ends_at_ms, *(part.ends_at_ms for part in held)]
+    return min((end for end in ends if end is not None), default=None)
 
 
 def _team_changes(
