@@ -11,6 +11,7 @@ from comptoir.fleet.nodes import Node
 from comptoir.fleet.states import NodeState
 from comptoir.leases.breaches import BreachCause
 from comptoir.leases.lease import LeaseClass, LeaseState, Shape
+from comptoir.simulation.audit_memory import memory_problems
 from comptoir.tenants.parties import Tenant
 from comptoir.units.errors import Conflict, Invalid, NotFound, Refused
 from tests.builders import HOUR_MS
@@ -344,6 +345,29 @@ def test_a_node_sent_back_before_acceptance_is_not_billed_and_is_replaced(
     (row,) = fleet.breaches(lease)
     assert (row.cause, row.accelerator_ms) == (BreachCause.NODE_REJECTED, 8 * 900_000)
     assert fleet.report(bad, burn_in=True).state is NodeState.IN_SERVICE
+
+
+def test_a_node_that_was_sent_back_does_not_come_to_that_lease_again(
+    fleet: FleetBook, acme: Tenant
+) -> None:
+    fleet.racks(1, accept_within_s=86_400, gated=True)
+    fleet.report("r0n0", memory=True)
+    lease = fleet.lease(acme, ON_DEMAND, 8, H100, Shape.NODE)
+    fleet.turn()
+    (bad,) = fleet.held(lease)
+    fleet.desk.call("reject_node", RejectNode(lease.id, bad, "it throttles"), fleet.operator)
+    fleet.turn()
+    fleet.report("r0n0", memory=True)
+    fleet.pass_s(100_000)  # it ages, and keeps nobody away from what it does not want
+    assert fleet.now(lease).state is LeaseState.WAITING
+    other = fleet.lease(acme, ON_DEMAND, 8, H100, Shape.NODE)
+    fleet.turn()
+    assert list(fleet.held(other)) == [bad]
+    nodes = (NewNode("good", 8, 1 << 30, rack="rack-9"),)
+    fleet.desk.call("declare_supply", DeclareSupply("more", H100, nodes), fleet.operator)
+    fleet.turn()
+    assert list(fleet.held(lease)) == ["good"]
+    assert list(memory_problems(fleet.desk)) == []
 
 
 def test_a_node_sent_back_after_acceptance_is_billed_until_then(

@@ -369,3 +369,19 @@ def test_nobody_is_taken_back_in_vain() -> None:
     plan = plan_lease(made.snapshot, request, made.now_ms)
     assert plan is not None and len(plan.reclaims) == 1
     check_plan(made.snapshot, request, plan, made.now_ms)
+
+
+def test_a_plan_on_a_node_that_was_sent_back_is_stopped_and_never_made() -> None:
+    made = World()
+    for _ in range(2):
+        made.add_node("h100-sxm", 8, None)
+    request = replace(asked(made), rejected=(NodeId("nd_0"),))
+    with pytest.raises(InvariantBroken, match="nd_0 was sent back"):
+        check_plan(made.snapshot, request, plan_on(made, NodeId("nd_0")), made.now_ms)
+    before = made.snapshot.contents()
+    plan = plan_lease(made.snapshot, request, made.now_ms)
+    assert plan is not None
+    assert [part.node_id for part in plan.allocations] == ["nd_1"]
+    both = replace(request, rejected=(NodeId("nd_0"), NodeId("nd_1")))
+    assert plan_lease(made.snapshot, both, made.now_ms) is None
+    assert made.snapshot.contents() == before

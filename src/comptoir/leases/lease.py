@@ -7,7 +7,7 @@ from functools import lru_cache
 from comptoir.leases.term import LeaseTerm
 from comptoir.tenants.parties import Tenant
 from comptoir.units.errors import Conflict, broken
-from comptoir.units.ids import LeaseId, SeriesId, TenantId, UserId
+from comptoir.units.ids import LeaseId, NodeId, SeriesId, TenantId, UserId
 from comptoir.units.time import LATEST_MS, MS_PER_S, Window
 from comptoir.units.values import Term, quick, replace
 
@@ -146,8 +146,8 @@ class Lease:
     `hold_firm` it gives way. `warned_end_ms` is the end of which its holder has been warned.
 
     While active, `lost` has the size of each allocation whose node was lost and is not replaced
-    yet; `rejections` counts the nodes its holder sent back. `term` is for how long it was asked
-    for, by which it is priced; `project` is whose budget it counts against.
+    yet; `rejections` counts the nodes its holder sent back, `rejected` names them. `term` is for
+    how long it was asked for, by which it is priced; `project` is whose budget it counts against.
     """
 
     id: LeaseId
@@ -190,6 +190,7 @@ class Lease:
     rejections: int = 0
     term: LeaseTerm = LeaseTerm.HOUR
     project: str = ""
+    rejected: tuple[NodeId, ...] = ()
 
     @property
     def window(self) -> Window:
@@ -307,7 +308,8 @@ def refuse_over(lease: Lease) -> None:
 class LeaseRequest:
     """What placement is asked: the lease's own facts, without its state.
 
-    `grants` are its tenant's; `residency` is every place within which it must stay.
+    `rejected` are nodes that it has sent back. `grants` are its tenant's; `residency` is every
+    place within which it must stay.
     `preferred_shape` is tried first and is narrower than the shape that is required.
     `borrowed`: a team asks for more than it is entitled to. Spot without an end may
     fill a gap before somebody's promise that lasts at least `least_gap_ms`; None: it fills none.
@@ -327,6 +329,7 @@ class LeaseRequest:
     borrowed: bool = False
     reach: int = MOST_REACH
     least_gap_ms: int | None = None
+    rejected: tuple[NodeId, ...] = ()
 
     @property
     def strength(self) -> int:
@@ -366,4 +369,5 @@ def request_of(lease: Lease, tenant: Tenant, now_ms: int) -> LeaseRequest:
         borrowed=lease.borrowed,
         preferred_shape=lease.preferred_shape,
         least_gap_ms=lease.least_gap_ms,
+        rejected=lease.rejected,
     )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from comptoir.leases.eligible import unmet_terms
 from comptoir.leases.lease import Lease, LeaseRequest, Shape
+from comptoir.placement.aside import without_rejected
 from comptoir.placement.pools import Pool
 from comptoir.placement.snapshot import Place, Snapshot, place_of, stands_during
 from comptoir.placement.windows import available, ending, places_of, roomiest
@@ -38,6 +39,13 @@ def best_place(
     snapshot: Snapshot, request: LeaseRequest, now_ms: int, node_id: NodeId | None = None
 ) -> BestPlace:
     """The roomiest place whose terms it meets, or that of a node; of a site, all pools together."""
+    with without_rejected(snapshot, request):
+        return _best_place(snapshot, request, now_ms, node_id)
+
+
+def _best_place(
+    snapshot: Snapshot, request: LeaseRequest, now_ms: int, node_id: NodeId | None
+) -> BestPlace:
     if node_id is not None:
         where = place_of(snapshot.nodes[node_id], request.shape)
     best, most = NOWHERE, -1

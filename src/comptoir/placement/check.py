@@ -75,6 +75,8 @@ def _check_node(
         broken(f"{node.id} is {node.state}")
     if node.spare:
         broken(f"{node.id} is a spare")
+    if node.id in request.rejected:
+        broken(f"{node.id} was sent back by {request.lease_id}")
     work, end, over = node.maintenance_from_ms, part.ends_at_ms, node.maintenance_until_ms
     before = work is None or (end is not None and end <= work)
     if not before and (over is None or starts_at_ms < over):

@@ -56,6 +56,7 @@ def _check_node(snapshot: Snapshot, loss: Loss, new: PlannedAllocation) -> None:
     node, kind = snapshot.nodes[new.node_id], loss.request.kind
     invariant(node.kind == kind, f"{node.id} is {node.kind}, not {kind}")
     invariant(node.state is NodeState.IN_SERVICE, f"{node.id} is {node.state}")
+    invariant(node.id not in loss.request.rejected, f"{node.id} was sent back by this lease")
     invariant(not node.spare or node.id in loss.spares, f"{node.id} is a spare of others")
     invariant(
         len(new.accelerators) == len(set(new.accelerators)),

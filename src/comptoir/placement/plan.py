@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from comptoir.leases.claims import EARLIER, gives_way_as
 from comptoir.leases.lease import LeaseRequest, Shape
 from comptoir.placement import windows
+from comptoir.placement.aside import without_rejected
 from comptoir.placement.gaps import longest_gap
 from comptoir.placement.kernel_find import ON_CLUSTER
 from comptoir.placement.pools import Pool, PoolKey
@@ -111,6 +112,21 @@ def plan_lease(
     refuse_impossible(snapshot, request)
     snapshot.advance(now_ms)
     pools = pools_for(snapshot, request, eligible)
+    if request.rejected:
+        with without_rejected(snapshot, request):
+            return _planned(snapshot, request, now_ms, pools, may_fit, cost_of, recalls_left)
+    return _planned(snapshot, request, now_ms, pools, may_fit, cost_of, recalls_left)
+
+
+def _planned(
+    snapshot: Snapshot,
+    request: LeaseRequest,
+    now_ms: int,
+    pools: list[Pool],
+    may_fit: MayFit | None,
+    cost_of: CostOf,
+    recalls_left: RecallsLeft,
+) -> Plan | None:
     return (
         plan_free(snapshot, request, now_ms, pools, may_fit)
         or plan_gap(snapshot, request, now_ms, pools)

@@ -25,6 +25,7 @@ from heapq import heapify, heappop, heapreplace
 
 from comptoir.leases.claims import claim_of
 from comptoir.leases.lease import Lease, LeaseRequest, LeaseState, Shape
+from comptoir.placement.aside import without_rejected
 from comptoir.placement.plan import Plan, plan_free, pools_for
 from comptoir.placement.pools import Pool
 from comptoir.placement.snapshot import Snapshot
@@ -273,7 +274,18 @@ def shadow_of(
     latest_start_ms: int | None = None,
 ) -> Shadow:
     """What to keep for the first that waits: its earliest start, or once aged what is free."""
-    plan = earliest(snapshot, request, now_ms, latest_start_ms)
+    with without_rejected(snapshot, request):
+        return _shadow(snapshot, request, now_ms, aged, latest_start_ms)
+
+
+def _shadow(
+    snapshot: Snapshot,
+    request: LeaseRequest,
+    now_ms: int,
+    aged: bool,
+    latest_start_ms: int | None,
+) -> Shadow:
+    plan = _earliest(snapshot, request, now_ms, latest_start_ms)
     if plan is not None:
         kept = tuple(
             Kept(part.node_id, part.accelerators, Window(plan.starts_at_ms, part.ends_at_ms))
@@ -296,6 +308,13 @@ def earliest(
     gets easier to place; for one that moves with its start (it may start until
     `latest_start_ms`), past the first few ends, an earlier start may be missed.
     """
+    with without_rejected(snapshot, request):
+        return _earliest(snapshot, request, now_ms, latest_start_ms)
+
+
+def _earliest(
+    snapshot: Snapshot, request: LeaseRequest, now_ms: int, latest_start_ms: int | None
+) -> Plan | None:
     starts = sorted(
         {
             max(end_ms, now_ms + 1, request.window.start_ms)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from comptoir.fleet.nodes import Node
 from comptoir.leases.lease import LeaseRequest
+from comptoir.placement.aside import without_rejected
 from comptoir.placement.plan import PlannedAllocation, plan_free, pools_for
 from comptoir.placement.snapshot import Place, Snapshot, place_of
 from comptoir.units.ids import NodeId
@@ -37,6 +38,13 @@ def find_replacements(snapshot: Snapshot, loss: Loss, now_ms: int) -> tuple[Plan
     Of a gang of which nothing stands, places with spares are tried first, then any free place: a
     plan like any other, but for now and before the queue.
     """
+    with without_rejected(snapshot, loss.request):
+        return _find_replacements(snapshot, loss, now_ms)
+
+
+def _find_replacements(
+    snapshot: Snapshot, loss: Loss, now_ms: int
+) -> tuple[PlannedAllocation, ...]:
     shape = loss.request.shape
     if loss.kept:
         place = place_of(snapshot.nodes[loss.kept[0]], shape)

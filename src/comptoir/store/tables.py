@@ -201,6 +201,7 @@ lease = Table(
     _word("term", LeaseTerm),
     _text("project"),
     _flag("recall_spent"),
+    _json("rejected"),
     CheckConstraint("accelerators > 0", name="lease_has_accelerators"),
     CheckConstraint("ends_at_ms IS NULL OR ends_at_ms > starts_at_ms", name="lease_window"),
     Index("lease_by_request", "requested_at_ms", "id"),

@@ -2,8 +2,8 @@
 
 A delivery is deemed accepted after the node's own time. What is sent back before that is not
 billed at all; after it, up to the instant at which it is sent back. A node goes back whole, for
-all that its tenant has there. A lease may send back a few nodes and no more, so that nobody
-shops for free.
+all that its tenant has there, and does not come to that lease again. A lease may send back a few
+nodes and no more, so that nobody shops for free.
 """
 
 from comptoir.desk.failure_requests import AcceptDelivery, RejectNode
@@ -81,7 +81,8 @@ def reject_node(tx: Transaction, request: RejectNode) -> Lease:
         if part.delivered:
             _lose(tx, part, node)
     lease = tx.book.leases[lease.id]
-    return tx.book.leases.put(replace(lease, rejections=lease.rejections + 1))
+    rejected = (*lease.rejected, node.id)
+    return tx.book.leases.put(replace(lease, rejections=lease.rejections + 1, rejected=rejected))
 
 
 def _lose(tx: Transaction, part: Allocation, node: Node) -> None:

@@ -122,6 +122,7 @@ def _judged(
             )
         node = live_node(tx, part.to_node)
         _refuse_other_terms(tx, old, node)
+        _refuse_sent_back(lease, node)
         _refuse_taken(tx, asked, old, node, part, taken.setdefault(node.id, set()))
         moves.append((old, PlannedAllocation(node.id, part.accelerators, old.ends_at_ms)))
     return moves
@@ -138,6 +139,16 @@ def _refuse_other_terms(tx: Transaction, old: Allocation, node: Node) -> None:
         "move it within its cluster and terms",
         {"node": node.id, "from": old.node_id},
     )
+
+
+def _refuse_sent_back(lease: Lease, node: Node) -> None:
+    if node.id in lease.rejected:
+        raise Refused(
+            "move_elsewhere",
+            f"{lease.id} has sent {node.id} back: it does not come to that lease again",
+            "move it to another node",
+            {"node": node.id, "lease": lease.id},
+        )
 
 
 def _refuse_taken(

@@ -36,6 +36,7 @@ REVISIONS = (
     "0070",
     "0065",
     "0060",
+    "0061",
 )
 """Oldest first. Kept here so that a start need not load Alembic to know them."""
 
