@@ -17,6 +17,7 @@ from comptoir.fleet.nodes import Node
 from comptoir.leases.allocation import Allocation
 from comptoir.leases.breaches import Breach
 from comptoir.metering.usage import UsageEvent
+from comptoir.sales.credit_blocks import CreditBlock
 from comptoir.sales.drawdown import Drawdown
 from comptoir.units.ids import (
     AccrualId,
@@ -216,7 +217,15 @@ class Store(Protocol):
         until_ms: int,
     ) -> int:
         """Micros of what a tenant's guaranteed leases were charged under versions of a contract
-        for use in a window, of accruals that are committed and billed."""
+        for use in a window, of accruals that are committed and billed, and not void since."""
+        ...
+
+    def find_voided(self, lease_id: LeaseId) -> Sequence[tuple[int, int]]:
+        """When delivered time of a lease was billed by invoices that are void: (from, until)."""
+        ...
+
+    def find_given_back(self, tenant_id: TenantId) -> Sequence[CreditBlock]:
+        """What a tenant was ever given for broken time, as it is committed."""
         ...
 
     def find_degraded(self, until_ms: int) -> Sequence[tuple[NodeId, int, int | None]]:

@@ -58,16 +58,21 @@ def _given_back(rows: sqlite3.Connection, blocks: dict[str, sqlite3.Row]) -> Ite
         billed = breach["billed_accelerator_ms"]
         if data["billed_accelerator_ms"] != billed or block["granted_micros"] <= 0:
             yield f"{block['id']} gives back {block['granted_micros']} for {billed} billed"
-        charged, used = 0, 0
+        charged, used, asked = 0, 0, False
         for row in rows.execute(
-            "SELECT * FROM charge WHERE lease_id = ? AND ends_at_ms > ? AND starts_at_ms < ?"
+            "SELECT *, EXISTS (SELECT 1 FROM accrual a JOIN invoice_status s"
+            " ON s.invoice_id = a.invoice_id WHERE a.id = charge.accrual_id AND s.state = 'void')"
+            " AS void FROM charge WHERE lease_id = ? AND ends_at_ms > ? AND starts_at_ms < ?"
             " AND measure = 'delivered'",
             (breach["lease_id"], breach["failed_at_ms"], breach["broken_from_ms"]),
         ):
             charged += int(row["numerator"])
             used += row["accelerator_ms"]
+            asked = asked or not row["void"]
         if not used or block["granted_micros"] > charged // NUMERATOR_PER_MICRO + MINOR:
             yield f"{block['id']} gives back {block['granted_micros']}, {charged} was charged"
+        if used and not asked and block["expired_micros"] < block["granted_micros"]:
+            yield f"{block['id']} gives back what is void: {block['drawn_micros']} of it was drawn"
 
 
 def _window(words: str) -> tuple[int, int]:

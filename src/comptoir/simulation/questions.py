@@ -15,6 +15,7 @@ from comptoir.desk.ports import Event, StoredAnswer
 from comptoir.leases.allocation import Allocation
 from comptoir.leases.breaches import Breach
 from comptoir.metering.usage import UsageEvent
+from comptoir.sales.credit_blocks import CreditBlock
 from comptoir.sales.drawdown import Drawdown
 from comptoir.store.sql_store import SqlStore
 from comptoir.units.ids import (
@@ -94,6 +95,14 @@ class Questions(ABC):
     ) -> int:
         """As the real one."""
         return self.written().find_charged(tenant_id, versions, from_ms, until_ms)
+
+    def find_voided(self, lease_id: LeaseId) -> Sequence[tuple[int, int]]:
+        """As the real one."""
+        return self.written().find_voided(lease_id)
+
+    def find_given_back(self, tenant_id: TenantId) -> Sequence[CreditBlock]:
+        """As the real one."""
+        return self.written().find_given_back(tenant_id)
 
     def find_degraded(self, until_ms: int) -> Sequence[tuple[NodeId, int, int | None]]:
         """As the real one."""

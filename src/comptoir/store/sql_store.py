@@ -22,6 +22,7 @@ from comptoir.desk.ports import Changes, CommitUnknown, Event, Loaded, StaleBook
 from comptoir.leases.allocation import Allocation
 from comptoir.leases.breaches import Breach
 from comptoir.metering.usage import UsageEvent
+from comptoir.sales.credit_blocks import CreditBlock
 from comptoir.sales.drawdown import Drawdown
 from comptoir.store import tables
 from comptoir.store.mapping import from_row
@@ -37,6 +38,7 @@ from comptoir.store.statements import (
     DEGRADED,
     DELIVERED,
     DRAWDOWNS,
+    GIVEN_BACK,
     HELD_ON,
     LAST_AT,
     LAST_SEQ,
@@ -51,6 +53,7 @@ from comptoir.store.statements import (
     USAGE,
     USED_ACROSS,
     USED_BY,
+    VOIDED,
     live_statements,
     prepared,
     select_rows,
@@ -206,6 +209,16 @@ class SqlStore:
         draft: the others are in memory."""
         window = {"from_ms": from_ms, "until_ms": until_ms}
         return self._sum(CHARGED, tenant_id=tenant_id, versions=versions, **window)
+
+    def find_voided(self, lease_id: LeaseId) -> Sequence[tuple[int, int]]:
+        """When delivered time of a lease was billed by invoices that are void: (from, until)."""
+        with self._reading() as connection:
+            rows = connection.execute(VOIDED, {"lease_id": lease_id}).all()
+        return [(since, until) for since, until in rows]
+
+    def find_given_back(self, tenant_id: TenantId) -> Sequence[CreditBlock]:
+        """What a tenant was ever given for broken time."""
+        return self._many("credit_block", GIVEN_BACK, {"tenant_id": tenant_id})
 
     def find_degraded(self, until_ms: int) -> Sequence[tuple[NodeId, int, int | None]]:
         """When nodes were degraded, from before an instant on: (node, from, until)."""

@@ -34,6 +34,7 @@ from comptoir.leases.inbound import InboundState
 from comptoir.leases.jobs import FINAL_JOB_STATES
 from comptoir.leases.lease import FINAL, LeaseClass
 from comptoir.ledger.entries import Posting
+from comptoir.metering.usage import Measure
 from comptoir.sales.credit_blocks import BlockState, CreditSource
 from comptoir.store import tables
 from comptoir.store.mapping import Prepared, field_names, fields_of
@@ -220,6 +221,9 @@ DEGRADED = select(
     )
     .scalar_subquery(),
 ).where(_CHECK.outcome == CheckOutcome.DEGRADED, _CHECK.checked_at_ms < bindparam("until_ms"))
+_VOID = select(tables.invoice_status.c.invoice_id).where(
+    tables.invoice_status.c.state == InvoiceState.VOID
+)
 CHARGED = select(func.sum(tables.accrual.c.posted_micros)).where(
     tables.accrual.c.tenant_id == bindparam("tenant_id"),
     tables.accrual.c.service_month_ms > bindparam("from_ms") - 32 * DAY_MS,
@@ -227,7 +231,17 @@ CHARGED = select(func.sum(tables.accrual.c.posted_micros)).where(
     tables.accrual.c.first_at_ms < bindparam("until_ms"),
     tables.accrual.c.contract_version_id.in_(bindparam("versions", expanding=True)),
     tables.accrual.c.invoice_id.is_not(None),
+    tables.accrual.c.invoice_id.not_in(_VOID),
     tables.accrual.c.lease_class != LeaseClass.SPOT,
+)
+VOIDED = select(tables.accrual.c.first_at_ms, tables.accrual.c.last_at_ms).where(
+    tables.accrual.c.lease_id == bindparam("lease_id"),
+    tables.accrual.c.measure == Measure.DELIVERED,
+    tables.accrual.c.invoice_id.in_(_VOID),
+)
+GIVEN_BACK = select_rows("credit_block").where(
+    tables.credit_block.c.tenant_id == bindparam("tenant_id"),
+    tables.credit_block.c.source == CreditSource.SLA_CREDIT,
 )
 STATUSES = select_rows("invoice_status").where(
     tables.invoice_status.c.number.in_(bindparam("numbers", expanding=True))

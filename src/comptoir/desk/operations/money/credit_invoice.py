@@ -19,6 +19,7 @@ from comptoir.desk.operations.money.drawing_credit import source_of
 from comptoir.desk.operations.money.exchanging import worth_at
 from comptoir.desk.operations.money.finalising import invoice_of, series_of
 from comptoir.desk.operations.money.taking_credit_back import take_credit_back
+from comptoir.desk.operations.money.taking_given_back import take_given_back
 from comptoir.desk.transaction import Transaction
 from comptoir.ledger import entries as ledger
 from comptoir.sales.credit_blocks import CreditBlock
@@ -81,6 +82,8 @@ def issue_note(tx: Transaction, request: CreditInvoice) -> CreditNote:
     tx.book.closing.statuses.put(after)
     _take_carried(tx, invoice, note)
     returned = _return_credit(tx, invoice, note)
+    if _is_whole(invoice, by_line):
+        take_given_back(tx, invoice)
     _forget_true_ups(tx, invoice, note)
     take_credit_back(tx, invoice, note.lines)
     tx.post(

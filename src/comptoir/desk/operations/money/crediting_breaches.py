@@ -18,6 +18,7 @@ from comptoir.billing.periods import Period
 from comptoir.billing.sla_credits import Outage, SlaCredit, explained, sla_credit
 from comptoir.desk.money_memory import tier_key
 from comptoir.desk.operations.money.degraded_time import held_degraded
+from comptoir.desk.operations.money.taking_given_back import voided_now, within
 from comptoir.desk.terms import currency_at, estimate_of, item_of_lease, price_of, segment_of
 from comptoir.desk.transaction import Transaction
 from comptoir.fleet.nodes import Node
@@ -130,7 +131,9 @@ def _give_back_billed(tx: Transaction, tenant: Tenant, period: Period) -> None:
         cost = _saved(tx, part, window[0], site, breach.billed_accelerator_ms)
         if cost is None:
             cost = estimate_of(tx.book, part, window, site) or 0
-        micros = round_to_minor_micros(cost, currency)
+        lasted_ms = window[1] - window[0]
+        asked_ms = lasted_ms - within(_voided(tx, breach), window)
+        micros = round_to_minor_micros(cost * asked_ms // lasted_ms, currency)
         if micros <= 0:
             continue
         words = (
@@ -144,6 +147,17 @@ def _give_back_billed(tx: Transaction, tenant: Tenant, period: Period) -> None:
             micros=str(micros), currency=currency, breach=breach.id,
             billed_accelerator_ms=breach.billed_accelerator_ms, because=list(words),
         )  # fmt: skip
+
+
+def _voided(tx: Transaction, breach: Breach) -> list[tuple[int, int]]:
+    """When the lease of a breach was billed by invoices that are void: they give all of it back."""
+    spans = [*tx.store.find_voided(breach.lease_id)]
+    spans += [
+        (one.first_at_ms, one.last_at_ms)
+        for one in voided_now(tx)
+        if (one.lease_id, one.measure) == (breach.lease_id, Measure.DELIVERED)
+    ]
+    return spans
 
 
 def _saved(tx: Transaction, lease: Lease, at_ms: int, site: str, billed_ms: int) -> int | None:
@@ -258,13 +272,15 @@ def _charged_micros(
     minor unit: in whatever invoice it stands, and before credit is drawn."""
     window = stretch.from_ms, stretch.until_ms
     total = tx.store.find_charged(tenant.id, stretch.versions, *window)
-    for accrual in _unsettled(tx, tenant, period):
+    signed = [(one, 1) for one in _unsettled(tx, tenant, period)]
+    signed += [(one, -1) for one in voided_now(tx) if one.tenant_id == tenant.id]
+    for accrual, sign in signed:
         if (
             accrual.contract_version_id in stretch.versions
             and accrual.lease_class is not LeaseClass.SPOT
             and window[0] <= accrual.first_at_ms < window[1]
         ):
-            total += accrual.posted_micros
+            total += sign * accrual.posted_micros
     return round_to_minor_micros(total * NUMERATOR_PER_MICRO, contract.currency)
 
 
