@@ -92,9 +92,10 @@ def test_rooms_asked_for_along_the_way_are_those_counted_at_once(
 
 def _rooms(world: World, snapshot: Snapshot) -> dict[object, tuple[int, int]]:
     return {
-        (pool.key, strength, tenant): (room.on_a_node(tenant), room.in_all(tenant))
+        (pool.key, strength, for_good, tenant): (room.on_a_node(tenant), room.in_all(tenant))
         for pool in snapshot.pools.values()
         for strength in range(4)
-        for room in [snapshot.room(pool, strength, world.now_ms)]
+        for for_good in (False, True)
+        for room in [snapshot.room(pool, strength, for_good, world.now_ms)]
         for tenant in map(TenantId, ("t1", "t2", "t3", "nobody"))
     }

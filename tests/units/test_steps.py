@@ -66,6 +66,14 @@ def test_the_highest_of_a_window_and_what_changes_within_it(
     assert steps.within(window) == [(at, by) for at, by in changes if by]
 
 
+@given(spans, instants)
+def test_the_next_change_is_the_first_instant_after_at_which_the_sum_is_another(
+    of: list[tuple[int, int | None, int]], after: int
+) -> None:
+    later = [at for at in range(after + 1, 30) if plain(of, at) != plain(of, at - 1)]
+    assert filled(of).next_ms(after) == min(later, default=None)
+
+
 @given(spans, spans)
 def test_what_is_taken_away_leaves_no_trace(
     kept: list[tuple[int, int | None, int]], gone: list[tuple[int, int | None, int]]

@@ -1,5 +1,6 @@
 """`simulate` at work: files read, the replay with its progress, the summary, JSON and HTML."""
 
+import gc
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -28,6 +29,7 @@ from comptoir.units.time import MS_PER_HOUR, MS_PER_S
 
 REPAIR_MS = 12 * MS_PER_HOUR
 RESTART_MS = 300 * MS_PER_S
+_GARBAGE_THRESHOLDS = (50_000, 10, 100)
 _SPARKS = " ▁▂▃▄▅▆▇█"
 _SPARK_WIDTH = 72
 Row = Mapping[str, Any]
@@ -56,6 +58,8 @@ class Asked:
 def run(asked: Asked) -> int:
     """Replay, show, write."""
     started = time.perf_counter()
+    gc.freeze()
+    gc.set_threshold(*_GARBAGE_THRESHOLDS)  # a book is large, and has no cycles: as a server does
     wanted = _wanted(asked)
     screen = Console(stderr=True)
     with Progress(

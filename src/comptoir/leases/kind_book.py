@@ -32,7 +32,7 @@ from comptoir.tenants.entitlements import (
 from comptoir.tenants.lending import Lending, Turn, Use
 from comptoir.units.ids import AllocationId, EntitlementId, InboundLeaseId, NodeId, TenantId
 from comptoir.units.steps import Steps
-from comptoir.units.time import Window
+from comptoir.units.time import LATEST_MS, Window
 
 Span = tuple[int, int | None]
 
@@ -98,6 +98,8 @@ class KindBook:
         """When entitlements begin or end, in order."""
         self._rows_at: dict[int, list[Entitlement]] = {}
         """By how many of those instants have passed: the rows in force."""
+        self._outlines: dict[TenantId, tuple[int, int, tuple[object, ...]]] = {}
+        """By team: from when, until when, and what its leases are marked by."""
         self._mine_at: dict[tuple[TenantId, int], dict[str, int]] = {}
         """The same by team: what it is entitled to, by site."""
 
@@ -266,11 +268,31 @@ class KindBook:
         return sorted(entitled_teams | set(self.uses))
 
     def outline(self, team: TenantId, instant_ms: int) -> tuple[object, ...]:
-        """What decides whether leases of a team are its own: the same again, the same marks."""
+        """What decides whether leases of a team are its own: the same again, the same marks.
+
+        It is worked out once, until something of the team's changes or time changes it.
+        """
+        known = self._outlines.get(team)
+        if known is None or not known[0] <= instant_ms < known[1]:
+            until_ms = self._unchanged_until(team, instant_ms)
+            known = self._outlines[team] = instant_ms, until_ms, self._outline(team, instant_ms)
+        return known[2]
+
+    def _outline(self, team: TenantId, instant_ms: int) -> tuple[object, ...]:
         mine = self._entitled(team, instant_ms)
         own = _at(self.marked_own.get(team, {}), instant_ms)
         used = self.used(team, instant_ms)
         return tuple(tuple(sorted(sums.items())) for sums in (mine, own, used))
+
+    def _unchanged_until(self, team: TenantId, instant_ms: int) -> int:
+        """The next instant at which time alone changes what a team has or uses."""
+        sums = [
+            *self.uses.get(team, {}).values(),
+            *self.marked_own.get(team, {}).values(),
+        ]
+        changes_ms = [steps.next_ms(instant_ms) for steps in sums]
+        changes_ms.append(self.rows_change_ms(instant_ms))
+        return min((at for at in changes_ms if at is not None), default=LATEST_MS)
 
     def limited(self, instant_ms: int) -> bool:
         """Whether anybody limits what it lends or borrows."""
@@ -329,6 +351,7 @@ class KindBook:
             self._add_room(site, span, amount)
         rows = list(self.rows.values())
         self._row_instants = changes(rows, 0)
+        self._outlines.clear()
         self._rows_at.clear()
         self._mine_at.clear()
         instants = [*self._row_instants, None]
@@ -386,6 +409,7 @@ class KindBook:
         self._forget()
         span, amount = (filed.starts_at_ms, filed.ends_at_ms), sign * filed.accelerators
         if filed.ground in (Ground.OWN, Ground.BORROWED):
+            self._outlines.pop(filed.tenant_id, None)
             self.uses[filed.tenant_id][node.site].add(*span, amount)
         if filed.ground is Ground.OWN:
             self.marked_own[filed.tenant_id][node.site].add(*span, amount)

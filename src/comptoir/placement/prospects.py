@@ -28,7 +28,7 @@ class Prospects:
         self._passing: dict[int | None, bool] = {}
         self._weaker: dict[int, bool] = {}
         self._untouched: dict[tuple[TenantId, int, Shape], bool] = {}
-        self._rooms: dict[int, list[Room]] = {}
+        self._rooms: dict[tuple[int, bool], list[Room]] = {}
 
     def hopeless(self, lease: Lease, accelerators: int, strength: int) -> bool:
         """Whether there surely is no place for a lease that waits, did it ask for so many.
@@ -49,10 +49,10 @@ class Prospects:
 
     def _fills_gaps(self, lease: Lease) -> bool:
         """Whether it may stand until somebody's promise begins, and one begins late enough."""
-        gap_ms = lease.least_gap_ms
-        if lease.lease_class is not LeaseClass.SPOT or gap_ms is None or lease.ends_at_ms:
+        if lease.lease_class is not LeaseClass.SPOT or lease.ends_at_ms:
             return False
-        return self._something_passes(self._now_ms + gap_ms)
+        gap_ms = lease.least_gap_ms
+        return gap_ms is not None and self._something_passes(self._now_ms + gap_ms)
 
     def _something_passes(self, end_ms: int | None) -> bool:
         if end_ms is not None and end_ms <= self._now_ms:
@@ -92,14 +92,15 @@ class Prospects:
 
     def _no_room(self, lease: Lease, accelerators: int, strength: int) -> bool:
         """Whether there is no room, were all gone that ends, begins later or may give way."""
-        rooms = self._rooms.get(strength)
+        for_good = lease.ends_at_ms is None and not self._fills_gaps(lease)
+        rooms = self._rooms.get((strength, for_good))
         if rooms is None:
-            rooms = self._rooms[strength] = [
-                self._snapshot.room(pool, strength, self._now_ms) for pool in self._pools
+            rooms = self._rooms[strength, for_good] = [
+                self._snapshot.room(pool, strength, for_good, self._now_ms) for pool in self._pools
             ]
         tenant_id = lease.tenant_id
         if lease.shape is Shape.NODE:
-            return all(room.on_a_node(tenant_id) < accelerators for room in rooms)
+            return accelerators > max([room.on_a_node(tenant_id) for room in rooms], default=0)
         in_all = [room.in_all(tenant_id) for room in rooms]
         most = sum(in_all) if lease.shape is Shape.SITE else max(in_all, default=0)
         return accelerators > most

@@ -41,10 +41,17 @@ _NONE = _Share()
 
 
 class Room:
-    """The most room that a pool could have for requests of one strength."""
+    """The most room that a pool could have for requests of one strength.
 
-    def __init__(self, strength: int, shared: bool, nodes: Iterable[NodeId]) -> None:
+    For those that stay for good (`for_good`), what has yet to begin and stays is in the way; others
+    may end before it.
+    """
+
+    def __init__(
+        self, strength: int, for_good: bool, shared: bool, nodes: Iterable[NodeId]
+    ) -> None:
         self._strength = strength
+        self._for_good = for_good
         self._shared = shared
         self._anybody = _Share()
         self._own: dict[TenantId, _Share] = {}
@@ -61,7 +68,9 @@ class Room:
 
     def on_a_node(self, tenant_id: TenantId) -> int:
         """For a tenant, on one node."""
-        return max(self._anybody.most, self._own.get(tenant_id, _NONE).most)
+        own = self._own.get(tenant_id)
+        most = self._anybody.most
+        return most if own is None or own.most < most else own.most
 
     def in_all(self, tenant_id: TenantId) -> int:
         """For a tenant, on all nodes together."""
@@ -89,7 +98,8 @@ class Room:
             if standing.delivered_from_ms is None and standing.starts_at_ms > now_ms:
                 if starts is None or standing.starts_at_ms < starts:
                     starts = standing.starts_at_ms
-                continue
+                if not self._for_good:
+                    continue
             if standing.ends_at_ms is not None:
                 continue
             lease = book.leases.get(standing.lease_id)
@@ -128,7 +138,7 @@ class Rooms:
 
     def __init__(self, shared: bool) -> None:
         self._shared = shared
-        self._rooms: dict[int, Room] = {}
+        self._rooms: dict[tuple[int, bool], Room] = {}
 
     def stir(self, node_id: NodeId) -> None:
         """Something has changed on a node, or it came or went."""
@@ -136,11 +146,15 @@ class Rooms:
             room.stir(node_id)
 
     def room(
-        self, strength: int, book: Standing, pool_nodes: Mapping[NodeId, int], now_ms: int
+        self,
+        asked: tuple[int, bool],
+        book: Standing,
+        pool_nodes: Mapping[NodeId, int],
+        now_ms: int,
     ) -> Room:
-        """The room for a strength, as the book stands."""
-        room = self._rooms.get(strength)
+        """The room for a strength, for good or not, as the book stands."""
+        room = self._rooms.get(asked)
         if room is None:
-            room = self._rooms[strength] = Room(strength, self._shared, pool_nodes)
+            room = self._rooms[asked] = Room(*asked, self._shared, pool_nodes)
         room.look(book, pool_nodes, now_ms)
         return room

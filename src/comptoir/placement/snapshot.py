@@ -196,9 +196,9 @@ class Snapshot:
             self._capacities[key] = kept
         return kept
 
-    def room(self, pool: Pool, strength: int, now_ms: int) -> Room:
+    def room(self, pool: Pool, strength: int, for_good: bool, now_ms: int) -> Room:
         """The most room that a pool could have, were all gone that may go for a strength."""
-        return self._rooms[pool].room(strength, self._rows, pool.handles, now_ms)
+        return self._rooms[pool].room((strength, for_good), self._rows, pool.handles, now_ms)
 
     def settle(self) -> None:
         """Do at once what the first search after a change of the fleet would have to do."""

@@ -42,6 +42,14 @@ class Steps:
         before = sum(self._sum(other)[0] for other in range(block))
         return before + sum(map(self._delta, times[: bisect_right(times, instant_ms)]))
 
+    def next_ms(self, after_ms: int) -> int | None:
+        """The first instant after another at which the sum changes; None: it never does."""
+        block = self._block_of(after_ms)
+        for times in self._blocks[block : block + 2]:
+            if times[-1] > after_ms:
+                return times[bisect_right(times, after_ms)]
+        return None
+
     def highest(self, window: Window) -> int:
         """The highest sum within a window."""
         level = high = self.at(window.start_ms)

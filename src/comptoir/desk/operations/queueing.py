@@ -153,13 +153,16 @@ def _try_line(going: _Pass, kind: str, resumed: QueueKey | None) -> bool:
 
 def _walk(going: _Pass, kind: str, after: QueueKey | None) -> Walk:
     """Through those of a line who may have a place; behind one of them, if one is given."""
+    waiting, prospects = going.tx.book.waiting, _prospects(going, kind)
+    if prospects is None:
+        return waiting.walk(kind, after, going.only)
 
     def in_vain(alike: Alike) -> bool:
         lease = alike.lease
         ground = Ground.BORROWED if lease.borrowed else Ground.OWN  # as the turn has restated it
-        return _hopeless(going, lease, alike.least, _most_strength(lease, ground))
+        return prospects.hopeless(lease, alike.least, _most_strength(lease, ground))
 
-    return going.tx.book.waiting.walk(kind, after, going.only, in_vain)
+    return waiting.walk(kind, after, going.only, in_vain)
 
 
 def _try_other_ways(going: _Pass, resumed: QueueKey | None) -> bool:
@@ -213,12 +216,12 @@ def kept_ahead_of(tx: Transaction, lease: Lease) -> list[Allocation]:
 
 def _surely_not(going: _Pass, lease: Lease) -> bool:
     """Whether there is surely no place for a lease, or nothing that it may stand on."""
-    if _hopeless(going, lease, lease.accelerators, _most_strength(lease, Ground.OWN)):
+    if _hopeless(going, lease, _most_strength(lease, Ground.OWN)):
         return True
     ground = judged(going.tx, lease)
     if isinstance(ground, Denied):
         return True
-    return _hopeless(going, lease, lease.accelerators, _most_strength(lease, ground))
+    return _hopeless(going, lease, _most_strength(lease, ground))
 
 
 def _try_one(going: _Pass, lease: Lease) -> bool:
@@ -246,14 +249,20 @@ def _place(going: _Pass, lease: Lease, ways: Sequence[Alternative]) -> bool:
     return True
 
 
-def _hopeless(going: _Pass, lease: Lease, accelerators: int, strength: int) -> bool:
+def _hopeless(going: _Pass, lease: Lease, strength: int) -> bool:
     """Whether there surely is no place: a cheap look that spares most of the plans."""
+    prospects = _prospects(going, lease.kind)
+    return prospects is not None and prospects.hopeless(lease, lease.accelerators, strength)
+
+
+def _prospects(going: _Pass, kind: str) -> Prospects | None:
+    """Of the line's kind as it stands; None where a soft hold may give way."""
     book = going.tx.book
     if book.leases_by_state.count(LeaseState.HELD):
-        return False  # a soft hold may give way
+        return None
     if going.prospects is None:
-        going.prospects = Prospects(book.snapshot, lease.kind, going.tx.now_ms)
-    return going.prospects.hopeless(lease, accelerators, strength)
+        going.prospects = Prospects(book.snapshot, kind, going.tx.now_ms)
+    return going.prospects
 
 
 def _most_strength(lease: Lease, ground: Ground) -> int:

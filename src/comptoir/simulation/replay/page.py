@@ -26,14 +26,15 @@ STYLE = """
 *{box-sizing:border-box}
 body{margin:0;background:var(--paper);color:var(--ink);font:15px/1.5 system-ui,sans-serif}
 main{max-width:960px;margin:0 auto;padding:40px 24px 80px}
-h1{font-size:28px;line-height:1.2;margin:0 0 6px}h2{font-size:18px;margin:44px 0 2px}
+h1{font-size:28px;line-height:1.2;margin:0 0 6px;overflow-wrap:anywhere}
+h2{font-size:18px;margin:44px 0 2px}h3{font-size:15px;margin:24px 0 0}
 p{margin:0 0 10px}.soft,figcaption,th{color:var(--soft)}
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px;margin:24px 0}
 .tile{background:var(--card);border:1px solid var(--rule);border-radius:8px;padding:12px 14px}
 .tile b{display:block;font-size:24px;line-height:1.25;font-variant-numeric:tabular-nums}
 .tile span{color:var(--soft);font-size:13px}
 figure{margin:0 0 8px}svg{width:100%;height:auto;display:block}
-svg text{fill:var(--soft);font:12px system-ui,sans-serif}
+svg text{fill:var(--soft);font:13px system-ui,sans-serif}svg text.axis{fill:var(--ink)}
 .grid{stroke:var(--rule)}.zero{stroke:var(--soft)}
 .fill{stroke:none}.stroke{fill:none;stroke-width:2}.range{stroke-width:3;opacity:.55}
 .key{display:flex;flex-wrap:wrap;gap:4px 16px;font-size:13px;color:var(--soft);margin:2px 0 8px}
@@ -41,7 +42,10 @@ svg text{fill:var(--soft);font:12px system-ui,sans-serif}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:14px}
 th,td{text-align:right;padding:4px 10px;border-bottom:1px solid var(--rule);font-weight:400}
 th:first-child,td:first-child{text-align:left;padding-left:0}.wide{overflow-x:auto}
-footer{margin-top:48px;font-size:13px;color:var(--soft)}code{font-size:12px}
+footer{margin-top:48px;font-size:13px;color:var(--soft)}
+code{font-size:12px;overflow-wrap:anywhere}
+@media(max-width:700px){main{padding:24px 16px 56px}h1{font-size:23px}
+svg text{font-size:25px}svg text.odd{display:none}th,td{white-space:nowrap}}
 """ + "".join(
     f".fill.{name}{{fill:var(--{name})}}.stroke.{name},.range.{name}{{stroke:var(--{name})}}"
     f"i.{name}{{background:var(--{name})}}\n"
@@ -154,10 +158,12 @@ def _policies(report: Mapping[str, Any]) -> str:
     )  # fmt: skip
     said = (
         "The same jobs on the same machines, which die at the same instants. fifo and easy let "
-        "customers share nodes and know no classes; easy is told how long every job runs."
+        "customers share nodes and know no classes; easy is told how long every job runs. More is "
+        "better of what is used, of goodput and of revenue; less is better of the rest."
     )
     plotted = "".join(
         f"<h3>{escape(name)}</h3>"
+        + _key(list(one["over_time"]["busy"]))
         + _figure(plots.areas(one["over_time"]["busy"], one["over_time"]["every_s"], name))
         for name, one in found[1:]
     )
@@ -175,7 +181,7 @@ def _use(report: Mapping[str, Any]) -> str:
     frag = report["fragmentation"]
     said += (
         f". Of what was free, {frag['free_on_partly_used_nodes_share']:.0%} stood on nodes that "
-        f"were partly taken."
+        f"were partly taken. The fuller the better: what has no colour was idle."
     )
     plot = plots.areas({**shares, **down}, over["every_s"], "use of the fleet over time by class")
     return _section("The fleet over time", said, _key([*shares, *down]), _figure(plot))
@@ -192,14 +198,15 @@ def _waits(report: Mapping[str, Any]) -> str:
         for name, one in classes.items()
     )
     plot = plots.curves(curves, "share of jobs that waited no longer, by class")
-    return _section("How long jobs waited", f"{said}.", _key(list(curves)), _figure(plot))
+    said = f"{said}. Further up and to the left is better."
+    return _section("How long jobs waited", said, _key(list(curves)), _figure(plot))
 
 
 def _sizes(report: Mapping[str, Any]) -> str:
     rows = [(f"{size}", "all", one) for size, one in report["wait_s"]["by_size"].items()]
     if not rows:
         return ""
-    said = "By accelerators: a dot is the median, a small dot p90, a bar p99."
+    said = "A dot is the median, a small dot p90, a bar p99. Further left is better."
     slow = [
         [
             size,
@@ -220,9 +227,11 @@ def _queue(report: Mapping[str, Any]) -> str:
     if not most:
         return ""
     plot = plots.lines(
-        {"all": over["waiting_jobs"]}, over["every_s"], lambda n: f"{n:,.0f}", "jobs that wait"
+        {"all": over["waiting_jobs"]}, over["every_s"], lambda n: f"{n:,.0f}", "jobs waiting"
     )
-    return _section("The queue", f"At most {most:,} jobs waited at once.", _figure(plot))
+    return _section(
+        "The queue", f"At most {most:,} jobs waited at once. Lower is better.", _figure(plot)
+    )
 
 
 def _teams(report: Mapping[str, Any]) -> str:
@@ -259,10 +268,11 @@ def _reclaims(report: Mapping[str, Any]) -> str:
     said = (
         f"{report['reclaims']:,} leases gave way ({by_class}) and lost "
         f"{report['lost_to_reclaims_accelerator_hours']:,.0f} accelerator-hours to beginning "
-        f"again; failures cost {report['lost_to_failures_accelerator_hours']:,.0f}."
+        f"again; failures cost {report['lost_to_failures_accelerator_hours']:,.0f}. "
+        f"Fewer is better."
     )
     days = report["simulated_s"] / 86_400
-    plot = plots.bars(over["reclaims"], over["every_s"], days, "spot", "reclaims over time")
+    plot = plots.bars(over["reclaims"], over["every_s"], days, "all", "reclaims")
     return _section("Reclaims", said, _figure(plot))
 
 

@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from math import log10
 
-WIDTH, HEIGHT = 880, 240
-LEFT, RIGHT, TOP, BOTTOM = 56, 12, 12, 30
+WIDTH, HEIGHT = 880, 300
+LEFT, RIGHT, TOP, BOTTOM = 102, 20, 38, 66
+"""So wide that letters have room that are twice as large, on a phone."""
 MOST_POINTS = 720
 _LADDER_S = (
-    (1, "1 s"), (10, "10 s"), (60, "1 min"), (600, "10 min"), (3_600, "1 h"), (21_600, "6 h"),
+    (10, "10 s"), (60, "1 min"), (600, "10 min"), (3_600, "1 h"), (21_600, "6 h"),
     (86_400, "1 d"), (604_800, "1 w"), (2_592_000, "30 d"),
 )  # fmt: skip
 _STEPS_DAYS = (0.25, 0.5, 1, 2, 7, 14, 30, 60, 90, 180, 365, 730)
@@ -35,6 +36,16 @@ def _text(x: float, y: float, words: str, anchor: str = "middle", name: str = ""
     return f'<text{kind} x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(words)}</text>'
 
 
+def _above(words: str) -> str:
+    """What the values of a plot are, over their axis."""
+    return _text(LEFT, 25, words, "start", "axis")
+
+
+def _below(words: str, height: int) -> str:
+    """What is along a plot, under its axis."""
+    return _text((LEFT + WIDTH - RIGHT) / 2, height - 8, words, "middle", "axis")
+
+
 def _across(at: float, most: float) -> float:
     return LEFT + (WIDTH - LEFT - RIGHT) * (at / most if most else 0)
 
@@ -43,20 +54,25 @@ def _up(value: float, most: float, height: int = HEIGHT) -> float:
     return height - BOTTOM - (height - TOP - BOTTOM) * (value / most if most else 0)
 
 
+def _anchor(number: int) -> str:
+    """How a mark's word stands under it; the first one's leaves room to the other axis."""
+    return "middle" if number else "start"
+
+
 def _days_below(days: float, height: int = HEIGHT) -> str:
     """The axis of time, in days of the replay."""
     step = next((step for step in _STEPS_DAYS if days / step <= 12), days)
     marks = [step * n for n in range(int(days / step) + 1)]
-    return "".join(
+    return _below("days since the trace began", height) + "".join(
         _line(_across(at, days), TOP, _across(at, days), height - BOTTOM)
-        + _text(_across(at, days), height - 10, f"day {at:g}" if n == 0 else f"{at:g}")
+        + _text(_across(at, days), height - BOTTOM + 26, f"{at:g}", _anchor(n), "odd" * (n % 2))
         for n, at in enumerate(marks)
     )
 
 
-def _beside(most: float, said: Callable[[float], str], height: int = HEIGHT) -> str:
-    """The axis of values: quarters of the most."""
-    return "".join(
+def _beside(most: float, what: str, said: Callable[[float], str], height: int = HEIGHT) -> str:
+    """The axis of values, and what they are: quarters of the most."""
+    return _above(what) + "".join(
         _line(LEFT, _up(part, most, height), WIDTH - RIGHT, _up(part, most, height))
         + _text(LEFT - 6, _up(part, most, height) + 4, said(part), "end")
         for part in (most * n / 4 for n in range(5))
@@ -79,7 +95,7 @@ def areas(named: Mapping[str, Series], every_s: float, label: str) -> str:
         return ""
     days = longest * every_s / 86_400
     below = [0.0] * len(_thinned([0.0] * longest))
-    body = _beside(1, lambda part: f"{part:.0%}") + _days_below(days)
+    body = _beside(1, "share of the fleet", lambda part: f"{part:.0%}") + _days_below(days)
     for name, values in named.items():
         padded = _thinned([*values, *[0.0] * (longest - len(values))])
         above = [low + more for low, more in zip(below, padded, strict=True)]
@@ -117,9 +133,9 @@ def lines(
     longest = max((len(values) for values in named.values()), default=0)
     if not longest:
         return ""
-    height, days = 180, longest * every_s / 86_400
+    height, days = 240, longest * every_s / 86_400
     most = _round_up(max(max(values, default=0) for values in named.values()))
-    body = _beside(most, said, height) + _days_below(days, height)
+    body = _beside(most, label, said, height) + _days_below(days, height)
     for name, values in named.items():
         thin = _thinned(values)
         end = len(values) * every_s / 86_400
@@ -150,17 +166,18 @@ def _log_across(seconds: float, most_s: float) -> float:
 
 def _seconds_below(most_s: float, height: int) -> str:
     marks = [(0.5, "none"), *(mark for mark in _LADDER_S if mark[0] <= max(most_s, 60))]
-    return "".join(
+    return _below("time waited, on a logarithm", height) + "".join(
         _line(_log_across(at, most_s), TOP, _log_across(at, most_s), height - BOTTOM)
-        + _text(_log_across(at, most_s), height - 10, words)
-        for at, words in marks
+        + _text(_log_across(at, most_s), height - BOTTOM + 26, words, _anchor(n), "odd" * (n % 2))
+        for n, (at, words) in enumerate(marks)
     )
 
 
 def curves(named: Mapping[str, Sequence[Sequence[float]]], label: str) -> str:
     """Of each class, which share waited no longer: per cents over a logarithm of seconds."""
     most_s = max((points[-1][1] for points in named.values() if points), default=0)
-    body = _beside(1, lambda part: f"{part:.0%}") + _seconds_below(most_s, HEIGHT)
+    body = _beside(1, "share of jobs that had begun by then", lambda part: f"{part:.0%}")
+    body += _seconds_below(most_s, HEIGHT)
     for name, found in named.items():
         points: list[tuple[float, float]] = []
         for per_cent, seconds in found:
@@ -180,11 +197,11 @@ def ranges(rows: Sequence[tuple[str, str, Mapping[str, float]]], label: str) -> 
     """A row for each group: from p50 to p99 of its waits, with p90 between, on a logarithm."""
     if not rows:
         return ""
-    height = TOP + BOTTOM + 22 * len(rows)
+    height = TOP + BOTTOM + 30 * len(rows)
     most_s = max(row["p99"] for _, _, row in rows)
-    body = _seconds_below(most_s, height)
+    body = _above("accelerators asked for") + _seconds_below(most_s, height)
     for n, (words, name, row) in enumerate(rows):
-        y = TOP + 22 * n + 11
+        y = TOP + 30 * n + 15
         ends = [_log_across(row[one], most_s) for one in ("p50", "p90", "p99")]
         said = ", ".join(f"{one} {duration(row[one])}" for one in ("p50", "p90", "p99"))
         body += (
@@ -200,13 +217,13 @@ def ranges(rows: Sequence[tuple[str, str, Mapping[str, float]]], label: str) -> 
 
 def bars(values: Series, every_s: float, days: float, name: str, label: str) -> str:
     """Counts over time as bars."""
-    height = 130
-    most = _round_up(max(values, default=0))
+    height = 210
     step = max(-(-len(values) // 240), 1)
     sums = [sum(values[n : n + step]) for n in range(0, len(values), step)]
     most = _round_up(max(sums, default=0))
-    body = _beside(most, lambda part: f"{part:,.0f}", height) + _days_below(days, height)
     wide = step * every_s / 86_400
+    what = f"{label} every {duration(wide * 86_400)}"
+    body = _beside(most, what, lambda part: f"{part:,.0f}", height) + _days_below(days, height)
     for n, value in enumerate(sums):
         if value:
             x, end = _across(n * wide, days), _across(min((n + 1) * wide, days), days)
@@ -221,23 +238,24 @@ def bars(values: Series, every_s: float, days: float, name: str, label: str) -> 
 
 def money_bars(rows: Sequence[tuple[str, str, float]], currency: str, label: str) -> str:
     """A row for each amount, to the right of zero what comes in, to the left what goes out."""
-    height = TOP + 28 * len(rows)
+    top = 14
+    height = top + 36 * len(rows)
     low = min([0.0, *(amount for _, _, amount in rows)])
     high = max([0.0, *(amount for _, _, amount in rows)])
     span = (high - low) or 1
-    left, right = 150, WIDTH - 150
+    left, right = 260, WIDTH - 230
 
     def at(amount: float) -> float:
         return left + (right - left) * (amount - low) / span
 
-    body = _line(at(0), TOP - 6, at(0), height, "zero")
+    body = _line(at(0), top - 6, at(0), height, "zero")
     for n, (words, name, amount) in enumerate(rows):
-        y = TOP + 28 * n
+        y = top + 36 * n
         x, wide = min(at(0), at(amount)), abs(at(amount) - at(0))
         body += (
             f'<rect class="fill {name}" x="{x:.1f}" y="{y}" width="{max(wide, 1):.1f}" '
-            f'height="18" rx="2"/>{_text(left - 10, y + 13, words, "end")}'
-            f"{_text(max(at(amount), at(0)) + 8, y + 13, f'{amount:,.0f} {currency}', 'start')}"
+            f'height="24" rx="2"/>{_text(left - 10, y + 17, words, "end")}'
+            f"{_text(max(at(amount), at(0)) + 8, y + 17, f'{amount:,.0f} {currency}', 'start')}"
         )
     return _svg(body, label, height)
 
