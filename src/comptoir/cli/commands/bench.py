@@ -115,6 +115,17 @@ def close(cli: Session, tenants: int, charges: int, json_file: Path | None) -> i
     return int(room.run_one("close", json_file, tenants=tenants, charges=charges))
 
 
+@leaf("fill", "comptoir bench fill --json fill.json", group=bench, online=False)
+@JSON_FILE
+def fill(cli: Session, json_file: Path | None) -> int:
+    """An empty fleet of 24,576 accelerators filled with mixed requests, beside Slurm.
+
+    Slurm is started with emulated nodes where it is installed: from Debian,
+    apt-get install slurmctld slurm-client munge.
+    """
+    return int(server_room(_ROOM).run_one("fill", json_file))
+
+
 @leaf("http", "comptoir bench http --json http.json", group=bench, online=False)
 @JSON_FILE
 def http(cli: Session, json_file: Path | None) -> int:
