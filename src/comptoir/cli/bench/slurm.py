@@ -33,9 +33,9 @@ _ALLOCATED = "CONFIGURING,RUNNING"
 
 # Deep queues and long cycles, so that one pass of the scheduler may start everything.
 _TUNED = (
-    "default_queue_depth=20000,partition_job_depth=20000,max_sched_time=300,sched_interval=2,"
+    "default_queue_depth=20000,partition_job_depth=20000,max_sched_time=90,sched_interval=2,"
     "sched_min_interval=0,defer_batch,batch_sched_delay=0,sched_max_job_start=0,"
-    "bf_interval=30,bf_max_job_test=20000,bf_max_time=300"
+    "bf_interval=600"
 )
 _CONF = """\
 ClusterName=comptoirbench
@@ -121,17 +121,22 @@ def fill(nodes: int, sizes: Sequence[int]) -> Filled:
         it.ask("sdiag", "--reset")
         spent, started = it.processor_s(), time.monotonic()
         it.ask("scontrol", "update", "PartitionName=all", "State=UP")
-        allocated = 0
         while time.monotonic() - started < FILL_TIMEOUT_S:
-            allocated = len(it.ask("squeue", "-h", "-t", _ALLOCATED, "-o", "%i").split())
-            if allocated >= len(sizes):
+            if _counted(it.ask("sdiag"), "Jobs started") >= len(sizes):
                 break
-            time.sleep(0.2)
+            time.sleep(0.25)
         took_s, spent = time.monotonic() - started, it.processor_s() - spent
+        allocated = len(it.ask("squeue", "-h", "-t", _ALLOCATED, "-o", "%i").split())
         cycles = re.findall(r"Max cycle:\s+(\d+)", it.ask("sdiag"))
         version = it.ask("scontrol", "--version").strip()
         pause_s = max(map(int, cycles), default=0) / 1e6
         return Filled(version, allocated, took_s, spent, pause_s, submitted_per_s)
+
+
+def _counted(said: str, name: str) -> int:
+    """A counter of `sdiag`, which answers also in the middle of a cycle, and costs little."""
+    found = re.search(rf"{name}:\s*(\d+)", said)
+    return int(found[1]) if found else 0
 
 
 @dataclass(frozen=True, slots=True)
