@@ -165,3 +165,27 @@ def test_a_burn_down_is_what_drawing_it_hour_by_hour_would_give(
             short += max(micros - hours * hourly_micros, 0)
     assert found.short_micros == short
     assert (found.used_up_at_ms is None) == (short > 0 or not found.left_micros)
+
+
+def test_a_burn_down_counts_what_rolls_over_once_and_until_it_ends() -> None:
+    """$100 for 10 hours at $6 an hour: $60 are used, half of the $40 left rolls over for 5 hours.
+
+    The next step of $10 ends with them: of $30 then, the $20 that end sooner are used up in 3 h 20
+    min and the $10 after 5 h. What does not roll over, $20, is short.
+    """
+    steps = [
+        (0, 10 * HOUR_MS, 100 * DOLLAR, 0, 0),
+        (10 * HOUR_MS, 40 * HOUR_MS, 10 * DOLLAR, 0, 0),
+    ]
+    rolling = [(500_000, 15 * HOUR_MS), (0, 0)]
+    found = burn_down(steps, 6 * 10**9, 0, rolling)
+    assert (found.granted_micros, found.left_micros) == (110 * DOLLAR, 110 * DOLLAR)
+    assert (found.short_micros, found.used_up_at_ms) == (20 * DOLLAR, None)
+    # All of it rolls over: $40 are more than the 5 hours at $6 use, so $10 end with them.
+    whole = burn_down(steps, 6 * 10**9, 0, [(1_000_000, 15 * HOUR_MS), (0, 0)])
+    assert whole.short_micros == 10 * DOLLAR
+    # For 10 hours more it is used up: $110 at $6 an hour last 18 h 20 min.
+    longer = burn_down(steps, 6 * 10**9, 0, [(1_000_000, 25 * HOUR_MS), (0, 0)])
+    assert longer.short_micros == 0
+    assert longer.used_up_at_ms is not None
+    assert abs(longer.used_up_at_ms - 110 * HOUR_MS // 6) <= 2

@@ -22,6 +22,9 @@ from comptoir.units.ids import (
     TenantId,
 )
 
+PROMISED = (CreditSource.COMMITMENT, CreditSource.ROLLOVER)
+"""What commitments made: it stays, so that no step is made twice and what became of it is shown."""
+
 
 @dataclass(frozen=True, slots=True)
 class SupplyMark:
@@ -115,6 +118,6 @@ class ContractBook:
         """Drop what the commit of `rows` has used up."""
         for block in rows.get("credit_block", ()):
             assert isinstance(block, CreditBlock)
-            kept = block.source is CreditSource.COMMITMENT or block.lapsed_micros
+            kept = block.source in PROMISED or block.lapsed_micros
             if block.state is not BlockState.OPEN and not kept:
                 self.credit_blocks.evict(block.id)

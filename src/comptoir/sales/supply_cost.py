@@ -11,6 +11,7 @@ from itertools import pairwise
 
 from comptoir.leases.inbound import InboundLease
 from comptoir.leases.lease import LeaseClass
+from comptoir.sales.credit_blocks import PPM
 from comptoir.sales.drawdown import Due
 from comptoir.units.ids import TenantId
 from comptoir.units.money import NANOS_PER_UNIT, NUMERATOR_PER_MICRO, floor_micros
@@ -94,7 +95,10 @@ class BurnDown:
 
 
 def burn_down(
-    steps: Sequence[tuple[int, int, int, int, int]], hourly_nanos: int, now_ms: int
+    steps: Sequence[tuple[int, int, int, int, int]],
+    hourly_nanos: int,
+    now_ms: int,
+    rolling: Sequence[tuple[int, int]] = (),
 ) -> BurnDown:
     """How a commitment's steps are used up from now on at today's rate.
 
@@ -102,19 +106,16 @@ def burn_down(
         steps: (from, until, granted, drawn, expired) of each, in order of time.
         hourly_nanos: What is drawn an hour now, in nanos; nothing changes it from here on.
         now_ms: Now.
+        rolling: Of each step, which share (ppm) of what it leaves lives on, and until when.
     """
-    left = used_up = short = 0
-    for from_ms, until_ms, granted, drawn, expired in steps:
-        rest = granted - drawn - expired
-        if until_ms <= now_ms or not rest:
-            continue
-        left += rest
-        start = max(from_ms, now_ms)
-        needed_ms = _hours_ms(rest, hourly_nanos)
-        if needed_ms is None or start + needed_ms > until_ms:
-            short += rest - hourly_nanos * (until_ms - start) // NUMERATOR_PER_MICRO
-        else:
-            used_up = start + needed_ms
+    rolls = rolling or [(0, 0)] * len(steps)
+    open_ones = [
+        _Open(from_ms, until_ms, granted - drawn - expired, *roll)
+        for (from_ms, until_ms, granted, drawn, expired), roll in zip(steps, rolls, strict=True)
+        if until_ms > now_ms and granted > drawn + expired
+    ]
+    left = sum(one.rest for one in open_ones)
+    used_up, short = _use_up(open_ones, hourly_nanos, now_ms)
     return BurnDown(
         sum(step[2] for step in steps),
         sum(step[3] for step in steps),
@@ -125,6 +126,44 @@ def burn_down(
         max((step[1] for step in steps), default=0),
         short,
     )
+
+
+@dataclass(slots=True)
+class _Open:
+    """What is left of a step, as it is used up."""
+
+    from_ms: int
+    until_ms: int
+    rest: int
+    ppm: int = 0
+    rolls_until_ms: int = 0
+
+
+def _use_up(open_ones: list[_Open], hourly_nanos: int, now_ms: int) -> tuple[int, int]:
+    """When the last of some steps is used up, and what of them never is: from edge to edge."""
+    edges = {now_ms}
+    for one in open_ones:
+        edges |= {max(one.from_ms, now_ms), one.until_ms}
+        edges |= {one.rolls_until_ms} if one.ppm else set()
+    used_up = short = 0
+    for low, high in pairwise(sorted(edges)):
+        at = low
+        for one in sorted(open_ones, key=lambda step: step.until_ms):
+            if not one.rest or not one.from_ms <= low < one.until_ms:
+                continue
+            needed_ms = _hours_ms(one.rest, hourly_nanos)
+            if needed_ms is None or at + needed_ms > high:
+                one.rest -= hourly_nanos * (high - at) // NUMERATOR_PER_MICRO
+                break
+            at += needed_ms
+            used_up, one.rest = max(used_up, at), 0
+        for one in [step for step in open_ones if step.until_ms == high and step.rest]:
+            kept = one.rest * one.ppm // PPM
+            short += one.rest - kept
+            one.rest = 0
+            if kept:
+                open_ones.append(_Open(high, one.rolls_until_ms, kept))
+    return used_up, short
 
 
 def _hours_ms(micros: int, hourly_nanos: int) -> int | None:

@@ -354,7 +354,7 @@ def _live_sales() -> dict[str, Any]:
     block = tables.credit_block.c
     drawable = or_(
         block.state == BlockState.OPEN,
-        block.source == CreditSource.COMMITMENT,
+        block.source.in_((CreditSource.COMMITMENT, CreditSource.ROLLOVER)),
         block.lapsed_micros > 0,
     )
     whole = ("contract", "contract_version", "contract_act", "supply_mark", "committed_step")

@@ -3,6 +3,7 @@
 A tenant sees its own contracts, once a version was approved; what the house buys is the house's.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import Response
@@ -16,14 +17,14 @@ from comptoir.desk.contracts import party_of
 from comptoir.desk.operations.money.explain_contract import CommitmentStanding, ContractExplained
 from comptoir.sales.contract_file import read_contract_file
 from comptoir.sales.contracts import AgreedPrice, Contract, ContractVersion, Direction, prices_of
-from comptoir.sales.credit_blocks import PPM, CreditBlock
+from comptoir.sales.credit_blocks import PPM, CreditBlock, CreditSource
 from comptoir.sales.supply_cost import burn_down
 from comptoir.sales.tranches import ContractAct, TrancheStanding
 from comptoir.store.views import contracts as views
 from comptoir.store.views.tenant_book import Drawing
 from comptoir.store.views.tenant_book import drawing as drawing_of
 from comptoir.units.ids import ContractId
-from comptoir.units.money import format_price
+from comptoir.units.money import NUMERATOR_PER_MICRO, format_price, round_to_minor_micros
 
 
 async def propose_contract(ask: Ask, body: shapes.ContractBody) -> Response:
@@ -89,7 +90,9 @@ async def get_contract(ask: Ask, contract: Id) -> Response:
         "inbound": list(found.version.body.inbound),
         "tranches": [_tranche(one) for one in found.tranches],
         "acts": [_act(act) for act in found.acts],
-        "commitments": [_commitment(one, drawing, now_ms) for one in found.commitments],
+        "commitments": [
+            _commitment(one, drawing, now_ms, found.contract.currency) for one in found.commitments
+        ],
     }
     return said(shown)
 
@@ -202,12 +205,21 @@ def _act(act: ContractAct) -> dict[str, Any]:
     }
 
 
-def _commitment(one: CommitmentStanding, drawing: Drawing, now_ms: int) -> dict[str, Any]:
-    commitment, steps = one.commitment, _steps(one)
+def _commitment(
+    one: CommitmentStanding, drawing: Drawing, now_ms: int, currency: str
+) -> dict[str, Any]:
+    commitment, after = one.commitment, _after(one, drawing)
     hourly = one.supply_nanos + drawing.hourly_nanos(commitment.covers)
-    pending = sum(drawing.pending.get(block.id, 0) for block in one.blocks)
-    burn = burn_down(steps, hourly, now_ms)
-    left = burn.left_micros - pending
+    rolling = [(b.rollover_ppm if b.tenant_id else 0, b.rolls_until_ms or 0) for b in after]
+    burn = burn_down(_steps(one, after), hourly, now_ms, rolling)
+    drawn = sum(b.drawn_micros for b in one.blocks) if one.blocks else burn.drawn_micros
+    rolled = sum(b.granted_micros for b in after if b.source is CreditSource.ROLLOVER)
+    left = burn.left_micros
+
+    def whole(micros: int) -> str:
+        exact = micros * NUMERATOR_PER_MICRO
+        return money(round_to_minor_micros(exact, currency))
+
     coming = one.next_instalment
     hours = commitment.accelerator_hours
     return {
@@ -218,27 +230,27 @@ def _commitment(one: CommitmentStanding, drawing: Drawing, now_ms: int) -> dict[
         "tranche": commitment.tranche,
         "starts_at": instant(commitment.from_ms),
         "ends_at": instant(commitment.until_ms),
-        "granted": money(burn.granted_micros),
-        "drawn": money(burn.drawn_micros),
-        "pending": money(pending),
-        "expired": money(burn.expired_micros),
-        "left": money(left),
+        "granted": whole(burn.granted_micros - rolled),
+        "drawn": whole(drawn),
+        "pending": whole(burn.drawn_micros - drawn),
+        "expired": whole(burn.expired_micros - rolled),
+        "left": whole(left),
         "left_accelerator_hours": None if hours(left) is None else str(hours(left)),
         "hourly": format_price(hourly),
         "used_up_at": None if burn.used_up_at_ms is None else instant(burn.used_up_at_ms),
-        "short": money(burn.short_micros),
+        "short": whole(burn.short_micros),
         "next_instalment": None
         if coming is None
-        else {"at": instant(coming.at_ms), "amount": money(coming.micros)},
+        else {"at": instant(coming.at_ms), "amount": whole(coming.micros)},
         "steps": [
             {
                 "starts_at": instant(from_ms),
                 "ends_at": instant(until_ms),
-                "granted": money(granted),
-                "drawn": money(drawn),
-                "expired": money(expired),
+                "granted": whole(granted),
+                "drawn": whole(drawn),
+                "expired": whole(expired),
             }
-            for from_ms, until_ms, granted, drawn, expired in steps
+            for from_ms, until_ms, granted, drawn, expired in _steps(one, one.blocks)
         ],
     }
 
@@ -246,15 +258,27 @@ def _commitment(one: CommitmentStanding, drawing: Drawing, now_ms: int) -> dict[
 Step = tuple[int, int, int, int, int]
 
 
-def _steps(one: CommitmentStanding) -> list[Step]:
+def _after(one: CommitmentStanding, drawing: Drawing) -> list[CreditBlock]:
+    """The credit of a commitment as open usage leaves it, what would roll over among it."""
+    known = {block.id: block for block in one.blocks}
+    named = {block.commitment_id for block in one.blocks}
+    made = {
+        id_: block
+        for id_, block in drawing.after.items()
+        if id_ in known or (block.commitment_id is not None and block.commitment_id in named)
+    }
+    return sorted((known | made).values(), key=lambda block: (block.from_ms, block.created_at_ms))
+
+
+def _steps(one: CommitmentStanding, blocks: Sequence[CreditBlock]) -> list[Step]:
     """(from, until, granted, drawn, expired) of each step of a commitment."""
     if one.spent:
         return [(s.from_ms, s.until_ms, s.micros, spent, 0) for s, spent in one.spent]
-    if not one.blocks:
+    if not blocks:
         return [(step.from_ms, step.until_ms, step.micros, 0, 0) for step in one.commitment.access]
     return [
         (b.from_ms, b.until_ms or 0, b.granted_micros, b.drawn_micros, b.expired_micros)
-        for b in one.blocks
+        for b in blocks
     ]
 
 

@@ -1,6 +1,6 @@
 """`commitment`: what was promised, drawn and is left; `credit`: what usage draws on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -77,7 +77,7 @@ def credit() -> None:
 @LIMIT
 def list_blocks(cli: Session, tenant: str | None, limit: int) -> None:
     """List credit blocks, newest first; their priorities, where these differ."""
-    from comptoir.cli.output import amount, count, day, text
+    from comptoir.cli.output import Column, amount, count, day, text
 
     found = list(cli.with_tenants(islice(cli.client.credit.blocks(tenant), limit)))
 
@@ -85,7 +85,7 @@ def list_blocks(cli: Session, tenant: str | None, limit: int) -> None:
         text("id"),
         text("tenant"),
         text("source"),
-        text("state"),
+        Column("state", lambda row: "over" if _is_over(cli, row) else str(row["state"])),
         amount("granted", "granted"),
         amount("left", "left"),
         day("from", "starts_at"),
@@ -159,6 +159,11 @@ def _outlook(cli: Session, one: Commitment, currency: str) -> str:
         return f"{rate}: nothing is left to draw"
     what = "expire" if one["type"] == "prepaid" else "be owed as a true-up"
     return f"{rate}: {money(one['short'], currency)} would {what} at the end"
+
+
+def _is_over(cli: Session, block: Mapping[str, Any]) -> bool:
+    """Whether its window has passed: what usage of then leaves of it goes with the next close."""
+    return block["state"] == "open" and bool(cli.passed(block["ends_at"]))
 
 
 def _some(amount: str) -> bool:

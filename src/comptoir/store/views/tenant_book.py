@@ -22,8 +22,8 @@ from comptoir.desk.terms import segment_of
 from comptoir.desk.transaction import Transaction
 from comptoir.leases.lease import LeaseClass, LeaseState
 from comptoir.pricing.rates import Item
-from comptoir.sales.credit_blocks import Covers
-from comptoir.sales.drawdown import as_its_step, draw
+from comptoir.sales.credit_blocks import Covers, CreditBlock, expire, expired_at, rolled_over
+from comptoir.sales.drawdown import draw
 from comptoir.store import tables as t
 from comptoir.store.mapping import from_row
 from comptoir.store.sql_store import SqlStore
@@ -49,9 +49,10 @@ class NoSecrets:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """What open usage would draw of each block now, and what runs at which price an hour."""
+    """A tenant's credit as open usage leaves it, what has ended over; and what runs at which price
+    an hour."""
 
-    pending: Mapping[CreditBlockId, int]
+    after: Mapping[CreditBlockId, CreditBlock]
     running: tuple[tuple[str, LeaseClass, str, int], ...]
 
     def hourly_nanos(self, covers: Covers) -> int:
@@ -74,10 +75,19 @@ def drawing(views: Views, tenant_id: TenantId, now_ms: int) -> Drawing:
     at = edges_of(tx.book, tenant_id)
     accruals = tx.book.money.open_accruals_by_tenant.get(tenant_id)
     dues = dues_of(tx.book, (cut_accrual(tx, one, at) for one in accruals))
-    pending: dict[CreditBlockId, int] = {}
-    for one in draw(tx.book.contracts.credit_of.get(tenant_id), dues, roll=as_its_step)[1]:
-        pending[one.block_id] = pending.get(one.block_id, 0) + one.micros
-    return Drawing(pending, tuple(_running(views, tx, tenant_id)))
+
+    def roll(step: CreditBlock) -> CreditBlock | None:
+        return rolled_over(CreditBlockId(tx.new_id("cb")), step, now_ms)
+
+    after = {block.id: block for block in tx.book.contracts.credit_of.get(tenant_id)}
+    after |= {block.id: block for block in draw(after.values(), dues, roll=roll)[0]}
+    while over := expired_at(after.values(), now_ms):
+        for block, _ in over:
+            made = roll(block)
+            after[block.id] = expire(block)
+            if made is not None:
+                after[made.id] = made
+    return Drawing(after, tuple(_running(views, tx, tenant_id)))
 
 
 def _running(
