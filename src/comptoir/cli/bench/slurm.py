@@ -31,9 +31,10 @@ _ANSWER_TIMEOUT_S = 120
 _CLIENTS = 2
 _ALLOCATED = "CONFIGURING,RUNNING"
 
-# Deep queues and long cycles, so that one pass of the scheduler may start everything.
+# Deep queues and cycles as long as it takes (half of MessageTimeout), so that one pass may start
+# all; no backfill beside it, and one processor an accelerator: every choice made for its speed.
 _TUNED = (
-    "default_queue_depth=20000,partition_job_depth=20000,max_sched_time=90,sched_interval=2,"
+    "default_queue_depth=20000,partition_job_depth=20000,max_sched_time=49,sched_interval=2,"
     "sched_min_interval=0,defer_batch,batch_sched_delay=0,sched_max_job_start=0,"
     "bf_interval=600"
 )
@@ -71,7 +72,7 @@ ResumeTimeout=36000
 ResumeRate=0
 SuspendRate=0
 GresTypes=gpu
-NodeName=n[1-{nodes}] CPUs=64 Boards=1 SocketsPerBoard=2 CoresPerSocket=32 ThreadsPerCore=1 \
+NodeName=n[1-{nodes}] CPUs=8 Boards=1 SocketsPerBoard=1 CoresPerSocket=8 ThreadsPerCore=1 \
 RealMemory=512000 Gres=gpu:8 State=CLOUD
 PartitionName=all Nodes=n[1-{nodes}] Default=YES MaxTime=INFINITE State=UP
 """
