@@ -38,7 +38,7 @@ class Prospects:
             accelerators: How many.
             strength: The most that it may have as a request: `LeaseRequest.strength`.
         """
-        if lease.flexible or lease.alternatives or lease.start_ms > self._now_ms:
+        if lease.starts_at_ms > self._now_ms or lease.flexible or lease.alternatives:
             return False
         return self._no_room(lease, accelerators, strength) or not (
             self._something_passes(lease.ends_at_ms)
@@ -92,7 +92,9 @@ class Prospects:
 
     def _no_room(self, lease: Lease, accelerators: int, strength: int) -> bool:
         """Whether there is no room, were all gone that ends, begins later or may give way."""
-        for_good = lease.ends_at_ms is None and not self._fills_gaps(lease)
+        for_good = lease.ends_at_ms is None
+        if for_good and lease.lease_class is LeaseClass.SPOT:
+            for_good = not self._fills_gaps(lease)
         rooms = self._rooms.get((strength, for_good))
         if rooms is None:
             rooms = self._rooms[strength, for_good] = [
@@ -100,6 +102,8 @@ class Prospects:
             ]
         tenant_id = lease.tenant_id
         if lease.shape is Shape.NODE:
+            if len(rooms) == 1:  # asked so often that it counts
+                return accelerators > rooms[0].on_a_node(tenant_id)
             return accelerators > max([room.on_a_node(tenant_id) for room in rooms], default=0)
         in_all = [room.in_all(tenant_id) for room in rooms]
         most = sum(in_all) if lease.shape is Shape.SITE else max(in_all, default=0)

@@ -13,7 +13,7 @@ from comptoir.desk.ports import Changes, Loaded, StoredAnswer
 from comptoir.simulation.questions import Questions
 from comptoir.store.sql_store import SqlStore
 
-GATHERED = 2_000
+GATHERED = 6_000
 """Commits that are written together."""
 
 
