@@ -53,7 +53,7 @@ def test_what_is_drained_is_out_of_service_and_not_free(world: World) -> None:
     b200 = next(kind for kind in kinds if kind["kind"] == "b200")
     assert b200 == {
         "kind": "b200", "nodes": 3, "accelerators": 24, "allocated": 0, "out_of_service": 8,
-        "free": 16,
+        "spare": 0, "free": 16,
     }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from comptoir.cli.commands.fleet_files import text_of
 from comptoir.cli.fleet_map import MOST_ROWS, Unit, _signs, lines, natural
 
-SIGNS = {"leased": "#", "most": "+", "some": "-", "free": ".", "out": "x"}
+SIGNS = {"leased": "#", "most": "+", "some": "-", "free": ".", "spare": "s", "out": "x"}
 FABRIC = {"site": "menlo", "cluster": "roce", "name": "RoCE", "gbps": 400,
           "between_racks": "", "between_pods": "7:1"}  # fmt: skip
 
@@ -36,6 +36,18 @@ def test_a_pod_is_a_row_and_its_racks_are_its_cells() -> None:
     assert said[2] == "menlo/roce   RoCE   400 Gb/s   7:1 between pods"
     assert "x###" in said[3] and "944 of 960 leased, 120 nodes" in said[3]
     assert "....." in said[4] and "0 of 960 leased, 120 nodes" in said[4]
+
+
+def test_a_spare_is_drawn_as_a_spare_and_not_as_out_of_service() -> None:
+    units = list(racks(1, 40))
+    units[0] = Unit(units[0].place, "h100-sxm", 2, 16, 0, 0, 16)
+    units[1] = Unit(units[1].place, "h100-sxm", 2, 16, 0, 16)
+    said = drawn(units)
+    assert said[0] == ("640 x h100-sxm   0 leased (0 %)   608 free   16 spare   16 out of service")
+    assert "sx.." in said[3]
+    assert said[-1] == "# leased  + mostly  - partly  . free  s spare  x out of service"
+    wide = drawn([Unit(("a", "b", "c", "d"), "h100-sxm", 4, 32, 8, 8, 8)])
+    assert [wide[3].split("  ")[2].count(sign) for sign in "#.sx"] == [16, 16, 16, 16]
 
 
 def test_cells_hold_several_racks_or_racks_several_cells() -> None:

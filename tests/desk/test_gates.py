@@ -62,6 +62,17 @@ def test_a_gated_node_is_checked_between_two_tenants_and_not_for_the_same(
     assert fleet.now(other).state is LeaseState.ACTIVE
 
 
+def test_checks_of_long_ago_or_of_later_say_nothing_passed_or_not(fleet: FleetBook) -> None:
+    fleet.racks(1, gated=True)
+    old, late = fleet.hour(-7 * 24 - 1), fleet.hour(1)
+    for passed in (True, False):
+        with pytest.raises(Invalid, match="check_too_old: the checks are said to be of"):
+            fleet.report("r0n0", at_ms=old, memory=passed)
+        with pytest.raises(Invalid, match="check_in_the_future"):
+            fleet.report("r0n0", at_ms=late, memory=passed)
+    assert fleet.node("r0n0").state is NodeState.CHECKING
+
+
 def test_a_node_given_back_by_shrinking_is_checked(fleet: FleetBook, acme: Tenant) -> None:
     fleet.racks(2, gated=True)
     for name in ("r0n0", "r0n1"):

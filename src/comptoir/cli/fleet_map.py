@@ -18,11 +18,13 @@ from comptoir.cli.output import console, terminal_width
 MOST_ROWS = 48
 WIDEST_MAP = 64
 LEVELS = ("site", "cluster", "pod", "rack")
-_BLOCKS = {"leased": "█", "most": "▓", "some": "▒", "free": "░", "out": "\N{MULTIPLICATION SIGN}"}
-_LETTERS = {"leased": "#", "most": "+", "some": "-", "free": ".", "out": "x"}
-_STYLES = {"leased": "green", "most": "green", "some": "green", "free": "dim", "out": "red"}
+_BLOCKS = {"leased": "█", "most": "▓", "some": "▒", "free": "░", "spare": "□",
+           "out": "\N{MULTIPLICATION SIGN}"}  # fmt: skip
+_LETTERS = {"leased": "#", "most": "+", "some": "-", "free": ".", "spare": "s", "out": "x"}
+_STYLES = {"leased": "green", "most": "green", "some": "green", "free": "dim", "spare": "cyan",
+           "out": "red"}  # fmt: skip
 _WORDS = {"leased": "leased", "most": "mostly", "some": "partly", "free": "free",
-          "out": "out of service"}  # fmt: skip
+          "spare": "spare", "out": "out of service"}  # fmt: skip
 _NUMBER = re.compile(r"(\d+)")
 
 
@@ -36,6 +38,7 @@ class Unit:
     accelerators: int
     leased: int
     out: int
+    spare: int = 0
 
 
 def draw(fleet: Mapping[str, Any], under: str = "", live: bool = True) -> None:
@@ -95,7 +98,8 @@ def lines(
             row += _map(own, cells, signs) + "  "
         yield row + f"{_counts(own, live):>{right}}"
     if live and rows and cells >= 8:
-        yield Text("  ".join(f"{signs[name]} {word}" for name, word in _WORDS.items()), "dim")
+        shown = [name for name in _WORDS if name != "spare" or any(u.spare for u in units)]
+        yield Text("  ".join(f"{signs[name]} {_WORDS[name]}" for name in shown), "dim")
 
 
 def _units(places: Iterable[Mapping[str, Any]], above: tuple[str, ...]) -> Iterator[Unit]:
@@ -106,7 +110,9 @@ def _units(places: Iterable[Mapping[str, Any]], above: tuple[str, ...]) -> Itera
             yield from _units(place["places"], names)
             continue
         for held in place["kinds"]:
-            numbers = (held["accelerators"], held["allocated"], held["out_of_service"])
+            numbers = [
+                held[name] for name in ("accelerators", "allocated", "out_of_service", "spare")
+            ]
             yield Unit(names, held["kind"], held["nodes"], *numbers)
 
 
@@ -128,11 +134,12 @@ def _totals(
     units: Sequence[Unit], live: bool, width: int, entitled: Mapping[str, int]
 ) -> Iterator[Text]:
     for kind in sorted({unit.kind for unit in units}):
-        whole, leased, out = _sums(unit for unit in units if unit.kind == kind)
+        whole, leased, out, spare = _sums(unit for unit in units if unit.kind == kind)
         words = [f"{whole:,} x {kind}"]
         if live:
             percent = round(100 * leased / whole) if whole else 0
-            words += [f"{leased:,} leased ({percent} %)", f"{whole - leased - out:,} free"]
+            words += [f"{leased:,} leased ({percent} %)", f"{whole - leased - out - spare:,} free"]
+            words += [f"{spare:,} spare"] if spare else []
             words += [f"{out:,} out of service"] if out else []
             words += [f"{entitled[kind]:,} entitled"] if kind in entitled else []
         said = "   ".join(words)
@@ -167,16 +174,17 @@ def _label(place: tuple[str, ...], kind: str, several_kinds: bool) -> str:
 
 
 def _counts(own: Sequence[Unit], live: bool) -> str:
-    whole, leased, _ = _sums(own)
+    whole, leased, *_ = _sums(own)
     nodes = counted(sum(unit.nodes for unit in own), "node")
     return f"{leased:,} of {whole:,} leased, {nodes}" if live else f"{whole:,} in {nodes}"
 
 
-def _sums(units: Iterable[Unit]) -> tuple[int, int, int]:
-    whole = leased = out = 0
+def _sums(units: Iterable[Unit]) -> tuple[int, int, int, int]:
+    whole = leased = out = spare = 0
     for unit in units:
-        whole, leased, out = whole + unit.accelerators, leased + unit.leased, out + unit.out
-    return whole, leased, out
+        whole, leased = whole + unit.accelerators, leased + unit.leased
+        out, spare = out + unit.out, spare + unit.spare
+    return whole, leased, out, spare
 
 
 def _map(units: Sequence[Unit], cells: int, signs: dict[str, str]) -> Text:
@@ -189,13 +197,17 @@ def _map(units: Sequence[Unit], cells: int, signs: dict[str, str]) -> Text:
     else:
         each = cells // len(units)
         for unit in units:
-            whole, leased, out = unit.accelerators, unit.leased, unit.out
-            full, closed = (_share(part, whole, each) for part in (leased, out))
-            closed = min(closed, each - full)
+            whole, leased, out, spare = _sums([unit])
             if each == 1:
-                _put(drawn, _shade(whole, leased, out), 1, signs)
+                _put(drawn, _shade(whole, leased, out, spare), 1, signs)
                 continue
-            for name, count in (("leased", full), ("free", each - full - closed), ("out", closed)):
+            left = each
+            counts = dict.fromkeys(("leased", "free", "spare", "out"), 0)
+            for name, part in (("leased", leased), ("out", out), ("spare", spare)):
+                counts[name] = min(_share(part, whole, each), left)
+                left -= counts[name]
+            counts["free"] = left
+            for name, count in counts.items():
                 _put(drawn, name, count, signs)
     return drawn + " " * (cells - len(drawn))
 
@@ -207,9 +219,9 @@ def _share(part: int, whole: int, cells: int) -> int:
     return min(max(round(part * cells / whole), 1), cells - 1)
 
 
-def _shade(whole: int, leased: int, out: int) -> str:
-    if out and out >= whole - leased:
-        return "out"
+def _shade(whole: int, leased: int, out: int, spare: int) -> str:
+    if out + spare and out + spare >= whole - leased:
+        return "out" if out else "spare"
     if leased >= whole:
         return "leased"
     return "most" if 2 * leased >= whole else "some" if leased else "free"

@@ -211,6 +211,7 @@ class Lease(TypedDict):
     hold_firm: bool
     lost: list[int]
     rejections: int
+    rejected: list[str]
     term: str
     project: str
 

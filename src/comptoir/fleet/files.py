@@ -92,8 +92,11 @@ class Block:
             for rack in self.racks:
                 rack_name = self.racks.full("rack", rack)
                 given = {"site": self.site, "cluster": self.cluster, "pod": pod, "rack": rack}
+                before, after = _filled(pattern, given)
                 for node in self.nodes:
-                    name = node if self.nodes.names else _named(pattern, given, node)
+                    name = node
+                    if not self.nodes.names:
+                        name = "".join([t + node.zfill(digits) for t, digits in before]) + after
                     yield NewNode(
                         name, self.accelerators_per_node, self.memory_bytes, self.engine,
                         self.site, self.cluster, pod_name, rack_name, self.cpus, self.spare,
@@ -191,8 +194,16 @@ def _parts(pattern: str) -> list[tuple[str, str, int]]:
     return [*parts, (pattern[at:], "", 0)]
 
 
-def _named(pattern: list[tuple[str, str, int]], given: dict[str, str], node: str) -> str:
-    return "".join(
-        text + (node if field == "node" else given.get(field, "")).zfill(digits)
-        for text, field, digits in pattern
-    )
+def _filled(
+    pattern: list[tuple[str, str, int]], given: dict[str, str]
+) -> tuple[list[tuple[str, int]], str]:
+    """A pattern with all but the node: (text before it, its least digits) each, and the end."""
+    parts, text = list[tuple[str, int]](), ""
+    for before, field, digits in pattern:
+        text += before
+        if field == "node":
+            parts.append((text, digits))
+            text = ""
+        else:
+            text += given.get(field, "").zfill(digits)
+    return parts, text

@@ -212,11 +212,12 @@ def _places(found: Sequence[PlaceTotal], level: int) -> list[dict[str, Any]]:
 def _kinds(totals: Iterable[PlaceTotal]) -> list[dict[str, Any]]:
     sums: dict[str, list[int]] = {}
     for total in totals:
-        held = sums.setdefault(total.kind, [0, 0, 0, 0])
+        held = sums.setdefault(total.kind, [0, 0, 0, 0, 0])
         held[0] += total.accelerators
         held[1] += total.allocated
         held[2] += total.out_of_service
-        held[3] += total.nodes
+        held[3] += total.spare
+        held[4] += total.nodes
     return [
         {
             "kind": kind,
@@ -224,7 +225,8 @@ def _kinds(totals: Iterable[PlaceTotal]) -> list[dict[str, Any]]:
             "accelerators": whole,
             "allocated": taken,
             "out_of_service": out,
-            "free": max(whole - taken - out, 0),
+            "spare": spare,
+            "free": max(whole - taken - out - spare, 0),
         }
-        for kind, (whole, taken, out, nodes) in sorted(sums.items())
+        for kind, (whole, taken, out, spare, nodes) in sorted(sums.items())
     ]

@@ -80,6 +80,7 @@ class Lease(Answer):
     `recall_spent`: not while its contract allows no more recalls in this year.
     `term` is for how long it was asked for, by which it is priced.
     `lost`: accelerators whose node failed and is not replaced yet, allocation by allocation.
+    `rejected`: nodes that were sent back, which do not come to this lease again.
     """
 
     id: str
@@ -119,6 +120,7 @@ class Lease(Answer):
     hold_firm: bool
     lost: list[int]
     rejections: int
+    rejected: list[str]
     term: LeaseTerm
     project: str
 

@@ -170,13 +170,14 @@ class Place(Answer):
 
 
 class PlaceKind(Answer):
-    """Accelerators of a kind in a place: handed over now, on nodes not for sale, free."""
+    """Accelerators of a kind in a place: handed over now, not in service, kept as spares, free."""
 
     kind: str
     nodes: int
     accelerators: int
     allocated: int
     out_of_service: int
+    spare: int
     free: int
 
 

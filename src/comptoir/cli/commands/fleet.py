@@ -48,7 +48,7 @@ for command in (fleet_files.check, fleet_files.apply, fleet_files.import_csv):
 @click.argument("place", required=False, default="")
 @click.option("--list", "as_list", is_flag=True, help="A table of the smallest places instead.")
 def show(cli: Session, place: str, as_list: bool) -> None:
-    """Draw the fleet, or one PLACE of it: what is leased, free, out of service, and where."""
+    """Draw the fleet, or one PLACE of it: what is leased, free, spare or out of service."""
     from comptoir.cli.fleet_map import draw
     from comptoir.cli.output import count, print_json, text
     from comptoir.cli.session import note
@@ -60,7 +60,8 @@ def show(cli: Session, place: str, as_list: bool) -> None:
         print_json(_narrowed(found, place))
     elif as_list:
         columns = [text("place"), text("kind"), count("nodes"), count("accelerators")]
-        columns += [count("leased", "allocated"), count("free"), count("out", "out_of_service")]
+        columns += [count("leased", "allocated"), count("free"), count("spare")]
+        columns.append(count("out", "out_of_service"))
         rows = [row for row in _places(found["sites"], "") if _within(row["place"], place)]
         cli.table(rows, columns, "nodes there")
     elif found["sites"]:

@@ -257,7 +257,14 @@ def _add(places: dict[str, Any], names: list[str], kind: str, nodes: int, held: 
         place["places"] = list(place["inside"].values())
         return
     place["kinds"].append(
-        {"kind": kind, "nodes": nodes, "accelerators": held, "allocated": 0, "out_of_service": 0}
+        {
+            "kind": kind,
+            "nodes": nodes,
+            "accelerators": held,
+            "allocated": 0,
+            "out_of_service": 0,
+            "spare": 0,
+        }
     )
 
 

@@ -10,12 +10,14 @@ from comptoir.desk.operations.losing import (
     fencing_time_ms,
     lost_at_ms,
 )
-from comptoir.desk.operations.nodes import check_failure_instant, check_fenced, live_node
+from comptoir.desk.operations.nodes import MOST_LATE_MS, check_fenced, live_node
 from comptoir.desk.transaction import Transaction
 from comptoir.fleet.checks import CheckOutcome, CheckResult, NodeCheck, check_results, worst
 from comptoir.fleet.nodes import Node
 from comptoir.fleet.states import NodeState
 from comptoir.leases.breaches import BreachCause
+from comptoir.units.errors import Invalid
+from comptoir.units.time import check_instant, format_instant
 from comptoir.units.values import replace
 
 _RUNS = (NodeState.IN_SERVICE, NodeState.DRAINING)
@@ -30,12 +32,12 @@ def report_checks(tx: Transaction, request: ReportChecks) -> Node:
     What is promised on a node in quarantine looks elsewhere once a check has failed there.
 
     Raises:
-        Invalid: those of `fleet.checks.check_results`; `failure_in_the_future`, `failure_too_old`.
+        Invalid: those of `fleet.checks.check_results`; `check_in_the_future`, `check_too_old`.
         Conflict: `node_retired`, or `node_not_fenced`: something of before may still run there.
     """
     node = live_node(tx, request.node_id)
     results = check_results(request.results)
-    at = check_failure_instant(tx, request.checked_at_ms)
+    at = _check_checked_at(tx, request.checked_at_ms)
     for result in results:
         tx.append("node_check", _row(tx, node, result, at))
     outcome = worst(results)
@@ -93,6 +95,27 @@ def _noted(tx: Transaction, node: Node, results: tuple[CheckResult, ...]) -> Nod
     said = {result.name for result in results}
     left = (name for name in node.failed_checks if name not in said)
     return tx.book.nodes.put(replace(node, failed_checks=tuple(sorted({*left, *failed}))))
+
+
+def _check_checked_at(tx: Transaction, checked_at_ms: int | None) -> int:
+    """When a node was checked as somebody says: a failure that it shows is one of then."""
+    if checked_at_ms is None:
+        return tx.now_ms
+    check_instant("at", checked_at_ms)
+    if checked_at_ms > tx.now_ms:
+        raise Invalid(
+            "check_in_the_future",
+            f"{format_instant(checked_at_ms)} has not come yet",
+            "say when it was checked, or leave the instant out",
+        )
+    if checked_at_ms < tx.now_ms - MOST_LATE_MS:
+        raise Invalid(
+            "check_too_old",
+            f"the checks are said to be of {format_instant(checked_at_ms)}, more than "
+            f"{MOST_LATE_MS // 86_400_000} days ago: they say nothing of the node as it is",
+            "check it again",
+        )
+    return checked_at_ms
 
 
 def see_node(tx: Transaction, engine: str, seen: EngineNode, seen_at_ms: int) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, func, not_, or_, select
 
 from comptoir.fleet.nodes import NodeState
 from comptoir.fleet.topology import Fabric
@@ -23,8 +23,8 @@ MOST_PLACES = 20_000
 class PlaceTotal:
     """Accelerators of one kind in one place: `place` is its names, the site first.
 
-    `allocated` are handed over now; `out_of_service` are not, and stand on nodes that are not
-    for sale: not in service, or spares. The others are free.
+    `allocated` are handed over now. Of those that are not, `out_of_service` stand on nodes that are
+    not in service or are drained, `spare` on nodes kept as spares; the others are free.
     """
 
     place: tuple[str, ...]
@@ -33,6 +33,7 @@ class PlaceTotal:
     accelerators: int
     allocated: int
     out_of_service: int
+    spare: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +86,10 @@ def places(views: Views, level: str = "rack") -> list[PlaceTotal]:
     columns = [n[name] for name in LEVELS[: LEVELS.index(level) + 1]]
     where = (*columns, n.kind)
     live = n.state != NodeState.RETIRED
-    out = or_(n.state != NodeState.IN_SERVICE, n.drained, n.spare)
+    out = or_(n.state != NodeState.IN_SERVICE, n.drained)
+    kept = and_(n.spare, not_(out))
     supplied = (
-        select(*where, func.count(), *_twice(n.accelerators, out))
+        select(*where, func.count(), *_thrice(n.accelerators, out, kept))
         .where(live)
         .group_by(*where)
         .order_by(*where)
@@ -98,7 +100,7 @@ def places(views: Views, level: str = "rack") -> list[PlaceTotal]:
         if len(rows) > MOST_PLACES and level != "site":
             return places(views, LEVELS[LEVELS.index(level) - 1])
         handed_over = (
-            select(*where, *_twice(array_length(connection, a.accelerators), out))
+            select(*where, *_thrice(array_length(connection, a.accelerators), out, kept))
             .join_from(t.allocation, t.node, n.id == a.node_id)
             .where(
                 live,
@@ -108,18 +110,22 @@ def places(views: Views, level: str = "rack") -> list[PlaceTotal]:
             )
             .group_by(*where)
         )
-        taken = {tuple(row[:-2]): row[-2:] for row in connection.execute(handed_over)}
+        taken = {tuple(row[:-3]): row[-3:] for row in connection.execute(handed_over)}
     found = []
-    for *place, kind, nodes, held, held_out in rows:
-        allocated, allocated_out = taken.get((*place, kind), (0, 0))
-        numbers = (int(nodes), int(held), int(allocated), int(held_out) - int(allocated_out))
+    for *place, kind, nodes, held, held_out, held_spare in rows:
+        allocated, allocated_out, allocated_spare = taken.get((*place, kind), (0, 0, 0))
+        left = int(held_out) - int(allocated_out), int(held_spare) - int(allocated_spare)
+        numbers = (int(nodes), int(held), int(allocated), *left)
         found.append(PlaceTotal(tuple(place), kind, *numbers))
     return found
 
 
-def _twice(count: ColumnElement[int], out: ColumnElement[bool]) -> tuple[Any, Any]:
-    """The sum of a count, and of that part of it that is out of service."""
-    return func.sum(count), func.sum(case((out, count), else_=0))
+def _thrice(
+    count: ColumnElement[int], out: ColumnElement[bool], kept: ColumnElement[bool]
+) -> tuple[Any, Any, Any]:
+    """The sum of a count, of what of it is out of service, and of what is kept as spares."""
+    parts = [func.sum(case((part, count), else_=0)) for part in (out, kept)]
+    return func.sum(count), parts[0], parts[1]
 
 
 def fabrics(views: Views) -> list[Fabric]:
