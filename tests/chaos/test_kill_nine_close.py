@@ -1,24 +1,16 @@
 """kill -9 inside a close and a finalisation: the same invoices, no gap, the ledger at zero."""
 
 import json
-import random
-import shutil
-import signal
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 from comptoir.leases.lease import LeaseClass
-from comptoir.store.opening import sqlite_engine
-from comptoir.store.views import Views
-from comptoir.store.views import ledger as ledger_view
 from tests.builders import HOUR_MS, Book
+from tests.chaos.killing import calm_and_killed
 from tests.desk.test_close import OCTOBER_MS
 
 TENANTS = 12
-KILLS = 6
 LATER_MS = OCTOBER_MS + HOUR_MS
 
 
@@ -26,19 +18,9 @@ def test_a_close_that_is_killed_again_and_again_makes_the_same_invoices(tmp_path
     """Every process is killed after some commits, at an instant that nobody chose."""
     (tmp_path / "calm").mkdir()
     used(Book(tmp_path / "calm"))
-    shutil.copytree(tmp_path / "calm", tmp_path / "killed")
-    assert run(tmp_path / "calm", None) == 0
-    rng, kills = random.Random(11), 0
-    while run(tmp_path / "killed", rng.randint(1, 3) if kills < KILLS else None) != 0:
-        kills += 1
-    assert kills == KILLS
-    calm, killed = invoices(tmp_path / "calm"), invoices(tmp_path / "killed")
+    calm, killed = map(invoices, calm_and_killed(tmp_path, "closing", LATER_MS))
     assert len(calm) == TENANTS
     assert killed == calm
-    for directory in ("calm", "killed"):
-        views = Views(sqlite_engine(tmp_path / directory / "book.db"))
-        assert ledger_view.prove(views, LATER_MS).balanced
-        views.engine.dispose()
 
 
 def used(book: Book) -> None:
@@ -52,21 +34,6 @@ def used(book: Book) -> None:
     book.clock.instant_ms = OCTOBER_MS
     book.turn()
     book.store.close()
-
-
-def run(directory: Path, kill_after: int | None) -> int:
-    """One process; killed after so many commits, and its exit code."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.chaos.closing", str(directory), str(LATER_MS)],
-        stdout=subprocess.PIPE,
-        cwd=Path(__file__).parents[2],
-    )
-    assert process.stdout is not None
-    if kill_after is not None:
-        process.stdout.read(kill_after)
-        process.send_signal(signal.SIGKILL)
-    process.stdout.read()
-    return process.wait(60)
 
 
 def invoices(directory: Path) -> list[dict[str, Any]]:
