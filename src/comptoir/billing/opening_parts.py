@@ -285,10 +285,11 @@ def resolved(given: CommitmentGiven, file: ContractFile, faults: Faults) -> Comm
 
     def micros(at: Where, field: str, text: str) -> int:
         try:
-            return own.amount(file.currency)(field, text)  # type: ignore[no-any-return]
+            found: int = own.amount(file.currency)(field, text)
         except Invalid as error:
             faults.add(at, field, error)
             return 0
+        return found
 
     commitment = file.body.commitment(given.name)
     if commitment is None:

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from comptoir.billing.credit import CreditHold
 from comptoir.desk.entities import entity_of
 from comptoir.desk.transaction import Transaction
-from comptoir.leases.lease import Lease
 from comptoir.ledger import entries as ledger
 from comptoir.metering.usage import UsageEvent
 from comptoir.tenants.budgets import WHOLE, Budget, WhenSpent, begun, spend
@@ -80,8 +79,8 @@ def period_start(tx: Transaction, tenant_id: TenantId) -> int:
 
 
 def _project_of(tx: Transaction, event: UsageEvent) -> str:
-    lease = tx.book.leases.get(event.lease_id) or tx.store.find("lease", (event.lease_id,))
-    return lease.project if isinstance(lease, Lease) else ""
+    lease = tx.find(tx.book.leases, event.lease_id)
+    return "" if lease is None else lease.project
 
 
 def _tell(tx: Transaction, budget: Budget, reached: int) -> None:

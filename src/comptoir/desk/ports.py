@@ -136,6 +136,10 @@ class CommitUnknown(Exception):
 class Store(Protocol):
     """Where the book is kept. One desk at a time writes, fenced by the version."""
 
+    def close(self) -> None:
+        """Give back what it holds open."""
+        ...
+
     def load(self) -> Loaded:
         """Live and future things only."""
         ...

@@ -43,12 +43,11 @@ def settle_late(tx: Transaction, event: UsageEvent, billed_accelerator_ms: int) 
     live = tx.book.leases.get(event.lease_id)
     if live is not None and live.state not in FINAL:
         return
-    known = tx.book.money.top_ups.get(event.lease_id) or tx.store.find("top_up", (event.lease_id,))
+    known = tx.find(tx.book.money.top_ups, event.lease_id)
     if known is None:
         return
-    lease = live or tx.store.find("lease", (event.lease_id,))
-    assert isinstance(known, TopUp)
-    assert isinstance(lease, Lease)
+    lease = live or tx.find(tx.book.leases, event.lease_id)
+    assert lease is not None
     billed = known.billed_accelerator_ms + billed_accelerator_ms
     _book(tx, replace(known, billed_accelerator_ms=billed), lease)
 

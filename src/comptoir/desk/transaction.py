@@ -1,11 +1,12 @@
 """What an operation works with: the book, the instant, the actor, and a way to write."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 from comptoir.desk.entities import closed_until_ms
 from comptoir.desk.memory import Memory
 from comptoir.desk.money_memory import Balance
 from comptoir.desk.ports import Entropy, Event, Store
+from comptoir.desk.tables import Table
 from comptoir.leases.jobs import Job
 from comptoir.leases.lease import Lease
 from comptoir.ledger.entries import Entry, Posting, check_entry
@@ -14,6 +15,9 @@ from comptoir.tenants.permissions import not_found, require_tenant
 from comptoir.units.errors import Invalid, invariant
 from comptoir.units.ids import JobId, LeaseId, TenantId, encode_id
 from comptoir.units.money import LEDGER_LIMIT
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 class Transaction:
@@ -111,14 +115,22 @@ class Transaction:
             invariant(abs(amount) <= LEDGER_LIMIT, f"{posting.account} leaves the ledger's range")
             self.book.money.balances.put(Balance(posting.account, posting.unit, amount))
 
-    def tenant(self, tenant_id: TenantId) -> Tenant:
-        """A tenant that the actor may know of.
+    def find(self, table: Table[K, V], key: K) -> V | None:
+        """A row of one key: as it is in memory, or, long ended, as the store keeps it."""
+        live = table.get(key)
+        if live is not None:
+            return live
+        kept: V | None = self.store.find(table.name, (key,))
+        return kept
+
+    def tenant(self, named: str) -> Tenant:
+        """A tenant that the actor may know of, by its id or slug.
 
         Raises:
             NotFound: there is none, or it is another.
         """
-        tenant = self.book.tenants.get(tenant_id) or self.book.tenant_by_slug.first(tenant_id)
-        what = f"tenant {tenant_id}"
+        tenant = self.book.tenants.get(TenantId(named)) or self.book.tenant_by_slug.first(named)
+        what = f"tenant {named}"
         if tenant is None:
             raise not_found(what)
         require_tenant(self.actor, tenant.id, what)

@@ -13,7 +13,7 @@ from comptoir.units.recurrence import Recurrence, parse_recurrence
 from comptoir.units.text import check_count, check_text
 
 _SPAN = re.compile(r"([0-9]{1,6})(?:-([0-9]{1,6}))?")
-_LIKE_NUMBERS = re.compile(r"[0-9\s.,;:+–-]+")  # noqa: RUF001
+_LIKE_NUMBERS = re.compile(r"[0-9\s.,;:+\u2013-]+")
 _NUMBER_WORDS = (
     *("one", "two", "three", "four", "five", "six"),
     *("seven", "eight", "nine", "ten", "eleven", "twelve"),

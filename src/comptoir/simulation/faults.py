@@ -111,6 +111,10 @@ class FaultyStore(Questions):
         self.real = store
         self._faults = faults
 
+    def close(self) -> None:
+        """As the real one."""
+        self.real.close()
+
     def commit(self, changes: Changes) -> None:
         """Commit, unless the plan says otherwise; see the port."""
         phase = self._faults.commit_phase()

@@ -9,6 +9,7 @@ house's entity, without a limit and without taxes.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from comptoir.units.errors import invariant
 from comptoir.units.ids import LegalEntityId, TenantId, UserId
@@ -79,7 +80,7 @@ class Admission:
         """The credit limit in force; None: there is none."""
         return self.credit_limit_micros if self.admitted else None
 
-    def moved(self, state: AdmissionState, **fields: object) -> "Admission":
+    def moved(self, state: AdmissionState, **fields: Any) -> "Admission":
         """The admission in its next state.
 
         Raises:
@@ -89,4 +90,4 @@ class Admission:
             state in EDGES[self.state],
             f"the admission of {self.tenant_id} cannot go from {self.state} to {state}",
         )
-        return replace(self, state=state, **fields)  # type: ignore[arg-type]
+        return replace(self, state=state, **fields)

@@ -30,7 +30,7 @@ _MINUTE = timedelta(minutes=1)
 _LAST_DAY = date.max.toordinal() - 3  # a zone may put a day's end two days on in UTC
 _DAYS_TO_THE_NEXT = 400
 _TEXT = re.compile(
-    r"(?P<days>\S+)\s+(?P<start>\d\d:\d\d)\s*(?:to|-|–)\s*(?P<end>\d\d:\d\d)\s+(?P<zone>\S+)"  # noqa: RUF001
+    r"(?P<days>\S+)\s+(?P<start>\d\d:\d\d)\s*(?:to|-|\u2013)\s*(?P<end>\d\d:\d\d)\s+(?P<zone>\S+)"
 )
 _ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}")
 _NOT_A_PLACE = re.compile("localtime|posixrules|Factory|(posix|right)/.*")

@@ -10,6 +10,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 from comptoir.assembly import SystemClock, loading_a_book
 from comptoir.billing.accruals import Accrual
@@ -31,7 +32,7 @@ from comptoir.desk.requests import (
     RateRef,
     RequestLease,
 )
-from comptoir.leases.lease import LeaseClass, Shape
+from comptoir.leases.lease import Lease, LeaseClass, Shape
 from comptoir.ledger import entries as ledger
 from comptoir.ledger.entries import Entry
 from comptoir.metering.usage import Measure
@@ -74,7 +75,7 @@ def measure(tenants: int = TENANTS, charges: int = CHARGES) -> Findings:
             desk.reload()
         found = _Close(desk, clock)
         found.run()
-        desk.store.close()  # type: ignore[attr-defined]
+        desk.store.close()
     waits = sorted(found.waits_ms)
     p50, p99 = percentile(waits, 500), percentile(waits, 990)
     period, slices = found.period, sorted(found.slices_ms)
@@ -149,7 +150,7 @@ class _Close:
         self._do("close_slice", piece)
         self.slices_ms.append(1_000 * (time.perf_counter() - began))
 
-    def _do(self, operation: str, request: object) -> object:
+    def _do(self, operation: str, request: object) -> Any:
         return self._queue.call(Call(operation, request), timeout_s=120).unwrap()
 
     def _ask(self) -> None:
@@ -158,10 +159,10 @@ class _Close:
         wanted = RequestLease("h100-sxm", 4, LeaseClass.ON_DEMAND, Shape.NODE, tenant_id=tenant)
         while not self._over.is_set():
             began = time.perf_counter()
-            lease = self._do("request_lease", wanted)
+            lease: Lease = self._do("request_lease", wanted)
             self.waits_ms.append(1_000 * (time.perf_counter() - began))
             time.sleep(ASK_EVERY_S)
-            self._do("end_lease", LeaseRef(lease.id))  # type: ignore[attr-defined]
+            self._do("end_lease", LeaseRef(lease.id))
 
 
 def _open(desk: Desk, tenants: int) -> None:

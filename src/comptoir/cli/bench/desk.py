@@ -46,10 +46,10 @@ def measure(nodes: int = NODES) -> Findings:
             whole.append(_requests_per_second(desk, tenant, waits))
             costs.append(1e6 * (time.process_time() - spent) / LEASES)
             idle.append(_idle_turn_ms(desk))
-            desk.store.close()  # type: ignore[attr-defined]
+            desk.store.close()
             desk, tenant = fresh_desk(Path(directory) / "two", nodes)
             served.append(asyncio.run(_served_per_second(desk, tenant)))
-            desk.store.close()  # type: ignore[attr-defined]
+            desk.store.close()
             bare.append(_bare_rows_per_second(Path(directory) / "bare.db"))
     ratio = sorted(whole)[RUNS // 2] / sorted(bare)[RUNS // 2]
     waits.sort()

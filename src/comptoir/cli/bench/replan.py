@@ -79,7 +79,7 @@ def measure_replan() -> tuple[list[Figure], dict[str, float]]:
             longest.append(1_000 * max(turns))
         waiting = desk.book.leases_by_state.count(LeaseState.WAITING)
         calls = _largest_calls(desk, clock, customers[0])
-        desk.store.close()  # type: ignore[attr-defined]
+        desk.store.close()
     figures = [
         figure(
             f"{waiting:,} waiting requests planned again, {NODES * ACCELERATORS:,} accelerators",

@@ -27,7 +27,7 @@ def measure(leases: int = LEASES) -> Findings:
         data = Path(directory) / "post"
         desk, tenant = fresh_desk(data, -(-leases // ACCELERATORS_A_NODE))
         _fill(desk, tenant, leases)
-        desk.store.close()  # type: ignore[attr-defined]
+        desk.store.close()
         seconds = [_start_s(data, leases) for _ in range(RUNS)]
     found = figure(f"start of a desk with {leases:,} live leases", "s", seconds, 5.0, True)
     return Findings([found], {"start_s": found.median})

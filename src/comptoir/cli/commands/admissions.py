@@ -1,5 +1,7 @@
 """`admission`: how a customer comes in, from the invitation to its credit limit."""
 
+from typing import Any
+
 import click
 
 from comptoir.cli.commands.approvals import show_approval
@@ -148,8 +150,10 @@ def credit(cli: Session, tenant_named: str) -> None:
     """Show what a customer owes and may come to owe, its limit, and the credit that it has."""
     found = cli.client.admissions.credit(tenant_named)
 
+    sums: dict[str, Any] = {**found}
+
     def said(field: str) -> str:
-        return money(found[field], found["currency"])  # type: ignore[literal-required]
+        return money(sums[field], found["currency"])
 
     limit = "no limit" if found["limit"] is None else f"{said('limit')}, {said('left')} left"
     fields = [

@@ -220,7 +220,7 @@ def _as_wanted(
     """What asks for each offer again, as the API takes it."""
     names = ("kind", "accelerators", "lease_class", "shape", "ends_at")
     for offer in found["offers"]:
-        wanted: dict[str, Any] = {name: offer[name] for name in names}  # type: ignore[literal-required]
+        wanted = {name: value for name, value in offer.items() if name in names}
         wanted["starts_at"] = offer["starts_at"]
         if tenant is not None:
             wanted["tenant"] = tenant

@@ -137,9 +137,7 @@ def end_supply(tx: Transaction, request: EndSupply) -> InboundLease:
             beyond it.
         Invalid: `end_in_the_past`.
     """
-    inbound = tx.book.inbound.get(request.inbound_lease_id) or tx.store.find(
-        "inbound_lease", (request.inbound_lease_id,)
-    )
+    inbound = tx.find(tx.book.inbound, request.inbound_lease_id)
     if inbound is None:
         raise not_found(f"inbound lease {request.inbound_lease_id}")
     if inbound.state is InboundState.ENDED:

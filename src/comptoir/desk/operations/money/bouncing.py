@@ -17,7 +17,7 @@ from comptoir.ledger import entries as ledger
 from comptoir.sales.credit_blocks import CreditBlock
 from comptoir.tenants.entities import LegalEntity
 from comptoir.units.errors import Refused
-from comptoir.units.ids import InvoiceId, PaymentId
+from comptoir.units.ids import CreditBlockId, InvoiceId, PaymentId
 from comptoir.units.money import format_minor
 from comptoir.units.values import replace
 
@@ -175,16 +175,12 @@ def _as_entry(waiting: Payment) -> BankEntry:
 
 
 def _status(tx: Transaction, invoice_id: InvoiceId) -> InvoiceStatus:
-    found = tx.book.closing.statuses.get(invoice_id) or tx.store.find(
-        "invoice_status", (invoice_id,)
-    )
-    assert isinstance(found, InvoiceStatus)
+    found = tx.find(tx.book.closing.statuses, invoice_id)
+    assert found is not None
     return found
 
 
-def _block(tx: Transaction, block_id: str) -> CreditBlock:
-    found = tx.book.contracts.credit_blocks.get(block_id) or tx.store.find(  # type: ignore[arg-type]
-        "credit_block", (block_id,)
-    )
-    assert isinstance(found, CreditBlock)
+def _block(tx: Transaction, block_id: CreditBlockId) -> CreditBlock:
+    found = tx.find(tx.book.contracts.credit_blocks, block_id)
+    assert found is not None
     return found

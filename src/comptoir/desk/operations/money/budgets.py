@@ -73,10 +73,8 @@ def end_budget(tx: Transaction, request: BudgetRef) -> Budget:
         Forbidden: `budget_of_the_house`.
     """
     what = f"budget {request.budget_id}"
-    budget = tx.book.credit.budgets.get(request.budget_id) or tx.store.find(
-        "budget", (request.budget_id,)
-    )
-    if not isinstance(budget, Budget):
+    budget = tx.find(tx.book.credit.budgets, request.budget_id)
+    if budget is None:
         raise not_found(what)
     require_tenant(tx.actor, budget.tenant_id, what)
     if not budget.live:

@@ -214,10 +214,8 @@ def show_credit(tx: Transaction, draft: InvoiceDraft) -> InvoiceDraft:
 
 def _block(tx: Transaction, block_id: CreditBlockId) -> CreditBlock:
     """A block of which a draft drew: one that is spent since an earlier slice is in the store."""
-    found = tx.book.contracts.credit_blocks.get(block_id) or tx.store.find(
-        "credit_block", (block_id,)
-    )
-    assert isinstance(found, CreditBlock)
+    found = tx.find(tx.book.contracts.credit_blocks, block_id)
+    assert found is not None
     return found
 
 

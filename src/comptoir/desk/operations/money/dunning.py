@@ -87,12 +87,9 @@ def resolve_dispute(tx: Transaction, request: ResolveDispute) -> Dispute:
         Invalid: `bad_text`.
     """
     resolution = check_text("resolution", request.resolution, 1, 500)
-    found = tx.book.receipts.disputes.get(request.dispute_id) or tx.store.find(
-        "dispute", (request.dispute_id,)
-    )
+    found = tx.find(tx.book.receipts.disputes, request.dispute_id)
     if found is None:
         raise not_found(f"dispute {request.dispute_id}")
-    assert isinstance(found, Dispute)
     if found.state is not DisputeState.OPEN:
         raise Conflict("dispute_resolved", f"{found.id} was {found.state} by {found.resolved_by}")
     invoice = invoice_of(tx, DraftRef(found.invoice_id))

@@ -1,5 +1,7 @@
 """Legal entities made and changed; tables of taxes and rates of exchange taken in."""
 
+from typing import Any
+
 from comptoir.billing import fx, tax
 from comptoir.desk.entity_requests import (
     ChangeAccount,
@@ -68,7 +70,7 @@ def change_entity(tx: Transaction, request: ChangeEntity) -> LegalEntity:
         Conflict: `country_settled`: an entity does not move; make another.
     """
     entity = find_entity(tx, request.entity_id)
-    changes: dict[str, object] = {}
+    changes: dict[str, Any] = {}
     if request.country is not None and request.country != entity.country:
         if entity.country:
             raise Conflict(
@@ -88,7 +90,7 @@ def change_entity(tx: Transaction, request: ChangeEntity) -> LegalEntity:
     if request.payment_days is not None:
         days = check_count("payment_days", request.payment_days, 0, MOST_PAYMENT_DAYS)
         changes["payment_days"] = days
-    changed = replace(entity, **changes)  # type: ignore[arg-type]
+    changed = replace(entity, **changes)
     if changed != entity:
         tx.book.credit.entities.put(changed)
         tx.emit("entity.changed", entity.id, None, slug=entity.slug, fields=sorted(changes))

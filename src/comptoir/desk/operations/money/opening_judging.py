@@ -17,7 +17,7 @@ from comptoir.tenants.admissions import Admission, AdmissionState
 from comptoir.tenants.entities import HOUSE_ENTITY, LegalEntity
 from comptoir.tenants.parties import Tenant
 from comptoir.units.errors import ComptoirError, Conflict, Invalid, Refused
-from comptoir.units.ids import ContractId, ContractVersionId, TenantId
+from comptoir.units.ids import ContractId, ContractVersionId, TenantId, UserId
 from comptoir.units.money import parse_amount
 from comptoir.units.time import format_instant
 
@@ -239,13 +239,13 @@ def made_of(
 ) -> tuple[Contract, ContractVersion]:
     """The contract and its version as a file says them, without ids and people."""
     told = running.file
-    nobody, partner = "", "" if running.sold else told.party
+    nobody, partner = UserId(""), "" if running.sold else told.party
     contract = Contract(
         ContractId(""), told.number, told.direction, tenant_id, partner, entity.id, told.currency,
-        nobody, 0,  # type: ignore[arg-type]
+        nobody, 0,
     )  # fmt: skip
     version = ContractVersion(
         ContractVersionId(""), ContractId(""), 1, told.effective_from_ms, told.until_ms,
-        VersionState.APPROVED, nobody, 0, None, None, "", told.text, told.body,  # type: ignore[arg-type]
+        VersionState.APPROVED, nobody, 0, None, None, "", told.text, told.body,
     )  # fmt: skip
     return contract, version

@@ -11,7 +11,6 @@ from comptoir.desk.operations.money.agreed_lines import filling_draft
 from comptoir.desk.operations.money.crediting_breaches import handed_over, node_of
 from comptoir.desk.terms import estimate_of
 from comptoir.desk.transaction import Transaction
-from comptoir.leases.lease import Lease
 from comptoir.sales.contracts import Contract
 from comptoir.sales.credit_blocks import PPM
 from comptoir.sales.recall_fees import undelivered
@@ -43,10 +42,9 @@ def _fee(
 ) -> InvoiceLine | None:
     """The line of one recall, by the clause under which it was done."""
     clause = _clause(tx, contract, act)
-    lease = tx.book.leases.get(LeaseId(act.subject)) or tx.store.find("lease", (act.subject,))
+    lease = tx.find(tx.book.leases, LeaseId(act.subject))
     if clause is None or not clause.fee_ppm or lease is None:
         return None
-    assert isinstance(lease, Lease)
     stood = handed_over(tx, lease.id)
     span = undelivered(lease, stood, act.noted_at_ms, window)
     if span is None:

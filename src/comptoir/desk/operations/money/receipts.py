@@ -353,7 +353,7 @@ def top_up(tx: Transaction, request: TopUp) -> CreditBlock:
     owner = request.tenant_id or payment.tenant_id
     if owner is None:
         raise Invalid("tenant_missing", f"{payment.id} is nobody's yet", "name the tenant")
-    tenant = tx.tenant(owner)  # type: ignore[arg-type]
+    tenant = tx.tenant(owner)
     if payment.tenant_id not in (None, tenant.id):
         raise Refused(
             "other_tenants_credit", f"what is left of {payment.id} is another tenant's credit", ""
