@@ -143,7 +143,7 @@ def _fill(sizes: Sequence[int], clients: int) -> _Filling:
             waits += [1_000 * (time.perf_counter() - asked)] * len(some)
         filling = _Filling(time.perf_counter() - started, time.process_time() - spent, waits)
         _check(desk, sizes)
-        desk.store.close()  # type: ignore[attr-defined]
+        desk.store.close()
     return filling
 
 
