@@ -18,6 +18,7 @@ from comptoir.leases.lease import Lease, LeaseClass, Shape
 from comptoir.ledger import entries as ledger
 from comptoir.metering.usage import Measure
 from comptoir.sales.credit_blocks import BlockState, CreditSource
+from comptoir.store.views import Views, tenant_book
 from comptoir.tenants.parties import Role
 from comptoir.units.ids import LegalEntityId, NodeId
 from tests.builders import Book
@@ -317,3 +318,25 @@ def test_a_failure_that_was_known_late_is_given_back_and_counts_from_its_instant
 
 def told(deal: Deal):  # type: ignore[no-untyped-def]
     return list(deal.book.store.find_told(["credit.sla"], None, 0, 100))
+
+
+def test_a_preview_credits_what_the_close_will(deal: Deal) -> None:
+    """The same month as above: $5,952.00 less $48.00 and $595.20, before it is closed and after."""
+    lease = begun(deal, TERMS.replace("UNIT", "node"), nodes=(4, 4, 4))
+    book = deal.book
+    deal.at("2026-10-12")
+    book.pass_s(8 * 3_600)
+    node = book.desk.book.allocations_of(lease.id)[0].node_id
+    failed_at = book.clock.instant_ms - 12 * HOUR
+    book.desk.call("fail_node", FailNode(node, "power", failed_at, stopped=True), book.operator)
+    book.turn()
+    deal.at("2026-11-01")
+    views = Views(book.store.engine)
+    (seen,) = tenant_book.preview(views, deal.acme.id, book.clock.instant_ms)
+    asked = [(x.type, x.amount_micros) for x in seen.lines]
+    assert sum(amount for _, amount in asked) == (595_200 - 4_800 - 59_520) * CENT
+    close_october(deal)
+    [draft] = [d for d in book.desk.book.closing.drafts if d.tenant_id == deal.acme.id]
+    assert [(x.type, x.amount_micros) for x in draft.lines] == asked
+    (after,) = tenant_book.preview(views, deal.acme.id, book.clock.instant_ms)
+    assert {x.type for x in after.lines} == {LineType.USAGE}

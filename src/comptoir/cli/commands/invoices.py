@@ -248,6 +248,11 @@ def _show_draft(cli: Session, found: InvoiceDraft, words: str) -> None:
     _lines(cli, found)
 
 
+def _with_days(line: Mapping[str, Any]) -> str:
+    """What a line is, and when it was: an invoice may be over several months."""
+    return f"{line['description']}, {line['starts_at'][:10]} to {line['ends_at'][:10]}"
+
+
 def _lines(cli: Session, found: InvoiceDetail | InvoiceDraft) -> None:
     from comptoir.cli.output import Column, text
 
@@ -259,6 +264,9 @@ def _lines(cli: Session, found: InvoiceDetail | InvoiceDraft) -> None:
     rows: list[Mapping[str, Any]] = [
         {**line} for line in found["lines"] if line["type"] not in SETTLING
     ]
+    used = [line for line in found["lines"] if line["measure"]]
+    if any(line["starts_at"] >= other["ends_at"] for line in used for other in used):
+        rows = [{**row, "description": _with_days(row)} for row in rows]
     most = max(
         (int(line["accelerator_ms"]) for line in found["lines"] if line["measure"]), default=0
     )

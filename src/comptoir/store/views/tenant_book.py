@@ -6,7 +6,7 @@ its own, and the desk's own operations work on that; nothing of it is written. W
 last minute may not be metered yet. Neighbours: `desk/operations/money/preview_invoice.py`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +39,10 @@ BEYOND = 1 << 40
 """How far from the book's own ids those lie that a question makes: it must find none of them."""
 
 
+BROKEN = ("lease", "allocation", "breach", "tier_use")
+"""What a preview needs besides, to know what broken guarantees are worth."""
+
+
 class NoSecrets:
     """Whoever only looks makes no secrets."""
 
@@ -66,7 +70,8 @@ class Drawing:
 
 def preview(views: Views, tenant_id: TenantId, now_ms: int) -> tuple[InvoiceDraft, ...]:
     """What the current invoice of a tenant would ask if its period ended now."""
-    return preview_invoice(_part(views, tenant_id, now_ms), PreviewInvoice(tenant_id))
+    tx = _part(views, tenant_id, now_ms, BROKEN)
+    return preview_invoice(tx, PreviewInvoice(tenant_id))
 
 
 def drawing(views: Views, tenant_id: TenantId, now_ms: int) -> Drawing:
@@ -119,12 +124,12 @@ def _running(
     return found
 
 
-def _part(views: Views, tenant_id: TenantId, now_ms: int) -> Transaction:
-    """A tenant's part of the committed book, in a memory of its own."""
+def _part(views: Views, tenant_id: TenantId, now_ms: int, more: Sequence[str] = ()) -> Transaction:
+    """A tenant's part of the committed book, in a memory of its own; with more tables of its."""
     rows: dict[str, list[Any]] = {}
     with views.reading() as connection:
         counter = connection.execute(BOOK).one().counter
-        for name, condition in _of_tenant(tenant_id).items():
+        for name, condition in _of_tenant(tenant_id, more).items():
             statement = live_statements()[name]
             if condition is not None:
                 statement = statement.where(condition)
@@ -133,12 +138,15 @@ def _part(views: Views, tenant_id: TenantId, now_ms: int) -> Transaction:
                 statement = statement.order_by(None).order_by(month, id_).limit(MOST_ACCRUALS)
             found = connection.execute(statement).all()
             rows[name] = [from_row(MAPPED[name], row) for row in found]
+    stood = rows.pop("allocation", [])
     book = Memory()
     book.load(Loaded(0, counter + BEYOND, rows, {}))
+    for allocation in stood:  # to be read only: without their nodes they stand in no pool
+        book.snapshot.allocations_of[allocation.lease_id][allocation.id] = allocation
     return Transaction(book, SqlStore(views.engine), NoSecrets(), SYSTEM, now_ms)
 
 
-def _of_tenant(tenant_id: TenantId) -> dict[str, ColumnElement[bool] | None]:
+def _of_tenant(tenant_id: TenantId, more: Sequence[str]) -> dict[str, ColumnElement[bool] | None]:
     """Which rows of which tables are a tenant's part of the book; None: all that are live."""
     contract, key = t.contract.c, MAPPED["billed_key"].table.c.key
     its = select(contract.id).where(contract.tenant_id == tenant_id)
@@ -150,6 +158,7 @@ def _of_tenant(tenant_id: TenantId) -> dict[str, ColumnElement[bool] | None]:
         name: MAPPED[name].table.c.tenant_id == tenant_id
         for name in (
             "admission", "billing_mark", "contract", "credit_block", "committed_step", "accrual",
+            *more,
         )
     }  # fmt: skip
     return {
