@@ -86,6 +86,7 @@ def answers_fit(world: World) -> None:
         "subscription": subscribed(world),
         "entitlement": _entitled(world),
         "contract": _agreed(world),
+        "draft": _drafted(world),
         "entity": _admitted(world),
         "budget": _budgeted(world),
         "opening": _moved_in(world),
@@ -270,6 +271,19 @@ kind = "cpu-core"
 accelerators = 8
 delivery = 2099-01-01
 """
+
+
+def _drafted(world: World) -> str:
+    """An instalment of another customer, drawn up and not final."""
+    body = {"slug": "drafty", "name": "Drafty", "kind": "enterprise", "rate_card": world.rate_card}
+    world.operator.post("/v1/tenants", body).ok()
+    text = CONTRACT.replace("ACME-1", "DRAFTY-1").replace("acme", "drafty")
+    text = text.replace("2099-01-01", "2020-01-01")
+    world.people["sales"].post("/v1/contracts", {"file": "drafty.toml", "text": text}).ok()
+    world.people["approver"].post("/v1/contracts/DRAFTY-1/versions/1/approve").ok()
+    drawn = world.people["finance"].post("/v1/tenants/drafty/prepayments", {})
+    fits("POST", "/v1/tenants/{tenant}/prepayments", drawn.ok())
+    return str(world.people["finance"].get("/v1/invoice-drafts").ok()["items"][0]["id"])
 
 
 def _agreed(world: World) -> str:
