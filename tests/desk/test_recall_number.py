@@ -25,9 +25,9 @@ ONCE = CONTRACT.replace("times_a_year = 2", "times_a_year = 1")
 INTERNAL, RESERVED = LeaseClass.INTERNAL, LeaseClass.RESERVED
 
 
-def sell(shop: Shop, *sizes: int, contract: str = ONCE) -> list[Lease]:
+def sell(shop: Shop, *sizes: int, contract: str = ONCE, entitled: int = 16) -> list[Lease]:
     """Sold windows of a year and more, each with the clause, on what a team is entitled to."""
-    shop.entitle(shop.a, 16)
+    shop.entitle(shop.a, entitled)
     agree(shop, contract)
     end = shop.clock.instant_ms + 12_000 * HOUR_MS
     sold = [shop.lease(shop.acme, RESERVED, size, ends_at_ms=end) for size in sizes]
@@ -281,3 +281,15 @@ def test_the_audit_finds_recalls_that_pass_the_number_or_are_not_noted(
         assert any(said in problem for problem in recall_problems(rows))
     finally:
         rows.close()
+
+
+def test_a_lease_that_was_recalled_says_why_idle_capacity_is_not_for_it(shop: Shop) -> None:
+    sold = sell(shop, 8, 8, entitled=8)
+    team = shop.lease(shop.a, INTERNAL, 8)
+    shop.pass_s(90_000)
+    shop.end(team)
+    shop.pass_s(60)
+    [waiting] = [lease for lease in map(shop.now, sold) if lease.state is LeaseState.WAITING]
+    why = shop.desk.call("explain_lease", LeaseRef(waiting.id), shop.operator)
+    assert "8 of 16 cpu-core belong to teams and 8 are sold for good" in why.not_sooner
+    assert "its contract allows no more recalls in 2026" in why.not_sooner

@@ -20,7 +20,7 @@ from comptoir.leases.lease import Lease, LeaseClass
 from comptoir.leases.limits import Passed, limit_passed, own_limit_passed
 from comptoir.tenants.entitlements import ANYWHERE, own_part
 from comptoir.units.ids import id_number
-from comptoir.units.time import MS_PER_S, Window, format_instant
+from comptoir.units.time import MS_PER_S, Window, calendar_year, format_instant
 from comptoir.units.values import replace
 
 MOST_LENT_NOTICE_S = 3_600
@@ -105,7 +105,7 @@ def confirm(
         room, at_ms = book.lowest_room(site, window)
         if extra > room:
             if lease.lease_class is not LeaseClass.ON_DEMAND:
-                return _no_room(book, extra, room, at_ms)
+                return _no_room(book, lease, extra, room, at_ms)
             if (no := _too_long(lease)) is not None:
                 return no
             added = Added(Ground.LENT, lease.tenant_id, lease.accelerators, site)
@@ -178,7 +178,7 @@ def _judge_sale(book: KindBook, lease: Lease, window: Window) -> Ground | Denied
         return _judge_lent(book, lease, window, Ground.SOLD)
     if lease.lease_class is LeaseClass.ON_DEMAND:
         return _judge_lent(book, lease, window, Ground.LENT)
-    return _no_room(book, lease.accelerators, room, at_ms)
+    return _no_room(book, lease, lease.accelerators, room, at_ms)
 
 
 def _judge_lent(book: KindBook, lease: Lease, window: Window, ground: Ground) -> Ground | Denied:
@@ -247,6 +247,19 @@ def kept_from_it(
     return said
 
 
+def short_for_good(book: KindBook, lease: Lease, start_ms: int) -> str:
+    """Why a sold window that nobody could recall finds no room beside teams; empty: it may.
+
+    A tenant that has whole nodes may find some of it there: it is counted again with its nodes.
+    """
+    room, at_ms = book.lowest_room(ANYWHERE, window_from(lease, start_ms))
+    if lease.recallable or lease.lease_class is not LeaseClass.RESERVED:
+        return ""
+    if lease.accelerators <= room:
+        return ""
+    return _no_room(book, lease, lease.accelerators, room, at_ms).sentence
+
+
 def _best_sites(book: KindBook, lease: Lease, ground: Ground, at_ms: int) -> list[str]:
     """The sites at which a lease may count for less: those where its team has a share, or all
     where it matters at which it stands."""
@@ -268,12 +281,16 @@ def _too_long(lease: Lease) -> Denied | None:
     )
 
 
-def _no_room(book: KindBook, asked: int, room: int, at_ms: int) -> Denied:
+def _no_room(book: KindBook, lease: Lease, asked: int, room: int, at_ms: int) -> Denied:
     supplied = book.supplied[ANYWHERE].at(at_ms)
     sold = book.sold(at_ms)
     given = supplied - book.unentitled[ANYWHERE].at(at_ms)
+    spent = "" if not lease.recall else (
+        f"; its contract allows no more recalls in {calendar_year(at_ms)}: until that is over it "
+        "may not stand on what teams are entitled to"
+    )  # fmt: skip
     return Denied(
         "no_room_for_good",
         f"at {format_instant(at_ms)}, {given:,} of {supplied:,} {book.kind} belong to teams and "
-        f"{sold:,} are sold for good: {max(room, 0):,} can still be, not {asked:,}",
+        f"{sold:,} are sold for good: {max(room, 0):,} can still be, not {asked:,}{spent}",
     )

@@ -9,7 +9,7 @@ from comptoir.desk.requests import LeaseRef
 from comptoir.desk.transaction import Transaction
 from comptoir.leases.claims import Ground
 from comptoir.leases.eligible import eligible, unmet_terms
-from comptoir.leases.grounds import Denied, kept_from_it
+from comptoir.leases.grounds import Denied, kept_from_it, short_for_good
 from comptoir.leases.lease import Lease, LeaseRequest, LeaseState, request_of
 from comptoir.placement.plan import Plan
 from comptoir.placement.queue import earliest, queue_key
@@ -106,7 +106,11 @@ def _kept_where_it_may_be(
     """What keeps it from the sites at which conditions let it stand, if something does at all."""
     book = tx.book.headroom.book(lease.kind, tx.now_ms)
     start_ms = asked.window.start_ms
-    if book is None or ground is Ground.OWN or not book.entitled_sites(start_ms):
+    if book is None or ground is Ground.OWN:
+        return ""
+    if ground is Ground.SOLD and (short := short_for_good(book, lease, start_ms)):
+        return short
+    if not book.entitled_sites(start_ms):
         return ""
     pools = tx.book.snapshot.pools_of(lease.kind)
     sites = {p.key.site for p in pools if unmet_terms(p.key.conditions, asked) is None}
