@@ -7,7 +7,13 @@ from comptoir.billing.receipts import Payment, PaymentState
 from comptoir.desk.approval_requests import Act, ApprovalRef, AskApproval
 from comptoir.desk.close_requests import CreditInvoice
 from comptoir.desk.entity_requests import ChangeAccount, GiveGrant
-from comptoir.desk.receipt_requests import OpenDispute, RefundPayment, ResolveDispute, TopUp
+from comptoir.desk.receipt_requests import (
+    OpenDispute,
+    PostOutgoing,
+    RefundPayment,
+    ResolveDispute,
+    TopUp,
+)
 from comptoir.leases.lease import LeaseClass
 from comptoir.ledger import entries as ledger
 from comptoir.tenants.entities import HOUSE_ENTITY
@@ -58,6 +64,7 @@ def stray(shop: Book, cents: int = 1_000) -> Payment:
         ("give_grant", lambda p: GiveGrant("acme", "1.00", 2**40)),
         ("resolve_dispute", lambda p: ResolveDispute("dp", True, "yes")),
         ("change_account", lambda p: ChangeAccount(HOUSE_ENTITY, IBAN)),
+        ("post_outgoing", lambda p: PostOutgoing(p.id, "a fee")),
     ],
 )
 def test_nobody_does_alone_what_two_agree_to(shop: Book, operation, request_of) -> None:  # type: ignore[no-untyped-def]

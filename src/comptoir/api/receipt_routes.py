@@ -20,6 +20,7 @@ RECEIPT_ROUTES: tuple[Route, ...] = (
     Route("POST", f"{_PAYMENT}/allocate", receipts.allocate_payment, _FINANCE, _R.Payment),
     Route("POST", f"{_PAYMENT}/book", receipts.book_payment, _FINANCE, _R.Payment),
     Route("POST", f"{_PAYMENT}/refund", receipts.refund_payment, _FINANCE, _R.Approval, 201),
+    Route("POST", f"{_PAYMENT}/post", receipts.post_payment, _FINANCE, _R.Approval, 201),
     Route("POST", f"{_PAYMENT}/top-up", receipts.top_up, _FINANCE, _R.Approval, 201),
     Route(
         "POST",

@@ -24,6 +24,8 @@ class ActKind(StrEnum):
     """A dispute is upheld: its credit note follows in the same act."""
     ACCOUNT = "account"
     """Where an entity is paid."""
+    OUTGOING = "outgoing"
+    """What an amount that went out was for."""
 
 
 class ApprovalState(StrEnum):

@@ -50,6 +50,8 @@ class PaymentState(StrEnum):
     """It came in, and the bank has taken all of it back."""
     DUPLICATE = "duplicate"
     """It looks like a payment that another file told of, and is not booked: `about` names it."""
+    PASSED_OVER = "passed_over"
+    """It went out, for nothing that the book knows, and is not booked."""
     TAKEN_BACK = "taken_back"
     """It was credit of a credit note, and what had given it was taken back."""
 

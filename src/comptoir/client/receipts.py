@@ -77,6 +77,12 @@ class Payments:
         body = {"amount": amount, "tenant": tenant}
         return cast(Approval, self._transport.write("POST", path, body))
 
+    def post(self, payment: str, reason: str, contract: str | None = None) -> Approval:
+        """Ask to post what went out and is not known: to a supplier's contract, or as bank fees."""
+        path = path_of("payments", payment, "post")
+        body = {"reason": reason, "contract": contract}
+        return cast(Approval, self._transport.write("POST", path, body))
+
     def owed(self, partner: str | None = None) -> Iterator[PayableOwed]:
         """What suppliers are owed, due first before the rest."""
         return self._transport.pages(path_of("payables"), PAGE, partner=partner)

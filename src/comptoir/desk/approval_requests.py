@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from comptoir.desk.close_requests import CreditInvoice
 from comptoir.desk.entity_requests import ChangeAccount, GiveGrant
-from comptoir.desk.receipt_requests import RefundPayment, ResolveDispute, TopUp
+from comptoir.desk.receipt_requests import PostOutgoing, RefundPayment, ResolveDispute, TopUp
 from comptoir.units.ids import ApprovalId
 
 
@@ -18,6 +18,7 @@ class Act:
     grant: GiveGrant | None = None
     uphold: ResolveDispute | None = None
     account: ChangeAccount | None = None
+    outgoing: PostOutgoing | None = None
 
 
 @dataclass(frozen=True, slots=True)

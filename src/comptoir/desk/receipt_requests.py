@@ -55,6 +55,16 @@ class RefundPayment:
 
 
 @dataclass(frozen=True, slots=True)
+class PostOutgoing:
+    """What an amount that went out was for: a supplier's contract (number or id), or, None, the
+    bank's fees."""
+
+    payment_id: PaymentId
+    reason: str
+    contract: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class TopUp:
     """Turn what is left of a payment into prepaid credit, from its value date on."""
 

@@ -121,6 +121,11 @@ def unidentified_receipts(entity_id: LegalEntityId) -> Account:
     return Account(f"unidentified_receipts:{entity_id}")
 
 
+def bank_fees(entity_id: LegalEntityId) -> Account:
+    """What banks have taken from a legal entity for their services."""
+    return Account(f"bank_fees:{entity_id}")
+
+
 def opening_balance(entity_id: LegalEntityId) -> Account:
     """Against which everything was posted that an entity brought from another system (equity)."""
     return Account(f"opening_balance:{entity_id}")

@@ -13,7 +13,7 @@ from comptoir.leases.term import LeaseTerm, terms_down_from
 from comptoir.metering.usage import Measure
 from comptoir.pricing.skus import Sku
 from comptoir.pricing.tiers import Tier, Tiers
-from comptoir.units.ids import RateCardId, RateId, UserId
+from comptoir.units.ids import RateCardId, RateId, UserId, id_number
 from comptoir.units.time import MS_PER_S
 from comptoir.units.values import quick
 
@@ -33,6 +33,11 @@ class RateCard:
     name: str
     currency: str
     created_at_ms: int
+
+
+def first_card(cards: Iterable[RateCard]) -> RateCard:
+    """The card that was made before the others: that of a tenant for whom none is named."""
+    return min(cards, key=lambda card: (card.created_at_ms, id_number(card.id)))
 
 
 @dataclass(frozen=True, slots=True)

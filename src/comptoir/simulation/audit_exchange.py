@@ -22,7 +22,9 @@ def exchange_legs(rows: sqlite3.Connection) -> Iterator[Leg]:
     """
     home = _homes(rows)
     currency = {r["id"]: r["currency"] for r in rows.execute("SELECT id, currency FROM invoice")}
-    for payment in rows.execute("SELECT currency, parts FROM payment WHERE state <> 'duplicate'"):
+    for payment in rows.execute(
+        "SELECT currency, parts FROM payment WHERE state NOT IN ('duplicate', 'passed_over')"
+    ):
         for part in json.loads(payment["parts"]):
             theirs = currency[part["invoice_id"]]
             if theirs != payment["currency"]:
@@ -40,7 +42,9 @@ def exchange_problems(rows: sqlite3.Connection) -> Iterator[str]:
     """Every broken rule of what rates of exchange made."""
     statuses = {r["invoice_id"]: r for r in rows.execute("SELECT * FROM invoice_status")}
     home, realised = _homes(rows), dict.fromkeys(statuses, 0)
-    for payment in rows.execute("SELECT * FROM payment WHERE state <> 'duplicate'"):
+    for payment in rows.execute(
+        "SELECT * FROM payment WHERE state NOT IN ('duplicate', 'passed_over')"
+    ):
         yield from _worth(rows, payment, home[payment["entity_id"]])
         for part in json.loads(payment["parts"]):
             status = statuses[part["invoice_id"]]

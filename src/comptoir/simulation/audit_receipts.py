@@ -14,7 +14,9 @@ Leg = tuple[str, str, int]
 
 def receipt_problems(rows: sqlite3.Connection) -> Iterator[str]:
     """Every broken rule of payments, disputes and dunning."""
-    payments = rows.execute("SELECT * FROM payment WHERE state <> 'duplicate'").fetchall()
+    payments = rows.execute(
+        "SELECT * FROM payment WHERE state NOT IN ('duplicate', 'passed_over')"
+    ).fetchall()
     yield from _payments(payments)
     yield from _invoices(rows, payments)
     yield from _left_unused(rows, payments)
@@ -141,7 +143,9 @@ def receipt_legs(rows: sqlite3.Connection) -> Iterator[Leg]:
     a payment did and is not there any more (its invoice was credited before it bounced, or its
     prepaid credit was drawn) is the customer's debt.
     """
-    payments = rows.execute("SELECT * FROM payment WHERE state <> 'duplicate'").fetchall()
+    payments = rows.execute(
+        "SELECT * FROM payment WHERE state NOT IN ('duplicate', 'passed_over')"
+    ).fetchall()
     returned = {
         row["invoice_id"]: row["micros"]
         for row in rows.execute(
@@ -173,6 +177,8 @@ def _payment_legs(payment: sqlite3.Row, brought: bool) -> Iterator[Leg]:
     yield f"cash:{entity}", unit, came - payment["refunded_micros"]
     if payment["micros"] < 0:
         yield nobody, unit, payment["left_micros"]
+        if payment["about"] == "bank fees":
+            yield f"bank_fees:{entity}", unit, -payment["micros"]
         return
     owner = f"customer_credit:{tenant}" if tenant is not None else nobody
     owed = _accounted(payment) - payment["micros"]

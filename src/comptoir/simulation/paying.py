@@ -19,6 +19,7 @@ from comptoir.desk.memory import Memory
 from comptoir.desk.receipt_requests import (
     AllocatePayment,
     OpenDispute,
+    PostOutgoing,
     RecordReceipts,
     RefundPayment,
     ResolveDispute,
@@ -50,12 +51,12 @@ class Paying:
         """What may happen, and how often beside the rest."""
         return (
             (self._receive, 6), (self._allocate, 2), (self._refund, 1), (self._top_up, 1),
-            (self._dispute, 2), (self._resolve, 2), (self._dunning, 1),
+            (self._post, 1), (self._dispute, 2), (self._resolve, 2), (self._dunning, 1),
         )  # fmt: skip
 
     def month(self) -> list[Maker]:
         """What follows when the invoices of a month are out."""
-        after = [self._receive] * 5 + [self._allocate, self._top_up, self._refund]
+        after = [self._receive] * 5 + [self._allocate, self._top_up, self._refund, self._post]
         after += [self._dispute, self._dispute, self._resolve, self._resolve]
         after += [self.approve] * 6
         self._rng.shuffle(after)
@@ -89,9 +90,11 @@ class Paying:
     def _entry(self, book: Memory) -> BankEntry | None:
         """A payment mostly; one that was told before, one taken back, one that goes out."""
         rng = self._rng
-        what = rng.choices(("pay", "again", "bounce", "supplier"), (8, 2, 2, 1))[0]
+        what = rng.choices(("pay", "again", "bounce", "supplier", "fee"), (8, 2, 2, 1, 1))[0]
         if what == "supplier":
             return self._new(-rng.choice((1, 100)) * CENT, "USD", "partner-1")
+        if what == "fee":
+            return self._new(-rng.choice((5, 500)) * CENT, "USD", "account fee")
         if what == "pay" or not self._told:
             return self._payment(book)
         told = rng.choice(self._told)
@@ -154,6 +157,15 @@ class Paying:
         amount = self._rng.choice((None, format_minor(CENT, payment.currency)))
         refund = RefundPayment(payment.id, "sent back", amount)
         return self._ask("ask_approval", AskApproval(Act(refund=refund)), "seller")
+
+    def _post(self, book: Memory) -> Any | None:
+        """What went out and waits to be recognised was a fee, or a supplier's."""
+        waiting = [one for one in book.receipts.payments if one.micros < 0 and one.left_micros]
+        if not waiting:
+            return None
+        contract = self._rng.choice((None, "partner-1"))
+        posted = PostOutgoing(self._rng.choice(waiting).id, "looked up", contract)
+        return self._ask("ask_approval", AskApproval(Act(outgoing=posted)), "seller")
 
     def _top_up(self, book: Memory) -> Any | None:
         payment = self._left(book)

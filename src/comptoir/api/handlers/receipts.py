@@ -115,6 +115,12 @@ async def refund_payment(ask: Ask, payment: Id, body: shapes.RefundBody) -> Resp
     return await ask_for(ask, Act(refund=request))
 
 
+async def post_payment(ask: Ask, payment: Id, body: shapes.PostBody) -> Response:
+    """Ask to post what went out and is not known: to a supplier's contract, or as bank fees."""
+    request = requests.PostOutgoing(PaymentId(payment), body.reason, body.contract)
+    return await ask_for(ask, Act(outgoing=request))
+
+
 async def top_up(ask: Ask, payment: Id, body: shapes.TopUpBody) -> Response:
     """Ask to make prepaid credit of what is left of a payment, from its value date on."""
     request = requests.TopUp(PaymentId(payment), body.amount, body.tenant)

@@ -55,6 +55,14 @@ class RefundBody(Body):
     amount: AmountIn | None = None
 
 
+class PostBody(Body):
+    """What an amount that went out was for, and why: a supplier's contract by its number or id;
+    bank fees if none is named."""
+
+    reason: Words
+    contract: Named | None = None
+
+
 class TopUpBody(Body):
     """How much becomes prepaid credit; whose, where the payment is nobody's yet."""
 

@@ -63,7 +63,7 @@ def create(
     admission_required: bool,
     payment_days: int,
 ) -> None:
-    """Make a legal entity."""
+    """Make a legal entity; an IBAN or a BIC counts once another has approved it."""
     made = cli.client.entities.create(
         slug,
         name,
@@ -80,6 +80,8 @@ def create(
         payment_days=payment_days,
     )
     _show(cli, made, f"created entity {made['slug']} ({made['id']})")
+    if (iban or bic) and not cli.json:
+        click.echo("where it is paid waits for another to agree: comptoir approval list")
 
 
 @leaf("change", "comptoir entity change house --country US --name 'Comptoir Inc'", group=entity)

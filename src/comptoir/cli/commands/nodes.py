@@ -32,7 +32,11 @@ def resume(cli: Session, node_id: str) -> None:
 )
 @click.argument("node_id", metavar="NODE")
 @click.option("--because", required=True, metavar="TEXT", help="What is known of it.")
-@click.option("--at", type=Instant(), help="When it really failed; now if not said.")
+@click.option(
+    "--at",
+    type=Instant(),
+    help="When it really failed, in a month that is open, or within a week; now if not said.",
+)
 @click.option("--stopped", is_flag=True, help="Nothing runs there any more: the power is off.")
 @click.option("--yes", is_flag=True, help="Go ahead without asking.")
 def fail(

@@ -24,6 +24,7 @@ STATES = click.Choice(
         "sent",
         "bounced",
         "duplicate",
+        "passed_over",
     ]
 )
 AMOUNT = click.option("--amount", metavar="DECIMAL", help="A part; all of it if not said.")
@@ -75,6 +76,8 @@ def _show_booked(cli: Session, done: BankFileBooked) -> None:
     click.echo(
         f"booked {made}; {done['repeated']:,} were booked before, {done['outgoing']:,} passed over"
     )
+    if done["outgoing"]:
+        click.echo("    comptoir payment list --state passed_over; what is yours: payment post")
     if done["duplicates"]:
         flagged = counted(done["duplicates"], "payment")
         click.echo(f"{flagged} another file told of: flagged, not booked")
@@ -131,6 +134,27 @@ def refund(cli: Session, payment_id: str, reason: str, amount: str | None, yes: 
     """Ask that what is left of a payment is sent back; once approved, your bank does it."""
     cli.confirm(f"ask to refund {amount or 'all that is left'} of {payment_id}", yes)
     show_approval(cli, cli.client.payments.refund(payment_id, reason, amount))
+
+
+@leaf(
+    "post",
+    'comptoir payment post py_7Q4M --bank-fees --reason "account fee" --yes',
+    'comptoir payment post py_7Q4M --contract NORTH-1 --reason "their bank\'s name" --yes',
+    group=payment,
+)
+@click.argument("payment_id", metavar="PAYMENT")
+@click.option("--bank-fees", is_flag=True, help="It was your bank's.")
+@click.option("--contract", metavar="CONTRACT", help="It went to this contract's supplier.")
+@click.option("--reason", required=True, help="Why.")
+@click.option("--yes", is_flag=True, help="Go ahead without asking.")
+def post(
+    cli: Session, payment_id: str, bank_fees: bool, contract: str | None, reason: str, yes: bool
+) -> None:
+    """Ask to post what went out and was passed over: bank fees, or a supplier's."""
+    if bank_fees is (contract is not None):
+        raise click.UsageError("say --bank-fees, or the supplier's --contract")
+    cli.confirm(f"ask to post {payment_id} as {contract or 'bank fees'}", yes)
+    show_approval(cli, cli.client.payments.post(payment_id, reason, contract))
 
 
 @leaf("top-up", "comptoir payment top-up py_7Q4M", group=payment)

@@ -20,7 +20,9 @@ from comptoir.units.values import replace
 
 MOST_BECAUSE = 500
 MOST_LATE_MS = 7 * 86_400_000
-"""A failure is reported within a week: what was billed by then is credited, not undone."""
+"""A failure is reported within a week, whatever is closed: what was billed is credited."""
+MOST_OPEN_MS = 62 * 86_400_000
+"""Or until its month is closed, for at most two months."""
 
 
 def drain_node(tx: Transaction, request: NodeRef) -> Node:
@@ -250,7 +252,7 @@ def live_node(tx: Transaction, node_id: NodeId) -> Node:
 
 
 def check_failure_instant(tx: Transaction, failed_at_ms: int | None) -> int:
-    """When a node failed as somebody says: not in the future, not long ago.
+    """When a node failed as somebody says: in a month that is open, or within a week.
 
     Raises:
         Invalid: `failure_in_the_future`, `failure_too_old`, `bad_instant`.
@@ -264,11 +266,15 @@ def check_failure_instant(tx: Transaction, failed_at_ms: int | None) -> int:
             f"{format_instant(failed_at_ms)} has not come yet",
             "say when it failed, or plan maintenance",
         )
-    if failed_at_ms < tx.now_ms - MOST_LATE_MS:
+    open_ms = max(tx.book.closing.latest_end_ms, tx.now_ms - MOST_OPEN_MS)
+    earliest_ms = min(tx.now_ms - MOST_LATE_MS, open_ms)
+    if failed_at_ms < earliest_ms:
         raise Invalid(
             "failure_too_old",
-            f"{format_instant(failed_at_ms)} is more than {MOST_LATE_MS // 86_400_000} days ago",
-            "report it from a later instant, and credit the rest by hand",
+            f"{format_instant(failed_at_ms)} is over {MOST_LATE_MS // 86_400_000} days ago, and "
+            f"before {format_instant(earliest_ms)}: its month is closed, or two months have passed",
+            "report it from then on, and credit the rest by hand",
+            {"earliest": format_instant(earliest_ms)},
         )
     return failed_at_ms
 

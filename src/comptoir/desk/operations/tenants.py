@@ -7,6 +7,7 @@ from comptoir.desk.transaction import Transaction
 from comptoir.fleet.conditions import check_residency
 from comptoir.fleet.kinds import check_kind
 from comptoir.leases.lease import LeaseState, Reason
+from comptoir.pricing.rates import first_card
 from comptoir.tenants.parties import Quota, Tenant, TenantState
 from comptoir.tenants.permissions import not_found
 from comptoir.units.errors import Conflict
@@ -75,7 +76,7 @@ def _grants(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _oldest_card(tx: Transaction) -> RateCardId:
-    return min(tx.book.money.rate_cards, key=lambda card: (card.created_at_ms, card.id)).id
+    return first_card(tx.book.money.rate_cards).id
 
 
 def suspend_tenant(tx: Transaction, request: TenantRef) -> Tenant:

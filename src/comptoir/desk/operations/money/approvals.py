@@ -24,6 +24,7 @@ from comptoir.desk.operations.money.credit_invoice import credit_invoice
 from comptoir.desk.operations.money.dunning import resolve_dispute
 from comptoir.desk.operations.money.entities import change_account
 from comptoir.desk.operations.money.grants import give_grant
+from comptoir.desk.operations.money.posting_outgoing import post_outgoing
 from comptoir.desk.operations.money.receipts import refund_payment, top_up
 from comptoir.desk.transaction import Transaction
 from comptoir.tenants.permissions import Permission, may, not_found, require
@@ -39,6 +40,7 @@ _DO: dict[ActKind, tuple[Permission, Callable[[Transaction, Any], Any]]] = {
     ActKind.GRANT: (Permission.GRANTS_WRITE, give_grant),
     ActKind.UPHOLD: (Permission.INVOICES_WRITE, resolve_dispute),
     ActKind.ACCOUNT: (Permission.ENTITIES_WRITE, change_account),
+    ActKind.OUTGOING: (Permission.PAYMENTS_WRITE, post_outgoing),
 }
 """Who may ask for an act, and how it is done."""
 
@@ -175,6 +177,10 @@ def _told(tx: Transaction, kind: ActKind, wanted: Any, done: Any) -> tuple[Any, 
             return done.tenant_id, done.id, words, done.id
         case ActKind.ACCOUNT:
             words = f"{done.slug} is paid at {done.iban or 'no account'} {done.bic}".strip()
+            return None, done.id, words, done.id
+        case ActKind.OUTGOING:
+            amount = _minor(-done.micros, done.currency)
+            words = f"{amount} {done.currency} that went out are {done.about}: {wanted.reason}"
             return None, done.id, words, done.id
 
 

@@ -11,7 +11,7 @@ from comptoir.billing.tax import tax_for
 from comptoir.desk.entities import entity_of
 from comptoir.desk.operations.money.contracts import check_alone, check_inbound, check_used
 from comptoir.desk.transaction import Transaction
-from comptoir.pricing.rates import RateCard
+from comptoir.pricing.rates import RateCard, first_card
 from comptoir.sales.contracts import Contract, ContractVersion, VersionState
 from comptoir.tenants.admissions import Admission, AdmissionState
 from comptoir.tenants.entities import HOUSE_ENTITY, LegalEntity
@@ -136,7 +136,7 @@ def _card_of(tx: Transaction, customer: Customer, tenant: Tenant | None) -> Rate
     if tenant is not None:
         return cards[tenant.rate_card_id]
     if not customer.card:
-        return min(cards, key=lambda card: (card.created_at_ms, card.id))
+        return first_card(cards)
     return next((one for one in cards if customer.card in (one.id, one.name)), None)
 
 

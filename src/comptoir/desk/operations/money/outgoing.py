@@ -1,7 +1,7 @@
 """Money that went out: to a supplier under a contract, or back because a payment bounced.
 
-Anything else (fees, salaries, a refund that was booked when it was ordered) is no business of this
-book and is passed over.
+Anything else (fees, salaries, a refund that was booked when it was ordered) is passed over: it is
+kept as the bank told it, and moves nothing until somebody says what it was (`posting_outgoing`).
 """
 
 from comptoir.billing.bank_files import BankEntry

@@ -19,7 +19,12 @@ from comptoir.desk.openings import refuse_while_bringing
 from comptoir.desk.operations.money.bouncing import give_bounce, meet_waiting
 from comptoir.desk.operations.money.exchanging import rates_from, realise, worth_at
 from comptoir.desk.operations.money.outgoing import record_outgoing
-from comptoir.desk.operations.money.receivables import pay, status_named, statuses_in
+from comptoir.desk.operations.money.receivables import (
+    pay,
+    payment_named,
+    status_named,
+    statuses_in,
+)
 from comptoir.desk.receipt_requests import (
     MOST_ENTRIES_A_CALL,
     AllocatePayment,
@@ -84,11 +89,15 @@ def record_receipts(tx: Transaction, request: RecordReceipts) -> ReceiptsRecorde
             continue
         came = _came(tx, entity, request, key, entry)
         twin = known.twin_of(entry)
+        if twin is not None and twin.state is PaymentState.PASSED_OVER:
+            repeated += 1
+            continue
         if twin is not None:
             booked: Payment | None = _flagged(tx, came, twin)
         else:
             booked = _book(tx, entity, came, entry, receivables)
         if booked is None:
+            _put(tx, replace(came, state=PaymentState.PASSED_OVER))
             outgoing += 1
             continue
         made.append(booked)
@@ -108,7 +117,7 @@ def book_payment(tx: Transaction, request: BookPayment) -> Payment:
         NotFound: the payment.
         Conflict: `not_a_duplicate`.
     """
-    payment = pure.booked_again(_any_payment(tx, request.payment_id))
+    payment = pure.booked_again(payment_named(tx, request.payment_id))
     entity = tx.book.credit.entities[payment.entity_id]
     entry = BankEntry(
         payment.entry_id, payment.value_at_ms, payment.micros, payment.currency,
@@ -275,7 +284,7 @@ def allocate_payment(tx: Transaction, request: AllocatePayment) -> Payment:
     """
     payment = _payment(tx, request.payment_id)
     if payment.micros < 0:
-        of = _any_payment(tx, PaymentId(request.invoice))
+        of = payment_named(tx, PaymentId(request.invoice))
         given = None if request.amount is None else parse_amount(request.amount, payment.currency)
         return give_bounce(tx, payment, of, given)
     status = status_named(tx, request.invoice)
@@ -424,21 +433,13 @@ def _payment(tx: Transaction, payment_id: PaymentId) -> Payment:
         NotFound: there is none.
         Refused: `nothing_left`.
     """
-    found = _any_payment(tx, payment_id)
+    found = payment_named(tx, payment_id)
     if not found.left_micros:
         raise Refused(
             "nothing_left",
             f"all of {found.id} is accounted for",
             f"see `comptoir payment show {found.id}`",
         )
-    return found
-
-
-def _any_payment(tx: Transaction, payment_id: PaymentId) -> Payment:
-    found = tx.book.receipts.payments.get(payment_id) or tx.store.find("payment", (payment_id,))
-    if found is None:
-        raise not_found(f"payment {payment_id}")
-    assert isinstance(found, Payment)
     return found
 
 

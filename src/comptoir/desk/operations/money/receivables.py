@@ -6,13 +6,13 @@ from comptoir.billing import receipts as pure
 from comptoir.billing.bounces import Opened
 from comptoir.billing.exchange import less_revalued, realised_legs, unrealised
 from comptoir.billing.invoice_status import InvoiceStatus, paid
-from comptoir.billing.receipts import Asked, Part, asked_of
+from comptoir.billing.receipts import Asked, Part, Payment, asked_of
 from comptoir.desk.receipt_memory import Dunned
 from comptoir.desk.transaction import Transaction
 from comptoir.ledger.entries import Posting
 from comptoir.tenants.entities import LegalEntity
 from comptoir.tenants.permissions import not_found
-from comptoir.units.ids import InvoiceId
+from comptoir.units.ids import InvoiceId, PaymentId
 from comptoir.units.values import replace
 
 
@@ -37,6 +37,19 @@ def statuses_in(tx: Transaction, entity: LegalEntity, reference: str) -> list[In
     found = tx.store.find_statuses(words) if words else ()
     live = tx.book.closing.statuses
     return [live.get(s.invoice_id) or s for s in found if s.entity_id == entity.id]
+
+
+def payment_named(tx: Transaction, payment_id: PaymentId) -> Payment:
+    """A payment by its id, with something left of it or not.
+
+    Raises:
+        NotFound: there is none.
+    """
+    found = tx.book.receipts.payments.get(payment_id) or tx.store.find("payment", (payment_id,))
+    if found is None:
+        raise not_found(f"payment {payment_id}")
+    assert isinstance(found, Payment)
+    return found
 
 
 def pay(
