@@ -277,6 +277,16 @@ class Memory:
         self.standing_leases = Index[tuple[TenantId, str], Lease](
             self.leases, lambda x: (x.tenant_id, x.kind) if x.state in STANDING else None
         )
+        self.standing_sums = Sums[tuple[TenantId, str], Lease](
+            self.leases,
+            lambda x: (x.tenant_id, x.kind) if x.state in STANDING else None,
+            lambda x: x.accelerators,
+        )
+        self.borrowed_sums = Sums[tuple[TenantId, str], Lease](
+            self.leases,
+            lambda x: (x.tenant_id, x.kind) if x.borrowed and x.state in STANDING else None,
+            lambda x: x.accelerators,
+        )
         self.accelerators_of = Sums[tuple[TenantId, str], Lease](
             self.leases,
             lambda x: None if x.state in FINAL else (x.tenant_id, x.kind),

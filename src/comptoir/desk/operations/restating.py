@@ -5,7 +5,9 @@ is borrowed, the newest first; lent leases become sold for good when there is ro
 the oldest first. A turn looks at kinds whose sums have changed; the holder is told by an event.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
+from operator import attrgetter
 
 from comptoir.desk.operations.grounds import marked_as, parts_of
 from comptoir.desk.transaction import Transaction
@@ -13,7 +15,7 @@ from comptoir.leases.claims import Ground
 from comptoir.leases.grounds import age, fits_for_good, judge, team_marks
 from comptoir.leases.kind_book import KindBook
 from comptoir.leases.lease import FINAL, Lease, LeaseState
-from comptoir.tenants.entitlements import Holder, entitled
+from comptoir.tenants.entitlements import ANYWHERE, Holder, entitled
 from comptoir.units.ids import TenantId
 from comptoir.units.time import Window
 
@@ -71,7 +73,7 @@ def _changes(tx: Transaction, kind: str, book: KindBook | None) -> Iterable[tupl
             if tx.book.headroom.outlines.get((kind, team)) != outline:
                 yield from _team_changes(tx, kind, book, team)
                 tx.book.headroom.outlines[kind, team] = book.outline(team, tx.now_ms)
-    for lease in sorted(tx.book.lent_leases.get(kind), key=age):
+    for lease in _oldest_first(tx.book.lent_leases.get(kind)):
         if lease.state not in (LeaseState.SCHEDULED, LeaseState.ACTIVE) or lease.reclaimed_for:
             continue
         starts = max(lease.scheduled_start_ms or 0, tx.now_ms)
@@ -91,20 +93,19 @@ def _stands_until_ms(tx: Transaction, lease: Lease) -> int | None:
     return min((end for end in ends if end is not None), default=None)
 
 
+def _oldest_first(leases: Iterable[Lease]) -> Iterator[Lease]:
+    """By age; nearly always only the first is asked for, so ids are compared where it matters."""
+    asked_at = attrgetter("requested_at_ms")
+    for _, together in groupby(sorted(leases, key=asked_at), key=asked_at):
+        yield from sorted(together, key=age)
+
+
 def _team_changes(
     tx: Transaction, kind: str, book: KindBook, team: TenantId
 ) -> Iterable[tuple[Lease, Ground]]:
-    standing = [
-        (lease, parts[0][0].site)
-        for lease in tx.book.standing_leases.get((team, kind))
-        if (parts := parts_of(tx, lease))  # none while all its nodes are lost
-        and (lease.state is not LeaseState.SCHEDULED or lease.start_ms <= tx.now_ms)
-    ]
     mine = entitled(book.rows.values(), Holder(team), tx.now_ms)
-    sites = {site for _, site in standing} & book.entitled_sites(tx.now_ms)
-    rooms = {site: book.room_anywhere(site, tx.now_ms, team) for site in sites}
-    for lease, borrowed in team_marks(mine, standing, rooms):
-        yield lease, Ground.BORROWED if borrowed else Ground.OWN
+    if not _all_own(tx, kind, team, mine.get(ANYWHERE, 0)):
+        yield from _standing_changes(tx, kind, book, team, mine)
     for alike in tx.book.waiting.alike_of(kind, team):
         for accelerators in list(alike.sizes):
             places = list(alike.sizes[accelerators])
@@ -113,6 +114,27 @@ def _team_changes(
             if own is first.borrowed:
                 for _, lease_id in places:
                     yield tx.book.leases[lease_id], Ground.OWN if own else Ground.BORROWED
+
+
+def _all_own(tx: Transaction, kind: str, team: TenantId, anywhere: int) -> bool:
+    """Whether all that a team has standing is marked as its own and fits, wherever it stands."""
+    key = team, kind
+    return not tx.book.borrowed_sums.of(key) and tx.book.standing_sums.of(key) <= anywhere
+
+
+def _standing_changes(
+    tx: Transaction, kind: str, book: KindBook, team: TenantId, mine: Mapping[str, int]
+) -> Iterable[tuple[Lease, Ground]]:
+    standing = [
+        (lease, parts[0][0].site)
+        for lease in tx.book.standing_leases.get((team, kind))
+        if (parts := parts_of(tx, lease))  # none while all its nodes are lost
+        and (lease.state is not LeaseState.SCHEDULED or lease.start_ms <= tx.now_ms)
+    ]
+    sites = {site for _, site in standing} & book.entitled_sites(tx.now_ms)
+    rooms = {site: book.room_anywhere(site, tx.now_ms, team) for site in sites}
+    for lease, borrowed in team_marks(mine, standing, rooms):
+        yield lease, Ground.BORROWED if borrowed else Ground.OWN
 
 
 def wake_entitlements(tx: Transaction) -> None:
