@@ -5,7 +5,7 @@ from sqlalchemy import text
 from comptoir.billing.bank_files import BankEntry
 from comptoir.billing.receipts import PaymentState
 from comptoir.desk.close_requests import ClosePeriod, CloseSlice
-from comptoir.desk.contract_requests import SettleSupply
+from comptoir.desk.contract_requests import ContractRef, SettleSupply
 from comptoir.desk.operations.money.receipts import ReceiptsRecorded
 from comptoir.desk.receipt_requests import RecordReceipts
 from comptoir.desk.requests import DeclareSupply, EndSupply, NewNode
@@ -246,7 +246,9 @@ access = [ { from = 2026-10-01, until = 2026-11-01, amount = "930.00" } ]
     deal.at("2026-10-10")
     assert balances(deal) == {"prepaid_capacity": 1_200, "supplier_payable": -1_200}
     deal.act(ActType.EXIT, at=parse_instant("2026-10-16T00:00:00Z"))
+    assert as_used(deal) == (450_000_000, 0, parse_instant("2026-10-16T00:00:00Z"))
     deal.at("2026-10-17")
+    assert as_used(deal) == (450_000_000, 450_000_000, parse_instant("2026-10-16T00:00:00Z"))
     assert balances(deal) == {
         "prepaid_capacity": 600, "supplier_payable": -600 - 450, "cost_of_capacity": 450,
     }  # fmt: skip
@@ -254,6 +256,14 @@ access = [ { from = 2026-10-01, until = 2026-11-01, amount = "930.00" } ]
     assert balances(deal) == {
         "prepaid_capacity": 0, "supplier_payable": -1_050, "cost_of_capacity": 1_050,
     }  # fmt: skip
+
+
+def as_used(deal: Deal) -> tuple[int, int, int | None]:
+    """What the one postpaid step is shown to promise, what of it is lost, and when it ends."""
+    contract = next(iter(deal.book.desk.book.contracts.contracts))
+    shown = deal.book.desk.call("explain_contract", ContractRef(contract.id), deal.sales)
+    (block,) = shown.commitments[-1].blocks
+    return block.granted_micros, block.expired_micros, block.until_ms
 
 
 def test_supply_that_ends_is_booked_to_its_end(deal: Deal) -> None:

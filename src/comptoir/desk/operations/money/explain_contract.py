@@ -28,10 +28,12 @@ from comptoir.sales.contracts import (
     state_of,
 )
 from comptoir.sales.credit_blocks import BlockState, Covers, CreditBlock
+from comptoir.sales.exits import cut_step
 from comptoir.sales.expansions import expanded
-from comptoir.sales.tranches import ContractAct, TrancheStanding, standing
+from comptoir.sales.tranches import ContractAct, TrancheStanding, exit_at, standing
 from comptoir.units.money import floor_micros
 from comptoir.units.time import LATEST_MS
+from comptoir.units.values import replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,8 @@ def _commitments(
             (block for block in blocks if block.commitment_id == named),
             key=lambda block: (block.from_ms, block.created_at_ms),
         )
+        if commitment.type is CommitmentType.POSTPAID:
+            mine = [kept for one in mine if (kept := _as_exit_leaves(one, exit_at(acts)))]
         coming = instalments_due(contract.id, [commitment], tx.now_ms, LATEST_MS)
         found.append(
             CommitmentStanding(
@@ -123,6 +127,22 @@ def _commitments(
             )
         )
     return found
+
+
+def _as_exit_leaves(block: CreditBlock, ends_ms: int | None) -> CreditBlock | None:
+    """A bought postpaid step as an exit leaves it: whole, at its share of time, or not at all."""
+    assert block.until_ms is not None, "a step of a commitment ends"
+    step = AccessStep(block.from_ms, block.until_ms, block.granted_micros)
+    kept = cut_step(step, ends_ms)
+    if kept is None or kept == step:
+        return None if kept is None else block
+    over = block.state is not BlockState.OPEN
+    return replace(
+        block,
+        until_ms=kept.until_ms,
+        granted_micros=max(kept.micros, block.drawn_micros),
+        expired_micros=max(kept.micros - block.drawn_micros, 0) if over else 0,
+    )
 
 
 def _spent(
