@@ -59,6 +59,7 @@ MAKERS: dict[str, Any] = {
     "credited_by_line": (0, 2**62),
     "cuts": ((1, 2**62), (2, 2**62)),
     "lost": (8, 1024),
+    "rejected": ("nd_7Q4M", "nd_8QMC"),
     "failed_checks": ("links", "nccl"),
     "parts": (Part(InvoiceId("iv_1"), 2**62, 2**62),),
     "steps": (DunningStep(ODD_TEXT, 30),),
