@@ -187,6 +187,14 @@ def test_a_drawdown_goes_with_the_whole_invoice_only_and_back_where_it_came_from
     }
 
 
+def test_no_invoice_asks_a_fraction_of_a_minor_unit() -> None:
+    invoice, _ = an_invoice(100)
+    [line] = invoice.lines
+    odd = replace(line, amount_micros=line.amount_micros + 6_957)
+    with pytest.raises(InvariantBroken, match="ACME-2026-000001 asks 1006957 micros USD"):
+        check_invoice(replace(invoice, lines=(odd,), total_micros=odd.amount_micros))
+
+
 def test_an_invoice_is_never_paid_and_credited_beyond_what_it_asked() -> None:
     _, status = an_invoice(100)
     with pytest.raises(InvariantBroken):

@@ -103,6 +103,16 @@ def test_what_is_due_first_is_paid_first_and_a_part_leaves_the_rest_asked() -> N
     ]
 
 
+def test_an_invoice_of_a_fraction_of_a_cent_is_given_whole_cents() -> None:
+    """None is made any more. One that is kept from before is paid as far as money goes."""
+    odd = replace(ONE, open_micros=3 * CENT + 3_478)
+    for paid, most in ((CENT, CENT), (9 * CENT, 3 * CENT)):
+        found = match(paid, "USD", "ACME-2026-000001", Receivables([odd]))
+        [part] = found.parts
+        assert (part.micros, part.paid_micros, found.left_micros) == (most, most, paid - most)
+        received(a_payment(paid // CENT, found, "USD"), {odd.invoice_id: odd})
+
+
 def test_more_than_is_asked_is_the_tenants_credit() -> None:
     found = match(5_001 * CENT, "USD", "ACME-2026-000002", BOOK)
     assert (found.state, found.left_micros) == (PaymentState.EXCESS, CENT)

@@ -251,7 +251,30 @@ def test_an_exit_may_cost_a_share_of_what_it_releases(deal: Deal) -> None:
     deal.act(ActType.EXIT, by=deal.buyer)
     deal.at("2026-12-01")
     # The half of November that was committed and not spent, then the fee and its share.
-    assert asked(deal, "2026-11") == [("true_up", 150_00), ("true_up", 122_50)]
+    assert asked(deal, "2026-11") == [("true_up", 150_00), ("true_up", 10_00), ("true_up", 112_50)]
+
+
+def test_each_share_that_an_exit_costs_is_a_line_of_whole_cents(deal: Deal) -> None:
+    """An exit on 15 November: 16 of its 30 days are released, of $100.01 $53.338666...
+
+    Of that and of December's $100.01 half is asked, $76.674333...: $76.67, and the fee of $10. The
+    14 days that were kept are $46.671333...: nothing of them was spent, $46.67.
+    """
+    close_september(deal)
+    deal.agree(THREE_MONTHS.replace("300.00", "100.01") + 'rest = 0.5\nfee = "10.00"\n')
+    deal.at("2026-11-01")
+    assert asked(deal, "2026-10") == [("true_up", 100_01)]
+    deal.at("2026-11-05")
+    deal.act(ActType.EXIT, by=deal.buyer)
+    deal.at("2026-12-01")
+    close(deal.book, "2026-11")
+    [draft] = drafts(deal.book)
+    invoice = final(deal.book, draft)
+    assert [(line.description, line.amount_micros / CENT) for line in invoice.lines] == [
+        ("ACME-1, monthly: committed and not spent by 2026-11-15", 46_67),
+        ("ACME-1: fee of the exit, ended early 2026-11-15", 10_00),
+        ("ACME-1, monthly: 50 % of the 153.35 released, ended early 2026-11-15", 76_67),
+    ]
 
 
 PREPAID = """

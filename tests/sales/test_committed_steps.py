@@ -17,12 +17,24 @@ from comptoir.sales.committed_steps import (
     shortfall,
     take_back_late,
 )
+from comptoir.sales.contracts import Contract, Direction
 from comptoir.sales.credit_blocks import EVERYTHING
 from comptoir.sales.exits import cut_step, exit_settlements, left_after_exit
-from comptoir.units.ids import ContractId, TenantId
+from comptoir.units.ids import ContractId, LegalEntityId, TenantId, UserId
 from comptoir.units.money import NUMERATOR_PER_MICRO
 
 CONTRACT = ContractId("ct_1")
+SOLD = Contract(
+    CONTRACT,
+    "ACME-1",
+    Direction.SOLD,
+    TenantId("tn_1"),
+    "",
+    LegalEntityId("house"),
+    "USD",
+    UserId("us_1"),
+    0,
+)
 DOLLAR, CENT, DAY_MS = 10**6, 10_000, 86_400_000
 
 
@@ -95,5 +107,5 @@ def test_a_prepaid_commitment_is_settled_to_what_its_kept_steps_cost() -> None:
     ahead = Commitment(
         "base", CommitmentType.PREPAID, CommitmentUnit.SPEND, steps, (Instalment(0, 200 * DOLLAR),)
     )
-    found = exit_settlements(CONTRACT, [ahead], 10 * DAY_MS)
+    found = exit_settlements(SOLD, [ahead], 10 * DAY_MS)
     assert found == [("ct_1/base/exit", "base", -100 * DOLLAR)]

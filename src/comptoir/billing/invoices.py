@@ -14,7 +14,7 @@ from comptoir.leases.lease import LeaseClass
 from comptoir.ledger import entries as ledger
 from comptoir.ledger.entries import Posting
 from comptoir.metering.usage import Measure
-from comptoir.units.errors import invariant
+from comptoir.units.errors import broken, invariant
 from comptoir.units.ids import (
     InvoiceId,
     LegalEntityId,
@@ -23,7 +23,7 @@ from comptoir.units.ids import (
     RateId,
     TenantId,
 )
-from comptoir.units.money import NUMERATOR_PER_MICRO, round_to_minor_micros
+from comptoir.units.money import NUMERATOR_PER_MICRO, minor_micros, round_to_minor_micros
 
 PPM = 1_000_000
 
@@ -182,9 +182,10 @@ def check_invoice(invoice: Invoice) -> Invoice:
     """The invoice itself if it adds up.
 
     Raises:
-        InvariantBroken: its total is not the sum of its lines and taxes, or its lines are not
-            numbered 1, 2, 3 ...
+        InvariantBroken: its total is not the sum of its lines and taxes, one of them is no whole
+            number of the currency's minor units, or its lines are not numbered 1, 2, 3 ...
     """
+    _check_whole(invoice)
     total = total_of(invoice.lines, invoice.taxes)
     invariant(
         total == invoice.total_micros,
@@ -195,6 +196,15 @@ def check_invoice(invoice: Invoice) -> Invoice:
         numbers == [*range(1, len(numbers) + 1)], f"the lines of {invoice.number} are {numbers}"
     )
     return invoice
+
+
+def _check_whole(invoice: Invoice) -> None:
+    """No line and no tax asks a fraction of a minor unit: nobody could pay it."""
+    step = minor_micros(invoice.currency)
+    parts: tuple[InvoiceLine | TaxLine, ...] = (*invoice.lines, *invoice.taxes)
+    for part in parts:
+        if part.amount_micros % step:
+            broken(f"{invoice.number} asks {part.amount_micros} micros {invoice.currency}: {part}")
 
 
 def asked_of(kind: InvoiceKind, tenant_id: TenantId) -> ledger.Account:

@@ -18,7 +18,7 @@ from comptoir.ledger import entries as ledger
 from comptoir.ledger.entries import Posting
 from comptoir.units.errors import Conflict, Refused, invariant
 from comptoir.units.ids import CreditBlockId, InvoiceId, LegalEntityId, PaymentId, TenantId
-from comptoir.units.money import MINOR_DIGITS, format_minor
+from comptoir.units.money import format_minor, minor_micros
 
 SEQUENCE_DIGITS = 6
 MOST_SUGGESTIONS = 5
@@ -305,17 +305,20 @@ def spread(
 
     Both sides of a part are whole minor units: an invoice that is paid whole costs its price
     rounded up, and what does not reach is worth its amount rounded down. Between currencies the
-    difference stays with the brokerage.
+    difference stays with the brokerage; in one currency there is none.
     """
     left = micros
     parts = []
     for each in asked:
         rate = rates[each.currency]
         worth = whole(left * rate.numerator // rate.denominator, each.currency)
-        given = min(each.open_micros, worth)
+        given = min(whole(each.open_micros, each.currency), worth)
         if given <= 0:
             continue
-        taken = left if given == worth else min(left, _price(given, rate, currency))
+        if each.currency == currency:
+            taken = given
+        else:
+            taken = left if given == worth else min(left, _price(given, rate, currency))
         parts.append(Part(each.invoice_id, given, taken))
         left -= taken
     return tuple(parts), left
@@ -323,8 +326,7 @@ def spread(
 
 def whole(micros: int, currency: str) -> int:
     """The whole minor units in an amount, rounded down."""
-    step = int(10 ** (6 - MINOR_DIGITS[currency]))
-    return micros - micros % step
+    return micros - micros % minor_micros(currency)
 
 
 def _price(micros: int, rate: Conversion, currency: str) -> int:

@@ -10,32 +10,39 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from comptoir.sales.commitments import AccessStep, Commitment, CommitmentType, commitment_id
-from comptoir.sales.contracts import ContractVersion, commitments_alive, in_force
+from comptoir.sales.contracts import Contract, ContractVersion, commitments_alive, in_force
 from comptoir.sales.credit_blocks import PPM
 from comptoir.sales.tranches import ActType, ContractAct
-from comptoir.units.ids import ContractId
+from comptoir.units.money import NUMERATOR_PER_MICRO, round_to_minor_micros
 
 
 @dataclass(frozen=True, slots=True)
 class ExitFee:
-    """What an exit costs, with a key that is its own for ever."""
+    """A part of what an exit costs: whole minor units. All have one key, the exit's for ever.
+
+    `commitment` names what the share is of, `left_micros` how much of that was released; both
+    are empty for the fee itself.
+    """
 
     key: str
     at_ms: int
     micros: int
+    commitment: str = ""
+    left_micros: int = 0
+    rest_ppm: int = 0
 
 
-def exit_fee_due(
-    contract_id: ContractId,
+def exit_fees_due(
+    contract: Contract,
     versions: Iterable[ContractVersion],
     acts: Sequence[ContractAct],
     until_ms: int,
-) -> ExitFee | None:
-    """What an exit costs that has taken effect by an instant, if anything.
+) -> list[ExitFee]:
+    """What an exit costs that has taken effect by an instant, part by part.
 
-    It is the fee of the version under which the notice was given, and its share of what that
-    version's commitments are released of. Who closes a period puts a line on the invoice for it:
-    Dr receivable Cr breakage. The key tells that it was asked.
+    It is the fee of the version under which the notice was given, and its share of what each of
+    that version's commitments is released of, rounded once. Who closes a period puts a line on
+    the invoice for each: Dr receivable Cr breakage. The key tells that they were asked.
     """
     for act in acts:
         if act.type is not ActType.EXIT or act.effective_at_ms > until_ms:
@@ -46,11 +53,19 @@ def exit_fee_due(
         if version is None or right is None:
             continue
         alive = commitments_alive(version.body, before, act.effective_at_ms - 1)
-        left = sum(left_after_exit(one, act.effective_at_ms) for one in alive)
-        micros = right.fee_micros + left * right.rest_ppm // PPM
-        if micros:
-            return ExitFee(f"{contract_id}/exit", act.effective_at_ms, micros)
-    return None
+        key, at_ms = f"{contract.id}/exit", act.effective_at_ms
+        fees = [ExitFee(key, at_ms, right.fee_micros)]
+        for one in alive:
+            left = left_after_exit(one, at_ms)
+            micros = _share_of(left, right.rest_ppm, contract.currency)
+            fees.append(ExitFee(key, at_ms, micros, one.name, left, right.rest_ppm))
+        return [fee for fee in fees if fee.micros]
+    return []
+
+
+def _share_of(micros: int, share_ppm: int, currency: str) -> int:
+    """A share of an amount, rounded once to the currency's minor unit."""
+    return round_to_minor_micros(micros * share_ppm * (NUMERATOR_PER_MICRO // PPM), currency)
 
 
 def cut_step(step: AccessStep, ends_ms: int | None) -> AccessStep | None:
@@ -76,7 +91,7 @@ def left_after_exit(commitment: Commitment, ends_ms: int) -> int:
 
 
 def exit_settlements(
-    contract_id: ContractId, commitments: Iterable[Commitment], ends_ms: int
+    contract: Contract, commitments: Iterable[Commitment], ends_ms: int
 ) -> list[tuple[str, str, int]]:
     """What is left to settle of prepaid commitments when an exit ends them.
 
@@ -91,5 +106,6 @@ def exit_settlements(
         if one.type is CommitmentType.PREPAID:
             kept = one.micros - left_after_exit(one, ends_ms)
             asked = sum(due.micros for due in one.invoices if due.at_ms < ends_ms)
-            found.append((f"{commitment_id(contract_id, one.name)}/exit", one.name, kept - asked))
+            micros = _share_of(kept - asked, PPM, contract.currency)  # hours may cost less
+            found.append((f"{commitment_id(contract.id, one.name)}/exit", one.name, micros))
     return found

@@ -148,6 +148,11 @@ def format_rate(rate_nanos: int) -> str:
     return f"{whole}.{f'{rest:09d}'.rstrip('0') or '0'}"
 
 
+def minor_micros(currency: str) -> int:
+    """The micros of one minor unit: 10,000 of USD, 1,000,000 of JPY."""
+    return int(10 ** (6 - MINOR_DIGITS[currency]))
+
+
 def floor_micros(numerator: int) -> int:
     """Whole micros contained in an exact `numerator` (see the module's header)."""
     return numerator // NUMERATOR_PER_MICRO

@@ -18,11 +18,17 @@ from comptoir.desk.transaction import Transaction
 from comptoir.sales.commitments import Commitment, InstalmentDue, instalments_due
 from comptoir.sales.committed_steps import settle, take_back_late
 from comptoir.sales.contracts import Contract, commitments_alive, end_of
-from comptoir.sales.exits import exit_fee_due, exit_settlements
+from comptoir.sales.exits import ExitFee, exit_fees_due, exit_settlements
 from comptoir.sales.tranches import exit_at
 from comptoir.tenants.parties import Tenant
 from comptoir.units.errors import Refused
 from comptoir.units.ids import InvoiceId, PeriodId
+from comptoir.units.money import (
+    NUMERATOR_PER_MICRO,
+    format_minor,
+    format_percent,
+    round_to_minor_micros,
+)
 from comptoir.units.time import format_day, format_instant
 
 
@@ -144,11 +150,25 @@ def _exit_fees(
     for contract in tx.book.contracts.sold_to.get(tenant.id):
         versions = tx.book.contracts.versions_of.get(contract.id)
         acts = tx.book.contracts.acts_of.get(contract.id)
-        fee = exit_fee_due(contract.id, versions, acts, until_ms)
-        if fee is not None and fee.key not in tx.book.closing.billed_keys:
-            words = f"{contract.number}: ended early, {_day(tx, contract, fee.at_ms)}"
-            line = _line(LineType.TRUE_UP, words, fee.micros, fee.at_ms, fee.key)
-            yield contract.currency, fee.key, line
+        for fee in exit_fees_due(contract, versions, acts, until_ms):
+            if fee.key not in tx.book.closing.billed_keys:
+                words = _words_of_exit(tx, contract, fee)
+                line = _line(LineType.TRUE_UP, words, fee.micros, fee.at_ms, fee.key)
+                yield contract.currency, fee.key, line
+
+
+def _words_of_exit(tx: Transaction, contract: Contract, fee: ExitFee) -> str:
+    day = _day(tx, contract, fee.at_ms)
+    if not fee.commitment:
+        return f"{contract.number}: fee of the exit, ended early {day}"
+    share = format_percent(fee.rest_ppm)
+    left = format_minor(
+        round_to_minor_micros(fee.left_micros * NUMERATOR_PER_MICRO, contract.currency),
+        contract.currency,
+    )
+    return (
+        f"{contract.number}, {fee.commitment}: {share} % of the {left} released, ended early {day}"
+    )
 
 
 def _exit_settlements(
@@ -161,7 +181,7 @@ def _exit_settlements(
         if ends_ms is None or ends_ms > until_ms:
             continue
         alive, day = _bind_at(tx, contract, ends_ms - 1), _day(tx, contract, ends_ms)
-        for key, name, micros in exit_settlements(contract.id, alive, ends_ms):
+        for key, name, micros in exit_settlements(contract, alive, ends_ms):
             if micros and key not in tx.book.closing.billed_keys:
                 kept = "still to be paid of" if micros > 0 else "paid ahead and released of"
                 words = f"{contract.number}, {name}: {kept} it, ended early {day}"

@@ -22,7 +22,7 @@ from comptoir.sales.commitments import (
 from comptoir.sales.contracts import Contract, ContractVersion, commitments_alive, end_of
 from comptoir.sales.credit_blocks import BlockState, CreditBlock, expire
 from comptoir.sales.drawdown import Due, draw, edges, record
-from comptoir.sales.exits import cut_step, exit_fee_due, exit_settlements
+from comptoir.sales.exits import cut_step, exit_fees_due, exit_settlements
 from comptoir.sales.supply_cost import Supplied, cost_dues
 from comptoir.sales.tranches import ActType
 from comptoir.units.errors import Invalid
@@ -126,7 +126,7 @@ def _ahead_micros(tx: Transaction, contract: Contract, version: ContractVersion,
         ahead[due.commitment_id] = ahead.get(due.commitment_id, 0) + due.micros
     exit_ms = _exit_ms(tx, contract, until)
     if exit_ms is not None:
-        for _, name, micros in exit_settlements(contract.id, alive, exit_ms):
+        for _, name, micros in exit_settlements(contract, alive, exit_ms):
             named = commitment_id(contract.id, name)
             ahead[named] = ahead.get(named, 0) + micros
     for block in tx.book.contracts.blocks_of.get(contract.id):
@@ -153,8 +153,9 @@ def _postings(
 def _exit_fee(tx: Transaction, contract: Contract, since: int, until: int) -> int:
     """Micros of an exit that took effect since."""
     versions = tx.book.contracts.versions_of.get(contract.id)
-    fee = exit_fee_due(contract.id, versions, tx.book.contracts.acts_of.get(contract.id), until - 1)
-    return fee.micros if fee is not None and fee.at_ms >= since else 0
+    acts = tx.book.contracts.acts_of.get(contract.id)
+    fees = exit_fees_due(contract, versions, acts, until - 1)
+    return sum(fee.micros for fee in fees if fee.at_ms >= since)
 
 
 def _use(
