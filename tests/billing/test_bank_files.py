@@ -140,12 +140,26 @@ def test_a_csv_is_read_and_its_total_is_checked() -> None:
         (HEADER + "2027-01-30,1.005,EUR,x,\n", "2: amount: 1.005 has 3 decimals"),
         (HEADER + "yesterday,1.00,EUR,x,\n", "2: date: 'yesterday' is not a date"),
         (HEADER + "total,0.00,EUR,0,\n2027-01-30,1.00,EUR,x,\n", "3: date: a row of entries"),
+        (
+            HEADER + "2027-01-30,1.00,EUR,x,Acme,more\n",
+            "2: it has 6 values, and the header names 5",
+        ),
+        (HEADER + "2027-01-30,1.00,EUR\n", "2: it has 3 values, and the header names 5"),
+        (HEADER + "total,0.00,EUR\n", "2: it has 3 values, and the header names 5"),
+        ("date,amount,date,currency,reference\n", "1: date: the header names 'date' 2 times"),
+        ("date,amount,Amount,currency,reference\n", "1: amount: the header names 'amount' 2 times"),
+        (HEADER + "1900-10-01,1.00,EUR,x,\n", "2: date: 1900-10-01 is before 2000-01-01"),
     ],
 )
 def test_a_csv_that_is_wrong_is_refused_by_line_and_field(text: str, what: str) -> None:
     with pytest.raises(Invalid, match="bad_bank_file") as caught:
         read_csv("b.csv", text)
     assert caught.value.message.startswith(f"b.csv:{what}")
+
+
+def test_a_row_may_end_in_empty_columns_that_the_header_does_not_name() -> None:
+    [read] = read_csv("b.csv", HEADER + "2027-01-30,1.00,EUR,x,Acme,,\n")
+    assert [e.payer for e in read.entries] == ["Acme"]
 
 
 def test_a_banks_own_words_for_columns_are_taken() -> None:

@@ -210,3 +210,13 @@ def test_an_inventory_is_saved_over_no_file(
     assert entry.main(words) == 2
     assert "exists already" in capsys.readouterr().err
     assert there.read_text() == "mine"
+
+
+@pytest.mark.parametrize("line", ["1=", "x", "=5.00"])
+def test_a_line_to_credit_that_says_half_of_it_credits_nothing(
+    line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raise_in_status(monkeypatch, AssertionError("the server was asked"))
+    command = ["credit-note", "issue", "ACME-2026-000001", "--line", line, "--reason", "x", "--yes"]
+    assert entry.main(command) == 2
+    assert f"{line!r}" in capsys.readouterr().err

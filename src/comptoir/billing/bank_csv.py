@@ -69,7 +69,7 @@ def read_csv(name: str, text: str, columns: Mapping[str, str] | None = None) -> 
     try:
         header = [cell.strip().lower() for cell in next(rows, [])]
         at = _columns(name, header, columns or {})
-        read, totals = _csv_rows(name, rows, at)
+        read, totals = _csv_rows(name, rows, at, len(header))
     except csv.Error as error:
         raise Place(name, line=rows.line_num).bad("", str(error)) from error
     ids = EntryIds()
@@ -95,6 +95,9 @@ def _columns(name: str, header: Sequence[str], words: Mapping[str, str]) -> dict
     found = {}
     for field in _FIELDS:
         column = words.get(field, field).lower()
+        if header.count(column) > 1:
+            said = f"the header names {column!r} {header.count(column)} times: which one is meant?"
+            raise Place(name, line=1).bad(field, said)
         if column in header:
             found[field] = header.index(column)
         elif field in _NEEDED or field in words:
@@ -111,7 +114,7 @@ _Row = tuple[int, dict[str, str]]
 
 
 def _csv_rows(
-    name: str, rows: Iterator[list[str]], at: Mapping[str, int]
+    name: str, rows: Iterator[list[str]], at: Mapping[str, int], columns: int
 ) -> tuple[list[_Row], list[_Row]]:
     """The rows of entries and those of totals, each with its line."""
     read: list[_Row] = []
@@ -119,7 +122,10 @@ def _csv_rows(
     for line, row in enumerate(rows, 2):
         if not any(cell.strip() for cell in row):
             continue
-        cells = {f: row[i].strip() if i < len(row) else "" for f, i in at.items()}
+        if len(row) < columns or any(cell.strip() for cell in row[columns:]):
+            said = f"it has {len(row)} values, and the header names {columns} columns"
+            raise Place(name, line=line).bad("", said)
+        cells = {f: row[i].strip() for f, i in at.items()}
         if totals and cells["date"].lower() != "total":
             raise Place(name, line=line).bad("date", "a row of entries follows the total")
         (totals if cells["date"].lower() == "total" else read).append((line, cells))

@@ -18,6 +18,8 @@ MOST_BYTES = 20_000_000
 MOST_ENTRIES = 100_000
 MOST_TEXT = 500
 MOST_MICROS = 10**17
+EARLIEST_DAY = date(2000, 1, 1)
+"""A value date before it is a slip: credit would count from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,8 @@ class Place:
             day = date.fromisoformat(text[:10])
         except ValueError:
             raise self.bad(field, f"{text!r} is not a date such as 2027-01-31") from None
+        if day < EARLIEST_DAY:
+            raise self.bad(field, f"{day} is before {EARLIEST_DAY}: no entry is that old")
         return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * MS_PER_S
 
     def _field(self, field: str) -> str:

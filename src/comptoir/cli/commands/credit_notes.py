@@ -100,9 +100,14 @@ def show_note(cli: Session, found: CreditNote) -> None:
 
 
 def _line(text: str) -> tuple[int, str | None]:
-    number, _, amount = text.partition("=")
+    number, of, amount = text.partition("=")
     if not number.isdecimal():
         raise click.BadParameter(
             f"{text!r} does not begin with a line's number", param_hint="--line"
+        )
+    if of and not amount:
+        raise click.BadParameter(
+            f"{text!r} names no amount; leave out the '=' to credit all that is left of the line",
+            param_hint="--line",
         )
     return int(number), amount or None
