@@ -449,7 +449,7 @@ def test_what_is_pending_is_read_beside_the_desk_and_is_what_the_close_draws(dea
     deal.at("2026-10-06")
     (block,) = deal.blocks()
     found = drawing(Views(deal.book.store.engine), deal.acme.id, at("2026-10-06"))
-    assert found.pending == {block.id: 48_00 * CENT}
+    assert found.after[block.id].drawn_micros == 48_00 * CENT
     assert found.hourly_nanos(block.covers) == 2_000_000_000
     assert found.hourly_nanos(Covers(kinds=("h100-sxm",))) == 0
     assert deal.blocks() == [block]  # nothing of it is written
