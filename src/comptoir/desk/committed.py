@@ -23,9 +23,8 @@ def keep_steps(tx: Transaction, contract: Contract) -> None:
     version, book = newest_approved(tx.book, contract), tx.book.contracts
     if version is None:
         return
-    wanted = {
-        one.key: one for one in steps_promised(contract, version, book.acts_of.get(contract.id))
-    }
+    acts = book.acts_of.get(contract.id)
+    wanted = {one.key: one for one in steps_promised(contract, version, acts, tx.now_ms)}
     for known in book.steps_under.get(contract.id):
         if known.key not in wanted and not known.settled and not known.released:
             book.steps.put(replace(known, released=True))

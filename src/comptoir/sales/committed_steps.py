@@ -7,13 +7,14 @@ early exit ends the step that runs, at its share of time, and releases those aft
 Neighbours: `commitments` (what the contract says), the desk's `committed.py` (who counts).
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from comptoir.sales.commitments import CommitmentType, commitment_id
-from comptoir.sales.contracts import Contract, ContractVersion
+from comptoir.sales.commitments import AccessStep, CommitmentType, commitment_id
+from comptoir.sales.contracts import Contract, ContractVersion, accepted_at
 from comptoir.sales.credit_blocks import Covers
 from comptoir.sales.exits import cut_step
+from comptoir.sales.late_starts import begin_step
 from comptoir.sales.tranches import ContractAct, exit_at
 from comptoir.units.ids import ContractId, TenantId
 from comptoir.units.money import NUMERATOR_PER_MICRO, round_to_minor_micros
@@ -54,30 +55,38 @@ class CommittedStep:
 
 
 def steps_promised(
-    contract: Contract, version: ContractVersion, acts: Iterable[ContractAct]
+    contract: Contract, version: ContractVersion, acts: Sequence[ContractAct], now_ms: int
 ) -> list[CommittedStep]:
-    """The steps that a version of a sold contract promises, ended by an exit if there is one."""
+    """The steps that a version of a sold contract promises: those of a tranche once that is
+    accepted, from then on; ended by an exit if there is one."""
     if contract.tenant_id is None:
         return []
     ends_ms = exit_at(acts)
+    accepted = accepted_at(version.body, acts, now_ms)
     return [
         CommittedStep(
-            f"{commitment_id(contract.id, one.name)}/{step.from_ms}", contract.id,
-            contract.tenant_id, one.name, contract.currency, one.covers, kept.from_ms,
-            kept.until_ms, kept.micros,
+            step_key(contract.id, one.name, step), contract.id, contract.tenant_id, one.name,
+            contract.currency, one.covers, kept.from_ms, kept.until_ms, kept.micros,
         )
         for one in version.body.commitments
-        if one.type is CommitmentType.POSTPAID
+        if one.type is CommitmentType.POSTPAID and (not one.tranche or one.tranche in accepted)
         for step in one.access
-        if (kept := cut_step(step, ends_ms)) is not None
+        if (begun := begin_step(one.type, step, accepted.get(one.tranche, 0))) is not None
+        and (kept := cut_step(begun, ends_ms)) is not None
     ]  # fmt: skip
 
 
+def step_key(contract_id: ContractId, name: str, step: AccessStep) -> str:
+    """The key of a step, its own for ever: by when it begins in the file, whenever it does."""
+    return f"{commitment_id(contract_id, name)}/{step.from_ms}"
+
+
 def as_promised(known: CommittedStep, promised: CommittedStep) -> CommittedStep:
-    """A step that is kept count of, with what a newer version or an exit says of it."""
+    """A step that is kept count of, with what a newer version, an acceptance or an exit says
+    of it; what was counted before it begins now does not count."""
     return replace(
         promised,
-        numerator=known.numerator,
+        numerator=known.numerator if promised.from_ms == known.from_ms else 0,
         asked_micros=known.asked_micros,
         settled=known.settled,
     )

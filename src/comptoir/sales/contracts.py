@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from comptoir.leases.lease import LeaseClass
 from comptoir.leases.term import LeaseTerm
 from comptoir.sales.commitments import Commitment
+from comptoir.sales.late_starts import begin
 from comptoir.sales.sla_terms import SlaTerms
 from comptoir.sales.tranches import (
     ActType,
@@ -23,7 +24,6 @@ from comptoir.sales.tranches import (
     MoveClause,
     RecallClause,
     Tranche,
-    TrancheState,
     standing,
 )
 from comptoir.units.ids import (
@@ -235,13 +235,27 @@ def commitments_alive(
     body: ContractBody, acts: Sequence[ContractAct], instant_ms: int
 ) -> list[Commitment]:
     """The commitments of a version that bind at an instant: those of no tranche, and those
-    whose tranche is accepted by then."""
-    accepted = {
-        tranche.name
-        for tranche in body.tranches
-        if standing(tranche, acts, instant_ms).state is TrancheState.ACCEPTED
-    }
-    return [one for one in body.commitments if not one.tranche or one.tranche in accepted]
+    whose tranche is accepted by then, with what is left of them where that was late."""
+    accepted = accepted_at(body, acts, instant_ms)
+    found = []
+    for one in body.commitments:
+        binds: Commitment | None = one
+        if one.tranche:
+            at_ms = accepted.get(one.tranche)
+            binds = None if at_ms is None else begin(one, at_ms)
+        if binds is not None:
+            found.append(binds)
+    return found
+
+
+def accepted_at(body: ContractBody, acts: Sequence[ContractAct], instant_ms: int) -> dict[str, int]:
+    """The tranches of a version that are accepted by an instant, each with when."""
+    found = {}
+    for tranche in body.tranches:
+        at_ms = standing(tranche, acts, instant_ms).accepted_at_ms
+        if at_ms is not None:
+            found[tranche.name] = at_ms
+    return found
 
 
 def past_changes(old: ContractBody | None, new: ContractBody, from_ms: int) -> list[str]:

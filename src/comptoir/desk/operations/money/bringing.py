@@ -321,6 +321,8 @@ class _Bringing:
         steps = self.tx.book.contracts.steps
         for told in before.steps:
             key = f"{commitment_id(contract.id, before.name)}/{told.from_ms}"
+            if key not in steps:
+                continue  # its tranche is not accepted, or was when it was over
             step = counted(steps[key], told.used_micros * NUMERATOR_PER_MICRO)
             if step.until_ms <= self.opening.cut_over_ms:
                 step = replace(step, settled=True, asked_micros=told.settled_micros)

@@ -89,6 +89,7 @@ def accept_in_silence(tx: Transaction) -> None:
             note = "deemed: nobody said otherwise in time"
             note_act(tx, contract, ActType.ACCEPT, tranche.name, found.accepted_at_ms, note)
             grant_credit(tx, contract)
+            keep_steps(tx, contract)
         elif found.state is TrancheState.DELIVERED and found.accept_by_ms is not None:
             due_ms.append(found.accept_by_ms)
     tx.book.contracts.silence_due_ms = min(due_ms)

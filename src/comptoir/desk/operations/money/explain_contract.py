@@ -18,6 +18,7 @@ from comptoir.sales.commitments import (
     commitment_id,
     instalments_due,
 )
+from comptoir.sales.committed_steps import step_key
 from comptoir.sales.contracts import (
     Contract,
     ContractState,
@@ -105,9 +106,10 @@ def _commitments(
         for block in tx.book.contracts.blocks_of.get(contract.id)
         if block.state is not BlockState.WITHDRAWN
     ]
-    alive = commitments_alive(version.body, acts, tx.now_ms)
+    alive = {one.name: one for one in commitments_alive(version.body, acts, tx.now_ms)}
     found = []
-    for commitment in version.body.commitments:
+    for said in version.body.commitments:
+        commitment = alive.get(said.name, said)
         named = commitment_id(contract.id, commitment.name)
         mine = sorted(
             (block for block in blocks if block.commitment_id == named),
@@ -119,9 +121,9 @@ def _commitments(
         found.append(
             CommitmentStanding(
                 commitment,
-                commitment in alive,
+                commitment.name in alive,
                 tuple(mine),
-                _spent(tx, contract, commitment),
+                _spent(tx, contract, said),
                 _supplied(tx, contract, version, commitment.covers),
                 coming[0] if coming else None,
             )
@@ -153,8 +155,7 @@ def _spent(
         return ()
     found = []
     for step in commitment.access:
-        key = f"{commitment_id(contract.id, commitment.name)}/{step.from_ms}"
-        kept = tx.book.contracts.steps.get(key)
+        kept = tx.book.contracts.steps.get(step_key(contract.id, commitment.name, step))
         if kept is None:
             found.append((step, 0))
         elif not kept.released:
