@@ -19,24 +19,33 @@ DAY = 86_400_000
 
 def test_each_step_is_taken_once_in_its_time() -> None:
     days = [2, 3, 4, 13, 14, 29, 30, 90]
-    taken, seen = 0, []
+    taken, last, seen = 0, None, []
     for day in days:
-        step = step_due(STEPS, taken, 0, 100, day * DAY)
-        taken = step or taken
+        step = step_due(STEPS, taken, last, 0, 100, day * DAY)
+        taken, last = (step, day * DAY) if step else (taken, last)
         seen.append(step)
     assert seen == [None, 1, None, None, 2, None, 3, None]
-    assert [next_step_at_ms(STEPS, n, 0) for n in range(4)] == [3 * DAY, 14 * DAY, 30 * DAY, None]
+    came = [next_step_at_ms(STEPS, n, None, 0) for n in range(4)]
+    assert came == [3 * DAY, 14 * DAY, 30 * DAY, None]
 
 
-def test_after_a_long_sleep_one_letter_is_sent_not_three() -> None:
-    assert step_due(STEPS, 0, 0, 100, 45 * DAY) == 3
-    assert step_due(STEPS, 3, 0, 100, 400 * DAY) is None
+def test_after_a_long_sleep_the_first_letter_is_sent_and_the_others_in_their_time() -> None:
+    """Woken after 45 days: the second follows 14 - 3 = 11 days later, the last 16 after that."""
+    assert step_due(STEPS, 0, None, 0, 100, 45 * DAY) == 1
+    assert step_due(STEPS, 1, 45 * DAY, 0, 100, 56 * DAY - 1) is None
+    assert step_due(STEPS, 1, 45 * DAY, 0, 100, 56 * DAY) == 2
+    assert next_step_at_ms(STEPS, 2, 56 * DAY, 0) == 72 * DAY
+    assert step_due(STEPS, 3, 72 * DAY, 0, 100, 400 * DAY) is None
+
+
+def test_steps_that_begin_anew_begin_with_the_first_after_its_days() -> None:
+    assert next_step_at_ms(STEPS, 0, 60 * DAY, 0) == 63 * DAY
 
 
 def test_a_dispute_pauses_only_what_it_disputes() -> None:
     assert dunnable_micros(100, 40) == 60
-    assert step_due(STEPS, 0, 0, dunnable_micros(100, 40), 3 * DAY) == 1
-    assert step_due(STEPS, 0, 0, dunnable_micros(100, 100), 3 * DAY) is None
+    assert step_due(STEPS, 0, None, 0, dunnable_micros(100, 40), 3 * DAY) == 1
+    assert step_due(STEPS, 0, None, 0, dunnable_micros(100, 100), 3 * DAY) is None
 
 
 @pytest.mark.parametrize(

@@ -223,15 +223,20 @@ def test_a_dispute_pauses_what_it_disputes_and_nothing_else(shop: Book) -> None:
         shop.desk.call("resolve_dispute", settled)
 
 
-def test_a_rejected_dispute_is_asked_for_again(shop: Book) -> None:
+def test_a_rejected_dispute_is_asked_for_again_from_the_first_step_on(shop: Book) -> None:
+    """Rejected 60 days late, when all steps have come: 3, 3 + 11 and 14 + 16 days later."""
     invoice = invoiced(shop)
     dispute = shop.desk.call("open_dispute", OpenDispute(invoice.id, 1, "no"), shop.finance)
-    shop.clock.instant_ms = invoice.due_at_ms + 14 * DAY_MS
+    rejected_ms = shop.clock.instant_ms = invoice.due_at_ms + 60 * DAY_MS
     shop.desk.call("dun", Dun())
     assert told(shop, "invoice.overdue") == []
     shop.desk.call("reject_dispute", ResolveDispute(dispute.id, False, "it ran"), shop.finance)
-    shop.desk.call("dun", Dun())
-    assert [e.data["step"] for e in told(shop, "invoice.overdue")] == ["second"]
+    came = {}
+    for days in range(40):
+        shop.clock.instant_ms = rejected_ms + days * DAY_MS
+        shop.desk.call("dun", Dun())
+        came |= {e.data["step"]: days for e in told(shop, "invoice.overdue")[len(came) :]}
+    assert came == {"reminder": 3, "second": 14, "final": 30}
 
 
 def test_a_customer_disputes_its_own_invoices_only(shop: Book) -> None:

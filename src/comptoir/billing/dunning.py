@@ -1,7 +1,7 @@
 """Dunning: when an unpaid invoice is asked for again, and for how much of it.
 
 A dispute pauses what it disputes and nothing else. Invariant: a step is taken once, in order,
-and never for an amount that is not overdue or that is disputed.
+none is passed over, and never for an amount that is not overdue or that is disputed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -111,26 +111,41 @@ def dunnable_micros(open_micros: int, disputed_micros: int) -> int:
 
 
 def step_due(
-    steps: Sequence[DunningStep], taken: int, due_at_ms: int, dunnable: int, now_ms: int
+    steps: Sequence[DunningStep],
+    taken: int,
+    last_at_ms: int | None,
+    due_at_ms: int,
+    dunnable: int,
+    now_ms: int,
 ) -> int | None:
     """The number of the step to take now (1, 2 ...), or None.
 
     Args:
         steps: In order.
         taken: How many have been taken.
+        last_at_ms: When the last of them was, or when they began anew; None: none was.
         due_at_ms: When the invoice was to be paid.
         dunnable: Micros that may be asked for.
-        now_ms: Now. After a long sleep the latest step whose day has come is taken, once: a
-            customer is not sent three letters in a minute.
+        now_ms: Now.
     """
     if dunnable <= 0:
         return None
-    come = sum(due_at_ms + step.after_days * MS_PER_DAY <= now_ms for step in steps)
-    return come if come > taken else None
+    at_ms = next_step_at_ms(steps, taken, last_at_ms, due_at_ms)
+    return taken + 1 if at_ms is not None and at_ms <= now_ms else None
 
 
-def next_step_at_ms(steps: Sequence[DunningStep], taken: int, due_at_ms: int) -> int | None:
-    """When the step after those taken is due; None after the last."""
+def next_step_at_ms(
+    steps: Sequence[DunningStep], taken: int, last_at_ms: int | None, due_at_ms: int
+) -> int | None:
+    """When the step after those taken is due; None after the last.
+
+    Steps are taken one after the other, as far apart as they are meant to be: whoever was not
+    asked before, because it slept or was disputed, is not asked for the last time first.
+    """
     if taken >= len(steps):
         return None
-    return due_at_ms + steps[taken].after_days * MS_PER_DAY
+    at_ms = due_at_ms + steps[taken].after_days * MS_PER_DAY
+    if last_at_ms is None:
+        return at_ms
+    apart = steps[taken].after_days - (steps[taken - 1].after_days if taken else 0)
+    return max(at_ms, last_at_ms + apart * MS_PER_DAY)

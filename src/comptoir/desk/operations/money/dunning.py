@@ -96,6 +96,8 @@ def resolve_dispute(tx: Transaction, request: ResolveDispute) -> Dispute:
     tx.book.closing.statuses.put(disputed(status_of(tx, invoice), -found.gross_micros))
     state = DisputeState.UPHELD if request.uphold else DisputeState.REJECTED
     resolved = settle_dispute(tx, invoice, found, state, resolution)
+    if not request.uphold:  # what was not asked for meanwhile is asked from the first step on
+        tx.book.receipts.dunned.put(Dunned(invoice.id, 0, tx.now_ms))
     if request.uphold:
         amount = format_micros(found.micros, MINOR_DIGITS[invoice.currency])
         because = f"{found.id}: {resolution}"[:500]
@@ -130,9 +132,8 @@ def dun(tx: Transaction, request: Dun) -> bool:
     for status in list(tx.book.closing.statuses):
         dunnable = dunnable_micros(status.open_micros, status.disputed_micros)
         taken = receipts.dunned.get(status.invoice_id)
-        step = step_due(
-            receipts.steps, taken.steps if taken else 0, status.due_at_ms, dunnable, tx.now_ms
-        )
+        steps, last_ms = (taken.steps, taken.last_at_ms) if taken else (0, None)
+        step = step_due(receipts.steps, steps, last_ms, status.due_at_ms, dunnable, tx.now_ms)
         if step is None:
             continue
         if done >= request.most:
