@@ -129,3 +129,20 @@ def test_an_exercised_expansion_writes_the_version_that_adds_it(deal: Deal) -> N
     assert file.body.commitments == read_contract_file("acme.toml", SOLD).body.commitments
     assert deal.agree(text).version.number == 2  # it is a file like any other
     assert deal.book.desk.call("explain_contract", ref, deal.buyer).next_text == ""
+
+
+def test_a_version_may_not_drop_what_was_exercised(deal: Deal) -> None:
+    made = deal.agree(SOLD)
+    option = SOLD[SOLD.index("[[expansion]]") : SOLD.index("[exit]")]
+    later = SOLD.replace("effective = 2026-10-01", "effective = 2026-10-20")
+    deal.at("2026-10-10")
+    deal.propose(later.replace(option, ""), dry_run=True)  # nobody has used it
+    deal.act(ActType.EXERCISE, "grow", by=deal.buyer)
+    with refused("contract_changes_the_past.*expansion grow, exercised 2026-10-10"):
+        deal.propose(later.replace(option, ""), dry_run=True)
+    deal.propose(later, dry_run=True)
+    ref = ContractRef(made.contract.id)
+    text = deal.book.desk.call("explain_contract", ref, deal.buyer).next_text
+    deal.agree(text)
+    with refused("contract_changes_the_past.*expansion grow, exercised 2026-10-10"):
+        deal.propose(later, dry_run=True)

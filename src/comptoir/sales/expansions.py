@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from comptoir.sales.contract_file import read_contract_file
-from comptoir.sales.contracts import ContractVersion
+from comptoir.sales.contracts import ContractBody, ContractVersion
 from comptoir.sales.tranches import ActType, ContractAct, Expansion
 from comptoir.units.errors import Invalid
 from comptoir.units.money import NANOS_PER_UNIT
 from comptoir.units.recurrence import DAY_MS
-from comptoir.units.time import MS_PER_S
+from comptoir.units.time import MS_PER_S, format_instant
 
 _EFFECTIVE = re.compile(r"^effective\s*=.*$", re.MULTILINE)
 
@@ -29,6 +29,23 @@ def to_add(
         for one in version.body.expansions
         if one.name in done and version.body.tranche(one.name) is None
     ]
+
+
+def dropped(old: ContractBody | None, new: ContractBody, acts: Sequence[ContractAct]) -> list[str]:
+    """What was exercised and a new version would drop: one sentence each.
+
+    Once a version has its tranche, that has to stay, unless it was cancelled; before, the option.
+    """
+    cancelled = {act.subject for act in acts if act.type is ActType.CANCEL}
+    said = []
+    for act in acts:
+        if act.type is not ActType.EXERCISE or act.subject in cancelled:
+            continue
+        added = old is not None and old.tranche(act.subject) is not None
+        option = any(one.name == act.subject for one in new.expansions)
+        if new.tranche(act.subject) is None and (added or not option):
+            said.append(f"expansion {act.subject}, exercised {format_instant(act.effective_at_ms)}")
+    return said
 
 
 def expanded(version: ContractVersion, acts: Sequence[ContractAct], now_ms: int) -> str:

@@ -27,6 +27,7 @@ from comptoir.sales.contracts import (
     past_changes,
     spans,
 )
+from comptoir.sales.expansions import dropped
 from comptoir.tenants.entities import LegalEntity
 from comptoir.tenants.permissions import not_found
 from comptoir.units.errors import Conflict, Forbidden, Invalid
@@ -213,7 +214,9 @@ def _judge(tx: Transaction, contract: Contract, version: ContractVersion) -> Non
     for name in version.body.inbound:
         check_inbound(tx, contract, name)
     before = newest_approved(tx.book, contract)
-    begun = past_changes(before.body if before else None, version.body, version.effective_from_ms)
+    old = before.body if before else None
+    begun = past_changes(old, version.body, version.effective_from_ms)
+    begun += dropped(old, version.body, tx.book.contracts.acts_of.get(contract.id))
     if begun:
         does = "changes what began" if before else "says what would begin"
         raise Conflict(
