@@ -220,3 +220,22 @@ def test_a_line_to_credit_that_says_half_of_it_credits_nothing(
     command = ["credit-note", "issue", "ACME-2026-000001", "--line", line, "--reason", "x", "--yes"]
     assert entry.main(command) == 2
     assert f"{line!r}" in capsys.readouterr().err
+
+
+def test_drafts_that_somebody_else_made_final_meanwhile_stop_nobody(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def finalise(draft: str) -> dict[str, str]:
+        if draft == "iv_2":
+            raise errors.Conflict("already_final", "iv_2 is ACME-2026-000002", "", {})
+        return {"id": draft, "tenant_id": "tn_1"}
+
+    drafts = [{"id": f"iv_{n}"} for n in (3, 2, 1)]
+    invoices = SimpleNamespace(drafts=lambda **_: drafts, finalise=finalise)
+    tenants = SimpleNamespace(list=lambda: [], get=lambda _: None)
+    client = SimpleNamespace(invoices=invoices, tenants=tenants, close=lambda: None)
+    monkeypatch.setattr(Session, "client", property(lambda _: client))
+    assert entry.main(["invoice", "finalise", "--period", "2026-10", "--yes", "--json"]) == 0
+    said = capsys.readouterr()
+    assert [each["id"] for each in json.loads(said.out)["items"]] == ["iv_1", "iv_3"]
+    assert said.err == "passed over: iv_2 is ACME-2026-000002\n"

@@ -1,6 +1,6 @@
 """`invoice`: previews, drafts, invoices for customers, chargeback statements for teams."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -13,7 +13,7 @@ from comptoir.cli.commands.credit_notes import REASON
 from comptoir.cli.formats import Instant, accelerator_time, money
 from comptoir.cli.lazy import Group, Session, leaf
 from comptoir.client.invoice_records import InvoiceDetail, InvoiceDraft, Party
-from comptoir.units.errors import ComptoirError, NotFound
+from comptoir.units.errors import ComptoirError, Conflict, NotFound
 
 SETTLING = ("on_account", "carried")
 """Types of lines that say how the sum is paid: they stand after the taxes."""
@@ -90,8 +90,18 @@ def finalise(cli: Session, draft: str | None, period: str | None, entity: str, y
     drafts = [one["id"] for one in cli.client.invoices.drafts(period=period, entity=whose)]
     of = period if whose is None else f"{period} of {entity}"
     cli.confirm(f"make {len(drafts):,} drafts of {of} final", yes)
-    finals = (cli.client.invoices.finalise(each) for each in reversed(drafts))
-    _list(cli, finals, f"drafts of {of}")
+    _list(cli, _finals(cli, reversed(drafts)), f"drafts of {of}")
+
+
+def _finals(cli: Session, drafts: Iterable[str]) -> Iterator[InvoiceDetail]:
+    """Drafts made final one by one; those that somebody else made final meanwhile are named."""
+    for draft in drafts:
+        try:
+            yield cli.client.invoices.finalise(draft)
+        except Conflict as error:
+            if error.code != "already_final":
+                raise
+            click.echo(f"passed over: {error.message}", err=True)
 
 
 @leaf(
