@@ -159,3 +159,33 @@ def closed(shop: Shop, month: str) -> list[InvoiceDraft]:
         period = shop.desk.call("close_slice", CloseSlice(period.id))
     drafts = shop.desk.book.closing.drafts_of.get((shop.acme.id, period.id))
     return list(drafts)
+
+
+def test_a_preview_has_what_recalls_cost_so_far_with_use_of_the_month_and_without(
+    shop: Shop,
+) -> None:
+    """A day of 16 cores at $36 an hour at one and a half times: $20,736.00."""
+    shop.entitle(shop.a, 16)
+    agree(shop)
+    shop.clock.instant_ms = parse_instant("2026-09-23T00:00:00Z")
+    end = parse_instant("2026-10-10T00:00:00Z")
+    sold = shop.lease(
+        shop.acme, LeaseClass.RESERVED, 16, ends_at_ms=end, notice_s=600, shape=Shape.CLUSTER
+    )
+    assert shop.stands(sold) == ["active"]
+    shop.clock.instant_ms = parse_instant("2026-09-25T00:00:00Z")
+    shop.lease(shop.a, LeaseClass.INTERNAL, 16, shape=Shape.CLUSTER)
+    shop.pass_s(600)
+    shop.clock.instant_ms = parse_instant("2026-09-26T00:10:00Z")
+    shop.turn()
+    [draft] = shop.preview(shop.acme)
+    assert [(x.type, x.amount_micros // 1_000_000) for x in draft.lines] == [
+        (LineType.USAGE, 27_744), (LineType.RECALL_FEE, -20_736),
+    ]  # fmt: skip
+    closed(shop, "2026-09")
+    shop.clock.instant_ms = parse_instant("2026-10-02T00:00:00Z")
+    shop.turn()
+    [draft] = shop.preview(shop.acme)
+    assert [(x.type, x.amount_micros // 1_000_000) for x in draft.lines] == [
+        (LineType.RECALL_FEE, -20_736), (LineType.CARRIED, 20_736),
+    ]  # fmt: skip
