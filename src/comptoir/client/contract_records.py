@@ -59,6 +59,7 @@ class Commitment(TypedDict):
     type: str
     unit: str
     alive: bool
+    fell_away: bool
     tranche: str
     ends_at: str
     granted: str

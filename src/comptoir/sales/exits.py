@@ -7,7 +7,7 @@ Neighbours: `contracts` and `commitments`, which say what was agreed.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from comptoir.sales.commitments import AccessStep, Commitment, CommitmentType, commitment_id
 from comptoir.sales.contracts import Contract, ContractVersion, commitments_alive, in_force
@@ -76,6 +76,17 @@ def cut_step(step: AccessStep, ends_ms: int | None) -> AccessStep | None:
         return None
     share = step.micros * (ends_ms - step.from_ms) // (step.until_ms - step.from_ms)
     return AccessStep(step.from_ms, ends_ms, share)
+
+
+def kept_of(commitment: Commitment, ends_ms: int) -> Commitment | None:
+    """A commitment as an exit leaves it, with what is asked of it before; None: all is released."""
+    if commitment.type is CommitmentType.PREPAID:
+        steps = [step for step in commitment.access if step.from_ms < ends_ms]
+    else:
+        cut = (cut_step(step, ends_ms) for step in commitment.access)
+        steps = [step for step in cut if step is not None]
+    due = tuple(one for one in commitment.invoices if one.at_ms < ends_ms)
+    return replace(commitment, access=tuple(steps), invoices=due) if steps else None
 
 
 def left_after_exit(commitment: Commitment, ends_ms: int) -> int:

@@ -227,6 +227,7 @@ def _commitment(
         "type": commitment.type,
         "unit": commitment.unit,
         "alive": one.alive,
+        "fell_away": one.fell_away,
         "tranche": commitment.tranche,
         "starts_at": instant(commitment.from_ms),
         "ends_at": instant(commitment.until_ms),
@@ -272,6 +273,8 @@ def _after(one: CommitmentStanding, drawing: Drawing) -> list[CreditBlock]:
 
 def _steps(one: CommitmentStanding, blocks: Sequence[CreditBlock]) -> list[Step]:
     """(from, until, granted, drawn, expired) of each step of a commitment."""
+    if one.fell_away and not blocks:
+        return []
     if one.spent:
         return [(s.from_ms, s.until_ms, s.micros, spent, 0) for s, spent in one.spent]
     if not blocks:

@@ -155,7 +155,10 @@ class Commitment(Answer):
     name: str
     type: CommitmentType
     unit: CommitmentUnit
-    alive: bool = Field(description="False while it waits for its tranche.")
+    alive: bool = Field(description="False while it waits for its tranche, or fell away.")
+    fell_away: bool = Field(
+        description="Its tranche was cancelled or came too late, or an exit released all of it."
+    )
     tranche: str
     starts_at: Instant
     ends_at: Instant

@@ -146,7 +146,9 @@ def _fields(cli: Session, found: ContractDetail, one: Commitment) -> list[tuple[
         fields.append(
             ("next instalment", f"{money(coming['amount'], currency)} {coming['at'][:10]}")
         )
-    if not one["alive"]:
+    if one["fell_away"]:
+        fields = [("fell away", "nothing of it is owed, and nothing of it can be drawn any more")]
+    elif not one["alive"]:
         fields.append(("waits for", f"tranche {one['tranche']}"))
     return fields
 

@@ -10,7 +10,7 @@ from comptoir.cli.commands.accounts import LIMIT, TENANT
 from comptoir.cli.commands.fleet_files import FILE, telling, text_of
 from comptoir.cli.formats import Instant, counted, money
 from comptoir.cli.lazy import Group, Session, leaf
-from comptoir.client.contract_records import ContractDetail, ContractProposed
+from comptoir.client.contract_records import Commitment, ContractDetail, ContractProposed
 
 if TYPE_CHECKING:
     from comptoir.sales.contracts import ContractFile
@@ -239,9 +239,7 @@ def _show(cli: Session, found: ContractDetail) -> None:
     if found["inbound"]:
         fields.append(("inbound", ", ".join(found["inbound"])))
     for one in found["commitments"]:
-        left = money(one["left"], found["currency"])
-        waits = "" if one["alive"] else f", waits for {one['tranche']}"
-        fields.append((one["name"], f"{one['type']}, {left} left{waits}"))
+        fields.append((one["name"], f"{one['type']}, {_stands(one, found['currency'])}"))
     if found["next_text"]:
         fields.append(("exercised", f"comptoir contract show {found['number']} --next > next.toml"))
     for tranche in found["tranches"]:
@@ -250,6 +248,13 @@ def _show(cli: Session, found: ContractDetail) -> None:
         fields.append((tranche["name"], f"{size} {tranche['state']}{deemed}"))
     cli.record(found, f"{found['number']} version {found['version']}   {found['state']}", fields)
     _show_prices(cli, found)
+
+
+def _stands(one: Commitment, currency: str) -> str:
+    if one["fell_away"]:
+        return "fell away"
+    waits = "" if one["alive"] else f", waits for {one['tranche']}"
+    return f"{money(one['left'], currency)} left{waits}"
 
 
 def _show_prices(cli: Session, found: ContractDetail) -> None:

@@ -29,9 +29,9 @@ from comptoir.sales.contracts import (
     state_of,
 )
 from comptoir.sales.credit_blocks import BlockState, Covers, CreditBlock
-from comptoir.sales.exits import cut_step
+from comptoir.sales.exits import cut_step, kept_of
 from comptoir.sales.expansions import expanded
-from comptoir.sales.tranches import ContractAct, TrancheStanding, exit_at, standing
+from comptoir.sales.tranches import ContractAct, TrancheStanding, TrancheState, exit_at, standing
 from comptoir.units.money import floor_micros
 from comptoir.units.time import LATEST_MS
 from comptoir.units.values import replace
@@ -40,10 +40,15 @@ from comptoir.units.values import replace
 @dataclass(frozen=True, slots=True)
 class CommitmentStanding:
     """A commitment now: its blocks, or what was spent in each step of a sold postpaid one; what
-    bought supply costs an hour; and the instalment that comes next."""
+    bought supply costs an hour; and the instalment that comes next.
+
+    One that `fell_away` will never bind: its tranche was cancelled, or came when it was over, or
+    an exit released it.
+    """
 
     commitment: Commitment
     alive: bool
+    fell_away: bool
     blocks: tuple[CreditBlock, ...]
     spent: tuple[tuple[AccessStep, int], ...]
     supply_nanos: int
@@ -107,25 +112,36 @@ def _commitments(
         if block.state is not BlockState.WITHDRAWN
     ]
     alive = {one.name: one for one in commitments_alive(version.body, acts, tx.now_ms)}
+    exit_ms = exit_at(acts)
+    over = {
+        tranche.name
+        for tranche in version.body.tranches
+        if standing(tranche, acts, tx.now_ms).state
+        in (TrancheState.ACCEPTED, TrancheState.CANCELLED)
+    }
     found = []
     for said in version.body.commitments:
-        commitment = alive.get(said.name, said)
+        binds = alive.get(said.name, said)
+        bound = binds if exit_ms is None else kept_of(binds, exit_ms)
+        commitment = bound or binds
+        gone = bound is None or (said.name not in alive and said.tranche in over)
         named = commitment_id(contract.id, commitment.name)
         mine = sorted(
             (block for block in blocks if block.commitment_id == named),
             key=lambda block: (block.from_ms, block.created_at_ms),
         )
         if commitment.type is CommitmentType.POSTPAID:
-            mine = [kept for one in mine if (kept := _as_exit_leaves(one, exit_at(acts)))]
+            mine = [kept for one in mine if (kept := _as_exit_leaves(one, exit_ms))]
         coming = instalments_due(contract.id, [commitment], tx.now_ms, LATEST_MS)
         found.append(
             CommitmentStanding(
                 commitment,
-                commitment.name in alive,
+                commitment.name in alive and not gone,
+                gone,
                 tuple(mine),
-                _spent(tx, contract, said),
+                _spent(tx, contract, said, commitment),
                 _supplied(tx, contract, version, commitment.covers),
-                coming[0] if coming else None,
+                coming[0] if coming and not gone else None,
             )
         )
     return found
@@ -148,17 +164,19 @@ def _as_exit_leaves(block: CreditBlock, ends_ms: int | None) -> CreditBlock | No
 
 
 def _spent(
-    tx: Transaction, contract: Contract, commitment: Commitment
+    tx: Transaction, contract: Contract, commitment: Commitment, left: Commitment
 ) -> tuple[tuple[AccessStep, int], ...]:
-    """What was spent in each step of a sold postpaid commitment, as far as it counts."""
+    """What was spent in each step of a sold postpaid commitment, as far as it counts: of what
+    of it is `left` by a late tranche, or an exit."""
+    ends = {step.until_ms for step in left.access}
     if contract.tenant_id is None or commitment.type is not CommitmentType.POSTPAID:
         return ()
     found = []
     for step in commitment.access:
         kept = tx.book.contracts.steps.get(step_key(contract.id, commitment.name, step))
-        if kept is None:
+        if kept is None and step.until_ms in ends:
             found.append((step, 0))
-        elif not kept.released:
+        elif kept is not None and not kept.released:
             spent = min(floor_micros(kept.numerator), kept.committed_micros)
             found.append((AccessStep(kept.from_ms, kept.until_ms, kept.committed_micros), spent))
     return tuple(found)
