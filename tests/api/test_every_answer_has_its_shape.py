@@ -8,6 +8,7 @@ from comptoir.api.routes import ROUTES
 from comptoir.desk.desk import Call
 from comptoir.desk.opening_loop import OpeningLoop
 from tests.api.world import KIND, World, open_world
+from tests.desk.opening_book import SMALL
 
 SHAPES = {(route.method, route.path): route.answer for route in ROUTES}
 
@@ -115,34 +116,10 @@ def _planned(world: World) -> str:
     return str(plan_id)
 
 
-OPENING = """
-opening = "sofia-1"
-entity = "sofia"
-cut_over = 2026-01-01
-from = "another"
-[[customer]]
-tenant = "moved"
-name = "Moved"
-[customer.admission]
-legal_name = "Moved AD"
-country = "BG"
-terms = "1"
-accepted = 2025-01-01
-screened = 2025-01-01
-evidence = "e"
-[[invoice]]
-number = "A/1"
-tenant = "moved"
-date = 2025-12-01
-due = 2025-12-31
-gross = "100.00"
-[[control]]
-of = "invoices"
-amount = "100.00"
-[[control]]
-of = "opening"
-amount = "-100.00"
-"""
+OPENING = SMALL.format(
+    entity="sofia", cut_over="2026-01-01", tenant="moved", name="Moved AD", country="BG",
+    number="A/1", date="2025-12-01", due="2025-12-31", more="",
+)  # fmt: skip
 
 
 def _moved_in(world: World) -> str:

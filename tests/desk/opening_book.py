@@ -41,6 +41,37 @@ def texts(changes: dict[str, tuple[str, str]] | None = None) -> dict[str, str]:
     return found
 
 
+SMALL = """
+opening = "{entity}-1"
+entity = "{entity}"
+cut_over = {cut_over}
+from = "another"
+[[customer]]
+tenant = "{tenant}"
+name = "{name}"
+[customer.admission]
+legal_name = "{name}"
+country = "{country}"
+terms = "1"
+accepted = 2025-01-01
+screened = 2025-01-01
+evidence = "e"
+[[invoice]]
+number = "{number}"
+tenant = "{tenant}"
+date = {date}
+due = {due}
+gross = "100.00"
+{more}[[control]]
+of = "invoices"
+amount = "100.00"
+[[control]]
+of = "opening"
+amount = "-100.00"
+"""
+"""What an entity of its own brings at the least: a customer, and what it owes."""
+
+
 def read(book: Book, files: dict[str, str]) -> OpeningFile:
     return read_opening(files, book.desk.book.credit.entity_by_slug.first)
 

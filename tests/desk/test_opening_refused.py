@@ -12,6 +12,7 @@ from tests.builders import HOUR_MS, Book
 from tests.desk.opening_book import (
     OCTOBER_MS,
     SEPTEMBER_MS,
+    SMALL,
     closed,
     move_in,
     no,
@@ -145,37 +146,11 @@ def test_more_than_the_ledger_could_hold_is_refused(book: Book) -> None:
     assert "more_than_fits" in {p["code"] for p in error.facts["problems"]}
 
 
-PARIS = """
-opening = "paris-1"
-entity = "paris"
-cut_over = 2026-09-01
-from = "another"
-[[customer]]
-tenant = "lyon"
-name = "Lyon SA"
-[customer.admission]
-legal_name = "Lyon SA"
-country = "FR"
-terms = "1"
-accepted = 2025-01-01
-screened = 2025-01-01
-evidence = "e"
-[[invoice]]
-number = "PARIS-2026-000009"
-tenant = "lyon"
-date = 2026-08-01
-due = 2026-08-31
-gross = "100.00"
-[[next_number]]
-series = "PARIS-2026"
-next = 10
-[[control]]
-of = "invoices"
-amount = "100.00"
-[[control]]
-of = "opening"
-amount = "-100.00"
-"""
+PARIS = SMALL.format(
+    entity="paris", cut_over="2026-09-01", tenant="lyon", name="Lyon SA", country="FR",
+    number="PARIS-2026-000009", date="2026-08-01", due="2026-08-31",
+    more='[[next_number]]\nseries = "PARIS-2026"\nnext = 10\n',
+)  # fmt: skip
 
 
 def in_paris(book: Book) -> None:

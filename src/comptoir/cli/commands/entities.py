@@ -1,6 +1,7 @@
 """`entity`: who sells, and the tables of taxes and rates of exchange that finance imports."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -111,7 +112,7 @@ def change(
     payment_days: int | None,
 ) -> None:
     """Change what its next invoices say; an IBAN or a BIC once another has approved it."""
-    fields = {
+    fields: dict[str, Any] = {
         "name": name,
         "country": country,
         "address": address or None,
@@ -121,7 +122,7 @@ def change(
     }
     account = iban is not None or bic is not None
     if not account or any(value is not None for value in fields.values()):
-        made = cli.client.entities.change(entity_named, **fields)  # type: ignore[arg-type]
+        made = cli.client.entities.change(entity_named, **fields)
         _show(cli, made, f"changed entity {made['slug']}")
     if account:
         show_approval(cli, cli.client.entities.change_account(entity_named, iban, bic))

@@ -1,6 +1,6 @@
 """`lease`: asked for, listed, explained, extended, ended."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import click
 from comptoir.cli.commands.rates import CLASSES
 from comptoir.cli.formats import Duration, Instant, Way, counted, duration
 from comptoir.cli.lazy import Group, Session, leaf
-from comptoir.client.records import Lease
+from comptoir.client.records import Allocation, Lease
 from comptoir.units.errors import Invalid
 
 SHAPES = click.Choice(["node", "rack", "pod", "cluster", "site"])
@@ -120,10 +120,10 @@ def request(
         return 0
     kind, accelerators = words.pop("kind"), words.pop("accelerators")
     made = cli.client.leases.request(kind, accelerators, chosen, duration_s=duration_s, **words)
+    held: Sequence[Allocation] = ()
     if made["state"] == "scheduled" and made["ends_at"] is None and not (cli.json or cli.ids):
         held = cli.client.leases.get(made["id"])["allocations"]  # until when it has them
-        made = {**made, "allocations": held}  # type: ignore[typeddict-unknown-key]
-    show_lease(cli, made, f"{made['id']}  {what(made)}   {made['state']}")
+    show_lease(cli, made, f"{made['id']}  {what(made)}   {made['state']}", held)
     return 0
 
 
@@ -170,7 +170,7 @@ def list_leases(
 def show(cli: Session, lease_id: str) -> None:
     """Show one, with what it holds."""
     found = cli.client.leases.get(lease_id)
-    fields = _fields(cli, found)
+    fields = _fields(cli, found, found["allocations"])
     for held in found["allocations"][:_MOST_SHOWN]:
         until = cli.times.when(held["delivered_until"] or held["ends_at"], "open")
         start = cli.times.when(held["delivered_from"] or held["starts_at"])
@@ -329,9 +329,9 @@ def what(found: Lease) -> str:
     return f"{_held(found)}, one {found['shape']}, {found['lease_class']}{name}"
 
 
-def show_lease(cli: Session, found: Lease, headline: str) -> None:
-    """A lease as it stands, under a headline."""
-    cli.record(found, headline, _fields(cli, found))
+def show_lease(cli: Session, found: Lease, headline: str, held: Sequence[Allocation] = ()) -> None:
+    """A lease as it stands, under a headline; with what it holds, where that is known."""
+    cli.record(found, headline, _fields(cli, found, held))
 
 
 def _wishes(cli: Session, found: Lease) -> list[tuple[str, str]]:
@@ -355,7 +355,7 @@ def _wishes(cli: Session, found: Lease) -> list[tuple[str, str]]:
     return said
 
 
-def _fields(cli: Session, found: Lease) -> list[tuple[str, str]]:
+def _fields(cli: Session, found: Lease, held: Sequence[Allocation]) -> list[tuple[str, str]]:
     starts = cli.times.when(found["starts_at"])
     state = f"{found['state']} for {cli.since(found['state_since'])}"
     if found["reason"]:
@@ -372,7 +372,7 @@ def _fields(cli: Session, found: Lease) -> list[tuple[str, str]]:
         fields.append(("stands on", ground))
     if found["residency"]:
         fields.append(("stays in", found["residency"]))
-    if until := _cut_short(found):
+    if until := _cut_short(found, held):
         fields.append(("until", f"{cli.times.when(until)}: what it stands on is there no longer"))
     if found["project"]:
         fields.append(("project", found["project"]))
@@ -408,11 +408,10 @@ def _starts(cli: Session, found: Lease) -> list[tuple[str, str]]:
     return [("starts", cli.times.when(promised))]
 
 
-def _cut_short(found: Mapping[str, Any]) -> str | None:
+def _cut_short(found: Lease, held: Sequence[Allocation]) -> str | None:
     """When what it holds ends before it does, if it does."""
     if found["state"] not in ("scheduled", "active"):
         return None
-    held = found.get("allocations") or ()  # a list of leases comes without
     ends = [part["ends_at"] for part in held if part["ends_at"] and not part["fenced_at"]]
     first = min(ends, default=None)
     return first if first and (not found["ends_at"] or first < found["ends_at"]) else None

@@ -3,6 +3,7 @@
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +13,9 @@ from comptoir.cli.formats import counted, money
 from comptoir.cli.lazy import Group, Session, leaf
 from comptoir.client.receipt_records import BankFileBooked, Payment
 from comptoir.units.errors import Invalid
+
+if TYPE_CHECKING:
+    from comptoir.cli.output import Column
 
 STATES = click.Choice(
     [
@@ -211,7 +215,7 @@ def ageing(cli: Session, tenant: str | None) -> None:
     cli.table(cli.with_tenants(cli.client.payments.ageing(tenant)), columns, "open invoices")
 
 
-def _columns(cli: Session) -> list:  # type: ignore[type-arg]
+def _columns(cli: Session) -> "list[Column]":
     from comptoir.cli.output import amount, instant, text
 
     return [
