@@ -188,6 +188,9 @@ class Brute:
     def _shape_holds(self, mine: list[int], moved: dict[int, int]) -> bool:
         shape = self.rows.leases[int(self.rows.of_lease[mine[0]])].shape
         nodes = [moved.get(row, self.on[row]) for row in mine]
+        width = {Shape.NODE: 0, Shape.RACK: 1, Shape.POD: 2}.get(shape, 3)
+        if len(mine) > 1 and width > list(Level).index(self.aim.level):
+            nodes += [self.on[row] for row in mine]  # part by part, within its own wide place
         if shape is Shape.RACK:
             return len({int(self.rows.rack[node]) for node in nodes}) == 1
         return shape is not Shape.POD or len({int(self.rows.pod[node]) for node in nodes}) == 1

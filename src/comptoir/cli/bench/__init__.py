@@ -26,6 +26,7 @@ from comptoir.cli.bench import (
     jobs,
     placement,
     rating,
+    rebalance,
     replay,
     start,
 )
@@ -41,6 +42,7 @@ MEASURES: dict[str, Callable[..., Findings]] = {
     "jobs": jobs.measure,
     "placement": placement.measure,
     "rating": rating.measure,
+    "rebalance": rebalance.measure,
     "replay": replay.measure,
     "start": start.measure,
 }

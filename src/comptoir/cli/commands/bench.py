@@ -174,6 +174,28 @@ def rating(cli: Session, rows: int, json_file: Path | None) -> int:
     return int(server_room(_ROOM).run_one("rating", json_file, rows=rows))
 
 
+@leaf(
+    "rebalance",
+    "comptoir bench rebalance --json rebalance.json",
+    "comptoir bench rebalance --nodes 10000 --reservations 100",
+    group=bench,
+    online=False,
+)
+@nodes_option(1_000_000)
+@click.option(
+    "--reservations",
+    type=click.IntRange(3, 10_000),
+    default=1_000,
+    show_default=True,
+    help="Windows that stand on them.",
+)
+@JSON_FILE
+def rebalance(cli: Session, nodes: int, reservations: int, json_file: Path | None) -> int:
+    """Whole pods restored in a large fleet: seconds, gap and memory of the planning process."""
+    sizes = {"nodes": nodes, "reservations": reservations}
+    return int(server_room(_ROOM).run_one("rebalance", json_file, **sizes))
+
+
 @leaf("replay", "comptoir bench replay --json replay.json", group=bench, online=False)
 @JSON_FILE
 def replay(cli: Session, json_file: Path | None) -> int:

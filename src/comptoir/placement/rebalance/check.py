@@ -7,7 +7,7 @@ not be; at the end every gain is worked out again from what stands where.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from comptoir.placement.rebalance.plan import PartMove, Rebalance, Step
@@ -39,22 +39,28 @@ class _Pool:
         self.at: list[int] = rows.on_node.tolist()
         """By row: where its accelerators are now."""
         self.moved: set[int] = set()
+        self.entered: set[int] = set()
         self.pieces: dict[int, list[_Piece]] = {}
         """What stands on the nodes that steps touch."""
         self._rows_of: dict[int, list[int]] = defaultdict(list)
-        for row, lease in enumerate(rows.of_lease.tolist()):
+        self._rows_on: dict[int, list[int]] = defaultdict(list)
+        for row, (lease, node) in enumerate(zip(rows.of_lease.tolist(), self.at, strict=True)):
             self._rows_of[lease].append(row)
+            self._rows_on[node].append(row)
 
     def watch(self, nodes: set[int]) -> None:
         """Keep what stands on some nodes."""
         self.pieces = {node: [] for node in nodes}
-        for row, node in enumerate(self.rows.on_node.tolist()):
-            if node in nodes:
-                piece = _Piece(
-                    int(self.rows.of_lease[row]), frozenset(self.rows.slots[row]),
-                    int(self.rows.starts[row]), int(self.rows.ends[row]),
-                )  # fmt: skip
-                self.pieces[node].append(piece)
+        for row in self.rows_on(nodes):
+            piece = _Piece(
+                int(self.rows.of_lease[row]), frozenset(self.rows.slots[row]),
+                int(self.rows.starts[row]), int(self.rows.ends[row]),
+            )  # fmt: skip
+            self.pieces[self.at[row]].append(piece)
+
+    def rows_on(self, nodes: Iterable[int]) -> list[int]:
+        """The rows that stood on some nodes before."""
+        return [row for node in nodes for row in self._rows_on.get(node, ())]
 
     def rows_of(self, lease: int) -> list[int]:
         """The rows of a lease."""
@@ -105,6 +111,7 @@ def _play(pool: _Pool, step: Step, plan: Rebalance) -> None:
                 leaves_ms = now_ms + step.notice_s * 1_000 if step.running else start_ms
                 piece.end_ms = min(piece.end_ms, leaves_ms)
         pool.at[row] = target
+        pool.entered.add(target)
         new = _Piece(lease, frozenset(part.accelerators), max(start_ms, now_ms), end_ms)
         pool.pieces[target].append(new)
         _check_node(pool, target, plan.aim.now_ms)
@@ -189,10 +196,10 @@ def _worth_ms(pool: _Pool, plan: Rebalance, place: str) -> int:
     """What it is worth that a place is whole from now on: -1 if somebody is left or has come."""
     nodes = set(_nodes_of(pool, plan, place))
     begin, over = plan.aim.now_ms, plan.aim.now_ms + plan.aim.horizon_ms
-    if not nodes or nodes & {pool.at[row] for row in pool.moved}:
+    if not nodes or not nodes.isdisjoint(pool.entered):
         return -1
     spans = []
-    for row in _rows_on(pool, nodes):
+    for row in pool.rows_on(nodes):
         start, end = max(int(pool.rows.starts[row]), begin), min(int(pool.rows.ends[row]), over)
         if start < end:
             if row not in pool.moved:
@@ -208,7 +215,3 @@ def _worth_ms(pool: _Pool, plan: Rebalance, place: str) -> int:
 def _whole_ms(pool: _Pool, plan: Rebalance, place: str) -> int:
     nodes = _nodes_of(pool, plan, place)
     return plan.aim.horizon_ms * sum(int(pool.rows.size[node]) for node in nodes)
-
-
-def _rows_on(pool: _Pool, nodes: set[int]) -> list[int]:
-    return [row for row, node in enumerate(pool.rows.on_node.tolist()) if node in nodes]

@@ -134,7 +134,10 @@ class Greedy:
                 if r.owner == block.owner and r.size == block.size and r.free >= block.part
             ]
             for room in sorted(begun, key=lambda r: (r.free, r.place)):
-                if self._may_use(place, room) and self._left[room] - taken[room] >= block.part:
+                if (
+                    self._may_use(place, room)
+                    and self._left[room] - taken.get(room, 0) >= block.part
+                ):
                     taken[room] += block.part
                     return room
             return self._fresh(place, block.size, 1, taken, None)
@@ -159,14 +162,14 @@ class Greedy:
             and room.size == size
             and self._may_use(place, room)
             and (home is None or room.place in home)
-            and self._left[room] - taken[room] >= nodes
+            and self._left[room] - taken.get(room, 0) >= nodes
             and not (one_rack and self._in_one_rack(room) < nodes)
         ]
         rooms.sort(
             key=lambda r: (
                 bool(places.whole[r.place]) and r.place not in self._used,
                 bool(places.could[r.place]),
-                self._left[r] - taken[r],
+                self._left[r] - taken.get(r, 0),
                 r.place,
             )
         )

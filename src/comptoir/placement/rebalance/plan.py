@@ -13,7 +13,7 @@ from comptoir.placement.rebalance.counting import Counted
 from comptoir.placement.rebalance.fitting import Move, moves_of
 from comptoir.placement.rebalance.greedy import Greedy
 from comptoir.placement.rebalance.problem import Problem, problem_of
-from comptoir.placement.rebalance.program import Formulation, Solve
+from comptoir.placement.rebalance.program import Decided, Formulation, Solve
 from comptoir.placement.rebalance.rows import Aim, PoolRows
 from comptoir.units.errors import invariant
 from comptoir.units.ids import AllocationId, LeaseId, NodeId, TenantId
@@ -173,7 +173,9 @@ def plan_pool(rows: PoolRows, aim: Aim, solve: Solve | None) -> PoolPlan:
     else:
         formulation = Formulation(problem)
         solution = solve(formulation.program)
-        decided, bound = formulation.decided(solution.values or ()), solution.bound
+        decided, bound = Decided({}, {}, {}), solution.bound
+        if solution.values is not None:
+            decided = formulation.decided(solution.values)
         how = solution.how + (", over a share of the rooms" if formulation.restricted else "")
     counted = Counted(problem, moves_of(problem, decided))
     score_ms, bound_ms = counted.score_ms(), _whole_ms(bound)

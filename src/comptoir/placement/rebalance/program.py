@@ -21,10 +21,10 @@ from comptoir.leases.lease import Shape
 from comptoir.placement.rebalance.problem import Block, Loose, Problem, Room
 from comptoir.units.time import MS_PER_HOUR, MS_PER_S
 
-MOST_CANDIDATES = 40
+MOST_CANDIDATES = 24
 """Rooms to which a class may go, at most, beside its own places: some of those with the most room
 in places that cannot be whole anyway, and a share of all others that is each class's own."""
-_BEST = 10
+_BEST = 8
 ALL_CANDIDATES = 64
 """A pool of so few places leaves none out: its bound is then a bound of every plan there is."""
 TIE_MS = MS_PER_S
@@ -35,23 +35,32 @@ _INFINITE = float("inf")
 
 @dataclass(slots=True)
 class Program:
-    """maximise cost @ x, subject to low <= A x <= high and lower <= x <= upper, x whole.
+    """maximise cost @ x, subject to low <= A x <= high and lower <= x <= upper.
 
-    A is kept by rows: `starts`, `columns`, `values`.
+    `whole`: which of x are whole numbers; the others follow from those. A is kept by rows:
+    `starts`, `columns`, `values`.
     """
 
     lower: list[float] = field(default_factory=list)
     upper: list[float] = field(default_factory=list)
     cost: list[float] = field(default_factory=list)
+    whole: list[bool] = field(default_factory=list)
     low: list[float] = field(default_factory=list)
     high: list[float] = field(default_factory=list)
     starts: list[int] = field(default_factory=lambda: [0])
     columns: list[int] = field(default_factory=list)
     values: list[float] = field(default_factory=list)
     constant: float = 0.0
+    choices: list[int] = field(default_factory=list)
+    """Columns of 0 or 1 that decide the others, the most promising first."""
+    kept: list[int] = field(default_factory=list)
+    """Columns of 0 or 1 that are 1 now, and are worth keeping so."""
 
-    def column(self, upper: float, cost: float = 0.0, lower: float = 0.0) -> int:
+    def column(
+        self, upper: float, cost: float = 0.0, lower: float = 0.0, whole: bool = True
+    ) -> int:
         """A new column."""
+        self.whole.append(whole)
         self.lower.append(lower)
         self.upper.append(upper)
         self.cost.append(cost)
@@ -237,7 +246,8 @@ class Formulation:
         """The most that one pod holds, and what it is worth that it holds less."""
         worth, most = self.problem.aim.spread_ms * _MS, max(stays.values())
         total = sum(stays.values())
-        worst = self.program.column(total, -worth, total / max(len({*stays, *change}), 1))
+        least = total / max(len({*stays, *change}), 1)
+        worst = self.program.column(total, -worth, least, whole=False)
         self.program.constant += worth * most
         for place in {*stays, *change}:
             terms = [*change[place], (worst, -1.0)]
@@ -255,10 +265,39 @@ class Formulation:
             weight = int(places.weight[place]) * _MS
             at = self._whole[place] = program.column(1, weight)
             if is_whole:
+                program.kept.append(at)
                 program.constant -= weight
                 continue
             for terms, many in self._gone[place]:
                 program.row([(at, float(many)), *((c, -v) for c, v in terms)], -_INFINITE, 0)
+
+        self._promise()
+
+    def _promise(self) -> None:
+        """Order the places by what they gain for each node that they take out of reach.
+
+        And say once more, in whole places, that all of them together need no more nodes than
+        are free: what a place holds and has free, times what is whole, is at most all that is
+        free. Divided by the least of them and rounded down, that is what no linear program sees.
+        """
+        problem, program = self.problem, self.program
+        fresh: dict[int, int] = defaultdict(int)
+        for room, nodes in problem.rooms.items():
+            if room.owner is None:
+                fresh[room.place] += len(nodes)
+        held, cost = _burden(problem)
+        nodes_of = {place: held[place] + fresh[place] for place in self._whole}
+        promise = {
+            place: (int(problem.places.weight[place]) - cost[place]) / max(nodes_of[place], 0.5)
+            for place in self._whole
+            if not problem.places.whole[place]
+        }
+        ordered = sorted(promise, key=lambda place: (-promise[place], held[place], place))
+        program.choices += [self._whole[place] for place in ordered]
+        least = min((many for many in nodes_of.values() if many), default=0)
+        if least:
+            terms = [(self._whole[place], float(many // least)) for place, many in nodes_of.items()]
+            program.row(terms, -_INFINITE, float(sum(fresh.values()) // least))
 
     def _add_rooms(self) -> None:
         """No room is used up twice, and none in a place that is to be whole."""
@@ -274,3 +313,22 @@ class Formulation:
             if whole is not None:
                 terms = [*terms, (whole, most)]
             self.program.row(terms, -_INFINITE, most)
+
+
+def _burden(problem: Problem) -> tuple[dict[int, int], dict[int, int]]:
+    """By place, how many whole nodes have to be found for it elsewhere, and what that costs.
+
+    A lease that stands in several places is paid for once, so each bears its share.
+    """
+    held: dict[int, int] = defaultdict(int)
+    cost: dict[int, int] = defaultdict(int)
+    for block in problem.blocks:
+        held[block.place] += len(block.leases) * block.nodes * (not block.part)
+        cost[block.place] += len(block.leases) * block.cost_ms
+    for loose in problem.loose:
+        whole = sum(len(parts) for parts in loose.parts.values())
+        for (place, _, _), parts in loose.parts.items():
+            if loose.blocks:
+                held[place] += len(parts)
+                cost[place] += loose.cost_ms * len(parts) // whole
+    return held, cost
