@@ -11,6 +11,7 @@ from comptoir.cli.commands.fleet_files import FILE, telling, text_of
 from comptoir.cli.formats import Instant, counted, money
 from comptoir.cli.lazy import Group, Session, leaf
 from comptoir.client.contract_records import Commitment, ContractDetail, ContractProposed
+from comptoir.units.errors import Invalid
 
 if TYPE_CHECKING:
     from comptoir.sales.contracts import ContractFile
@@ -189,6 +190,8 @@ def _summary(file: "ContractFile") -> dict[str, Any]:
             for one in file.body.commitments
         ],
         "tranches": [one.name for one in file.body.tranches],
+        "expansions": [one.name for one in file.body.expansions],
+        "rights": dict(_rights(file)),
     }
 
 
@@ -206,7 +209,48 @@ def _said(file: "ContractFile") -> list[tuple[str, str]]:
     ]
     if file.body.prices:
         fields.append(("prices", counted(len(file.body.prices), "agreed price")))
-    return fields
+    return fields + _options(file, {}) + _rights(file)
+
+
+def _options(file: "ContractFile", exercised: dict[str, str]) -> list[tuple[str, str]]:
+    """What may be had more of, and by when; or since when that was used."""
+    from comptoir.units.money import format_price
+
+    found = []
+    for one in file.body.expansions:
+        price = "" if one.price_nanos is None else f" at {format_price(one.price_nanos)}"
+        until = f"option until {_day(file, one.exercise_by_ms)}"
+        if one.name in exercised:
+            until = f"option, exercised {exercised[one.name][:10]}"
+        found.append((one.name, f"{one.accelerators:,} x {one.kind}{price}, {until}"))
+    return found
+
+
+def _rights(file: "ContractFile") -> list[tuple[str, str]]:
+    """How the contract may be left early, and what of it taken back or moved."""
+    from comptoir.units.durations import format_duration_s
+    from comptoir.units.money import format_minor, format_percent
+
+    body, found = file.body, []
+    if body.exit is not None:
+        said = f"{format_duration_s(body.exit.notice_s)} notice"
+        if body.exit.earliest_ms:
+            said += f", not before {_day(file, body.exit.earliest_ms)}"
+        fee = format_minor(body.exit.fee_micros, file.currency)
+        said += f", fee {money(fee, file.currency)}"
+        if body.exit.rest_ppm:
+            said += f" and {format_percent(body.exit.rest_ppm)} % of what is released"
+        found.append(("exit", said))
+    if body.recall is not None:
+        said = (
+            f"{format_duration_s(body.recall.notice_s)} notice, {body.recall.times_a_year} a year"
+        )
+        said += f", fee {format_percent(body.recall.fee_ppm)} % of the price"
+        found.append(("recall", said))
+    if body.move is not None:
+        said = f"{format_duration_s(body.move.notice_s)} notice, {body.move.times_a_year} a year"
+        found.append(("move", said))
+    return found
 
 
 def _day(file: "ContractFile", instant_ms: int) -> str:
@@ -246,8 +290,23 @@ def _show(cli: Session, found: ContractDetail) -> None:
         size = f"{tranche['accelerators']:,} x {tranche['kind']}"
         deemed = " (deemed)" if tranche["deemed"] else ""
         fields.append((tranche["name"], f"{size} {tranche['state']}{deemed}"))
+    fields += _agreed(found)
     cli.record(found, f"{found['number']} version {found['version']}   {found['state']}", fields)
     _show_prices(cli, found)
+
+
+def _agreed(found: ContractDetail) -> list[tuple[str, str]]:
+    """The options and rights of the version that is shown, and what of them was used."""
+    from comptoir.sales.contract_file import read_contract_file
+
+    try:
+        file = read_contract_file(found["number"], found["text"])
+    except Invalid:  # another version of Comptoir wrote it
+        return []
+    used = {act["about"]: act["effective_at"] for act in found["acts"] if act["act"] == "exercise"}
+    left = [act["effective_at"] for act in found["acts"] if act["act"] == "exit"]
+    fields = _options(file, used) + _rights(file)
+    return fields + [("notice", f"given: it ends {at[:10]}") for at in left]
 
 
 def _stands(one: Commitment, currency: str) -> str:

@@ -130,6 +130,7 @@ def _exercise(
             raise Conflict(
                 "already_done",
                 f"{option.name} was exercised {format_instant(act.effective_at_ms)}",
+                f"comptoir contract show {contract.number} --next writes what adds it",
             )
     if tx.now_ms >= option.exercise_by_ms:
         raise Conflict(
@@ -157,6 +158,7 @@ def _exit(
             raise Conflict(
                 "already_done",
                 f"notice was given: {contract.number} ends {format_instant(act.effective_at_ms)}",
+                f"`comptoir commitment show {contract.number}` says what is left of it",
             )
     earliest = earliest_exit(right, tx.now_ms)
     at = earliest if request.effective_at_ms is None else request.effective_at_ms
