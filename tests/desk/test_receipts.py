@@ -24,7 +24,7 @@ from comptoir.desk.requests import IssueInvoice
 from comptoir.leases.lease import LeaseClass
 from comptoir.ledger import entries as ledger
 from comptoir.tenants.entities import HOUSE_ENTITY
-from comptoir.tenants.parties import Role
+from comptoir.tenants.parties import Role, TenantKind
 from comptoir.units.errors import ComptoirError, Conflict, Invalid, NotFound, Refused
 from comptoir.units.ids import LegalEntityId
 from tests.builders import START_MS, Book
@@ -237,6 +237,17 @@ def test_a_rejected_dispute_is_asked_for_again_from_the_first_step_on(shop: Book
         shop.desk.call("dun", Dun())
         came |= {e.data["step"]: days for e in told(shop, "invoice.overdue")[len(came) :]}
     assert came == {"reminder": 3, "second": 14, "final": 30}
+
+
+def test_what_a_team_is_charged_back_is_not_disputed(shop: Book) -> None:
+    team = shop.tenant("ranking", TenantKind.TEAM)
+    shop.price(LeaseClass.INTERNAL, TEN_DOLLARS)
+    shop.lease(team, LeaseClass.INTERNAL, 1)
+    shop.turn()
+    shop.pass_s(3_600)
+    invoice = shop.desk.call("issue_invoice", IssueInvoice(team.id), shop.finance)
+    said = no(shop, "open_dispute", OpenDispute(invoice.id, 1, "no"))
+    assert (said.code, said.facts) == ("chargeback_asks_nothing", {"invoice": invoice.number})
 
 
 def test_a_customer_disputes_its_own_invoices_only(shop: Book) -> None:

@@ -156,6 +156,7 @@ class AccountStatement(TypedDict):
     opening: str
     closing: str
     owed: str
+    charged_back: bool
     credit: str
     entries: list[StatementEntry]
 

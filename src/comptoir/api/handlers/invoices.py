@@ -146,6 +146,7 @@ async def give_statement(
             "opening": money(account.opening_micros),
             "closing": money(account.closing_micros),
             "owed": money(account.owed_micros),
+            "charged_back": found.is_internal,
             "credit": money(account.credit_micros),
             "entries": [encode(entry, house=True) for entry in account.entries],
         }

@@ -228,6 +228,9 @@ class AccountStatement(Answer):
     opening: Decimal
     closing: Decimal
     owed: Decimal
+    charged_back: bool = Field(
+        description="An internal team's: `owed` is what it was charged so far, and nobody pays it."
+    )
     credit: Decimal
     entries: list[StatementEntry]
 

@@ -190,6 +190,8 @@ def statement(cli: Session, tenant: str, since: str | None, until: str | None) -
         starts, ends = money(account["opening"], code), money(account["closing"], code)
         owed, own = money(account["owed"], code), money(account["credit"], code)
         fields = [("asked and open", owed), ("its own credit", own)]
+        if account["charged_back"]:
+            fields = [("charged back", f"{owed} so far; a team is not asked to pay")]
         cli.record(account, f"{code}   {starts} before, {ends} now", fields)
         columns = [
             instant(cli.times, "at", "at"),
@@ -204,18 +206,24 @@ def statement(cli: Session, tenant: str, since: str | None, until: str | None) -
 
 
 def _list(cli: Session, found: Iterator[Any], nothing: str) -> None:
-    from comptoir.cli.output import amount, instant, text
+    from comptoir.cli.output import Column, amount, instant, text
 
     columns = [
         text("number"),
         text("kind"),
         text("tenant"),
         instant(cli.times, "issued", "issued_at"),
-        text("state"),
+        Column("state", _state),
         amount("total", "total"),
         amount("open", "open"),
     ]
     cli.table(cli.with_tenants(found), columns, nothing)
+
+
+def _state(row: Mapping[str, Any]) -> str:
+    """What became of it: a team pays nothing, it is charged in the act."""
+    charged = row["kind"] == "chargeback" and row["state"] == "paid"
+    return "charged" if charged else str(row["state"])
 
 
 def _show(cli: Session, found: InvoiceDetail) -> None:

@@ -9,7 +9,7 @@ from comptoir.billing.dunning import (
     with_taxes,
 )
 from comptoir.billing.invoice_status import disputed
-from comptoir.billing.invoices import Invoice
+from comptoir.billing.invoices import Invoice, InvoiceKind
 from comptoir.desk.close_requests import CreditInvoice, DraftRef
 from comptoir.desk.operations.money.credit_invoice import issue_note, settle_dispute, status_of
 from comptoir.desk.operations.money.finalising import invoice_of
@@ -30,11 +30,19 @@ def open_dispute(tx: Transaction, request: OpenDispute) -> Dispute:
     Raises:
         NotFound: the invoice.
         Invalid: `unknown_line`, `bad_text`, `bad_amount`, `too_many_decimals`.
-        Refused: `disputed_too_much`: more than the line asks and is not disputed or credited yet.
+        Refused: `disputed_too_much`: more than the line asks and is not disputed or credited yet;
+            `chargeback_asks_nothing`.
     """
     reason = check_text("reason", request.reason, 1, 500)
     invoice = invoice_of(tx, DraftRef(request.invoice_id))
     require_tenant(tx.actor, invoice.tenant_id, f"invoice {request.invoice_id}")
+    if invoice.kind is InvoiceKind.CHARGEBACK:
+        raise Refused(
+            "chargeback_asks_nothing",
+            f"{invoice.number} charges a team back: nobody is asked for it, and nothing is dunned",
+            f"have what is wrong of it credited: comptoir credit-note issue {invoice.number}",
+            {"invoice": invoice.number},
+        )
     status = status_of(tx, invoice)
     most = _disputable(tx, invoice, request.line)
     micros = most if request.amount is None else parse_amount(request.amount, invoice.currency)
@@ -96,7 +104,8 @@ def resolve_dispute(tx: Transaction, request: ResolveDispute) -> Dispute:
     tx.book.closing.statuses.put(disputed(status_of(tx, invoice), -found.gross_micros))
     state = DisputeState.UPHELD if request.uphold else DisputeState.REJECTED
     resolved = settle_dispute(tx, invoice, found, state, resolution)
-    if not request.uphold:  # what was not asked for meanwhile is asked from the first step on
+    asks = status_of(tx, invoice).open_micros > 0
+    if asks and not request.uphold:  # what was not asked for is asked from the first step on
         tx.book.receipts.dunned.put(Dunned(invoice.id, 0, tx.now_ms))
     if request.uphold:
         amount = format_micros(found.micros, MINOR_DIGITS[invoice.currency])
