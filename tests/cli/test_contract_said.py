@@ -36,8 +36,9 @@ RECALL = "20h notice, 2 a year, fee 150 % of the price"
 
 
 def test_options_and_rights_are_said_of_a_file(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
     file = tmp_path / "acme.toml"
     file.write_text(FILE)
     assert entry.main(["contract", "check", str(file)]) == 0

@@ -121,16 +121,22 @@ def _disputes(rows: sqlite3.Connection) -> Iterator[str]:
 
 
 def _dunning(rows: sqlite3.Connection) -> Iterator[str]:
-    """Each step is taken once an invoice, never before it is due, and never for nothing."""
+    """Each step is taken once an invoice, or once since a dispute of it was rejected; never before
+    it is due, and never for nothing."""
     taken: dict[str, int] = defaultdict(int)
-    for event in rows.execute("SELECT * FROM event WHERE type = 'invoice.overdue'"):
+    of = {row["number"]: row["id"] for row in rows.execute("SELECT id, number FROM invoice")}
+    types = "('invoice.overdue', 'dispute.rejected')"
+    for event in rows.execute(f"SELECT * FROM event WHERE type IN {types} ORDER BY seq"):
         data = json.loads(event["data"])
+        if event["type"] == "dispute.rejected":
+            taken.pop(of[data["number"]], None)
+            continue
         taken[event["subject"]] += 1
         if event["at_ms"] < data["due_at_ms"] or int(data["micros"]) <= 0:
             yield f"{data['number']} was asked for again at {event['at_ms']}: {data}"
     for row in rows.execute("SELECT * FROM dunned"):
         steps = taken.pop(row["invoice_id"], 0)
-        if not 1 <= steps <= row["steps"]:
+        if not min(1, row["steps"]) <= steps <= row["steps"]:
             yield f"{row['invoice_id']} is at step {row['steps']} and was asked {steps} times"
     for invoice_id in taken:
         yield f"{invoice_id} was asked for again, and nothing says how often"
