@@ -10,6 +10,7 @@ from comptoir.cli.formats import (
     parse_when,
     plain,
 )
+from comptoir.cli.main import main
 from comptoir.cli.output import Column, print_table, wrapped
 from comptoir.units.errors import Invalid
 
@@ -106,3 +107,12 @@ def test_a_long_line_is_broken_between_words_and_never_within_a_command() -> Non
     assert wrapped("  a  b", 40) == ["  a  b"]
     assert wrapped("one two three", 8, 2) == ["one two", "  three"]
     assert wrapped("", 8) == [""]
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["invoice list", "lease list", "job list", "audit", "webhook deliveries wh_7Q4M"],
+)
+def test_a_count_of_rows_is_bounded(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*command.split(), "--limit", "99999999999999999999"]) == 2
+    assert "1<=x<=1000000" in capsys.readouterr().err

@@ -161,6 +161,8 @@ def test_a_screening_lies_in_the_past(desks: Desks) -> None:
     desks.invite()
     with pytest.raises(Invalid, match="screened_in_the_future"):
         desks.screen(None, at=START_MS + 1)
+    with pytest.raises(Invalid, match="bad_instant: screened_at must lie between 1970"):
+        desks.screen(None, at=-1)
 
 
 def test_a_new_limit_counts_when_it_is_admitted_anew(desks: Desks) -> None:

@@ -88,6 +88,8 @@ def test_what_would_go_beyond_a_budget_is_refused_with_the_numbers(
     book.pass_s(3_600)  # 10 spent, 20 held
     with pytest.raises(Refused, match="budget_exhausted") as caught:
         teams.lease(1, hours=8)
+    assert "has spent 10.00 and holds 20.00 of its budget of 100.00 USD" in caught.value.message
+    assert caught.value.next.endswith("comptoir budget set AMOUNT --tenant ads")
     facts = {**caught.value.facts}
     facts.pop("budget")
     assert facts == {
@@ -101,8 +103,9 @@ def test_a_projects_budget_counts_its_own_work_only(book: Book, teams: Teams) ->
     budget = teams.budget("50.00", project="llm")
     teams.lease(4, hours=4)
     teams.lease(1, hours=5, project="llm")
-    with pytest.raises(Refused, match="project llm of ads"):
+    with pytest.raises(Refused, match="project llm of ads") as caught:
         teams.lease(1, hours=1, project="llm")
+    assert caught.value.next.endswith("comptoir budget set AMOUNT --tenant ads --project llm")
     assert teams.lease(1, hours=1, project="vision")
     book.turn()
     book.pass_s(3_600)

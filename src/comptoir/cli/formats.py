@@ -11,6 +11,9 @@ from comptoir.units.durations import parse_duration_s
 from comptoir.units.errors import Invalid
 from comptoir.units.time import MS_PER_HOUR, parse_instant
 
+ROWS = click.IntRange(1, 1_000_000)
+"""How many rows a command may list."""
+
 _SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£"}
 
 

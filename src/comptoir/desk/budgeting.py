@@ -13,6 +13,7 @@ from comptoir.metering.usage import UsageEvent
 from comptoir.tenants.budgets import WHOLE, Budget, WhenSpent, begun, spend
 from comptoir.units.errors import Refused
 from comptoir.units.ids import TenantId
+from comptoir.units.money import minor_up
 from comptoir.units.time import month_start_ms
 from comptoir.units.wire import money
 
@@ -93,12 +94,15 @@ def _tell(tx: Transaction, budget: Budget, reached: int) -> None:
 
 def _no(tx: Transaction, budget: Budget, held: int, asked: int, missing: int) -> Refused:
     slug = tx.book.tenants[budget.tenant_id].slug
+    project = f" --project {budget.project}" if budget.project else ""
     whose = f"project {budget.project} of {slug}" if budget.project else slug
+    code = budget.currency
     return Refused(
         "budget_exhausted",
-        f"{whose} has spent {money(budget.spent_micros)} and holds {money(held)} of its budget of "
-        f"{money(budget.amount_micros)} {budget.currency}, and this may cost {money(asked)} more",
-        f"end something, or raise the budget: comptoir budget set {slug}",
+        f"{whose} has spent {minor_up(budget.spent_micros, code)} and holds "
+        f"{minor_up(held, code)} of its budget of {minor_up(budget.amount_micros, code)} {code}, "
+        f"and this may cost {minor_up(asked, code)} more",
+        f"end something, or raise the budget: comptoir budget set AMOUNT --tenant {slug}{project}",
         {
             "budget": budget.id,
             "project": budget.project,

@@ -26,7 +26,7 @@ from comptoir.metering.usage import Measure, UsageEvent
 from comptoir.tenants.admissions import Admission
 from comptoir.units.errors import Refused
 from comptoir.units.ids import LeaseId, TenantId
-from comptoir.units.money import MICROS_PER_UNIT, MINOR_DIGITS, format_percent
+from comptoir.units.money import format_percent, minor_up
 from comptoir.units.recurrence import local_day_ms
 from comptoir.units.time import LATEST_MS, MS_PER_S
 from comptoir.units.values import replace
@@ -213,9 +213,9 @@ def refuse_beyond_limit(tx: Transaction, hold: CreditHold) -> None:
     wanted = with_tax(hold.micros, then.tax_ppm)
     raise Refused(
         "credit_exhausted",
-        f"{slug} owes or holds {_said(now.owed_micros, currency)} of its limit of "
-        f"{_said(then.limit_micros or 0, currency)} {currency}, and this may cost "
-        f"{_said(wanted, currency)} more",
+        f"{slug} owes or holds {minor_up(now.owed_micros, currency)} of its limit of "
+        f"{minor_up(then.limit_micros or 0, currency)} {currency}, and this may cost "
+        f"{minor_up(wanted, currency)} more",
         "pay, top up, end something, or ask sales for a higher limit",
         {
             "currency": currency,
@@ -284,8 +284,3 @@ def _sites(tx: Transaction, lease: Lease) -> set[str]:
     terms = terms_at(tx, lease.tenant_id, max(lease.start_ms, tx.now_ms))
     rates = tx.book.money.rates_of(terms.rate_card_id, item_of_lease(lease))
     return {"", *(r.site for r in rates), *(o.site for o in terms.overrides if o.site)}
-
-
-def _said(micros: int, currency: str) -> str:
-    step = MICROS_PER_UNIT // 10 ** MINOR_DIGITS[currency]
-    return money(micros if micros % step == 0 else -(-micros // step) * step)

@@ -136,6 +136,12 @@ def format_minor(micros: int, currency: str) -> str:
     return format_micros(micros, MINOR_DIGITS[currency])
 
 
+def minor_up(micros: int, currency: str) -> str:
+    """Micros for people: rounded up to whole minor units, as the currency writes them."""
+    step = 10 ** (6 - MINOR_DIGITS[currency])
+    return format_minor(-(-micros // step) * step, currency)
+
+
 def format_percent(rate_ppm: int) -> str:
     """Parts per million as percent: "20", "5.5"."""
     whole, rest = divmod(rate_ppm, 10_000)

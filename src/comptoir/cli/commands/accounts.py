@@ -6,14 +6,12 @@ from typing import Any
 
 import click
 
-from comptoir.cli.formats import accelerator_time, money
+from comptoir.cli.formats import ROWS, accelerator_time, money
 from comptoir.cli.lazy import Group, Session, leaf
 from comptoir.units.money import MINOR_DIGITS
 
 MEASURES = click.Choice(["delivered", "occupied", "busy"])
-LIMIT = click.option(
-    "--limit", type=click.IntRange(1), default=200, show_default=True, help="At most."
-)
+LIMIT = click.option("--limit", type=ROWS, default=200, show_default=True, help="At most.")
 TENANT = click.option("--tenant", metavar="TENANT", help="Only this tenant's.")
 LEASE = click.option("--lease", "lease_id", metavar="LEASE", help="Only this lease's.")
 

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from comptoir.cli.exits import OWN_FAILURE
-from comptoir.cli.formats import counted, pairs
+from comptoir.cli.formats import ROWS, counted, pairs
 from comptoir.cli.lazy import Group, Session, leaf
 from comptoir.cli.session import note
 from comptoir.client.records import Job
@@ -60,7 +60,7 @@ def submit(
 @click.option("--state", "states", type=STATES, multiple=True, help="Only these; repeatable.")
 @click.option("--lease", "lease_id", metavar="LEASE", help="Only on this lease.")
 @click.option("--tenant", metavar="TENANT", help="Only this tenant's.")
-@click.option("--limit", type=click.IntRange(1), default=200, show_default=True, help="At most.")
+@click.option("--limit", type=ROWS, default=200, show_default=True, help="At most.")
 def list_jobs(
     cli: Session,
     states: tuple[str, ...],

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from comptoir.cli.commands.rates import CLASSES
-from comptoir.cli.formats import Duration, Instant, Way, counted, duration
+from comptoir.cli.formats import ROWS, Duration, Instant, Way, counted, duration
 from comptoir.cli.lazy import Group, Session, leaf
 from comptoir.client.records import Allocation, Lease
 from comptoir.units.errors import Invalid
@@ -133,7 +133,7 @@ def request(
 @click.option("--kind", help="Only of this kind.")
 @click.option("--series", metavar="SERIES", help="Only the occurrences of a recurring request.")
 @click.option("--all", "everything", is_flag=True, help="Also those that are over.")
-@click.option("--limit", type=click.IntRange(1), default=200, show_default=True, help="At most.")
+@click.option("--limit", type=ROWS, default=200, show_default=True, help="At most.")
 def list_leases(
     cli: Session,
     states: tuple[str, ...],

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from comptoir.cli.formats import ROWS
 from comptoir.cli.lazy import Session, leaf
 
 
@@ -38,7 +39,7 @@ def status(cli: Session) -> int:
 @leaf("audit", "comptoir audit --limit 20", "comptoir audit --subject ls_7Q4M --follow")
 @click.option("--subject", metavar="ID", help="Only what happened to this.")
 @click.option("--tenant", metavar="TENANT", help="Only this tenant's.")
-@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most.")
+@click.option("--limit", type=ROWS, default=50, show_default=True, help="At most.")
 @click.option("--follow", is_flag=True, help="Go on with what happens next, until Ctrl-C.")
 def audit(cli: Session, subject: str | None, tenant: str | None, limit: int, follow: bool) -> None:
     """Show who did what, oldest first."""

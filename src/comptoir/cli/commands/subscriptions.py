@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from comptoir.cli.formats import ROWS
 from comptoir.cli.lazy import Group, Session, leaf
 from comptoir.cli.session import note, write_private
 from comptoir.client.records import Delivery, Subscription
@@ -125,7 +126,7 @@ def _share_reading(kind: str, group: Group) -> None:
 
     @leaf("deliveries", f"comptoir {kind} deliveries {EXAMPLE} --limit 20", group=group)
     @ONE
-    @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most.")
+    @click.option("--limit", type=ROWS, default=50, show_default=True, help="At most.")
     def deliveries(cli: Session, subscription_id: str, limit: int) -> None:
         """List every try to send of the last 30 days, newest first."""
         from comptoir.cli.output import Column, count, instant, text

@@ -21,7 +21,7 @@ from comptoir.units.countries import check_country
 from comptoir.units.errors import Conflict, Forbidden, Invalid, Refused
 from comptoir.units.money import format_minor, parse_amount
 from comptoir.units.text import check_text
-from comptoir.units.time import format_instant
+from comptoir.units.time import check_instant, format_instant
 from comptoir.units.values import replace
 
 _S = AdmissionState
@@ -104,17 +104,17 @@ def screen_customer(tx: Transaction, request: ScreenCustomer) -> Admission:
 
     Raises:
         Conflict: `admission_decided`: it was refused.
-        Invalid: `screened_in_the_future`, `bad_amount`, `too_many_decimals`.
+        Invalid: `screened_in_the_future`, `bad_instant`, `bad_amount`, `too_many_decimals`.
     """
     tenant = tx.tenant(request.tenant_id)
     admission = admission_of(tx, tenant)
     if admission.state is _S.REFUSED:
         raise _decided(admission, tenant)
-    if not 0 <= request.screened_at_ms <= tx.now_ms:
+    if check_instant("screened_at", request.screened_at_ms) > tx.now_ms:
         raise Invalid(
             "screened_in_the_future",
             f"the screening of {tenant.slug} is said to be at "
-            f"{format_instant(max(request.screened_at_ms, 0))}, which has not come",
+            f"{format_instant(request.screened_at_ms)}, which has not come",
             "give the day of the screening",
         )
     screened = replace(
