@@ -316,6 +316,32 @@ def test_a_failure_that_was_known_late_is_given_back_and_counts_from_its_instant
     )
 
 
+def test_a_node_that_was_dead_before_its_lease_gives_back_from_the_handover_on(deal: Deal) -> None:
+    """Dead from 28 September, handed over on 1 October, reported on the 2nd at 08:00.
+
+    32 h of 4 cores were billed at $1.00, and $128.00 come back; 5,824 of 5,952 h are 97.85 %:
+    30 % of $5,952.00 = $1,785.60.
+    """
+    lease = begun(deal, TERMS.replace("UNIT", "node"), nodes=(4, 4, 4))
+    book = deal.book
+    deal.at("2026-10-02")
+    book.pass_s(8 * 3_600)
+    node = book.desk.book.allocations_of(lease.id)[0].node_id
+    failed_at = book.clock.instant_ms - (4 * 24 + 8) * HOUR
+    book.desk.call("fail_node", FailNode(node, "power", failed_at, stopped=True), book.operator)
+    book.turn()
+    close_october(deal)
+    [back] = deal.book.store.find_told(["credit.billed_while_down"], None, 0, 100)
+    assert (back.data["micros"], back.data["billed_accelerator_ms"]) == (
+        str(12_800 * CENT),
+        128 * HOUR,
+    )
+    assert "2026-10-01T00:" in back.data["because"][0]
+    [event] = told(deal)
+    assert event.data["down_accelerator_ms"] == 128 * HOUR
+    assert event.data["micros"] == str(178_560 * CENT)
+
+
 def told(deal: Deal):  # type: ignore[no-untyped-def]
     return list(deal.book.store.find_told(["credit.sla"], None, 0, 100))
 

@@ -61,6 +61,14 @@ class Breach:
         """Whether it still grows, or has yet to begin."""
         return self.broken_until_ms is None
 
+    @property
+    def dead_from_ms(self) -> int:
+        """When what is lost was first dead: at the failure, or when it was handed over if later.
+
+        A machine may have failed, unseen, before anybody stood on it.
+        """
+        return self.broken_from_ms - self.billed_accelerator_ms // self.accelerators
+
     def until(self, instant_ms: int) -> int:
         """Up to when it reaches at an instant: never past the promise, never before its start."""
         end = instant_ms

@@ -101,7 +101,7 @@ def _broken(tx: Transaction, tenant: Tenant, stretch: _Stretch) -> list[tuple[Br
     found = []
     for breach in _breaches(tx, tenant, stretch.from_ms, stretch.until_ms):
         until = breach.until(tx.now_ms) if breach.open else breach.broken_until_ms or 0
-        if _since(breach) < stretch.until_ms and until > stretch.from_ms:
+        if breach.dead_from_ms < stretch.until_ms and until > stretch.from_ms:
             found.append((breach, until))
     return found
 
@@ -117,7 +117,7 @@ def _give_back_billed(tx: Transaction, tenant: Tenant, period: Period) -> None:
     """What was billed after failures that became known in a period, at what it cost."""
     for breach in _breaches(tx, tenant, period.starts_at_ms, period.ends_at_ms):
         known = period.starts_at_ms <= breach.broken_from_ms < period.ends_at_ms
-        window = (breach.failed_at_ms, breach.broken_from_ms)
+        window = (breach.dead_from_ms, breach.broken_from_ms)
         lease = tx.book.leases.get(breach.lease_id) or tx.store.find("lease", (breach.lease_id,))
         if not known or not breach.billed_accelerator_ms or not isinstance(lease, Lease):
             continue
@@ -175,11 +175,6 @@ def _saved(tx: Transaction, lease: Lease, at_ms: int, site: str, billed_ms: int)
     )
 
 
-def _since(breach: Breach) -> int:
-    """When it began: what was billed after the failure was not delivered either."""
-    return breach.failed_at_ms if breach.billed_accelerator_ms else breach.broken_from_ms
-
-
 def _outages(
     tx: Transaction, broken: list[tuple[Breach, int]], terms: SlaTerms
 ) -> Iterator[Outage]:
@@ -193,7 +188,7 @@ def _outages(
             rack, beside = _rack(tx, *where, stood[breach.lease_id])
         yield Outage(
             breach.id, breach.lease_id, breach.node_id, rack, breach.cause, breach.accelerators,
-            breach.accelerators + beside, breach.gang_accelerators, _since(breach),
+            breach.accelerators + beside, breach.gang_accelerators, breach.dead_from_ms,
             until_ms, breach.broken_from_ms,
         )  # fmt: skip
 

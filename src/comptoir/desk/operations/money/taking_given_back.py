@@ -67,7 +67,7 @@ def _of_breach(block: CreditBlock, breaches: Iterable[Breach], accruals: Iterabl
     """What of a block gives back time that accruals billed: its explanation names the breach."""
     for breach in breaches:
         if any(f"({breach.id})" in words for words in block.conditions):
-            window = breach.failed_at_ms, breach.broken_from_ms
+            window = breach.dead_from_ms, breach.broken_from_ms
             spans = [
                 (one.first_at_ms, one.last_at_ms)
                 for one in accruals
