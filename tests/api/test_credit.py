@@ -49,6 +49,10 @@ def test_a_project_beyond_its_budget_is_refused(world: World) -> None:
     assert (no["facts"]["project"], no["facts"]["missing"]) == ("llm", "3200.00")
     made = world.people["team"].post("/v1/leases", {**body, "project": "vision"}).ok()
     assert made["project"] == "vision"
+    less = {**body, "accelerators": 1}
+    world.people["team"].post("/v1/leases", less).ok()
+    shown = world.people["finance"].get("/v1/budgets?tenant=ads&project=llm").ok()["items"][0]
+    assert (shown["spent"], shown["held"]) == ("0.00", "3600.00")
     world.people["member"].post("/v1/budgets", {"amount": "1.00"}).refused(
         403, "missing_permission"
     )

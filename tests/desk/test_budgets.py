@@ -244,3 +244,38 @@ def test_a_grant_is_credit_that_expires_and_is_for_its_kinds(book: Book, teams: 
         book.desk.call("give_grant", GiveGrant(teams.ads.id, "5.00", now + 10**9))
     with pytest.raises(Forbidden, match="missing_permission"):
         book.desk.call("ask_approval", AskApproval(Act(grant=request)), teams.admin)
+
+
+@pytest.mark.parametrize("when_spent", [WhenSpent.STOP, WhenSpent.TAKE_BACK])
+def test_a_budget_that_stops_warns_by_what_is_spent_and_held(
+    book: Book, teams: Teams, when_spent: WhenSpent
+) -> None:
+    teams.budget("100.00", when_spent=when_spent)
+    lease = teams.lease(4, hours=1)
+    assert teams.told() == []
+    teams.lease(1, hours=1)
+    assert teams.told() == [("budget.warned", 50)]
+    teams.lease(1, hours=4)  # 90.00 held
+    assert teams.told() == [("budget.warned", 50), ("budget.warned", 80)]
+    book.turn()
+    book.pass_s(3_600)
+    assert book.now(lease).state is LeaseState.ENDED
+    assert len(teams.told()) == 2  # each once
+
+
+def test_what_another_project_holds_warns_of_no_budget_but_its_own(
+    book: Book, teams: Teams
+) -> None:
+    teams.budget("50.00", project="llm")
+    teams.lease(4, hours=4, project="vision")
+    assert teams.told() == []
+    teams.lease(4, hours=1, project="llm")
+    assert teams.told() == [("budget.warned", 80)]
+
+
+def test_a_budget_set_over_work_warns_of_what_that_holds(book: Book, teams: Teams) -> None:
+    teams.lease(6, hours=1)
+    teams.budget("100.00")
+    assert teams.told() == [("budget.warned", 50)]
+    teams.budget("100.00")
+    assert teams.told() == [("budget.warned", 50)]

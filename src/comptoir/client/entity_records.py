@@ -102,6 +102,7 @@ class Budget(TypedDict):
     created_at: str
     period_start: str
     spent: str
+    held: str
     warned_percent: int
     ended_at: str | None
 

@@ -7,10 +7,19 @@ from collections.abc import Mapping
 
 from comptoir.billing.credit import CreditHold
 from comptoir.desk.entities import entity_of
+from comptoir.desk.memory import Memory
 from comptoir.desk.transaction import Transaction
 from comptoir.ledger import entries as ledger
 from comptoir.metering.usage import UsageEvent
-from comptoir.tenants.budgets import WHOLE, Budget, WhenSpent, begun, spend
+from comptoir.tenants.budgets import (
+    WHOLE,
+    Budget,
+    WhenSpent,
+    begun,
+    reach,
+    reached_percent,
+    spend,
+)
 from comptoir.units.errors import Refused
 from comptoir.units.ids import TenantId
 from comptoir.units.money import minor_up
@@ -25,6 +34,21 @@ def count_spending(tx: Transaction, event: UsageEvent, booked: Mapping[ledger.Un
         micros = booked.get(ledger.currency(budget.currency), 0)
         if micros and budget.covers(project):
             keep_told(tx, *spend(current(tx, budget), micros))
+
+
+def tell_held(tx: Transaction, tenant_id: TenantId) -> None:
+    """Tell the thresholds that what is spent and held has newly reached, of budgets that stop.
+
+    Booking uses up what was held at no higher price, so that only what is held anew is asked.
+    """
+    for budget in tx.book.credit.stopping.get(tenant_id):
+        now = current(tx, budget)
+        # All that the tenant holds is an upper bound: most holds need no closer look.
+        most = tx.book.credit.held.of((tenant_id, budget.currency))
+        if reached_percent(now, most) > now.warned_percent:
+            now, reached = reach(now, held_for(tx.book, now))
+            if reached is not None:
+                keep_told(tx, now, reached)
 
 
 def keep_told(tx: Transaction, budget: Budget, reached: int | None) -> None:
@@ -52,17 +76,17 @@ def refuse_beyond_budget(tx: Transaction, hold: CreditHold, running: bool = Fals
         most = tx.book.credit.held.of((hold.tenant_id, hold.currency)) + hold.micros
         if now.spent_micros + most <= now.amount_micros:
             continue
-        held = held_for(tx, budget, hold)
+        held = held_for(tx.book, budget, hold)
         missing = now.spent_micros + held + hold.micros - now.amount_micros
         if missing > 0:
             raise _no(tx, now, held, hold.micros, missing)
 
 
-def held_for(tx: Transaction, budget: Budget, but: CreditHold | None = None) -> int:
+def held_for(book: Memory, budget: Budget, but: CreditHold | None = None) -> int:
     """What the work that a budget counts holds, that of one lease left out."""
     return sum(
         hold.micros
-        for hold in tx.book.credit.holds_of.each(budget.tenant_id)
+        for hold in book.credit.holds_of.each(budget.tenant_id)
         if hold.currency == budget.currency
         and budget.covers(hold.project)
         and (but is None or hold.lease_id != but.lease_id)

@@ -16,7 +16,7 @@ from comptoir.billing.credit import (
     with_tax,
 )
 from comptoir.billing.tax import tax_for
-from comptoir.desk.budgeting import count_spending, refuse_beyond_budget
+from comptoir.desk.budgeting import count_spending, refuse_beyond_budget, tell_held
 from comptoir.desk.memory import Memory
 from comptoir.desk.terms import currency_at, estimate_of, item_of_lease, terms_at
 from comptoir.desk.transaction import Transaction
@@ -57,6 +57,7 @@ def take_hold(tx: Transaction, lease: Lease) -> None:
     refuse_beyond_budget(tx, hold)
     tx.book.credit.holds.put(hold)
     tell_if_low(tx, lease.tenant_id)
+    tell_held(tx, lease.tenant_id)
 
 
 def renew_hold(tx: Transaction, lease: Lease) -> Refused | None:
@@ -77,6 +78,7 @@ def renew_hold(tx: Transaction, lease: Lease) -> Refused | None:
         return refused
     tx.book.credit.holds.put(hold)
     tell_if_low(tx, lease.tenant_id)
+    tell_held(tx, lease.tenant_id)
     return None
 
 
@@ -94,6 +96,7 @@ def change_hold(tx: Transaction, lease: Lease) -> None:
         refuse_beyond_limit(tx, hold)
         refuse_beyond_budget(tx, hold)
     tx.book.credit.holds.put(hold)
+    tell_held(tx, lease.tenant_id)
 
 
 def let_go(tx: Transaction, lease_id: LeaseId) -> None:
@@ -121,6 +124,7 @@ def hold_all(tx: Transaction, tenant_id: TenantId) -> None:
         elif known is None and lease.state not in FINAL:
             tx.book.credit.holds.put(hold_for(tx, lease))
             tx.book.agenda.touch(lease.id)
+    tell_held(tx, tenant_id)
 
 
 def _held(tx: Transaction, lease_id: LeaseId) -> CreditHold | None:

@@ -327,7 +327,8 @@ NOTICE_TYPES: dict[str, NoticeType] = {
         },
     ),
     "budget.warned": NoticeType(
-        "{percent} % of the budget {subject} is spent: {spent} of {amount} {currency}",
+        "{percent} % of the budget {subject} is spent or held; spent is {spent} of "
+        "{amount} {currency}",
         "comptoir budget show {subject}",
         _BUDGET,
     ),

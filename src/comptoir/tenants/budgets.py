@@ -1,8 +1,9 @@
 """Budgets: what a tenant, or one of its projects, means to spend; warned of, then stopped.
 
 A budget counts what is booked for its tenant or project, without tax, from when it is set; one
-by the month begins again with each month of the seller's zone. Invariants: what was spent never
-sinks within a period, and each threshold is told once a period.
+by the month begins again with each month of the seller's zone. One that stops
+is warned of by what is spent and held, the sum that stops. Invariants: what was spent never sinks
+within a period, and each threshold is told once a period.
 """
 
 from dataclasses import dataclass
@@ -105,21 +106,25 @@ def spend(budget: Budget, micros: int) -> tuple[Budget, int | None]:
     return reach(replace(budget, spent_micros=budget.spent_micros + micros))
 
 
-def reach(budget: Budget) -> tuple[Budget, int | None]:
+def reach(budget: Budget, held_micros: int = 0) -> tuple[Budget, int | None]:
     """The budget, and the highest threshold that is reached and was not told.
+
+    `held_micros` is what the work that it counts holds: a budget that stops is warned of by the
+    sum that stops.
 
     Returns:
         100 for the threshold when it is spent; None if there is none to tell.
     """
-    reached = reached_percent(budget)
+    reached = reached_percent(budget, held_micros)
     if reached <= budget.warned_percent:
         return budget, None
     return replace(budget, warned_percent=reached), reached
 
 
-def reached_percent(budget: Budget) -> int:
-    """The highest threshold that what is spent has reached; 0 if none."""
-    steps = (*budget.thresholds, WHOLE)
-    return max(
-        (at for at in steps if budget.spent_micros * WHOLE >= at * budget.amount_micros), default=0
-    )
+def reached_percent(budget: Budget, held_micros: int = 0) -> int:
+    """The highest threshold that is reached, 100 by what is spent alone; 0 if none."""
+    if budget.spent_micros >= budget.amount_micros:
+        return WHOLE
+    counted = budget.spent_micros + (held_micros if budget.stops else 0)
+    told = (at for at in budget.thresholds if counted * WHOLE >= at * budget.amount_micros)
+    return max(told, default=0)

@@ -11,6 +11,7 @@ from comptoir.api.shapes import credit as shapes
 from comptoir.api.words import Id, Pages, Word
 from comptoir.desk import entity_requests as requests
 from comptoir.desk.approval_requests import Act
+from comptoir.desk.budgeting import held_for
 from comptoir.desk.entities import entity_of
 from comptoir.sales.credit_blocks import Covers, CreditBlock
 from comptoir.store.views import budgets as views
@@ -96,7 +97,8 @@ async def show_credit(ask: Ask, tenant: Id) -> Response:
 def _budget(ask: Asking, budget: Budget) -> dict[str, Any]:
     desk = ask.door.desk
     zone = entity_of(desk.book, budget.tenant_id).zone
-    return ask.encode(begun(budget, month_start_ms(desk.clock.now_ms(), zone)))
+    found = ask.encode(begun(budget, month_start_ms(desk.clock.now_ms(), zone)))
+    return {**found, "held": money(held_for(desk.book, budget) if budget.live else 0)}
 
 
 def _block(block: CreditBlock) -> dict[str, Any]:

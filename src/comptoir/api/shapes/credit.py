@@ -34,7 +34,8 @@ class BudgetBody(Body):
 
 
 class Budget(Answer):
-    """What is meant to be spent, and what is spent in this period, without tax."""
+    """What is meant to be spent, and what is spent in this period, without tax. `held` is what
+    work that it counts may still cost; a budget that stops counts both."""
 
     id: str
     tenant_id: str
@@ -49,6 +50,7 @@ class Budget(Answer):
     created_at: Instant
     period_start: Instant
     spent: Decimal
+    held: Decimal
     warned_percent: int
     ended_at: Instant | None
 

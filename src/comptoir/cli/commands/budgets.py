@@ -67,19 +67,20 @@ def set_budget(
 @click.option("--tenant", metavar="TENANT", help="Only this tenant's.")
 @click.option("--project", help="Only this project's.")
 def list_budgets(cli: Session, tenant: str | None, project: str | None) -> None:
-    """List budgets, with what is spent in this period."""
+    """List budgets, with what is spent in this period and held beyond it."""
     from comptoir.cli.output import Column, text
 
     columns = [
         text("id"),
-        text("tenant", "tenant_id"),
+        text("tenant"),
         text("project"),
         text("period"),
         Column("spent", lambda row: _money(row, "spent"), right=True),
+        Column("held", lambda row: _money(row, "held"), right=True),
         Column("of", lambda row: _money(row, "amount"), right=True),
         text("then", "when_spent"),
     ]
-    cli.table(cli.client.budgets.list(tenant, project), columns, "budgets")
+    cli.table(cli.with_tenants(cli.client.budgets.list(tenant, project)), columns, "budgets")
 
 
 @leaf("show", "comptoir budget show bg_7Q4M", group=budget)
@@ -113,6 +114,7 @@ def _show(cli: Session, found: Budget, headline: str) -> None:
     fields = [
         ("tenant", found["tenant_id"]),
         ("spent", f"{_money(found, 'spent')} since {cli.times.when(found['period_start'])}"),
+        ("held", f"{_money(found, 'held')} for what runs or is to run"),
         ("told at", f"{told}, and when it is spent" if told else "when it is spent"),
         ("then", found["when_spent"].replace("_", " ")),
         ("set by", "the house" if found["by_house"] else found["set_by"]),

@@ -1,6 +1,6 @@
 """Budgets of tenants and their projects: set, changed, ended."""
 
-from comptoir.desk.budgeting import current, keep_told, period_start
+from comptoir.desk.budgeting import current, held_for, keep_told, period_start
 from comptoir.desk.credit import hold_all
 from comptoir.desk.entity_requests import BudgetRef, SetBudget
 from comptoir.desk.terms import currency_at
@@ -54,7 +54,8 @@ def set_budget(tx: Transaction, request: SetBudget) -> Budget:
     if known is not None and (known.currency, known.period) == (currency, budget.period):
         now = current(tx, known)
         budget = replace(budget, period_start_ms=now.period_start_ms, spent_micros=now.spent_micros)
-        budget = replace(budget, warned_percent=min(now.warned_percent, reached_percent(budget)))
+        told = min(now.warned_percent, reached_percent(budget, held_for(tx.book, budget)))
+        budget = replace(budget, warned_percent=told)
     budget, reached = reach(budget)
     keep_told(tx, budget, reached)
     hold_all(tx, tenant.id)
