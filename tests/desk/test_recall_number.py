@@ -153,6 +153,25 @@ def test_a_spent_clause_counts_again_in_the_next_year(shop: Shop) -> None:
     assert [act.effective_at_ms // (365 * 24 * HOUR_MS) - 56 for act in recalls(shop)] == [0, 1]
 
 
+@pytest.mark.parametrize("wanted", [8, 16])
+def test_what_outlasts_its_contract_is_bounded_by_no_number(shop: Shop, wanted: int) -> None:
+    """Who waits has its place once the contract ends, though nothing else happens then."""
+    sold = sell(shop, 8, 8, contract=ONCE.replace("2028-01-01", "2026-10-15"))
+    if wanted == 8:
+        shop.lease(shop.a, INTERNAL, 8)
+        shop.pass_s(90_000)
+    more = shop.lease(shop.a, INTERNAL, wanted)
+    shop.pass_s(90_000)
+    assert shop.stands(more) == ["waiting"]
+    shop.clock.instant_ms = parse_instant("2026-10-15T00:00:00Z") - 1
+    assert shop.stands(more) == ["waiting"]
+    shop.clock.instant_ms += 1
+    assert shop.stands(more) == ["scheduled"]
+    shop.pass_s(1_000)
+    assert shop.stands(more, *sold) == ["active", "waiting", "waiting"]
+    assert len(recalls(shop)) == (1 if wanted == 8 else 0)
+
+
 def test_a_recall_counts_in_the_year_in_which_it_takes_effect(shop: Shop) -> None:
     sold = sell(shop, 8, 8)
     shop.clock.instant_ms = parse_instant("2026-12-31T23:55:00Z")

@@ -8,8 +8,10 @@ on it is an act of the contract. Neighbour: `operations/recalling.py` counts, an
 from comptoir.desk.contract_memory import ContractBook
 from comptoir.desk.tables import Index, Table
 from comptoir.leases.lease import FINAL, Lease, LeaseState
+from comptoir.sales.contracts import spans
 from comptoir.sales.tranches import ActType, ContractAct
 from comptoir.units.ids import LeaseId, TenantId
+from comptoir.units.time import next_year_ms
 
 
 class RecallBook:
@@ -25,18 +27,27 @@ class RecallBook:
         )
         self.touched: set[TenantId] = set()
         """Whose recalls were planned, announced or dropped since they were last counted."""
-        self.counted_in: int | None = None
-        """The year in which all were last counted; None: not since the book was loaded."""
+        self.counted_in: tuple[int, int] | None = None
+        """From when until when the last count of all is true; None: not since the book was loaded,
+        or since a contract changed."""
         leases.feed(self._feed_lease)
         contracts.acts.feed(self._feed_act)
         contracts.versions.feed(self._count_all)
 
-    def count_all_in(self, year: int) -> None:
-        """A year has begun, or nothing is counted yet: all contracts are looked at."""
-        if year != self.counted_in:
-            sold = (contract.tenant_id for contract in self._contracts.contracts)
-            self.touched.update(tenant_id for tenant_id in sold if tenant_id is not None)
-            self.counted_in = year
+    def count_all_at(self, now_ms: int) -> bool:
+        """Look at all contracts once a year or a version of one begins or ends; whether it was."""
+        if self.counted_in is not None and self.counted_in[0] <= now_ms < self.counted_in[1]:
+            return False
+        until_ms = next_year_ms(now_ms)
+        for contract in self._contracts.contracts:
+            if contract.tenant_id is None:
+                continue
+            self.touched.add(contract.tenant_id)
+            versions = self._contracts.versions_of.get(contract.id)
+            for since, end, _ in spans(versions, self._contracts.acts_of.get(contract.id)):
+                until_ms = min([until_ms, *(edge for edge in (since, end) if edge > now_ms)])
+        self.counted_in = now_ms, until_ms
+        return True
 
     def _feed_lease(self, old: Lease | None, new: Lease | None) -> None:
         lease = new or old
@@ -47,6 +58,8 @@ class RecallBook:
     def _feed_act(self, old: ContractAct | None, new: ContractAct | None) -> None:
         act = new or old
         contract = None if act is None else self._contracts.contracts.get(act.contract_id)
+        if act is not None and act.type is ActType.EXIT:
+            self.counted_in = None
         if act is not None and act.type is ActType.RECALL and contract and contract.tenant_id:
             self.touched.add(contract.tenant_id)
 

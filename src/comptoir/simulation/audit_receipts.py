@@ -121,19 +121,26 @@ def _disputes(rows: sqlite3.Connection) -> Iterator[str]:
 
 
 def _dunning(rows: sqlite3.Connection) -> Iterator[str]:
-    """Each step is taken once an invoice, or once since a dispute of it was rejected; never before
-    it is due, and never for nothing."""
+    """Each step is taken once an invoice, or once since a dispute of one that still asked was
+    rejected; never before it is due, and never for nothing."""
     taken: dict[str, int] = defaultdict(int)
-    of = {row["number"]: row["id"] for row in rows.execute("SELECT id, number FROM invoice")}
-    types = "('invoice.overdue', 'dispute.rejected')"
-    for event in rows.execute(f"SELECT * FROM event WHERE type IN {types} ORDER BY seq"):
+    asks: dict[str, int] = {}
+    of: dict[str, str] = {}
+    for row in rows.execute("SELECT * FROM invoice_status"):
+        of[row["number"]], asks[row["number"]] = row["invoice_id"], row["total_micros"]
+    for event in rows.execute("SELECT * FROM event ORDER BY seq"):
         data = json.loads(event["data"])
-        if event["type"] == "dispute.rejected":
-            taken.pop(of[data["number"]], None)
-            continue
-        taken[event["subject"]] += 1
-        if event["at_ms"] < data["due_at_ms"] or int(data["micros"]) <= 0:
-            yield f"{data['number']} was asked for again at {event['at_ms']}: {data}"
+        match event["type"]:
+            case "invoice.paid" | "invoice.part_paid" | "invoice.reopened":
+                asks[data["number"]] = int(data["open_micros"])
+            case "credit_note.issued":
+                asks[data["invoice"]] = max(asks[data["invoice"]] - int(data["total_micros"]), 0)
+            case "dispute.rejected" if asks[data["number"]] > 0:
+                taken.pop(of[data["number"]], None)
+            case "invoice.overdue":
+                taken[event["subject"]] += 1
+                if event["at_ms"] < data["due_at_ms"] or int(data["micros"]) <= 0:
+                    yield f"{data['number']} was asked for again at {event['at_ms']}: {data}"
     for row in rows.execute("SELECT * FROM dunned"):
         steps = taken.pop(row["invoice_id"], 0)
         if not min(1, row["steps"]) <= steps <= row["steps"]:

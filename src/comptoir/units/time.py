@@ -136,6 +136,11 @@ def format_day(instant_ms: int, zone: str = "UTC") -> str:
     return f"{datetime.fromtimestamp(instant_ms // MS_PER_S, _zone(zone)):%Y-%m-%d}"
 
 
+def next_year_ms(instant_ms: int) -> int:
+    """The first instant (UTC) of the year after the one that holds an instant."""
+    return _month_ms(calendar_year(instant_ms) + 1, 1, "UTC")
+
+
 def calendar_year(instant_ms: int) -> int:
     """The calendar year (UTC) that holds an instant."""
     return datetime.fromtimestamp(instant_ms // MS_PER_S, tz=UTC).year

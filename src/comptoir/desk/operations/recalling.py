@@ -4,7 +4,8 @@ The clause of the customer's contract in force makes a reserved lease recallable
 its notice. Each recall is an act of the contract, noted when it is announced; it counts in the
 calendar year (UTC) in which it takes effect. Invariant: acts and what is planned and not yet
 announced are together never more than the clause allows in a year. Once they are as many, no
-other lease of the contract is recallable, until one is dropped or the next year begins.
+other lease of the contract is recallable, until one is dropped, the next year begins or the
+contract ends: then what was sold under its clause may go, and no number bounds it.
 """
 
 from comptoir.desk.contracts import note_act
@@ -63,9 +64,11 @@ def settle_recalls(tx: Transaction) -> None:
     What is to be recalled, or is being taken back, stays as it is: it is counted.
     """
     recalls = tx.book.recalls
-    recalls.count_all_in(calendar_year(tx.now_ms))
+    changed = recalls.count_all_at(tx.now_ms)
     for tenant_id in sorted(recalls.touched):
         spent = recalls_spent(tx, tenant_id)
+        if changed and recalls.clauses_of.count(tenant_id):
+            tx.book.queue_tried_at = -1  # more of them may be recalled than when all were tried
         for lease in recalls.clauses_of.get(tenant_id):
             if lease.recall_spent is not spent and not is_recalled(lease):
                 tx.book.leases.put(replace(lease, recall_spent=spent))
