@@ -1,5 +1,6 @@
 """What bought capacity costs, day by day, and what its partner is owed."""
 
+import pytest
 from sqlalchemy import text
 
 from comptoir.billing.bank_files import BankEntry
@@ -15,6 +16,7 @@ from comptoir.store.views import Views
 from comptoir.store.views.payables import payables
 from comptoir.tenants.entities import HOUSE_ENTITY
 from comptoir.tenants.parties import Role
+from comptoir.units.errors import Conflict
 from comptoir.units.ids import LegalEntityId
 from comptoir.units.time import format_instant, parse_instant
 from tests.builders import START_MS
@@ -106,6 +108,18 @@ def test_the_cost_of_supply_is_the_same_however_often_it_is_counted(deal: Deal) 
         if row.account.startswith("cost_of_capacity:il_")
     )
     assert spent == 7 * (until - since) * 1_000_000_000 // (3_600_000 * 1_000)
+
+
+def test_no_version_buys_what_is_counted_from_before_that(deal: Deal) -> None:
+    deal.agree(BOUGHT)
+    rent(deal)
+    earlier = BOUGHT.replace("effective = 2026-10-01", "effective = 2026-09-30")
+    deal.at("2026-10-02")
+    with pytest.raises(Conflict, match="rented is counted from 2026-10-01T00:00:00"):
+        deal.propose(earlier)
+    deal.agree(BOUGHT)
+    deal.at("2026-10-04")
+    assert balances(deal)["cost_of_capacity"] == 3 * 120
 
 
 WAITS = """

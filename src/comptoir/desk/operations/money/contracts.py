@@ -16,6 +16,7 @@ from comptoir.desk.contracts import (
     party_of,
 )
 from comptoir.desk.openings import refuse_while_bringing
+from comptoir.desk.operations.money.supply_costs import WHOLE
 from comptoir.desk.transaction import Transaction
 from comptoir.sales.contracts import (
     Contract,
@@ -213,6 +214,7 @@ def _judge(tx: Transaction, contract: Contract, version: ContractVersion) -> Non
         check_alone(tx, contract, version, contract.tenant_id)
     for name in version.body.inbound:
         check_inbound(tx, contract, name)
+        _check_counted(tx, contract, version, name)
     before = newest_approved(tx.book, contract)
     old = before.body if before else None
     begun = past_changes(old, version.body, version.effective_from_ms)
@@ -227,6 +229,33 @@ def _judge(tx: Transaction, contract: Contract, version: ContractVersion) -> Non
             if before
             else "let it take effect sooner, or those begin later",
             {"reasons": begun},
+        )
+
+
+def _check_counted(
+    tx: Transaction, contract: Contract, version: ContractVersion, name: str
+) -> None:
+    """Capacity whose cost is counted from an instant on was not bought before that."""
+    mark = tx.book.contracts.supply_marks.get((contract.id, WHOLE))
+    counted_from = min(
+        (
+            one.effective_from_ms
+            for one in tx.book.contracts.versions_of.each(contract.id)
+            if one.approved_at_ms is not None and name in one.body.inbound
+        ),
+        default=0,
+    )
+    if mark and version.effective_from_ms < counted_from < mark.posted_until_ms:
+        raise Conflict(
+            "contract_changes_the_past",
+            f"{contract.number} version {version.number} takes effect "
+            f"{format_instant(version.effective_from_ms)}; the cost of {name} is counted from "
+            f"{format_instant(counted_from)} on",
+            f"let it take effect at {format_instant(counted_from)} or later",
+            {
+                "effective": format_instant(version.effective_from_ms),
+                "earliest": format_instant(counted_from),
+            },
         )
 
 
