@@ -32,7 +32,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COMPTOIR_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("COMPTOIR_API_KEY", "ck_test_" + "x" * 43)
     for name in EMPTY:
-        (tmp_path / name).touch()
+        (tmp_path / name).write_text("# what a server reads\n")
     contract = ROOT / "examples" / "contracts" / "acme-2027.toml"
     (tmp_path / "acme.toml").write_text(contract.read_text())
 

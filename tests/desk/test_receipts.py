@@ -214,6 +214,8 @@ def test_a_dispute_pauses_what_it_disputes_and_nothing_else(shop: Book) -> None:
         "disputed_too_much"
     )
     assert no(shop, "open_dispute", OpenDispute(invoice.id, 2, "more")).code == "unknown_line"
+    nothing = no(shop, "open_dispute", OpenDispute(invoice.id, 1, "nothing", "0"))
+    assert (nothing.code, "is less than 0.01" in nothing.message) == ("bad_amount", True)
     settled = ResolveDispute(dispute.id, True, "yes, it was")
     assert shop.desk.call("resolve_dispute", settled).state is DisputeState.UPHELD
     after = status(shop, invoice)

@@ -97,3 +97,18 @@ def test_an_amount_that_is_too_small_is_refused_with_the_smallest_there_is(
         Invalid, match=f"0 {currency} is less than {smallest}$|less than {smallest}"
     ):
         parse_amount("0", currency, least=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "currency", "most"),
+    [
+        ("99999999999999999999.00", "USD", "9223372036854.77"),
+        ("9999999999999", "JPY", "9223372036854"),
+    ],
+)
+def test_an_amount_that_is_too_large_is_told_the_largest(
+    text: str, currency: str, most: str
+) -> None:
+    with pytest.raises(Invalid, match=f"is too large: the ledger holds at most {most}"):
+        parse_amount(text, currency)
+    assert parse_amount(most, currency) > 0

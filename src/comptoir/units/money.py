@@ -26,6 +26,7 @@ MINOR_DIGITS: Final = {
 }  # fmt: skip
 
 _AMOUNT = re.compile(r"(-?)([0-9]{1,13})(?:\.([0-9]+))?")
+_LONG = re.compile(r"[0-9]{14,}(?:\.[0-9]+)?")
 _PRICE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 
 
@@ -83,6 +84,8 @@ def parse_amount(text: str, currency: str, field: str = "amount", least: int = 0
     """
     digits = MINOR_DIGITS[check_currency(currency)]
     found = _AMOUNT.fullmatch(text)
+    if found is None and _LONG.fullmatch(text):
+        raise _too_large(field, f"{text[:40]} {currency}", digits)
     if found is None:
         raise Invalid(
             "bad_amount",
@@ -102,16 +105,27 @@ def parse_amount(text: str, currency: str, field: str = "amount", least: int = 0
     micros = -micros if sign else micros
     step = 10 ** (6 - digits)
     smallest = -(-least // step) * step
-    if not least <= micros <= LEDGER_LIMIT:
+    if micros > LEDGER_LIMIT:
+        raise _too_large(field, f"{text} {currency}", digits)
+    if micros < least:
         raise Invalid(
             "bad_amount",
-            f"{field}: {text} {currency} is less than {format_micros(smallest, digits)}"
-            if micros < least
-            else f"{field}: {text} {currency} is more than the ledger holds",
+            f"{field}: {text} {currency} is less than {format_micros(smallest, digits)}",
             "give another amount",
             {"field": field},
         )
     return micros
+
+
+def _too_large(field: str, said: str, digits: int) -> Invalid:
+    step = 10 ** (6 - digits)
+    most = format_micros(LEDGER_LIMIT // step * step, digits)
+    return Invalid(
+        "bad_amount",
+        f"{field}: {said} is too large: the ledger holds at most {most}",
+        "give a smaller amount",
+        {"field": field, "most": most},
+    )
 
 
 def format_price(price_nanos: int) -> str:

@@ -105,11 +105,17 @@ def admit(cli: Session, tenant_named: str, limit: str | None, no_limit: bool) ->
     _show(cli, made, f"admitted {tenant_named} with {_money(made, 'credit_limit')}")
 
 
-@leaf("refuse", "comptoir admission refuse acme --because 'no bank reference'", group=admission)
+@leaf(
+    "refuse",
+    "comptoir admission refuse acme --because 'no bank reference' --yes",
+    group=admission,
+)
 @click.argument("tenant_named", metavar="TENANT")
 @click.option("--because", required=True, help="Why; the customer is told.")
-def refuse(cli: Session, tenant_named: str, because: str) -> None:
+@click.option("--yes", is_flag=True, help="Go ahead without asking.")
+def refuse(cli: Session, tenant_named: str, because: str, yes: bool) -> None:
     """Turn a customer away that was not admitted yet."""
+    cli.confirm(f"turn {tenant_named} away, and tell it why", yes)
     made = cli.client.admissions.refuse(tenant_named, because)
     _show(cli, made, f"refused {tenant_named}: {because}")
 

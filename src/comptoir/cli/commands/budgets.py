@@ -91,10 +91,12 @@ def show(cli: Session, budget_id: str) -> None:
     _show(cli, found, f"{found['id']}: {_of(found)}")
 
 
-@leaf("end", "comptoir budget end bg_7Q4M", group=budget)
+@leaf("end", "comptoir budget end bg_7Q4M --yes", group=budget)
 @click.argument("budget_id", metavar="BUDGET")
-def end(cli: Session, budget_id: str) -> None:
+@click.option("--yes", is_flag=True, help="Go ahead without asking.")
+def end(cli: Session, budget_id: str, yes: bool) -> None:
     """End one: it counts no more."""
+    cli.confirm(f"end {budget_id}: it warns of and stops nothing any more", yes)
     made = cli.client.budgets.end(budget_id)
     _show(cli, made, f"ended {made['id']}: {_money(made, 'spent')} was spent")
 

@@ -95,7 +95,13 @@ def show_steps(cli: Session) -> None:
 @click.argument("steps", nargs=-1, required=True, metavar="NAME=DAYS...")
 def set_steps(cli: Session, steps: tuple[str, ...]) -> None:
     """Settle the steps: so many days after an invoice was due."""
-    _show_steps(cli, cli.client.dunning.set(dict(map(_step, steps))))
+    wanted: dict[str, int] = {}
+    for name, days in map(_step, steps):
+        if name in wanted:
+            said = f"{name!r} is named twice: {wanted[name]} and {days} days"
+            raise Invalid("bad_dunning_steps", said, "name each step once")
+        wanted[name] = days
+    _show_steps(cli, cli.client.dunning.set(wanted))
 
 
 @leaf("list", "comptoir dunning list", group=dunning)

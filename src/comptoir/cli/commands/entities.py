@@ -193,11 +193,14 @@ def fx_rates(cli: Session, base: str | None) -> None:
 
 def _text_of(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8-sig")
+        text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise Invalid(
             "bad_file", f"{file} cannot be read as text: {error}", "name a CSV file in UTF-8"
         ) from None
+    if not text.strip():
+        raise Invalid("bad_file", f"{file} is empty", "name a CSV file with a header and rows")
+    return text
 
 
 def _by_country(given: tuple[str, ...]) -> dict[str, str]:

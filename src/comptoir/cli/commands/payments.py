@@ -31,6 +31,10 @@ STATES = click.Choice(
         "passed_over",
     ]
 )
+MOST_BYTES = 1_000_000
+"""Of a bank file: a body of the API has 1,048,576 bytes, quotation and all."""
+MOST_SHOWN = 100
+"""Letters of a bank reference in a table."""
 AMOUNT = click.option("--amount", metavar="DECIMAL", help="A part; all of it if not said.")
 
 
@@ -65,6 +69,15 @@ def import_file(cli: Session, file: Path, entity: str, columns: tuple[str, ...])
     except OSError as error:
         said = f"{file} cannot be read: {error.strerror}"
         raise Invalid("bad_bank_file", said, "name a file that is there") from error
+    if not text.strip():
+        raise Invalid("bad_bank_file", f"{file} is empty", "fetch it from the bank again")
+    if len(text.encode()) > MOST_BYTES:
+        raise Invalid(
+            "bad_bank_file",
+            f"{file} has {len(text.encode()):,} bytes, and a bank file has at most {MOST_BYTES:,}",
+            "send it in parts: fetch it from the bank day by day, or cut a CSV file between its "
+            "rows, each part with the header",
+        )
     words = dict(_pair(column) for column in columns)
     done = cli.client.payments.book_file(file.name, text, entity, words)
     if cli.json:
@@ -80,14 +93,17 @@ def _show_booked(cli: Session, done: BankFileBooked) -> None:
     click.echo(
         f"booked {made}; {done['repeated']:,} were booked before, {done['outgoing']:,} passed over"
     )
+    if not (done["payments"] or done["repeated"] or done["outgoing"]):
+        click.echo("the file has no entries: fetch it again, if money has moved")
     if done["outgoing"]:
+        click.echo("what went out and is about nothing known, or is of 0.00, is passed over")
         click.echo("    comptoir payment list --state passed_over; what is yours: payment post")
     if done["duplicates"]:
         flagged = counted(done["duplicates"], "payment")
         click.echo(f"{flagged} another file told of: flagged, not booked")
         click.echo("    comptoir payment book PAYMENT, if one is a payment of its own")
     if done["payments"]:
-        cli.table(done["payments"], _columns(cli), "payments")
+        cli.table(cli.with_tenants(done["payments"]), _columns(cli), "payments")
     for id, numbers in done["suggestions"].items():
         print_line(f"{id} names no invoice; of its amount: {', '.join(numbers)}")
         click.echo(f"    comptoir payment allocate {id} {numbers[0]}")
@@ -95,12 +111,14 @@ def _show_booked(cli: Session, done: BankFileBooked) -> None:
 
 @leaf("list", "comptoir payment list --state unidentified", group=payment)
 @TENANT
-@click.option("--state", type=STATES, help="Only these.")
+@click.option(
+    "--state", type=STATES, metavar="STATE", help=f"Only these: {', '.join(STATES.choices)}."
+)
 @LIMIT
 def list_payments(cli: Session, tenant: str | None, state: str | None, limit: int) -> None:
     """List them, last booked first."""
     found = islice(cli.client.payments.list(tenant, state), limit)
-    cli.table(found, _columns(cli), "payments yet")
+    cli.table(cli.with_tenants(found), _columns(cli), "payments yet")
 
 
 @leaf("show", "comptoir payment show py_7Q4M", group=payment)
@@ -216,7 +234,7 @@ def ageing(cli: Session, tenant: str | None) -> None:
 
 
 def _columns(cli: Session) -> "list[Column]":
-    from comptoir.cli.output import amount, instant, text
+    from comptoir.cli.output import Column, amount, instant, text
 
     return [
         text("id"),
@@ -224,8 +242,8 @@ def _columns(cli: Session) -> "list[Column]":
         amount("amount", "amount"),
         text("state"),
         amount("left", "left"),
-        text("reference", flexible=True),
-        text("tenant", "tenant_id"),
+        Column("reference", lambda row: _short(row["reference"]), flexible=True),
+        text("tenant"),
     ]
 
 
@@ -247,6 +265,13 @@ def _show(cli: Session, found: Payment) -> None:
         made = "a gain" if realised > 0 else "a loss"
         fields.append(("exchange", f"{made} of {money(str(abs(realised)), home)} realised"))
     cli.record(found, f"{found['id']}   {money(found['amount'], code)}", fields)
+
+
+def _short(reference: str) -> str:
+    """What a table says of a reference; `payment show` has all of it."""
+    if len(reference) <= MOST_SHOWN:
+        return reference or "-"
+    return f"{reference[: MOST_SHOWN - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def _pair(text: str) -> tuple[str, str]:

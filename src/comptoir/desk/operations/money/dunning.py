@@ -45,7 +45,9 @@ def open_dispute(tx: Transaction, request: OpenDispute) -> Dispute:
         )
     status = status_of(tx, invoice)
     most = _disputable(tx, invoice, request.line)
-    micros = most if request.amount is None else parse_amount(request.amount, invoice.currency)
+    micros = (
+        most if request.amount is None else parse_amount(request.amount, invoice.currency, least=1)
+    )
     if not 0 < micros <= most:
         raise Refused(
             "disputed_too_much",

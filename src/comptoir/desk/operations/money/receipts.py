@@ -285,7 +285,7 @@ def allocate_payment(tx: Transaction, request: AllocatePayment) -> Payment:
     payment = _payment(tx, request.payment_id)
     if payment.micros < 0:
         of = payment_named(tx, PaymentId(request.invoice))
-        given = None if request.amount is None else parse_amount(request.amount, payment.currency)
+        given = None if request.amount is None else _amount(payment, request.amount)
         return give_bounce(tx, payment, of, given)
     status = status_named(tx, request.invoice)
     if status.entity_id != payment.entity_id:
@@ -297,7 +297,7 @@ def allocate_payment(tx: Transaction, request: AllocatePayment) -> Payment:
         )
     micros = None
     if request.amount is not None:
-        micros = parse_amount(request.amount, status.currency)
+        micros = parse_amount(request.amount, status.currency, least=1)
     rate = conversion_at(
         tx.book.credit.fx_rates, payment.currency, status.currency, payment.value_at_ms
     )
