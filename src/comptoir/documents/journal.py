@@ -36,6 +36,7 @@ TYPES: Final = {
     "breakage": "Income",
     "fx_gain_loss": "Income",
     "prior_revenue": "Income",
+    "bank_fees": "Expenses",
     "cost_of_capacity": "Expenses",
     "grants": "Expenses",
     "lender_credit": "Expenses",

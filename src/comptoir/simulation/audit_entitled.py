@@ -177,6 +177,8 @@ def _could_stand(
         " AND i.starts_at_ms <= ? AND i.ends_at_ms IS NULL",
         (lease["kind"], now_ms),
     ):
+        if node["id"] in json.loads(lease["rejected"]):
+            continue  # it was sent back, and does not come again
         blocked: set[int] = set()
         strangers = False
         for other in standing[node["id"]]:
