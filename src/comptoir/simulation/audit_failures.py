@@ -163,12 +163,20 @@ def _adds_up(rows: sqlite3.Connection, now_ms: int) -> Iterator[str]:
 
 
 def _sizes(rows: sqlite3.Connection) -> dict[str, list[tuple[int, int]]]:
-    """How many accelerators a lease has, from which instant on: it may shrink."""
+    """How many accelerators a lease has, from which instant on: it may shrink.
+
+    What its holder gave up before anything was delivered was never owed: it is as if asked so.
+    """
     found: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    delivered: set[str] = set()
     query = "SELECT * FROM event WHERE type IN ('lease.scheduled', 'lease.active', 'lease.shrunk')"
     for event in rows.execute(f"{query} ORDER BY seq"):
         data = json.loads(event["data"])
         size = data.get("accelerators_left", data["accelerators"])
+        if event["type"] == "lease.active":
+            delivered.add(event["subject"])
+        if event["type"] == "lease.shrunk" and event["subject"] not in delivered:
+            found[event["subject"]] = [(at_ms, size) for at_ms, _ in found[event["subject"]]]
         found[event["subject"]].append((event["at_ms"], size))
     return found
 
