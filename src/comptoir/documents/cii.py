@@ -3,7 +3,7 @@
 Amounts go in as exact decimals of our integers. What it gives has passed Factur-X's own schema;
 the business rules (schematron) are run by the tests.
 
-Source: Factur-X 1.0.7, profile EN 16931; pypi.org/project/drafthorse.
+Source: Factur-X 1.0.7, profile EN 16931; github.com/pretix/python-drafthorse.
 """
 
 from datetime import date
